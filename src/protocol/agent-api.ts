@@ -1,0 +1,56 @@
+/** What an agent, and the box on its behalf, says to the town. JSON in snake_case, times RFC 3339. */
+import { z } from 'zod';
+import { messageIdSchema, sessionIdSchema } from './ids.ts';
+import { MAX_EVENTS_PER_BATCH } from './limits.ts';
+import { turnResultSchema } from './control.ts';
+
+/** `POST /v1/agent/heartbeat`, sent by each working agent with its own token. */
+export const heartbeatSchema = z.object({
+  /** The message that the agent works on, or null between two. */
+  turn: messageIdSchema.nullable(),
+  current_task: z.string().max(256).nullable(),
+  /** Share of failed calls since the last heartbeat, 0 to 1. */
+  error_rate: z.number().min(0).max(1),
+  uptime_seconds: z.number().min(0),
+  last_progress_at: z.iso.datetime().nullable(),
+});
+export type Heartbeat = z.infer<typeof heartbeatSchema>;
+
+/** Answer to a heartbeat. `lagging`: a newer generation was minted 10 s ago or more and is not acked yet; the box pulls. */
+export const heartbeatAnswerSchema = z.object({ minted: z.number().int(), lagging: z.boolean() });
+export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
+
+const turn = { message: messageIdSchema, attempt: z.number().int().min(1), at: z.iso.datetime() };
+
+/** What an agent reports of a turn. Results count only for the current (message, attempt). */
+export const turnEventSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('turn.started'), ...turn }),
+  z.object({ type: z.literal('turn.delta'), ...turn, text: z.string().max(64 * 1024) }),
+  z.object({ type: z.literal('turn.finished'), ...turn, result: turnResultSchema }),
+]);
+export type TurnEvent = z.infer<typeof turnEventSchema>;
+
+/** `POST /v1/agent/events`. `counter` grows by one per batch of an incarnation; the town drops repeats. */
+export const eventBatchSchema = z.object({
+  counter: z.number().int().min(1),
+  events: z.array(turnEventSchema).min(1).max(MAX_EVENTS_PER_BATCH),
+});
+export type EventBatch = z.infer<typeof eventBatchSchema>;
+export const eventBatchAnswerSchema = z.object({ counter: z.number().int(), repeated: z.boolean() });
+export type EventBatchAnswer = z.infer<typeof eventBatchAnswerSchema>;
+
+/**
+ * `POST /v1/container/:container/agents/:agent/token`: the box asks for a fresh token of one of its agents, with the session
+ * secret as bearer. The answer is a `Grant`.
+ */
+export const pullSchema = z.object({
+  session: sessionIdSchema,
+  inc: z.number().int().min(1),
+  /** The generation that the box holds. */
+  gen: z.number().int().min(0),
+});
+export type Pull = z.infer<typeof pullSchema>;
+
+/** `POST /v1/container/hello`, with `CONTAINER_SECRET` as bearer: a control server came up. A hint, nothing is taken from it. */
+export const helloSchema = z.object({ version: z.number().int().min(1) });
+export type Hello = z.infer<typeof helloSchema>;

@@ -1,0 +1,48 @@
+/** Claims of the tokens that both sides read (the design's token table). All times are NumericDate seconds (RFC 7519, section 2). */
+import { z } from 'zod';
+import { agentIdSchema, containerNameSchema, sessionIdSchema, bootIdSchema, townIdSchema } from './ids.ts';
+
+/** RFC 9068 access token of an agent. */
+export const AGENT_TOKEN_TYP = 'at+jwt';
+/** Credential of one request from the town to a control server. */
+export const PUSH_TOKEN_TYP = 'town-push+jwt';
+/** The only algorithm: ES256 (RFC 7518, section 3.4). */
+export const TOKEN_ALG = 'ES256';
+
+const base = {
+  iss: z.string(),
+  sub: z.string(),
+  iat: z.number().int(),
+  nbf: z.number().int(),
+  exp: z.number().int(),
+  jti: z.string().min(8).max(64),
+};
+
+export const agentClaimsSchema = z.object({
+  ...base,
+  aud: z.string(),
+  client_id: agentIdSchema,
+  town: townIdSchema,
+  agent: agentIdSchema,
+  inc: z.number().int().min(1),
+  gen: z.number().int().min(1),
+  scope: z.string(),
+});
+export type AgentClaims = z.infer<typeof agentClaimsSchema>;
+
+export const pushClaimsSchema = z.object({
+  ...base,
+  /** The session; for `PUT /session`, which opens one, the boot. */
+  aud: z.union([sessionIdSchema, bootIdSchema]),
+  town: townIdSchema,
+  container: containerNameSchema,
+  /** Method and path of the one request that this token is for (names as in RFC 9449). */
+  htm: z.string(),
+  htu: z.string().startsWith('/'),
+  /** base64url SHA-256 of the request body; of the empty string where there is none. */
+  bsha: z.string().length(43),
+});
+export type PushClaims = z.infer<typeof pushClaimsSchema>;
+
+/** Claims that a verifier requires; jose's `requiredClaims` adds presence, the schemas above add shape. */
+export const REQUIRED_CLAIMS = ['iss', 'aud', 'sub', 'iat', 'nbf', 'exp', 'jti'];

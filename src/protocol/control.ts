@@ -1,0 +1,173 @@
+/** What the town says to a control server, and what it answers. JSON in snake_case, times RFC 3339. */
+import { z } from 'zod';
+import { agentIdSchema, bootIdSchema, containerNameSchema, messageIdSchema, sessionIdSchema } from './ids.ts';
+import { MAX_AGENTS_PER_PUSH, MAX_MESSAGES_PER_DELIVERY } from './limits.ts';
+
+const counter = z.number().int().min(1);
+
+/**
+ * One minted token on its way to its agent. The fields beside the text repeat its claims, so that the box orders tokens
+ * without reading them. `issued_at` and `expires_at` are the town's time.
+ */
+export const grantSchema = z.object({
+  agent: agentIdSchema,
+  inc: counter,
+  gen: counter,
+  jti: z.string().min(8).max(64),
+  token: z.string().min(1).max(8192),
+  issued_at: z.iso.datetime(),
+  expires_at: z.iso.datetime(),
+});
+export type Grant = z.infer<typeof grantSchema>;
+
+/**
+ * What a compare-and-set of one token did.
+ * `applied`: this token is now the agent's. `current`: it already was. `stale`: a newer generation is held.
+ * `conflict`: same generation, another jti; the first is kept. `incarnation_mismatch`: the agent runs another incarnation.
+ * `unknown_agent`: no such agent here, and none was made. `retired`: its tombstone stands.
+ */
+export const SWAP_OUTCOMES = [
+  'applied',
+  'current',
+  'stale',
+  'conflict',
+  'incarnation_mismatch',
+  'unknown_agent',
+  'retired',
+] as const;
+export type SwapOutcome = (typeof SWAP_OUTCOMES)[number];
+
+/** The ack. `inc` and `gen` are those that the box holds after the swap; 0 where it holds none. */
+export const swapResultSchema = z.object({
+  agent: agentIdSchema,
+  inc: z.number().int().min(0),
+  gen: z.number().int().min(0),
+  outcome: z.enum(SWAP_OUTCOMES),
+});
+export type SwapResult = z.infer<typeof swapResultSchema>;
+
+/** HTTP status of a single push for each outcome; a batch answers 200 with one result per agent. */
+export const SWAP_STATUS = {
+  applied: 200,
+  current: 200,
+  stale: 409,
+  conflict: 409,
+  incarnation_mismatch: 409,
+  unknown_agent: 404,
+  retired: 410,
+} as const satisfies Record<SwapOutcome, number>;
+
+/** `GET /health`, the only answer without a push token. */
+export const healthSchema = z.object({ status: z.literal('ok'), version: z.number().int(), boot: bootIdSchema });
+export type Health = z.infer<typeof healthSchema>;
+
+/** `PUT /session`. `secret` is 256 bits in base64url; the box shows it when it pulls. `epoch` fences out older sessions. */
+export const openSessionSchema = z.object({
+  version: z.number().int().min(1),
+  container: containerNameSchema,
+  session: sessionIdSchema,
+  epoch: z.number().int().min(1),
+  secret: z.string().length(43),
+  heartbeat_seconds: z.number().min(1).max(3600),
+});
+export type OpenSession = z.infer<typeof openSessionSchema>;
+export const sessionOpenedSchema = z.object({
+  session: sessionIdSchema,
+  boot: bootIdSchema,
+  epoch: z.number().int().min(1),
+});
+export type SessionOpened = z.infer<typeof sessionOpenedSchema>;
+
+/** `POST /agents/:agent/start`: the token travels inside, so it is in the box before the agent runs. */
+export const startAgentSchema = z.object({
+  inc: counter,
+  name: z.string().min(1).max(64),
+  role: z.string().min(1).max(64),
+  grant: grantSchema,
+});
+export type StartAgent = z.infer<typeof startAgentSchema>;
+
+/**
+ * `started`: a new incarnation runs. `current`: this incarnation ran already (the repeat of a start).
+ * `stale`: a higher incarnation runs, or this one was stopped. `retired`: tombstone. The last two come with 409 and 410.
+ */
+export const START_STATUS = { started: 200, current: 200, stale: 409, retired: 410 } as const;
+export const agentStartedSchema = z.object({
+  agent: agentIdSchema,
+  inc: z.number().int().min(0),
+  gen: z.number().int().min(0),
+  outcome: z.enum(['started', 'current', 'stale', 'retired']),
+  /** Process that runs the agent; 0 where none does. */
+  process_id: z.number().int().min(0),
+});
+export type AgentStarted = z.infer<typeof agentStartedSchema>;
+
+export const deliveredMessageSchema = z.object({
+  message: messageIdSchema,
+  attempt: counter,
+  seq: counter,
+  content: z.string(),
+  sender: z.string().min(1).max(256),
+});
+export type DeliveredMessage = z.infer<typeof deliveredMessageSchema>;
+
+/** `POST /agents/:agent/messages`: the grant is applied before any of the messages is taken. */
+export const deliverMessagesSchema = z.object({
+  inc: counter,
+  grant: grantSchema,
+  messages: z.array(deliveredMessageSchema).min(1).max(MAX_MESSAGES_PER_DELIVERY),
+});
+export type DeliverMessages = z.infer<typeof deliverMessagesSchema>;
+
+/** A turn's result as the box keeps it until the town has acknowledged it. */
+export const turnResultSchema = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('done'), reply: z.string(), truncated: z.boolean() }),
+  z.object({ state: z.literal('failed'), error: z.string().max(2000) }),
+]);
+export type TurnResult = z.infer<typeof turnResultSchema>;
+
+/** What the box holds of one (message, attempt). `result` is there once the turn is over. */
+export const heldMessageSchema = z.object({
+  message: messageIdSchema,
+  attempt: counter,
+  state: z.enum(['delivered', 'working', 'done', 'failed']),
+  result: turnResultSchema.optional(),
+});
+export type HeldMessage = z.infer<typeof heldMessageSchema>;
+
+/** Answer to a delivery: the swap's outcome, and for each message what the box now holds. Empty where the swap refused. */
+export const messagesAcceptedSchema = z.object({ swap: swapResultSchema, messages: z.array(heldMessageSchema) });
+export type MessagesAccepted = z.infer<typeof messagesAcceptedSchema>;
+
+/** `POST /agents/:agent/refresh-token` and `POST /agents/refresh-tokens`. */
+export const refreshTokenSchema = z.object({ grant: grantSchema });
+export type RefreshToken = z.infer<typeof refreshTokenSchema>;
+export const refreshTokensSchema = z.object({ grants: z.array(grantSchema).min(1).max(MAX_AGENTS_PER_PUSH) });
+export type RefreshTokens = z.infer<typeof refreshTokensSchema>;
+export const swapResultsSchema = z.object({ results: z.array(swapResultSchema) });
+export type SwapResults = z.infer<typeof swapResultsSchema>;
+
+/** `POST /agents/:agent/stop` and `/retire`. Both are idempotent: an agent that does not run is already stopped. */
+export const endAgentSchema = z.object({ inc: counter });
+export type EndAgent = z.infer<typeof endAgentSchema>;
+export const agentEndedSchema = z.object({
+  agent: agentIdSchema,
+  inc: z.number().int().min(0),
+  /** `stale`: a higher incarnation runs and was left alone (stop only, 409). */
+  outcome: z.enum(['stopped', 'retired', 'stale']),
+});
+export type AgentEnded = z.infer<typeof agentEndedSchema>;
+
+/** `GET /agents`: what runs for the session of the push token. */
+export const runningAgentsSchema = z.object({
+  agents: z.array(
+    z.object({
+      agent: agentIdSchema,
+      inc: counter,
+      gen: counter,
+      process_id: z.number().int(),
+      messages: z.array(heldMessageSchema),
+    }),
+  ),
+});
+export type RunningAgents = z.infer<typeof runningAgentsSchema>;

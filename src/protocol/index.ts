@@ -1,0 +1,7 @@
+/** What Worker and control server say to each other; imported as `#protocol` by both sides. */
+export * from './agent-api.ts';
+export * from './claims.ts';
+export * from './control.ts';
+export * from './ids.ts';
+export * from './limits.ts';
+export * from './wire-errors.ts';

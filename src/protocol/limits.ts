@@ -1,0 +1,45 @@
+/**
+ * Limits and times that both sides rely on (the design's table of limits). Each is enforced by the receiver and tested at the
+ * limit and one over. Sizes are bytes of the JSON text.
+ */
+
+/** Version of what Worker and control server say to each other; each side accepts the other's previous one. */
+export const PROTOCOL_VERSION = 1;
+
+/** A request to the control server. */
+export const MAX_CONTROL_BODY_BYTES = 2 * 1024 * 1024;
+/** A frontend's message. */
+export const MAX_MESSAGE_BYTES = 256 * 1024;
+/** A batch of events that an agent reports. */
+export const MAX_EVENT_BATCH_BYTES = 512 * 1024;
+/** Any other request body. */
+export const MAX_BODY_BYTES = 64 * 1024;
+/** A finished turn's reply; a longer one is cut here and marked `truncated`. */
+export const MAX_REPLY_BYTES = 256 * 1024;
+/** An `Authorization` header; a longer one is refused before any cryptography (413). */
+export const MAX_AUTHORIZATION_BYTES = 8 * 1024;
+
+/** Messages that share one delivery request and token, and the bytes of their content. */
+export const MAX_MESSAGES_PER_DELIVERY = 32;
+export const MAX_DELIVERY_BYTES = 1024 * 1024;
+/** Agents in one batch of a sweep: one request per container, split past this. */
+export const MAX_AGENTS_PER_PUSH = 100;
+/** Events in one batch. */
+export const MAX_EVENTS_PER_BATCH = 100;
+
+/** Lifetime of a push token in seconds: long enough for one request, short enough that a stolen one is worthless. */
+export const PUSH_TOKEN_TTL_SECONDS = 60;
+/** How far two clocks may be apart, in seconds; the only tolerance in the system. */
+export const CLOCK_TOLERANCE_SECONDS = 30;
+
+/** Waiters of a pull are released after this (ms), and a pull is tried this often for one 401. */
+export const PULL_TIMEOUT_MS = 10_000;
+export const PULL_TRIES = 3;
+
+/**
+ * How long before its end an agent refreshes ahead, in seconds: five minutes, or a sixth of a short life, so that a token of
+ * any lifetime is renewed before it is refused and never on every call.
+ */
+export function refreshWindowSeconds(ttlSeconds: number): number {
+  return Math.min(300, ttlSeconds / 6);
+}

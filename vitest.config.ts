@@ -1,0 +1,32 @@
+import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
+import { defineConfig } from 'vitest/config';
+
+/** Two runtimes: `town` runs in workerd, everything else in Node. The slow end-to-end tests come last and one file at a time. */
+export default defineConfig({
+  test: {
+    reporters: ['default', './test/count-reporter.ts'],
+    projects: [
+      {
+        test: {
+          name: 'node',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/town/**', 'test/e2e/**'],
+        },
+      },
+      {
+        plugins: [cloudflareTest({ main: './test/town/worker.ts', wrangler: { configPath: './wrangler.toml' } })],
+        test: { name: 'town', include: ['test/town/**/*.test.ts'] },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
