@@ -8,6 +8,8 @@ export const PROTOCOL_VERSION = 1;
 
 /** A request to the control server. */
 export const MAX_CONTROL_BODY_BYTES = 2 * 1024 * 1024;
+/** A control server's answer: the results of one full delivery, with room for escapes. */
+export const MAX_CONTROL_ANSWER_BYTES = 16 * 1024 * 1024;
 /** A frontend's message. */
 export const MAX_MESSAGE_BYTES = 256 * 1024;
 /** A batch of events that an agent reports. */
@@ -19,6 +21,9 @@ export const MAX_REPLY_BYTES = 256 * 1024;
 /** An `Authorization` header; a longer one is refused before any cryptography (413). */
 export const MAX_AUTHORIZATION_BYTES = 8 * 1024;
 
+/** Agents that live in one town. */
+export const MAX_AGENTS_PER_TOWN = 500;
+
 /** Messages that share one delivery request and token, and the bytes of their content. */
 export const MAX_MESSAGES_PER_DELIVERY = 32;
 export const MAX_DELIVERY_BYTES = 1024 * 1024;
@@ -27,6 +32,8 @@ export const MAX_AGENTS_PER_PUSH = 100;
 /** Events in one batch. */
 export const MAX_EVENTS_PER_BATCH = 100;
 
+/** Longest lifetime of an agent token, in seconds: eight hours bound what a stolen one is worth. */
+export const MAX_TOKEN_TTL_SECONDS = 28_800;
 /** Lifetime of a push token in seconds: long enough for one request, short enough that a stolen one is worthless. */
 export const PUSH_TOKEN_TTL_SECONDS = 60;
 /** How far two clocks may be apart, in seconds; the only tolerance in the system. */

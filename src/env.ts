@@ -1,0 +1,160 @@
+/** Bindings -> validated, frozen `Config`. An error names the variable and the rule, never the value. */
+import { z } from 'zod';
+import { MAX_TOKEN_TTL_SECONDS } from '#protocol';
+import { err, ok, type Result } from './lib/result.ts';
+import { Secret } from './lib/secret.ts';
+import { privateKeySetSchema, type PrivateKeySet } from './tokens/key-set.ts';
+import type { AgentContainer } from './link/agent-container.ts';
+import type { Town } from './town/town.ts';
+
+/** What wrangler binds. Every variable arrives as text or not at all, whatever `wrangler.toml` says. */
+export interface Env {
+  readonly TOWN: DurableObjectNamespace<Town>;
+  readonly AGENT_CONTAINER: DurableObjectNamespace<AgentContainer>;
+  readonly DIRECTORY: D1Database;
+}
+
+/** Settings of one deployment. Times carry their unit in the name. */
+export interface Config {
+  /** Origin of this Worker without a trailing slash. */
+  readonly publicUrl: string;
+  readonly trustDomain: string;
+  readonly signingKeys: PrivateKeySet;
+  readonly tokenTtlSeconds: number;
+  readonly refreshIntervalMs: number;
+  readonly heartbeatSeconds: number;
+  readonly pushTimeoutMs: number;
+  /** Origins of control servers that somebody else runs. */
+  readonly containerUrls: readonly string[];
+  readonly containerSecret: Secret;
+  readonly agentsPerContainer: number;
+  readonly sleepAfterMs: number;
+  readonly devToken: Secret | null;
+}
+
+/** One broken rule: `variable` and `rule` go into logs and on the terminal. */
+export interface ConfigError {
+  readonly variable: string;
+  readonly rule: string;
+}
+
+const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
+/** A secret shorter than this can be guessed. */
+const MIN_SECRET_CHARS = 16;
+
+const whole = (rule: string, min: number, max: number, fallback: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, rule)
+    .default(String(fallback))
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, rule);
+
+const originRule = 'must be an origin like https://reeve.example.com, without path, query or credentials';
+const origin = z.string('is required').transform((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !/^https?:$/.test(url.protocol) || (url.origin !== text && `${url.origin}/` !== text)) {
+    context.addIssue({ code: 'custom', message: originRule });
+    return z.NEVER;
+  }
+  return url;
+});
+
+const secret = z
+  .string()
+  .min(MIN_SECRET_CHARS, `must have at least ${MIN_SECRET_CHARS} characters`)
+  .transform((text) => new Secret(text));
+
+const signingKeys = z
+  .string('is required')
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue({ code: 'custom', message: 'must be a JWK Set in JSON' });
+      return z.NEVER;
+    }
+  })
+  .pipe(privateKeySetSchema);
+
+const containerUrls = z
+  .string('is required: Cloudflare Containers are not supported yet, name the address of a control server')
+  .transform((text) => text.split(',').map((part) => part.trim()))
+  .pipe(z.array(origin).min(1).max(16))
+  .refine((urls) => urls.every(isLoopbackOrHttps), 'must be https, or http on loopback');
+
+const variables = z.object({
+  PUBLIC_URL: origin.refine(isLoopbackOrHttps, 'must be https, or http on loopback'),
+  SIGNING_KEYS: signingKeys,
+  TRUST_DOMAIN: z
+    .string()
+    .regex(/^[a-z0-9._-]{1,255}$/, 'must be a SPIFFE trust domain: a-z, 0-9, dot, dash, underscore')
+    .optional(),
+  TOKEN_TTL_SECONDS: whole(
+    `must be 900 to ${MAX_TOKEN_TTL_SECONDS}, on loopback from 10`,
+    10,
+    MAX_TOKEN_TTL_SECONDS,
+    10_800,
+  ),
+  REFRESH_INTERVAL_SECONDS: whole('must be 300 or more, on loopback from 1', 1, MAX_TOKEN_TTL_SECONDS, 3600),
+  HEARTBEAT_SECONDS: whole('must be 1 to 3600', 1, 3600, 30),
+  PUSH_TIMEOUT_MS: whole('must be 100 to 60000', 100, 60_000, 5000),
+  CONTAINER_URL: containerUrls,
+  CONTAINER_SECRET: secret,
+  AGENTS_PER_CONTAINER: whole('must be 1 to 100', 1, 100, 8),
+  SLEEP_AFTER_SECONDS: whole('must be 1 to 86400', 1, 86_400, 600),
+  REEVE_DEV_TOKEN: secret.optional(),
+});
+type Variables = z.infer<typeof variables>;
+
+/**
+ * Parses and checks every variable. Errors come in the order of the table in the README; the caller shows them all.
+ * A JWK Set whose kids are not thumbprints is found later, where the keys are imported.
+ */
+export function parseConfig(bindings: object): Result<Config, readonly ConfigError[]> {
+  const parsed = variables.safeParse(bindings);
+  if (!parsed.success) {
+    return err(parsed.error.issues.map(({ path, message }) => ({ variable: String(path[0] ?? 'env'), rule: message })));
+  }
+  const broken = crossRules(parsed.data);
+  if (broken.length > 0) return err(broken);
+  const env = parsed.data;
+  return ok(
+    Object.freeze({
+      publicUrl: env.PUBLIC_URL.origin,
+      trustDomain: env.TRUST_DOMAIN ?? env.PUBLIC_URL.hostname.replaceAll(/[[\]]/g, '').replaceAll(':', '-'),
+      signingKeys: env.SIGNING_KEYS,
+      tokenTtlSeconds: env.TOKEN_TTL_SECONDS,
+      refreshIntervalMs: env.REFRESH_INTERVAL_SECONDS * 1000,
+      heartbeatSeconds: env.HEARTBEAT_SECONDS,
+      pushTimeoutMs: env.PUSH_TIMEOUT_MS,
+      containerUrls: env.CONTAINER_URL.map((url) => url.origin),
+      containerSecret: env.CONTAINER_SECRET,
+      agentsPerContainer: env.AGENTS_PER_CONTAINER,
+      sleepAfterMs: env.SLEEP_AFTER_SECONDS * 1000,
+      devToken: env.REEVE_DEV_TOKEN ?? null,
+    }),
+  );
+}
+
+/** Rules that join two variables. Short lives are for loopback, where a test cannot wait an hour. */
+function crossRules(env: Variables): ConfigError[] {
+  const loopback = LOOPBACK.has(env.PUBLIC_URL.hostname);
+  const ttl = env.TOKEN_TTL_SECONDS;
+  const interval = env.REFRESH_INTERVAL_SECONDS;
+  const rules: [boolean, string, string][] = [
+    [loopback || ttl >= 900, 'TOKEN_TTL_SECONDS', 'must be at least 900 where PUBLIC_URL is not loopback'],
+    [loopback || interval >= 300, 'REFRESH_INTERVAL_SECONDS', 'must be at least 300 where PUBLIC_URL is not loopback'],
+    [
+      ttl >= 2 * interval + Math.min(600, interval),
+      'TOKEN_TTL_SECONDS',
+      'must be at least 2 * REFRESH_INTERVAL_SECONDS + min(600, REFRESH_INTERVAL_SECONDS), so that one missed sweep ends no token',
+    ],
+    [loopback || env.REEVE_DEV_TOKEN === undefined, 'REEVE_DEV_TOKEN', 'is refused where PUBLIC_URL is not loopback'],
+  ];
+  return rules.filter(([kept]) => !kept).map(([, variable, rule]) => ({ variable, rule }));
+}
+
+function isLoopbackOrHttps(url: URL): boolean {
+  return url.protocol === 'https:' || LOOPBACK.has(url.hostname);
+}

@@ -1,0 +1,44 @@
+/** The edge: parses, authenticates, calls the town, and holds no state. Routes are declared once, with their schemas. */
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { HTTPException } from 'hono/http-exception';
+import { requestId } from 'hono/request-id';
+import { messageOf } from '../lib/result.ts';
+import { agentCallRoutes } from './agent.ts';
+import { containerRoutes } from './container.ts';
+import type { Edge, EdgeEnv } from './edge.ts';
+import { agentRoutes } from './frontend-agents.ts';
+import { messageRoutes } from './frontend-messages.ts';
+import { townRoutes } from './frontend-towns.ts';
+import { Refusal, problemResponse, refuseInvalid } from './problem.ts';
+import { publicRoutes } from './public.ts';
+
+export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
+  const app = new OpenAPIHono<EdgeEnv>({ defaultHook: refuseInvalid });
+  app.use(requestId());
+  publicRoutes(app, edge);
+  townRoutes(app, edge);
+  agentRoutes(app, edge);
+  messageRoutes(app, edge);
+  agentCallRoutes(app, edge);
+  containerRoutes(app, edge);
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: { title: 'Reeve', version: '1', description: 'A town orchestrator for long-lived AI agents.' },
+    servers: [{ url: edge.config.publicUrl }],
+  });
+  app.notFound((c) => problemResponse('not_found', c.get('requestId')));
+  app.onError((thrown, c) => {
+    const id = c.get('requestId');
+    if (thrown instanceof Refusal) return problemResponse(thrown.code, id, thrown.extra);
+    // The validator's own: JSON that does not parse.
+    if (thrown instanceof HTTPException && thrown.status === 400) return problemResponse('invalid_request', id);
+    edge.log.error('request.failed', { request_id: id, path: c.req.path, error: messageOf(thrown) });
+    return problemResponse(isPlatformPause(thrown) ? 'unavailable' : 'internal', id);
+  });
+  return app;
+}
+
+/** A Durable Object that is being replaced or overloaded says so on its exception; the caller may come again. */
+function isPlatformPause(thrown: Error): boolean {
+  return ('retryable' in thrown && thrown.retryable === true) || ('overloaded' in thrown && thrown.overloaded === true);
+}

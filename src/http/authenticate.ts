@@ -1,0 +1,58 @@
+/** Who is calling: people, agents, containers. Each is a middleware that runs before the body is read. */
+import type { MiddlewareHandler } from 'hono';
+import { createMiddleware } from 'hono/factory';
+import { MAX_AUTHORIZATION_BYTES, townIdSchema } from '#protocol';
+import { verifyAgentToken } from '../tokens/verify.ts';
+import type { Edge, EdgeEnv } from './edge.ts';
+import { Refusal } from './problem.ts';
+
+/** The bearer credential (RFC 6750, section 2.1): none is one refusal, anything but one well-formed token another. */
+function bearerOf(header: string | undefined): string {
+  if (header === undefined) throw new Refusal('unauthenticated');
+  if (header.length > MAX_AUTHORIZATION_BYTES) throw new Refusal('payload_too_large');
+  const token = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(header)?.[1];
+  if (token === undefined) throw new Refusal('invalid_token');
+  return token;
+}
+
+/** A person with a valid credential. */
+export function requirePerson(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const person = await edge.people.authenticate(bearerOf(c.req.header('authorization')));
+    if (person === null) throw new Refusal('invalid_token');
+    c.set('person', person);
+    await next();
+  });
+}
+
+/** A person's own town. Unknown ones and those of others look the same, and no Durable Object is touched for them (M-13). */
+export function requireTown(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const id = townIdSchema.safeParse(c.req.param('town'));
+    const entry = id.success ? await edge.directory.get(id.data) : null;
+    if (entry === null || entry.owner !== c.get('person').id) throw new Refusal('not_found');
+    c.set('town', edge.town(entry.id));
+    await next();
+  });
+}
+
+/** An agent, by its own token. The town is the token's and decides on its own row afterwards. */
+export function requireAgent(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const bearer = bearerOf(c.req.header('authorization'));
+    const verified = await verifyAgentToken(await edge.issuer(), bearer, edge.clock.now());
+    if (!verified.ok) {
+      edge.log.warn('token.refused', { reason: verified.error, request_id: c.get('requestId') });
+      throw new Refusal('invalid_token');
+    }
+    c.set('agent', verified.value);
+    c.set('town', edge.town(verified.value.claims.town));
+    await next();
+  });
+}
+
+/** Something that holds a secret; the route compares it. */
+export const requireBearer: MiddlewareHandler<EdgeEnv> = createMiddleware<EdgeEnv>(async (c, next) => {
+  c.set('bearer', bearerOf(c.req.header('authorization')));
+  await next();
+});

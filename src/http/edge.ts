@@ -1,0 +1,44 @@
+/** What the routes are given, and what a request carries after authentication. */
+import type { AgentClaims, TownId } from '#protocol';
+import type { Config, Env } from '../env.ts';
+import { Directory } from '../directory/directory-store.ts';
+import { systemClock, type Clock } from '../lib/clock.ts';
+import { consoleLog, type Log } from '../lib/log.ts';
+import type { Issuer } from '../tokens/mint.ts';
+import type { Town } from '../town/town.ts';
+import { lazyIssuer } from '../town/wiring.ts';
+import { devTokenAuthenticator, type Person, type PersonAuthenticator } from './person.ts';
+
+export interface Edge {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly issuer: () => Promise<Issuer>;
+  readonly people: PersonAuthenticator;
+  readonly directory: Directory;
+  /** A fresh stub for each call. Only for towns that the directory knows, or that a verified token names. */
+  readonly town: (id: TownId) => DurableObjectStub<Town>;
+}
+
+/** Variables of a request, set by the middleware in authenticate.ts from verified credentials only (T11). */
+export interface EdgeEnv {
+  Variables: {
+    requestId: string;
+    person: Person;
+    town: DurableObjectStub<Town>;
+    agent: { claims: AgentClaims; kid: string };
+    bearer: string;
+  };
+}
+
+export function edgeOf(env: Env, config: Config): Edge {
+  return {
+    config,
+    clock: systemClock,
+    log: consoleLog,
+    issuer: lazyIssuer(config),
+    people: devTokenAuthenticator(config.devToken),
+    directory: new Directory(env.DIRECTORY),
+    town: (id) => env.TOWN.getByName(id),
+  };
+}

@@ -1,0 +1,101 @@
+/** Routes for people: towns and what happened in them. */
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { makeId } from '#protocol';
+import { timestamp } from '../lib/clock.ts';
+import { randomBytes } from '../lib/digest.ts';
+import { requirePerson, requireTown } from './authenticate.ts';
+import type { Edge, EdgeEnv } from './edge.ts';
+import { Refusal } from './problem.ts';
+import { answers, jsonBody, smallBody } from './route-parts.ts';
+import * as s from './schemas.ts';
+
+export function townRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
+  const person = requirePerson(edge);
+  const inTown = [person, requireTown(edge)];
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/towns',
+      summary: 'Create a town',
+      middleware: [person, smallBody] as const,
+      request: { body: jsonBody(s.newTownSchema) },
+      responses: answers(201, s.townSchema, 'The town'),
+    }),
+    async (c) => {
+      const { name } = c.req.valid('json');
+      const id = makeId('town', randomBytes(20));
+      const owner = c.get('person').id;
+      // Directory first: a town that the directory does not know can never be reached, so a crash in between leaves no orphan.
+      await edge.directory.create({ id, name, owner, createdAtMs: edge.clock.now() });
+      return c.json(await edge.town(id).create({ name, owner }), 201);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/towns',
+      summary: 'List your towns',
+      middleware: [person] as const,
+      request: { query: s.listQuery },
+      responses: answers(200, s.pageOf(s.townEntrySchema), 'A page of towns'),
+    }),
+    async (c) => {
+      const { cursor, limit } = c.req.valid('query');
+      const towns = await edge.directory.listOf(c.get('person').id, cursor, limit);
+      const items = towns.map(({ id, name, createdAtMs }) => ({ id, name, created_at: timestamp(createdAtMs) }));
+      return c.json({ items, next: towns.length === limit ? (towns.at(-1)?.id ?? null) : null }, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/towns/{town}',
+      summary: 'Read a town, its next and its last sweep',
+      middleware: inTown,
+      request: { params: s.townParams },
+      responses: answers(200, s.townSchema, 'The town'),
+    }),
+    async (c) => {
+      const town = await c.get('town').describe();
+      if (!town.ok) throw new Refusal(town.error);
+      return c.json(town.value, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/towns/{town}/refresh',
+      summary: 'Refresh the token of every live agent now',
+      middleware: [...inTown, smallBody],
+      request: { params: s.townParams, body: jsonBody(s.refreshSchema) },
+      responses: answers(200, s.sweepReportSchema, 'What the containers did, per agent'),
+    }),
+    async (c) => {
+      const report = await c.get('town').refreshTown(c.req.valid('json').revoke_older);
+      if (!report.ok) throw new Refusal(report.error);
+      return c.json(report.value, 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/towns/{town}/events',
+      summary: 'Read events after a sequence number',
+      middleware: inTown,
+      request: { params: s.townParams, query: s.eventsQuery },
+      responses: answers(200, s.pageOf(s.eventSchema), 'A page of CloudEvents'),
+    }),
+    async (c) => {
+      const { after, limit } = c.req.valid('query');
+      const events = await c.get('town').listEvents(after, limit);
+      if (!events.ok) throw new Refusal(events.error);
+      const items = events.value;
+      return c.json({ items, next: items.length === limit ? String(items.at(-1)?.seq) : null }, 200);
+    },
+  );
+}

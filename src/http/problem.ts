@@ -1,0 +1,53 @@
+/** RFC 9457 problem documents: the only form in which the Worker refuses. */
+import type { Context, Env as HonoEnv } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import { PROBLEMS, type Problem, type ProblemCode } from '#protocol';
+
+/** Refuses from any depth of the edge; `app.onError` turns it into its document. Never carries anything of the request. */
+export class Refusal extends HTTPException {
+  readonly code: ProblemCode;
+  readonly extra: Pick<Problem, 'detail' | 'errors'>;
+
+  constructor(code: ProblemCode, extra: Pick<Problem, 'detail' | 'errors'> = {}) {
+    super(PROBLEMS[code].status);
+    this.code = code;
+    this.extra = extra;
+  }
+}
+
+/** Advice for 429 and 503 (RFC 9110, section 10.2.3), in seconds. */
+const RETRY_AFTER_SECONDS = '5';
+
+/** The document with the headers that its code asks for (RFC 6750, section 3). */
+export function problemResponse(
+  code: ProblemCode,
+  requestId: string | undefined,
+  extra: Pick<Problem, 'detail' | 'errors'> = {},
+): Response {
+  const { status, title } = PROBLEMS[code];
+  const body: Problem = { type: 'about:blank', title, status, code, ...extra };
+  if (requestId !== undefined) body.request_id = requestId;
+  const headers = new Headers({ 'content-type': 'application/problem+json', 'cache-control': 'no-store' });
+  const challenge = challengeFor(code, status);
+  if (challenge !== null) headers.set('www-authenticate', challenge);
+  if (status === 429 || status === 503) headers.set('retry-after', RETRY_AFTER_SECONDS);
+  return new Response(JSON.stringify(body), { status, headers });
+}
+
+function challengeFor(code: ProblemCode, status: number): string | null {
+  if (code === 'unauthenticated') return 'Bearer realm="reeve"';
+  if (status === 401) return 'Bearer realm="reeve", error="invalid_token"';
+  return code === 'insufficient_scope' ? 'Bearer realm="reeve", error="insufficient_scope"' : null;
+}
+
+/** What a schema refused, with the path of each fault; used as the validators' hook. */
+export function refuseInvalid<E extends HonoEnv>(
+  result:
+    | { success: true }
+    | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } },
+  c: Context<E>,
+): Response | undefined {
+  if (result.success) return undefined;
+  const errors = result.error.issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }));
+  return problemResponse('invalid_request', c.res.headers.get('x-request-id') ?? undefined, { errors });
+}

@@ -1,0 +1,132 @@
+/** Schemas of what the public API takes and answers. Declared once: they parse requests and make `/openapi.json`. */
+import { z } from '@hono/zod-openapi';
+import { agentIdSchema, messageIdSchema, problemSchema, townIdSchema } from '#protocol';
+import { MESSAGE_STATES } from '../outbox/message.ts';
+import { AGENT_STATES, ROLES, SCOPES, type Role } from '../roster/agent.ts';
+
+const time = z.iso.datetime();
+const count = z.number().int().min(0);
+/** Names appear in URLs, where they stand for the id, so they cannot look like one. */
+export const nameSchema = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, 'must be 1 to 40 of a-z, 0-9 and inner dashes');
+
+// The cast makes the tuple of keys that `z.enum` wants; `ROLES` is the only source of roles.
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
+const roleSchema = z.enum(Object.keys(ROLES) as [Role, ...Role[]]);
+const scopeSchema = z.enum(SCOPES);
+
+export const newTownSchema = z.strictObject({ name: nameSchema }).openapi('NewTown');
+export const newAgentSchema = z
+  .strictObject({
+    name: nameSchema,
+    role: roleSchema.default('worker'),
+    scopes: z.array(scopeSchema).max(16).optional(),
+  })
+  .refine(({ role, scopes }) => scopes?.every((scope) => grantable(role, scope)) ?? true, {
+    path: ['scopes'],
+    message: 'must be within the scopes of the role',
+  })
+  .openapi('NewAgent');
+export const newMessageSchema = z.strictObject({ content: z.string().min(1) }).openapi('NewMessage');
+export const refreshSchema = z.strictObject({ revoke_older: z.boolean().default(false) }).openapi('Refresh');
+
+const sweepSchema = z.object({
+  due: count,
+  ok: count,
+  failed: count,
+  skipped: count,
+  results: z.array(z.object({ agent: agentIdSchema, outcome: z.string(), generation: count })),
+});
+export const sweepReportSchema = sweepSchema.openapi('SweepReport');
+
+export const townSchema = z
+  .object({
+    id: townIdSchema,
+    name: z.string(),
+    created_at: time,
+    agents: count,
+    next_sweep_at: time.nullable(),
+    last_sweep: sweepSchema.extend({ started_at: time, finished_at: time }).nullable(),
+  })
+  .openapi('Town');
+
+export const townEntrySchema = z.object({ id: townIdSchema, name: z.string(), created_at: time }).openapi('TownEntry');
+
+export const agentSchema = z
+  .object({
+    id: agentIdSchema,
+    name: z.string(),
+    role: roleSchema,
+    scopes: z.array(scopeSchema),
+    state: z.enum(AGENT_STATES),
+    incarnation: count,
+    container: z.string(),
+    process_id: z.number().int().nullable(),
+    created_at: time,
+    last_heard_at: time.nullable(),
+    credential: z.object({
+      minted: count,
+      acked: count,
+      in_use: count,
+      lagging: z.object({ generation: count, at: time }).nullable(),
+      issued_at: time.nullable(),
+      expires_at: time.nullable(),
+      reason: z.enum(['start', 'delivery', 'sweep', 'force', 'pull']).nullable(),
+      last_outcome: z.string().nullable(),
+      last_error: z.string().nullable(),
+      next_due_at: time.nullable(),
+      revoked_at: time.nullable(),
+    }),
+  })
+  .openapi('Agent');
+
+export const messageSchema = z
+  .object({
+    id: messageIdSchema,
+    agent: agentIdSchema,
+    seq: count,
+    state: z.enum(MESSAGE_STATES),
+    content: z.string(),
+    sender: z.string(),
+    attempts: count,
+    created_at: time,
+    delivered_at: time.nullable(),
+    finished_at: time.nullable(),
+    reply: z.string().nullable(),
+    truncated: z.boolean(),
+    error: z.string().nullable(),
+  })
+  .openapi('Message');
+
+export const eventSchema = z
+  .object({
+    specversion: z.literal('1.0'),
+    id: z.string(),
+    source: z.string(),
+    type: z.string(),
+    subject: z.string(),
+    time,
+    seq: count,
+    datacontenttype: z.literal('application/json'),
+    data: z.record(z.string(), z.unknown()),
+  })
+  .openapi('Event');
+
+export const problemBody = problemSchema.openapi('Problem');
+
+/** A page of a list; `next` goes into `after` (events) or `cursor` (all others), null at the end. */
+export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() });
+
+export const townParams = z.object({ town: z.string().openapi({ description: 'id of the town' }) });
+export const agentParams = townParams.extend({ agent: z.string().max(64).openapi({ description: 'id or name' }) });
+export const messageParams = agentParams.extend({ message: z.string().max(64) });
+
+const limit = z.coerce.number().int().min(1).max(200).default(50);
+export const listQuery = z.object({ cursor: z.string().max(64).default(''), limit });
+export const seqQuery = z.object({ cursor: z.coerce.number().int().min(0).default(0), limit });
+export const eventsQuery = z.object({ after: z.coerce.number().int().min(0).default(0), limit });
+
+function grantable(role: Role, scope: (typeof SCOPES)[number]): boolean {
+  return ROLES[role].some((granted) => granted === scope);
+}

@@ -1,0 +1,20 @@
+/** Entry point of the Worker: the fetch handler and the two Durable Objects, given their wiring. */
+import type { Env } from './env.ts';
+import { createWorker } from './http/worker.ts';
+import { AgentContainer as ContainerObject } from './link/agent-container.ts';
+import { Town as TownObject } from './town/town.ts';
+import { wireLink, wireTown } from './town/wiring.ts';
+
+export class Town extends TownObject {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, wireTown(env));
+  }
+}
+
+export class AgentContainer extends ContainerObject {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, wireLink(env));
+  }
+}
+
+export default createWorker();

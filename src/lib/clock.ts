@@ -1,0 +1,19 @@
+/** Time comes in as an argument: rules take `now`, effects take a `Clock`, tests turn the hands. */
+export interface Clock {
+  /** Milliseconds since the epoch. Read again after every await that costs time. */
+  now(): number;
+}
+
+export const systemClock: Clock = { now: () => Date.now() };
+
+/** A signal that aborts after `ms`. The count starts here, so make it when the request starts, not when it queues. */
+export function deadline(ms: number): AbortSignal {
+  return AbortSignal.timeout(ms);
+}
+
+/** RFC 3339 text of a time in ms, or null. */
+export function timestamp(ms: number): string;
+export function timestamp(ms: number | null): string | null;
+export function timestamp(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

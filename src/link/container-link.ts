@@ -1,0 +1,71 @@
+/** The way to one container, as the town sees it, and what the way itself needs. */
+import type {
+  AgentEnded,
+  AgentId,
+  AgentStarted,
+  ContainerName,
+  DeliverMessages,
+  EndAgent,
+  Grant,
+  MessagesAccepted,
+  SessionId,
+  StartAgent,
+  SwapResult,
+  SwapResults,
+} from '#protocol';
+
+/** Why a container was not reached, or its answer could not be used. */
+export interface Unreachable {
+  readonly kind: 'unreachable';
+  /** `timeout` holds the container back; `busy` is 429 or 503; `refused` an answer that no repeat will change soon. */
+  readonly reason: 'timeout' | 'transport' | 'busy' | 'server_error' | 'refused';
+  /** The container's Retry-After, or 0. */
+  readonly retryAfterMs: number;
+  /** For people: status and code, never a body. */
+  readonly detail: string;
+}
+
+/**
+ * What came of one request to a container. Never rejects.
+ * `asleep`: it does not run, and nothing was sent. `session_changed`: the town's session is over, nothing was done, and what
+ * was started in it is gone; `session` is the one that holds now.
+ */
+export type LinkAnswer<T> =
+  | { readonly kind: 'answered'; readonly value: T }
+  | { readonly kind: 'asleep' }
+  | { readonly kind: 'session_changed'; readonly session: SessionId }
+  | Unreachable;
+
+/** Everything that the town does with a container. `session` is the one that the town's agents were started in. */
+export interface ContainerLink {
+  /** A session that holds, opened if there is none; `wake` starts a container that sleeps. */
+  open(wake: boolean): Promise<LinkAnswer<SessionId>>;
+  /** After a hello: a handshake only where the boot is another, or the last one was never answered. */
+  check(): Promise<LinkAnswer<SessionId>>;
+  /** Whether `secretDigest` (SHA-256, base64url) is that of the session's secret. */
+  authenticate(session: SessionId, secretDigest: string): Promise<boolean>;
+  start(session: SessionId, agent: AgentId, body: StartAgent): Promise<LinkAnswer<AgentStarted>>;
+  deliver(session: SessionId, agent: AgentId, body: DeliverMessages): Promise<LinkAnswer<MessagesAccepted>>;
+  refreshOne(session: SessionId, grant: Grant): Promise<LinkAnswer<SwapResult>>;
+  refreshMany(session: SessionId, grants: readonly Grant[]): Promise<LinkAnswer<SwapResults>>;
+  stop(session: SessionId, agent: AgentId, body: EndAgent): Promise<LinkAnswer<AgentEnded>>;
+  retire(session: SessionId, agent: AgentId, body: EndAgent): Promise<LinkAnswer<AgentEnded>>;
+}
+
+/** Where a container runs. Asking never starts it; only `wake` does (T10). */
+export interface ContainerBackend {
+  running(): boolean;
+  /** Begins to start it and returns at once; nothing where it runs already. */
+  wake(): void;
+  /** Sends to its port. Rejects where the network does. */
+  fetch(path: string, init: RequestInit): Promise<Response>;
+}
+
+/** Signs the push token of one request. The link knows the request; the token's form and its keys are not its business. */
+export type PushSigner = (request: {
+  readonly audience: string;
+  readonly container: ContainerName;
+  readonly method: string;
+  readonly path: string;
+  readonly bodyDigest: string;
+}) => Promise<string>;

@@ -1,0 +1,180 @@
+/** The one client of the control API: every call into a container is made here. */
+import {
+  MAX_CONTROL_ANSWER_BYTES,
+  agentEndedSchema,
+  agentStartedSchema,
+  healthSchema,
+  messagesAcceptedSchema,
+  problemSchema,
+  sessionOpenedSchema,
+  swapResultSchema,
+  swapResultsSchema,
+  type AgentEnded,
+  type AgentId,
+  type AgentStarted,
+  type ContainerName,
+  type ControlProblemCode,
+  type DeliverMessages,
+  type EndAgent,
+  type Grant,
+  type Health,
+  type MessagesAccepted,
+  type OpenSession,
+  type SessionOpened,
+  type StartAgent,
+  type SwapResult,
+  type SwapResults,
+} from '#protocol';
+import { deadline } from '../lib/clock.ts';
+import { sha256 } from '../lib/digest.ts';
+import { messageOf } from '../lib/result.ts';
+import type { ContainerBackend, PushSigner, Unreachable } from './container-link.ts';
+import { readCapped } from './read-capped.ts';
+
+/** What one call came to. `session_unknown`: the control server does not hold the session that the token names. */
+export type ControlAnswer<T> =
+  { readonly kind: 'answered'; readonly value: T } | { readonly kind: 'session_unknown' } | Unreachable;
+
+interface Schema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false };
+}
+
+interface Call<T> {
+  readonly method: 'GET' | 'PUT' | 'POST';
+  readonly path: string;
+  /** Audience of the push token; null sends none (health). */
+  readonly audience: string | null;
+  readonly body?: unknown;
+  readonly answer: Schema<T>;
+  readonly timeoutMs: number;
+}
+
+/** Longest time (ms) for a request that a message rides along with: a person waits behind it. */
+const MESSAGE_TIMEOUT_MS = 2000;
+
+export class ControlClient {
+  readonly #backend: ContainerBackend;
+  readonly #sign: PushSigner;
+  readonly #container: ContainerName;
+  readonly #timeoutMs: number;
+
+  constructor(backend: ContainerBackend, sign: PushSigner, container: ContainerName, timeoutMs: number) {
+    this.#backend = backend;
+    this.#sign = sign;
+    this.#container = container;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  health(): Promise<ControlAnswer<Health>> {
+    return this.#call({
+      method: 'GET',
+      path: '/health',
+      audience: null,
+      answer: healthSchema,
+      timeoutMs: this.#timeoutMs,
+    });
+  }
+
+  openSession(boot: string, body: OpenSession): Promise<ControlAnswer<SessionOpened>> {
+    return this.#call({
+      method: 'PUT',
+      path: '/session',
+      audience: boot,
+      body,
+      answer: sessionOpenedSchema,
+      timeoutMs: this.#timeoutMs,
+    });
+  }
+
+  start(session: string, agent: AgentId, body: StartAgent): Promise<ControlAnswer<AgentStarted>> {
+    return this.#post(session, `/agents/${agent}/start`, body, agentStartedSchema);
+  }
+
+  deliver(session: string, agent: AgentId, body: DeliverMessages): Promise<ControlAnswer<MessagesAccepted>> {
+    const timeoutMs = Math.min(MESSAGE_TIMEOUT_MS, this.#timeoutMs);
+    return this.#post(session, `/agents/${agent}/messages`, body, messagesAcceptedSchema, timeoutMs);
+  }
+
+  refreshOne(session: string, grant: Grant): Promise<ControlAnswer<SwapResult>> {
+    return this.#post(session, `/agents/${grant.agent}/refresh-token`, { grant }, swapResultSchema);
+  }
+
+  refreshMany(session: string, grants: readonly Grant[]): Promise<ControlAnswer<SwapResults>> {
+    return this.#post(session, '/agents/refresh-tokens', { grants }, swapResultsSchema);
+  }
+
+  stop(session: string, agent: AgentId, body: EndAgent): Promise<ControlAnswer<AgentEnded>> {
+    return this.#post(session, `/agents/${agent}/stop`, body, agentEndedSchema);
+  }
+
+  retire(session: string, agent: AgentId, body: EndAgent): Promise<ControlAnswer<AgentEnded>> {
+    return this.#post(session, `/agents/${agent}/retire`, body, agentEndedSchema);
+  }
+
+  #post<T>(session: string, path: string, body: unknown, answer: Schema<T>, timeoutMs = this.#timeoutMs) {
+    return this.#call({ method: 'POST', path, audience: session, body, answer, timeoutMs });
+  }
+
+  async #call<T>(call: Call<T>): Promise<ControlAnswer<T>> {
+    try {
+      const body = call.body === undefined ? '' : JSON.stringify(call.body);
+      const headers = new Headers();
+      if (call.body !== undefined) headers.set('content-type', 'application/json');
+      if (call.audience !== null) {
+        const token = await this.#sign({
+          audience: call.audience,
+          container: this.#container,
+          method: call.method,
+          path: call.path,
+          bodyDigest: await sha256(body),
+        });
+        headers.set('authorization', `Bearer ${token}`);
+      }
+      // One deadline for headers and body: a container that trickles its answer is cut like one that sends none.
+      const signal = deadline(call.timeoutMs);
+      const init = { method: call.method, headers, signal };
+      const response = await this.#backend.fetch(call.path, body === '' ? init : { ...init, body });
+      return readAnswer(response, await readCapped(response, MAX_CONTROL_ANSWER_BYTES), call.answer);
+    } catch (thrown) {
+      const timeout = thrown instanceof Error && (thrown.name === 'TimeoutError' || thrown.name === 'AbortError');
+      return unreachable(
+        timeout ? 'timeout' : 'transport',
+        timeout ? `no answer in ${call.timeoutMs} ms` : messageOf(thrown),
+      );
+    }
+  }
+}
+
+/** The schema decides first: outcomes such as `stale` come with 409, 404 and 410 and are answers, not failures. */
+function readAnswer<T>(response: Response, text: string | null, schema: Schema<T>): ControlAnswer<T> {
+  const json = parseJson(text);
+  const answer = schema.safeParse(json);
+  if (answer.success && (response.ok || [404, 409, 410].includes(response.status))) {
+    return { kind: 'answered', value: answer.data };
+  }
+  const problem = problemSchema.safeParse(json);
+  const code = problem.success ? problem.data.code : 'no problem document';
+  const unknown: ControlProblemCode = 'unknown_session';
+  if (response.status === 409 && code === unknown) return { kind: 'session_unknown' };
+  const detail = `${response.status} ${code.slice(0, 64)}`;
+  if (response.status === 429 || response.status === 503) return unreachable('busy', detail, retryAfterMs(response));
+  return unreachable(response.status >= 500 ? 'server_error' : 'refused', detail);
+}
+
+function parseJson(text: string | null): unknown {
+  try {
+    return text === null ? null : JSON.parse(text);
+  } catch {
+    return null; // Not JSON fits no schema, and the caller reports the status.
+  }
+}
+
+/** Seconds form of Retry-After (RFC 9110, section 10.2.3), at most an hour; 0 where there is none. */
+function retryAfterMs(response: Response): number {
+  const seconds = Number(response.headers.get('retry-after') ?? 0);
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3600) * 1000 : 0;
+}
+
+function unreachable(reason: Unreachable['reason'], detail: string, retryAfterMs = 0): Unreachable {
+  return { kind: 'unreachable', reason, detail, retryAfterMs };
+}

@@ -1,0 +1,46 @@
+import { messageOf } from '../lib/result.ts';
+import type { ContainerLink, LinkAnswer, Unreachable } from './container-link.ts';
+
+/**
+ * The link to one container as a caller may use it: a Durable Object call that throws (reset, overloaded, an exception over
+ * there) becomes an answer. `stub` is asked anew for each call, because a stub is broken after an exception.
+ */
+export function neverRejects(stub: () => ContainerLink): ContainerLink {
+  return {
+    open: (wake) => safe(() => stub().open(wake)),
+    check: () => safe(() => stub().check()),
+    authenticate: async (session, secretDigest) => {
+      try {
+        return await stub().authenticate(session, secretDigest);
+      } catch {
+        return false; // The box is answered 401 and asks again; nothing is given away on a doubt.
+      }
+    },
+    start: (session, agent, body) => safe(() => stub().start(session, agent, body)),
+    deliver: (session, agent, body) => safe(() => stub().deliver(session, agent, body)),
+    refreshOne: (session, grant) => safe(() => stub().refreshOne(session, grant)),
+    refreshMany: (session, grants) => safe(() => stub().refreshMany(session, grants)),
+    stop: (session, agent, body) => safe(() => stub().stop(session, agent, body)),
+    retire: (session, agent, body) => safe(() => stub().retire(session, agent, body)),
+  };
+}
+
+async function safe<T>(call: () => Promise<LinkAnswer<T>>): Promise<LinkAnswer<T>> {
+  try {
+    return await call();
+  } catch (thrown) {
+    return platformFailure(thrown);
+  }
+}
+
+/** An overloaded object says so; adding calls would make it worse, so it counts as busy and holds the container back. */
+function platformFailure(thrown: unknown): Unreachable {
+  const overloaded =
+    typeof thrown === 'object' && thrown !== null && 'overloaded' in thrown && thrown.overloaded === true;
+  return {
+    kind: 'unreachable',
+    reason: overloaded ? 'busy' : 'transport',
+    retryAfterMs: 0,
+    detail: `container object: ${messageOf(thrown).slice(0, 200)}`,
+  };
+}

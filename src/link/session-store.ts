@@ -1,0 +1,69 @@
+/** Table `session`: the one session of one container. The secret itself is never stored, only its digest. */
+import type { BootId, SessionId } from '#protocol';
+import type { Migration } from '../lib/migrate.ts';
+
+export interface SessionRecord {
+  readonly session: SessionId;
+  readonly boot: BootId;
+  /** Fences out every older session of this container. */
+  readonly epoch: number;
+  /** base64url SHA-256 of the secret that the box shows when it pulls. */
+  readonly secretDigest: string;
+  /** Whether the control server confirmed it. */
+  readonly answered: boolean;
+}
+
+export const LINK_SCHEMA: readonly Migration[] = [
+  {
+    id: '0001-session',
+    statements: [
+      `CREATE TABLE session (
+         one INTEGER PRIMARY KEY CHECK (one = 1),
+         session TEXT NOT NULL, boot TEXT NOT NULL, epoch INTEGER NOT NULL, secret_digest TEXT NOT NULL,
+         answered INTEGER NOT NULL
+       ) STRICT`,
+    ],
+  },
+];
+
+type Row = { session: SessionId; boot: BootId; epoch: number; secret_digest: string; answered: number };
+
+export class SessionStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  get(): SessionRecord | null {
+    const row = this.#sql.exec<Row>('SELECT * FROM session').toArray()[0];
+    if (row === undefined) return null;
+    return {
+      session: row.session,
+      boot: row.boot,
+      epoch: row.epoch,
+      secretDigest: row.secret_digest,
+      answered: row.answered === 1,
+    };
+  }
+
+  /** Written before the handshake is sent: whatever the box may hold afterwards is known here. */
+  begin(session: Omit<SessionRecord, 'answered'>): void {
+    this.#sql.exec(
+      'INSERT OR REPLACE INTO session (one, session, boot, epoch, secret_digest, answered) VALUES (1, ?, ?, ?, ?, 0)',
+      session.session,
+      session.boot,
+      session.epoch,
+      session.secretDigest,
+    );
+  }
+
+  answered(session: SessionId): void {
+    this.#sql.exec('UPDATE session SET answered = 1 WHERE session = ?', session);
+  }
+
+  /** The control server no longer holds it: the next use needs a handshake. */
+  lost(session: SessionId): void {
+    this.#sql.exec('UPDATE session SET answered = 0 WHERE session = ?', session);
+  }
+}

@@ -1,0 +1,28 @@
+/** A message to an agent, and the states that it goes through. */
+import type { AgentId, MessageId } from '#protocol';
+
+export const MESSAGE_STATES = ['queued', 'delivered', 'working', 'done', 'failed', 'cancelled'] as const;
+export type MessageState = (typeof MESSAGE_STATES)[number];
+
+export interface Message {
+  readonly id: MessageId;
+  readonly agent: AgentId;
+  /** Order within the agent, from 1. */
+  readonly seq: number;
+  readonly state: MessageState;
+  readonly content: string;
+  /** Who sent it: `person:<id>`, from the verified credential. */
+  readonly sender: string;
+  /** Grows whenever the message is queued again because its agent or session was gone. */
+  readonly attempt: number;
+  /** How often the current attempt was sent without an answer. */
+  readonly tries: number;
+  /** When it is sent (again), or null: it waits for its agent. */
+  readonly deliverAtMs: number | null;
+  readonly createdAtMs: number;
+  readonly deliveredAtMs: number | null;
+  readonly finishedAtMs: number | null;
+  readonly reply: string | null;
+  readonly truncated: boolean;
+  readonly error: string | null;
+}

@@ -1,0 +1,47 @@
+/** When a token is due. Pure: this file answers "when does it refresh?". */
+
+/** A failed push is tried again after 15 s, doubling to 5 min, for as long as the agent lives. */
+export const PUSH_RETRY = { firstMs: 15_000, maxMs: 300_000 } as const;
+/** Stored before anything is sent: if the object dies in between, the push is made again this much later (ms). */
+export const SAFETY_RETRY_MS = 15_000;
+/** A call with a generation below the acked one counts as lagging this long after the ack (ms): requests under way are no sign. */
+export const LAG_GRACE_MS = 60_000;
+/** A mint that is unacked this long (ms) is told to the agent in the answer to its heartbeat. */
+export const UNACKED_GRACE_MS = 10_000;
+
+/**
+ * The first sweep after `afterMs`. Each town sweeps at a phase of its own in the interval, a hash of its id, so that thousands
+ * of towns do not sweep at once, and the same town sweeps at the same minute for ever.
+ */
+export function nextSweepAt(townId: string, intervalMs: number, afterMs: number): number {
+  const phase = hash(townId) % intervalMs;
+  const cycles = Math.floor((afterMs - phase) / intervalMs) + 1;
+  return cycles * intervalMs + phase;
+}
+
+/** What the sweep asks of one agent's token. */
+export interface TokenAge {
+  /** When the acked generation was issued, or null: nothing was acked in this incarnation. */
+  readonly issuedAtMs: number | null;
+  /** When the last generation was minted. */
+  readonly mintedAtMs: number;
+}
+
+/**
+ * Whether a sweep that began at `sweepAtMs` refreshes this token. Younger than half the interval: not, a delivery just renewed
+ * it, and at the next sweep it still has more than half its life (A-09). Minted since the sweep began: not, this very sweep or
+ * a delivery beside it has taken care, so a sweep that goes on in a second run does no agent twice (S-04).
+ */
+export function dueInSweep(token: TokenAge, sweepAtMs: number, intervalMs: number): boolean {
+  if (token.mintedAtMs >= sweepAtMs) return false;
+  return token.issuedAtMs === null || sweepAtMs - token.issuedAtMs >= intervalMs / 2;
+}
+
+/** FNV-1a, 32 bit: spreads ids evenly and is the same in every runtime. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) {
+    value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
+  }
+  return value >>> 0;
+}

@@ -1,0 +1,189 @@
+/** Table `agent_tokens`: generations, outcomes and due times of each agent's credential. Never the text of a token (T6). */
+import type { AgentId } from '#protocol';
+
+/** Why a token is minted. */
+export type IssueReason = 'start' | 'delivery' | 'sweep' | 'force' | 'pull';
+
+/** An agent's credential as stored. Generations are 0 until they exist. */
+export interface Credential {
+  readonly agent: AgentId;
+  /** The last generation allocated, and the last that the container or a call confirmed. */
+  readonly minted: number;
+  readonly mintedAtMs: number;
+  readonly acked: number;
+  readonly ackedAtMs: number | null;
+  /** The highest generation that the agent called with. */
+  readonly inUse: number;
+  /** Calls below this are refused. */
+  readonly minGen: number;
+  /** Of the acked generation. */
+  readonly issuedAtMs: number | null;
+  readonly expiresAtMs: number | null;
+  readonly kid: string | null;
+  readonly laggingGen: number | null;
+  readonly laggingAtMs: number | null;
+  readonly reason: IssueReason | null;
+  readonly lastOutcome: string | null;
+  readonly lastError: string | null;
+  readonly retryAtMs: number | null;
+  readonly retryTries: number;
+  readonly revokedAtMs: number | null;
+  /** `min_gen` moves here once this generation is acked (force with `revoke_older`). */
+  readonly cutAtGen: number | null;
+}
+
+/** What is known of a generation once it is confirmed. */
+export interface AckedToken {
+  readonly gen: number;
+  readonly kid: string;
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+type Row = {
+  agent: AgentId;
+  minted: number;
+  minted_at_ms: number;
+  acked: number;
+  acked_at_ms: number | null;
+  in_use: number;
+  min_gen: number;
+  issued_at_ms: number | null;
+  expires_at_ms: number | null;
+  kid: string | null;
+  lagging_gen: number | null;
+  lagging_at_ms: number | null;
+  reason: IssueReason | null;
+  last_outcome: string | null;
+  last_error: string | null;
+  retry_at_ms: number | null;
+  retry_tries: number;
+  revoked_at_ms: number | null;
+  cut_at_gen: number | null;
+};
+
+export class TokenStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  add(agent: AgentId): void {
+    this.#sql.exec('INSERT INTO agent_tokens (agent) VALUES (?)', agent);
+  }
+
+  /** Throws where there is none: every agent has one from its creation on. */
+  get(agent: AgentId): Credential {
+    return toCredential(this.#sql.exec<Row>('SELECT * FROM agent_tokens WHERE agent = ?', agent).one());
+  }
+
+  /** The next generation, stored before it is minted (T2), with the retry that repeats the push if nothing is heard of it. */
+  allocate(agent: AgentId, reason: IssueReason, nowMs: number, retryAtMs: number): number {
+    return this.#sql
+      .exec<{ minted: number }>(
+        `UPDATE agent_tokens SET minted = minted + 1, minted_at_ms = ?, reason = ?, retry_at_ms = ?
+         WHERE agent = ? RETURNING minted`,
+        nowMs,
+        reason,
+        retryAtMs,
+        agent,
+      )
+      .one().minted;
+  }
+
+  /** A generation is confirmed. Older acks than the known one change nothing. Moves `min_gen` where a cut waits for it. */
+  ack(agent: AgentId, token: AckedToken, nowMs: number): void {
+    this.#sql.exec(
+      `UPDATE agent_tokens SET acked = ?1, acked_at_ms = ?2, issued_at_ms = ?3, expires_at_ms = ?4, kid = ?5,
+         min_gen = CASE WHEN cut_at_gen <= ?1 THEN MAX(min_gen, cut_at_gen) ELSE min_gen END,
+         cut_at_gen = CASE WHEN cut_at_gen <= ?1 THEN NULL ELSE cut_at_gen END
+       WHERE agent = ?6 AND acked < ?1`,
+      token.gen,
+      nowMs,
+      token.issuedAtMs,
+      token.expiresAtMs,
+      token.kid,
+      agent,
+    );
+  }
+
+  /** The agent called with `gen`; written only when it grows. */
+  used(agent: AgentId, gen: number): void {
+    this.#sql.exec('UPDATE agent_tokens SET in_use = ?1 WHERE agent = ?2 AND in_use < ?1', gen, agent);
+  }
+
+  lagging(agent: AgentId, gen: number, nowMs: number): void {
+    this.#sql.exec('UPDATE agent_tokens SET lagging_gen = ?, lagging_at_ms = ? WHERE agent = ?', gen, nowMs, agent);
+  }
+
+  /** What the last push came to. */
+  outcome(agent: AgentId, outcome: string, error: string | null): void {
+    this.#sql.exec('UPDATE agent_tokens SET last_outcome = ?, last_error = ? WHERE agent = ?', outcome, error, agent);
+  }
+
+  /** Plans the next push, or clears the plan. */
+  retry(agent: AgentId, atMs: number | null, tries: number): void {
+    this.#sql.exec('UPDATE agent_tokens SET retry_at_ms = ?, retry_tries = ? WHERE agent = ?', atMs, tries, agent);
+  }
+
+  /** Agents whose retry is due, the longest waiting first. */
+  retriesDue(nowMs: number, limit: number): AgentId[] {
+    return this.#sql
+      .exec<{ agent: AgentId }>(
+        'SELECT agent FROM agent_tokens WHERE retry_at_ms <= ? ORDER BY retry_at_ms LIMIT ?',
+        nowMs,
+        limit,
+      )
+      .toArray()
+      .map((row) => row.agent);
+  }
+
+  earliestRetry(): number | null {
+    return this.#sql.exec<{ at: number | null }>('SELECT MIN(retry_at_ms) AS at FROM agent_tokens').one().at;
+  }
+
+  /** Nothing that is out is accepted any more, and nothing new is minted until `pardon`. */
+  revoke(agent: AgentId, nowMs: number): void {
+    this.#sql.exec(
+      `UPDATE agent_tokens SET min_gen = minted + 1, revoked_at_ms = ?, retry_at_ms = NULL, cut_at_gen = NULL
+       WHERE agent = ?`,
+      nowMs,
+      agent,
+    );
+  }
+
+  /** A person starts a revoked agent again. `min_gen` stays: what was revoked stays revoked. */
+  pardon(agent: AgentId): void {
+    this.#sql.exec('UPDATE agent_tokens SET revoked_at_ms = NULL WHERE agent = ?', agent);
+  }
+
+  /** Once `gen` is acked, everything older is refused. */
+  cutAt(agent: AgentId, gen: number): void {
+    this.#sql.exec('UPDATE agent_tokens SET cut_at_gen = ? WHERE agent = ?', gen, agent);
+  }
+}
+
+function toCredential(row: Row): Credential {
+  return {
+    agent: row.agent,
+    minted: row.minted,
+    mintedAtMs: row.minted_at_ms,
+    acked: row.acked,
+    ackedAtMs: row.acked_at_ms,
+    inUse: row.in_use,
+    minGen: row.min_gen,
+    issuedAtMs: row.issued_at_ms,
+    expiresAtMs: row.expires_at_ms,
+    kid: row.kid,
+    laggingGen: row.lagging_gen,
+    laggingAtMs: row.lagging_at_ms,
+    reason: row.reason,
+    lastOutcome: row.last_outcome,
+    lastError: row.last_error,
+    retryAtMs: row.retry_at_ms,
+    retryTries: row.retry_tries,
+    revokedAtMs: row.revoked_at_ms,
+    cutAtGen: row.cut_at_gen,
+  };
+}

@@ -1,0 +1,79 @@
+/** The only place where the Worker reads a token. It verifies from the configured keys and never fetches (W-34). */
+import { errors, jwtVerify, type JWTHeaderParameters } from 'jose';
+import {
+  AGENT_TOKEN_TYP,
+  CLOCK_TOLERANCE_SECONDS,
+  MAX_TOKEN_TTL_SECONDS,
+  REQUIRED_CLAIMS,
+  TOKEN_ALG,
+  agentClaimsSchema,
+  spiffeId,
+  type AgentClaims,
+} from '#protocol';
+import { err, ok, type Result } from '../lib/result.ts';
+import type { Issuer } from './mint.ts';
+
+/** Why a token was refused: for the log. Outside all of these are `invalid_token`. */
+export type TokenRefusal = 'malformed' | 'expired' | 'unknown_kid' | 'tainted_kid' | 'bad_signature' | 'bad_claims';
+
+/** Verified claims, with the key that signed them. */
+export interface VerifiedAgent {
+  readonly claims: AgentClaims;
+  readonly kid: string;
+}
+
+class KeyRefused extends Error {
+  readonly reason: TokenRefusal;
+
+  constructor(reason: TokenRefusal) {
+    super(reason);
+    this.reason = reason;
+  }
+}
+
+/**
+ * Verifies an agent token: algorithm, type, issuer, audience, presence and shape of each claim, lifetime.
+ * Never rejects; never says more outside than that it failed. The town still decides on its own row afterwards (T11).
+ */
+export async function verifyAgentToken(
+  issuer: Issuer,
+  token: string,
+  nowMs: number,
+): Promise<Result<VerifiedAgent, TokenRefusal>> {
+  let kid = '';
+  const keyFor = (header: JWTHeaderParameters) => {
+    const key = issuer.ring.find(header.kid ?? '');
+    if (key === undefined) throw new KeyRefused('unknown_kid');
+    if (key.state === 'tainted') throw new KeyRefused('tainted_kid');
+    kid = key.kid;
+    return key.publicKey;
+  };
+  try {
+    const { payload } = await jwtVerify(token, keyFor, {
+      algorithms: [TOKEN_ALG],
+      typ: AGENT_TOKEN_TYP,
+      issuer: issuer.publicUrl,
+      audience: issuer.publicUrl,
+      requiredClaims: REQUIRED_CLAIMS,
+      // The upper bound, not this deployment's own lifetime: shortening the setting must not refuse what is already out.
+      maxTokenAge: MAX_TOKEN_TTL_SECONDS,
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      currentDate: new Date(nowMs),
+    });
+    const claims = agentClaimsSchema.safeParse(payload);
+    if (!claims.success) return err('bad_claims');
+    const { town, agent, sub, client_id: client } = claims.data;
+    if (client !== agent || sub !== spiffeId(issuer.trustDomain, town, agent)) return err('bad_claims');
+    return ok({ claims: claims.data, kid });
+  } catch (thrown) {
+    return err(refusalOf(thrown));
+  }
+}
+
+function refusalOf(thrown: unknown): TokenRefusal {
+  if (thrown instanceof KeyRefused) return thrown.reason;
+  if (thrown instanceof errors.JWTExpired) return 'expired';
+  if (thrown instanceof errors.JWTClaimValidationFailed) return 'bad_claims';
+  if (thrown instanceof errors.JWSSignatureVerificationFailed) return 'bad_signature';
+  return 'malformed';
+}

@@ -1,0 +1,35 @@
+/** When the town's one alarm rings. Pure: this file answers "why did it wake up?". */
+
+/** Every reason for an alarm and when it is due, in ms; null where there is none. */
+export interface DueTimes {
+  readonly sweep: number | null;
+  readonly pushRetry: number | null;
+  readonly delivery: number | null;
+  readonly start: number | null;
+  readonly end: number | null;
+}
+
+/** Set before any work: if the object dies in it, the alarm rings again this much later (ms). */
+export const GUARD_MS = 15_000;
+/** A run of the alarm begins nothing new after this (ms), and looks at no more agents than this; the rest is due at once. */
+export const RUN_BUDGET_MS = 10_000;
+export const RUN_BUDGET_AGENTS = 1000;
+/** An alarm that is overdue by more than this (ms) was lost. */
+export const LOST_AFTER_MS = 60_000;
+
+/**
+ * The time of the alarm: the earliest of what is due, at least a millisecond ahead, because an alarm set to now inside the
+ * alarm is lost. Null: nothing is due, and the town costs nothing (T5, K-10).
+ */
+export function planAlarm(due: DueTimes, nowMs: number): number | null {
+  const times = Object.values(due).filter((at): at is number => at !== null);
+  return times.length === 0 ? null : Math.max(Math.min(...times), nowMs + 1);
+}
+
+/** Whether the alarm that is set has to be set anew to ring at `wanted`. */
+export function mustRearm(set: number | null, wanted: number | null, nowMs: number): boolean {
+  if (wanted === null) return set !== null;
+  if (set === null) return true;
+  // One that is set earlier rings, finds nothing due and plans again; moving it back and forth would cost a write each time.
+  return set > wanted || set < nowMs - LOST_AFTER_MS;
+}

@@ -1,0 +1,53 @@
+/** What the town does when it hears of a container: a session taken into use, a failure held against it. */
+import type { SessionId } from '#protocol';
+import { backoffMs } from '../lib/backoff.ts';
+import type { LinkAnswer } from '../link/container-link.ts';
+import { PUSH_RETRY } from '../tokens/refresh-policy.ts';
+import { agentGone } from './agent-gone.ts';
+import type { TownPorts } from './ports.ts';
+
+/**
+ * Takes a session into use. Agents that were started in another one are gone, whatever the reason: their next incarnations are
+ * due at once. The same session again changes nothing.
+ */
+export function noteSession(p: TownPorts, index: number, session: SessionId): void {
+  p.transaction(() => {
+    if (p.containers.get(index)?.session === session) {
+      p.containers.heard(index);
+      return;
+    }
+    p.containers.opened(index, session);
+    for (const agent of p.agents.inContainer(index)) {
+      if (agent.session !== null && agent.session !== session) {
+        agentGone(p, agent, { why: 'session_changed', containerRuns: true });
+      }
+    }
+  });
+}
+
+/** Draws the consequences for the container of any answer: after a timeout its next request waits (T7). */
+export function noteAnswer(p: TownPorts, index: number, answer: LinkAnswer<unknown>): void {
+  switch (answer.kind) {
+    case 'answered':
+      p.containers.heard(index);
+      return;
+    case 'session_changed':
+      noteSession(p, index, answer.session);
+      return;
+    case 'asleep':
+      return;
+    case 'unreachable': {
+      if (answer.reason !== 'timeout' && answer.reason !== 'busy') return;
+      const failures = (p.containers.get(index)?.failures ?? 0) + 1;
+      const wait = backoffMs(PUSH_RETRY, failures, p.random(), answer.retryAfterMs);
+      p.containers.hold(index, p.clock.now() + wait);
+      return;
+    }
+  }
+}
+
+/** Until when nothing is sent there unasked, or null: it is not held back. */
+export function heldUntil(p: TownPorts, index: number): number | null {
+  const until = p.containers.get(index)?.heldUntilMs ?? 0;
+  return until > p.clock.now() ? until : null;
+}

@@ -1,0 +1,38 @@
+import { MAX_AGENTS_PER_TOWN, type AgentId } from '#protocol';
+import { err, ok, type Result } from '../lib/result.ts';
+import { placeInFirstWithRoom, type Agent, type Role, type Scope } from '../roster/agent.ts';
+import type { TownPorts } from './ports.ts';
+
+export interface NewAgent {
+  /** Drawn by the caller, so that a repeated call makes one agent. */
+  readonly id: AgentId;
+  readonly name: string;
+  readonly role: Role;
+  /** Within the role's. */
+  readonly scopes: readonly Scope[];
+}
+
+/**
+ * Adds an agent, places it in the first container with room, and plans its first start for now. The same id again answers the
+ * agent that is there. The caller runs `serveAgent`.
+ */
+export function createAgent(p: TownPorts, agent: NewAgent): Result<Agent, 'name_taken' | 'limit_exceeded'> {
+  return p.transaction(() => {
+    const known = p.agents.get(agent.id);
+    if (known !== null) return ok(known);
+    if (p.agents.find(agent.name) !== null) return err('name_taken');
+    const live = p.agents.live();
+    if (live.length >= MAX_AGENTS_PER_TOWN) return err('limit_exceeded');
+    const population = new Map<number, number>();
+    for (const { container } of live) population.set(container, (population.get(container) ?? 0) + 1);
+    const container = placeInFirstWithRoom(population, p.settings.agentsPerContainer);
+    const now = p.clock.now();
+    p.containers.ensure(container);
+    p.agents.add({ ...agent, container, createdAtMs: now }, now);
+    p.tokens.add(agent.id);
+    p.events.append('reeve.agent.created', agent.id, { name: agent.name, role: agent.role }, now);
+    const created = p.agents.get(agent.id);
+    if (created === null) throw new Error('a created agent is a row');
+    return ok(created);
+  });
+}

@@ -1,0 +1,140 @@
+/** Hands messages over: always with a fresh token in the same request, applied before them (T8), and in order. */
+import type { AgentId, HeldMessage, MessageId, MessagesAccepted } from '#protocol';
+import { backoffMs } from '../lib/backoff.ts';
+import type { Message } from '../outbox/message.ts';
+import { takesMessages, type Agent } from '../roster/agent.ts';
+import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
+import { noteActivity } from './activity.ts';
+import { beginIncarnation } from './agent-gone.ts';
+import { heldUntil, noteAnswer } from './containers.ts';
+import { issueRefusal } from './issue-refusal.ts';
+import { issueToken, type IssueAnswer } from './issue-token.ts';
+import type { TownPorts } from './ports.ts';
+
+/** A delivery that failed in transport is sent again, the same attempt, after 15 s, doubling to 5 min. */
+const DELIVERY_RETRY = { firstMs: 15_000, maxMs: 300_000 } as const;
+
+export interface NewMessage {
+  readonly id: MessageId;
+  readonly agent: Agent;
+  readonly content: string;
+  /** From the verified credential of the sender. */
+  readonly sender: string;
+}
+
+/**
+ * Writes a message before anything is sent (T12), with the repeat that delivers it if this object dies now. The same id again
+ * changes nothing. The caller answers with the row and runs `serveAgent`.
+ */
+export function acceptMessage(p: TownPorts, message: NewMessage): Message {
+  return p.transaction(() => {
+    const now = p.clock.now();
+    const { id, agent, content, sender } = message;
+    const known = p.messages.get(id);
+    if (known !== null) return known;
+    const waits = !takesMessages(agent.state) || issueRefusal(agent, p.tokens.get(agent.id)) !== null;
+    const deliverAtMs = waits ? null : now + SAFETY_RETRY_MS;
+    p.messages.accept({ id, agent: agent.id, content, sender, createdAtMs: now, deliverAtMs });
+    p.events.append('reeve.message.accepted', agent.id, { message: id, sender }, now);
+    const accepted = p.messages.get(id);
+    if (accepted === null) throw new Error('an accepted message is a row');
+    return accepted;
+  });
+}
+
+/** One delivery, if the agent can take one. Answers whether the next step may follow at once. Called by `serveAgent` only. */
+export async function deliverOnce(p: TownPorts, id: AgentId): Promise<boolean> {
+  const agent = ready(p, id);
+  return agent !== null && p.slots.run('delivery', agent.container, () => attempt(p, id));
+}
+
+/** The agent, if it can take messages now; otherwise its queue waits for what will release it. */
+function ready(p: TownPorts, id: AgentId): Agent | null {
+  return p.transaction(() => {
+    const agent = p.agents.get(id);
+    if (agent === null || !p.messages.hasQueued(id)) return null;
+    if (!takesMessages(agent.state) || issueRefusal(agent, p.tokens.get(id)) !== null) {
+      p.messages.planQueue(id, null);
+      return null;
+    }
+    const held = heldUntil(p, agent.container);
+    if (held !== null) {
+      p.messages.planQueue(id, held);
+      return null;
+    }
+    p.messages.planQueue(id, p.clock.now() + SAFETY_RETRY_MS);
+    return agent;
+  });
+}
+
+/** One request; or, where the agent runs nowhere, its next incarnation begins, and delivers when it is up. */
+async function attempt(p: TownPorts, id: AgentId): Promise<boolean> {
+  const agent = p.agents.get(id);
+  if (agent === null || !takesMessages(agent.state)) return false;
+  if (agent.session === null) {
+    p.transaction(() => beginIncarnation(p, agent));
+    return true;
+  }
+  const session = agent.session;
+  const batch = p.messages.nextBatch(id);
+  const tries = (batch[0]?.tries ?? 0) + 1;
+  if (batch.length === 0) return false;
+  const answer = await issueToken<MessagesAccepted>(p, {
+    agents: [agent],
+    reason: 'delivery',
+    also: (_, __, now) => p.messages.planDelivery(ids(batch), now + SAFETY_RETRY_MS, tries),
+    send: async ([grant]) => {
+      if (grant === undefined) throw new Error('issueToken sends what it allocated');
+      return p.link(agent.container).deliver(session, id, { inc: agent.inc, grant, messages: batch.map(toWire) });
+    },
+    swaps: (value) => [value.swap],
+  });
+  if (answer.kind !== 'refused' && answer.kind !== 'mint_failed') noteAnswer(p, agent.container, answer);
+  return p.transaction(() => settle(p, agent, batch, tries, answer));
+}
+
+function settle(
+  p: TownPorts,
+  agent: Agent,
+  batch: readonly Message[],
+  tries: number,
+  answer: IssueAnswer<MessagesAccepted>,
+): boolean {
+  if (answer.kind === 'refused') return false;
+  const now = p.clock.now();
+  if (answer.kind === 'answered' && answer.value.messages.length > 0) {
+    for (const held of answer.value.messages) take(p, held, now);
+    p.events.append('reeve.message.delivered', agent.id, { messages: ids(batch) }, now);
+    noteActivity(p, agent.id);
+    // Whatever the answer left out stays queued, and its stored repeat is in place.
+    return answer.value.messages.length === batch.length;
+  }
+  // Still this incarnation's queue: if it was found gone, its next start has taken the plan over.
+  if (takesMessages(p.agents.get(agent.id)?.state ?? 'retired')) {
+    const retryAfterMs = answer.kind === 'unreachable' ? answer.retryAfterMs : 0;
+    p.messages.planDelivery(ids(batch), now + backoffMs(DELIVERY_RETRY, tries, p.random(), retryAfterMs), tries);
+  }
+  return false;
+}
+
+/** What the box says that it holds. Each step counts only for the current attempt, so an answer that comes late changes nothing. */
+function take(p: TownPorts, held: HeldMessage, nowMs: number): void {
+  switch (held.state) {
+    case 'delivered':
+      p.messages.delivered(held.message, held.attempt, nowMs);
+      return;
+    case 'working':
+      p.messages.working(held.message, held.attempt, nowMs);
+      return;
+    case 'done':
+    case 'failed':
+      // Without its result the turn is over, but its report is still under way: until then it counts as delivered.
+      if (held.result === undefined) p.messages.delivered(held.message, held.attempt, nowMs);
+      else p.messages.finish(held.message, held.attempt, held.result, nowMs);
+      return;
+  }
+}
+
+const ids = (batch: readonly Message[]): MessageId[] => batch.map((message) => message.id);
+
+const toWire = ({ id, attempt, seq, content, sender }: Message) => ({ message: id, attempt, seq, content, sender });

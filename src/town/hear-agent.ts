@@ -1,0 +1,51 @@
+/** What an agent says, as itself: heartbeats and what happened in its turns. The call is authorised before. */
+import type { EventBatch, EventBatchAnswer, HeartbeatAnswer, TurnEvent } from '#protocol';
+import type { Agent } from '../roster/agent.ts';
+import { UNACKED_GRACE_MS } from '../tokens/refresh-policy.ts';
+import { noteActivity } from './activity.ts';
+import type { TownPorts } from './ports.ts';
+
+/** Notes the heartbeat, and tells the agent when a newer token of its own is out that nobody confirmed. */
+export function hearHeartbeat(p: TownPorts, agent: Agent): HeartbeatAnswer {
+  const now = p.clock.now();
+  p.agents.heard(agent.id, now);
+  const { minted, mintedAtMs, acked } = p.tokens.get(agent.id);
+  return { minted, lagging: minted > acked && now - mintedAtMs >= UNACKED_GRACE_MS };
+}
+
+/**
+ * Takes a batch of events, all or nothing. The counter grows by one per batch of an incarnation, so a batch whose answer was
+ * lost is recognised when it comes again.
+ */
+export function hearEvents(p: TownPorts, caller: Agent, batch: EventBatch): EventBatchAnswer {
+  return p.transaction(() => {
+    const agent = p.agents.get(caller.id);
+    if (agent === null || agent.inc !== caller.inc || batch.counter <= agent.reported) {
+      return { counter: batch.counter, repeated: true };
+    }
+    const now = p.clock.now();
+    for (const event of batch.events) apply(p, agent, event, now);
+    p.agents.reported(agent.id, batch.counter);
+    p.agents.heard(agent.id, now);
+    noteActivity(p, agent.id);
+    return { counter: batch.counter, repeated: false };
+  });
+}
+
+/** Only a message of this agent, in its current attempt, moves; anything else is old news and changes nothing. */
+function apply(p: TownPorts, agent: Agent, event: TurnEvent, nowMs: number): void {
+  const { message, attempt } = event;
+  if (p.messages.get(message)?.agent !== agent.id) return;
+  switch (event.type) {
+    case 'turn.started':
+      if (!p.messages.working(message, attempt, nowMs)) return;
+      p.events.append('reeve.turn.started', agent.id, { message, attempt }, nowMs);
+      return;
+    case 'turn.delta':
+      return; // For live readers only: it is never stored, and its text comes again in the reply.
+    case 'turn.finished':
+      if (!p.messages.finish(message, attempt, event.result, nowMs)) return;
+      p.events.append('reeve.turn.finished', agent.id, { message, attempt, state: event.result.state }, nowMs);
+      return;
+  }
+}

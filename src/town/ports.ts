@@ -1,0 +1,45 @@
+/** What the town's verbs need of the world. Verbs take these as an argument and reach for nothing else. */
+import type { TownId } from '#protocol';
+import type { EventStore } from '../events/event-store.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { ContainerLink } from '../link/container-link.ts';
+import type { MessageStore } from '../outbox/message-store.ts';
+import type { AgentStore } from '../roster/agent-store.ts';
+import type { AgentTokenOrder, MintedToken } from '../tokens/mint.ts';
+import type { TokenStore } from '../tokens/token-store.ts';
+import type { ContainerStore } from './container-store.ts';
+import type { Flights } from './flights.ts';
+import type { Slots } from './slots.ts';
+import type { SweepStore } from './sweep-store.ts';
+import type { TownStore } from './town-store.ts';
+
+/** Settings of the deployment that the rules need. */
+export interface TownSettings {
+  readonly refreshIntervalMs: number;
+  readonly agentsPerContainer: number;
+}
+
+export interface TownPorts {
+  readonly id: TownId;
+  readonly settings: TownSettings;
+  readonly clock: Clock;
+  /** A number in [0, 1), for jitter. */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly town: TownStore;
+  readonly agents: AgentStore;
+  readonly tokens: TokenStore;
+  readonly messages: MessageStore;
+  readonly events: EventStore;
+  readonly containers: ContainerStore;
+  readonly sweeps: SweepStore;
+  /** All or nothing; the work is synchronous. */
+  readonly transaction: <T>(work: () => T) => T;
+  /** Signs. Rejects only where the keys cannot be used. */
+  readonly mint: (order: AgentTokenOrder, nowMs: number) => Promise<MintedToken>;
+  /** The way to a container, by index. Never rejects. */
+  readonly link: (container: number) => ContainerLink;
+  readonly slots: Slots;
+  readonly flights: Flights;
+}

@@ -1,0 +1,50 @@
+/** What the alarm does: everything that is due, side by side, each on its own. */
+import { messageOf } from '../lib/result.ts';
+import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
+import { RUN_BUDGET_AGENTS, RUN_BUDGET_MS, type DueTimes } from './alarm-plan.ts';
+import { confirmEnd } from './end-agent.ts';
+import type { TownPorts } from './ports.ts';
+import { refreshSweep, retryPushes } from './refresh-sweep.ts';
+import { serveAgent } from './serve-agent.ts';
+
+/** When each kind of work is due, from the stores. A sweep counts only while an agent is at work: an idle town sleeps. */
+export function dueTimes(p: TownPorts): DueTimes {
+  return {
+    sweep: p.agents.inUse().length > 0 ? (p.town.get()?.sweepAtMs ?? null) : null,
+    pushRetry: p.tokens.earliestRetry(),
+    delivery: p.messages.earliestDelivery(),
+    start: p.agents.earliestStart(),
+    end: p.agents.earliestEnd(),
+  };
+}
+
+/**
+ * Runs what is due. Never rejects: a failure of one is logged and leaves the others alone (F9). Every piece of work moves its
+ * due time ahead before it begins, so what waits for a slot is not found due again, and comes back if it dies.
+ */
+export async function runDue(p: TownPorts): Promise<void> {
+  const now = p.clock.now();
+  const until = now + RUN_BUDGET_MS;
+  const retries = p.tokens.retriesDue(now, RUN_BUDGET_AGENTS);
+  p.transaction(() => {
+    for (const id of retries) p.tokens.retry(id, now + SAFETY_RETRY_MS, p.tokens.get(id).retryTries);
+  });
+  const ends = p.agents.endsDue(now, RUN_BUDGET_AGENTS);
+  const starts = p.agents.startsDue(now, RUN_BUDGET_AGENTS).map((agent) => agent.id);
+  const served = new Set([...starts, ...p.messages.deliveriesDue(now, RUN_BUDGET_AGENTS)]);
+  await Promise.all([
+    ...ends.map((agent) => alone(p, 'end', () => confirmEnd(p, agent.id))),
+    ...[...served].map((id) => alone(p, 'serve', () => serveAgent(p, id))),
+    alone(p, 'sweep', () => p.flights.run('sweep', () => refreshSweep(p, until))),
+    alone(p, 'retry', () => retryPushes(p, retries, until)),
+  ]);
+}
+
+/** A broken invariant in one piece of work ends that piece, and is told. */
+export async function alone(p: TownPorts, work: string, run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (thrown) {
+    p.log.error('town.work_failed', { town: p.id, work, error: messageOf(thrown) });
+  }
+}

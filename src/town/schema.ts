@@ -1,0 +1,57 @@
+/** Tables of a town. Append steps, never change one: running towns hold the old ones. Described in docs/storage.md. */
+import type { Migration } from '../lib/migrate.ts';
+
+export const TOWN_SCHEMA: readonly Migration[] = [
+  {
+    id: '0001-core',
+    statements: [
+      `CREATE TABLE town (
+         one INTEGER PRIMARY KEY CHECK (one = 1),
+         id TEXT NOT NULL, name TEXT NOT NULL, owner TEXT NOT NULL,
+         created_at_ms INTEGER NOT NULL, valid_from_ms INTEGER NOT NULL, sweep_at_ms INTEGER NOT NULL
+       ) STRICT`,
+      `CREATE TABLE agents (
+         id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, scopes TEXT NOT NULL, state TEXT NOT NULL,
+         inc INTEGER NOT NULL, container INTEGER NOT NULL, session TEXT, process_id INTEGER,
+         created_at_ms INTEGER NOT NULL, last_heard_at_ms INTEGER, reported INTEGER NOT NULL DEFAULT 0,
+         start_due_at_ms INTEGER, start_tries INTEGER NOT NULL DEFAULT 0,
+         end_due_at_ms INTEGER, end_tries INTEGER NOT NULL DEFAULT 0
+       ) STRICT`,
+      "CREATE UNIQUE INDEX agents_by_live_name ON agents (name) WHERE state NOT IN ('retired')",
+      'CREATE INDEX agents_by_start ON agents (start_due_at_ms) WHERE start_due_at_ms IS NOT NULL',
+      'CREATE INDEX agents_by_end ON agents (end_due_at_ms) WHERE end_due_at_ms IS NOT NULL',
+      `CREATE TABLE agent_tokens (
+         agent TEXT PRIMARY KEY,
+         minted INTEGER NOT NULL DEFAULT 0, minted_at_ms INTEGER NOT NULL DEFAULT 0,
+         acked INTEGER NOT NULL DEFAULT 0, acked_at_ms INTEGER, in_use INTEGER NOT NULL DEFAULT 0,
+         min_gen INTEGER NOT NULL DEFAULT 0, issued_at_ms INTEGER, expires_at_ms INTEGER, kid TEXT,
+         lagging_gen INTEGER, lagging_at_ms INTEGER,
+         reason TEXT, last_outcome TEXT, last_error TEXT,
+         retry_at_ms INTEGER, retry_tries INTEGER NOT NULL DEFAULT 0, revoked_at_ms INTEGER, cut_at_gen INTEGER
+       ) STRICT`,
+      'CREATE INDEX agent_tokens_by_retry ON agent_tokens (retry_at_ms) WHERE retry_at_ms IS NOT NULL',
+      `CREATE TABLE messages (
+         id TEXT PRIMARY KEY, agent TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL,
+         content TEXT NOT NULL, sender TEXT NOT NULL,
+         attempt INTEGER NOT NULL DEFAULT 1, tries INTEGER NOT NULL DEFAULT 0, deliver_at_ms INTEGER,
+         created_at_ms INTEGER NOT NULL, delivered_at_ms INTEGER, finished_at_ms INTEGER,
+         reply TEXT, truncated INTEGER NOT NULL DEFAULT 0, error TEXT,
+         UNIQUE (agent, seq)
+       ) STRICT`,
+      "CREATE INDEX messages_by_due ON messages (deliver_at_ms) WHERE state = 'queued'",
+      "CREATE INDEX messages_unfinished ON messages (agent, state) WHERE state IN ('queued', 'delivered', 'working')",
+      `CREATE TABLE events (
+         seq INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL, subject TEXT NOT NULL,
+         at_ms INTEGER NOT NULL, data TEXT NOT NULL
+       ) STRICT`,
+      `CREATE TABLE containers (
+         idx INTEGER PRIMARY KEY, session TEXT,
+         held_until_ms INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0
+       ) STRICT`,
+      `CREATE TABLE sweeps (
+         seq INTEGER PRIMARY KEY AUTOINCREMENT, started_at_ms INTEGER NOT NULL, finished_at_ms INTEGER NOT NULL,
+         due INTEGER NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL, skipped INTEGER NOT NULL, results TEXT NOT NULL
+       ) STRICT`,
+    ],
+  },
+];

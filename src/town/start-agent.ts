@@ -1,0 +1,127 @@
+/** Starts an incarnation: the token travels inside the start request, so it is in the box before the agent runs (F10, M-09). */
+import type { AgentId, AgentStarted, SessionId, SwapResult } from '#protocol';
+import { backoffMs } from '../lib/backoff.ts';
+import type { LinkAnswer } from '../link/container-link.ts';
+import type { Agent } from '../roster/agent.ts';
+import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
+import { beginIncarnation } from './agent-gone.ts';
+import { heldUntil, noteAnswer, noteSession } from './containers.ts';
+import { issueRefusal } from './issue-refusal.ts';
+import { issueToken, type IssueAnswer } from './issue-token.ts';
+import type { TownPorts } from './ports.ts';
+
+/** A start that failed is tried again after 15 s, doubling to 5 min. */
+const START_RETRY = { firstMs: 15_000, maxMs: 300_000 } as const;
+
+/**
+ * A person's start. Clears a revocation, and begins the next incarnation unless one that may go on is there already, so a
+ * repeat changes nothing (A-23). The caller runs `serveAgent` afterwards.
+ */
+export function requestStart(p: TownPorts, id: AgentId): void {
+  p.transaction(() => {
+    const agent = p.agents.get(id);
+    if (agent === null) return;
+    const barred = issueRefusal(agent, p.tokens.get(id));
+    const runs = agent.session !== null || agent.state === 'starting';
+    if (barred === 'agent_retired' || (barred === null && runs)) return;
+    p.tokens.pardon(id);
+    beginIncarnation(p, agent);
+  });
+}
+
+/** One try to bring a `starting` agent up, when it is due. Answers whether it runs now. Called by `serveAgent` only. */
+export async function startOnce(p: TownPorts, agent: Agent): Promise<boolean> {
+  const now = p.clock.now();
+  if (agent.startDueAtMs === null || agent.startDueAtMs > now) return false;
+  // A first start may ask a container that is held back: somebody waits for it. A repeat may not.
+  const held = agent.startTries === 0 ? null : heldUntil(p, agent.container);
+  // The repeat is stored before anything is sent, and also while this one waits for its slot.
+  p.agents.planStart(agent.id, held ?? now + SAFETY_RETRY_MS, agent.startTries);
+  if (held !== null) return false;
+  await p.slots.run('delivery', agent.container, () => attempt(p, agent.id));
+  return p.agents.get(agent.id)?.state === 'idle';
+}
+
+async function attempt(p: TownPorts, id: AgentId): Promise<void> {
+  const agent = p.agents.get(id);
+  if (agent?.state !== 'starting') return;
+  const opened = await p.link(agent.container).open(true);
+  if (opened.kind !== 'answered') {
+    p.tokens.outcome(id, opened.kind, opened.kind === 'unreachable' ? opened.detail : null);
+    noteAnswer(p, agent.container, opened);
+    postpone(p, agent, opened);
+    return;
+  }
+  const session = opened.value;
+  let sent = 0;
+  noteSession(p, agent.container, session);
+  const answer = await issueToken<AgentStarted>(p, {
+    agents: [agent],
+    reason: 'start',
+    also: (_, __, now) => p.agents.planStart(id, now + SAFETY_RETRY_MS, agent.startTries),
+    send: async ([grant]) => {
+      if (grant === undefined) throw new Error('issueToken sends what it allocated');
+      sent = grant.gen;
+      return p.link(agent.container).start(session, id, { inc: agent.inc, name: agent.name, role: agent.role, grant });
+    },
+    swaps: (value) => [swapOf(value, sent)],
+  });
+  settle(p, agent, session, answer);
+}
+
+/** A start's answer as the swap that it contains. `stale` says that this incarnation cannot be started here any more. */
+function swapOf(value: AgentStarted, sent: number): SwapResult {
+  const { agent, inc, gen } = value;
+  if (value.outcome === 'retired') return { agent, inc, gen, outcome: 'retired' };
+  if (value.outcome === 'stale') return { agent, inc, gen, outcome: 'incarnation_mismatch' };
+  return { agent, inc, gen, outcome: gen === sent ? 'applied' : 'stale' };
+}
+
+function settle(p: TownPorts, asked: Agent, session: SessionId, answer: IssueAnswer<AgentStarted>): void {
+  if (answer.kind === 'refused') {
+    // Retired, revoked or stopped meanwhile: whoever did that owns what comes next.
+    p.agents.planStart(asked.id, null, 0);
+    return;
+  }
+  if (answer.kind !== 'mint_failed') noteAnswer(p, asked.container, answer);
+  p.transaction(() => {
+    const agent = p.agents.get(asked.id);
+    // The fence: an answer for an incarnation that is no longer the one to start lands nowhere.
+    if (agent?.state !== 'starting' || agent.inc !== asked.inc) return;
+    if (answer.kind !== 'answered') {
+      postpone(p, agent, answer);
+      return;
+    }
+    switch (answer.value.outcome) {
+      case 'started':
+      case 'current':
+        p.agents.move(agent.id, 'idle');
+        p.agents.started(agent.id, session, answer.value.process_id);
+        p.messages.planQueue(agent.id, p.clock.now() + SAFETY_RETRY_MS);
+        p.events.append(
+          'reeve.agent.started',
+          agent.id,
+          { incarnation: agent.inc, process_id: answer.value.process_id },
+          p.clock.now(),
+        );
+        return;
+      case 'stale':
+        // The box stopped this incarnation, or runs a higher one: only a higher start reaches it.
+        beginIncarnation(p, agent);
+        return;
+      case 'retired':
+        p.agents.move(agent.id, 'failed');
+        p.agents.ended(agent.id);
+        return;
+    }
+  });
+}
+
+/** The next try: after a changed session at once, after a failure with backoff. */
+function postpone(p: TownPorts, agent: Agent, answer: LinkAnswer<unknown> | { kind: 'mint_failed' }): void {
+  const now = p.clock.now();
+  const tries = agent.startTries + 1;
+  const retryAfterMs = answer.kind === 'unreachable' ? answer.retryAfterMs : 0;
+  const wait = answer.kind === 'session_changed' ? 0 : backoffMs(START_RETRY, tries, p.random(), retryAfterMs);
+  p.agents.planStart(agent.id, now + wait, tries);
+}

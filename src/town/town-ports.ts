@@ -1,0 +1,33 @@
+import { townIdSchema } from '#protocol';
+import { EventStore } from '../events/event-store.ts';
+import { MessageStore } from '../outbox/message-store.ts';
+import { AgentStore } from '../roster/agent-store.ts';
+import { TokenStore } from '../tokens/token-store.ts';
+import { ContainerStore } from './container-store.ts';
+import { Flights } from './flights.ts';
+import type { TownPorts } from './ports.ts';
+import { Slots } from './slots.ts';
+import { SweepStore } from './sweep-store.ts';
+import { TownStore } from './town-store.ts';
+import type { TownWiring } from './wiring.ts';
+
+/** The ports of one Town object: its own storage, and the wiring that it was given. */
+export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPorts {
+  const { sql } = ctx.storage;
+  const id = townIdSchema.parse(ctx.id.name);
+  return {
+    ...wiring,
+    id,
+    town: new TownStore(sql),
+    agents: new AgentStore(sql),
+    tokens: new TokenStore(sql),
+    messages: new MessageStore(sql),
+    events: new EventStore(sql),
+    containers: new ContainerStore(sql),
+    sweeps: new SweepStore(sql),
+    transaction: (work) => ctx.storage.transactionSync(work),
+    link: (container) => wiring.link(id, container),
+    slots: new Slots(),
+    flights: new Flights(),
+  };
+}

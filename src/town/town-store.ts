@@ -1,0 +1,58 @@
+/** Table `town`: one row, which says that this town was created. */
+import type { TownId } from '#protocol';
+
+export interface TownRecord {
+  readonly id: TownId;
+  readonly name: string;
+  readonly owner: string;
+  readonly createdAtMs: number;
+  /** Tokens issued before this are refused. */
+  readonly validFromMs: number;
+  /** The next sweep; counts only while an agent uses its token. */
+  readonly sweepAtMs: number;
+}
+
+type Row = {
+  id: TownId;
+  name: string;
+  owner: string;
+  created_at_ms: number;
+  valid_from_ms: number;
+  sweep_at_ms: number;
+};
+
+export class TownStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  create(town: Omit<TownRecord, 'validFromMs'>): void {
+    this.#sql.exec(
+      'INSERT INTO town (one, id, name, owner, created_at_ms, valid_from_ms, sweep_at_ms) VALUES (1, ?, ?, ?, ?, 0, ?)',
+      town.id,
+      town.name,
+      town.owner,
+      town.createdAtMs,
+      town.sweepAtMs,
+    );
+  }
+
+  get(): TownRecord | null {
+    const row = this.#sql.exec<Row>('SELECT * FROM town').toArray()[0];
+    if (row === undefined) return null;
+    return {
+      id: row.id,
+      name: row.name,
+      owner: row.owner,
+      createdAtMs: row.created_at_ms,
+      validFromMs: row.valid_from_ms,
+      sweepAtMs: row.sweep_at_ms,
+    };
+  }
+
+  planSweep(atMs: number): void {
+    this.#sql.exec('UPDATE town SET sweep_at_ms = ?', atMs);
+  }
+}

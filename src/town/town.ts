@@ -1,0 +1,245 @@
+/** The Durable Object of one town: a table of contents. It constructs, wires and delegates; rules live in the verbs beside it. */
+import { DurableObject } from 'cloudflare:workers';
+import {
+  type AgentId,
+  type EventBatch,
+  type EventBatchAnswer,
+  type Grant,
+  type HeartbeatAnswer,
+  type MessageId,
+} from '#protocol';
+import type { TownEvent } from '../events/event-store.ts';
+import { isMigrated, migrate } from '../lib/migrate.ts';
+import { err, ok, type Result } from '../lib/result.ts';
+import type { Agent } from '../roster/agent.ts';
+import { nextSweepAt } from '../tokens/refresh-policy.ts';
+import { GUARD_MS, mustRearm, planAlarm } from './alarm-plan.ts';
+import { authorizeCall, type CallRefusal, type VerifiedCall } from './authorize-call.ts';
+import { noteSession } from './containers.ts';
+import { createAgent, type NewAgent } from './create-agent.ts';
+import { acceptMessage } from './deliver-message.ts';
+import { confirmEnd, retireAgent, stopAgent } from './end-agent.ts';
+import { forceRefresh } from './force-refresh.ts';
+import { hearEvents, hearHeartbeat } from './hear-agent.ts';
+import type { TownPorts } from './ports.ts';
+import { pullToken, type PullRefusal, type PullRequest } from './pull-token.ts';
+import { revokeAgent } from './revoke-agent.ts';
+import { alone, dueTimes, runDue } from './run-due.ts';
+import { TOWN_SCHEMA } from './schema.ts';
+import { serveAgent } from './serve-agent.ts';
+import { requestStart } from './start-agent.ts';
+import type { SweepReport } from './sweep-store.ts';
+import type { TownRecord } from './town-store.ts';
+import { townPorts } from './town-ports.ts';
+import { agentView, messageView, townView, type AgentView, type MessageView, type TownView } from './views.ts';
+import type { TownWiring } from './wiring.ts';
+
+type Missing = 'not_found';
+
+export class Town extends DurableObject {
+  readonly #ports: TownPorts | null;
+
+  /** `wiring` null: misconfigured. */
+  constructor(ctx: DurableObjectState, env: object, wiring: TownWiring | null) {
+    super(ctx, env);
+    if (isMigrated(ctx.storage.sql)) migrate(ctx.storage, TOWN_SCHEMA);
+    this.#ports = wiring === null ? null : townPorts(ctx, wiring);
+  }
+
+  /** Makes this town exist. Idempotent. */
+  async create(town: Pick<TownRecord, 'name' | 'owner'>): Promise<TownView> {
+    migrate(this.ctx.storage, TOWN_SCHEMA);
+    const p = this.#need();
+    const now = p.clock.now();
+    p.transaction(() => {
+      if (p.town.get() !== null) return;
+      const sweepAtMs = nextSweepAt(p.id, p.settings.refreshIntervalMs, now);
+      p.town.create({ id: p.id, ...town, createdAtMs: now, sweepAtMs });
+      p.events.append('reeve.town.created', p.id, { name: town.name }, now);
+    });
+    return this.#view(p);
+  }
+
+  async describe(): Promise<Result<TownView, Missing>> {
+    return this.#in((p) => ok(this.#view(p)));
+  }
+
+  async createAgent(agent: NewAgent): Promise<Result<AgentView, 'name_taken' | 'limit_exceeded' | Missing>> {
+    return this.#in(async (p) => {
+      const created = createAgent(p, agent);
+      if (!created.ok) return created;
+      await serveAgent(p, created.value.id);
+      return ok(this.#agentView(p, created.value.id));
+    });
+  }
+
+  async listAgents(after: string, limit: number): Promise<Result<AgentView[], Missing>> {
+    return this.#in((p) => ok(p.agents.list(after, limit).map(({ id }) => this.#agentView(p, id))));
+  }
+
+  async getAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
+    return this.#with(idOrName, (p, agent) => this.#agentView(p, agent.id));
+  }
+
+  /** Teardown; `confirmed` says that process and key are gone. */
+  async retireAgent(idOrName: string): Promise<Result<{ agent: AgentView; confirmed: boolean }, Missing>> {
+    return this.#with(idOrName, async (p, { id }) => {
+      retireAgent(p, id);
+      await confirmEnd(p, id);
+      return { agent: this.#agentView(p, id), confirmed: p.agents.get(id)?.endDueAtMs === null };
+    });
+  }
+
+  async stopAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
+    return this.#with(idOrName, async (p, { id }) => {
+      stopAgent(p, id);
+      await confirmEnd(p, id);
+      return this.#agentView(p, id);
+    });
+  }
+
+  async startAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
+    return this.#with(idOrName, async (p, { id }) => {
+      requestStart(p, id);
+      await serveAgent(p, id);
+      return this.#agentView(p, id);
+    });
+  }
+
+  async revokeAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
+    return this.#with(idOrName, (p, { id }) => {
+      revokeAgent(p, id);
+      return this.#agentView(p, id);
+    });
+  }
+
+  async refreshAgent(idOrName: string, revokeOlder: boolean): Promise<Result<SweepReport, Missing>> {
+    return this.#with(idOrName, (p, agent) => forceRefresh(p, [agent], revokeOlder));
+  }
+
+  async refreshTown(revokeOlder: boolean): Promise<Result<SweepReport, Missing>> {
+    return this.#in(async (p) => ok(await forceRefresh(p, p.agents.live(), revokeOlder)));
+  }
+
+  /** Accepts a message; it is delivered meanwhile or later. `sender` comes from the verified credential. */
+  async sendMessage(
+    idOrName: string,
+    message: { id: MessageId; content: string; sender: string },
+  ): Promise<Result<MessageView, Missing | 'agent_retired'>> {
+    return this.#in((p) => {
+      const agent = p.agents.find(idOrName);
+      if (agent === null) return err('not_found');
+      if (agent.state === 'retired') return err('agent_retired');
+      const accepted = acceptMessage(p, { ...message, agent });
+      this.#meanwhile(p, 'serve', () => serveAgent(p, agent.id));
+      return ok(messageView(accepted));
+    });
+  }
+
+  async listMessages(idOrName: string, afterSeq: number, limit: number): Promise<Result<MessageView[], Missing>> {
+    return this.#with(idOrName, (p, { id }) => p.messages.list(id, afterSeq, limit).map(messageView));
+  }
+
+  async getMessage(idOrName: string, message: string): Promise<Result<MessageView, Missing>> {
+    return this.#in((p) => {
+      const found = p.messages.get(message);
+      return found !== null && found.agent === p.agents.find(idOrName)?.id ? ok(messageView(found)) : err('not_found');
+    });
+  }
+
+  async listEvents(after: number, limit: number): Promise<Result<TownEvent[], Missing>> {
+    return this.#in((p) => ok(p.events.list(p.id, after, limit)));
+  }
+
+  async heartbeat(call: VerifiedCall): Promise<Result<HeartbeatAnswer, CallRefusal | Missing>> {
+    return this.#in((p) => {
+      const authorized = authorizeCall(p, call, 'heartbeat');
+      return authorized.ok ? ok(hearHeartbeat(p, authorized.agent)) : err(authorized.code);
+    });
+  }
+
+  async reportEvents(call: VerifiedCall, batch: EventBatch): Promise<Result<EventBatchAnswer, CallRefusal | Missing>> {
+    return this.#in((p) => {
+      const authorized = authorizeCall(p, call, 'events');
+      return authorized.ok ? ok(hearEvents(p, authorized.agent, batch)) : err(authorized.code);
+    });
+  }
+
+  async pull(request: PullRequest): Promise<Result<Grant, PullRefusal | Missing>> {
+    return this.#in((p) => pullToken(p, request));
+  }
+
+  /** A control server came up somewhere: looks whether one of this town's containers is meant. */
+  async hello(): Promise<void> {
+    await this.#in(async (p) => {
+      for (const { index } of p.containers.list()) {
+        if (p.agents.inContainer(index).length === 0) continue;
+        const checked = await p.link(index).check();
+        if (checked.kind === 'answered') noteSession(p, index, checked.value);
+      }
+      return ok(null);
+    });
+  }
+
+  override async alarm(): Promise<void> {
+    const p = this.#ports;
+    if (p === null) return this.ctx.storage.setAlarm(Date.now() + GUARD_MS);
+    if (!this.#exists(p)) return;
+    await this.ctx.storage.setAlarm(p.clock.now() + GUARD_MS);
+    await runDue(p);
+    await this.#rearm(p, true);
+  }
+
+  /** Every request passes here: it finds the town, works, and leaves the alarm set for whatever is due now (T5, S-06). */
+  async #in<T, E>(work: (p: TownPorts) => Result<T, E> | Promise<Result<T, E>>): Promise<Result<T, E | Missing>> {
+    const p = this.#need();
+    if (!this.#exists(p)) return err('not_found');
+    try {
+      return await work(p);
+    } finally {
+      await this.#rearm(p, false);
+    }
+  }
+
+  #with<T>(idOrName: string, work: (p: TownPorts, agent: Agent) => T | Promise<T>): Promise<Result<T, Missing>> {
+    return this.#in(async (p) => {
+      const agent = p.agents.find(idOrName);
+      return agent === null ? err('not_found') : ok(await work(p, agent));
+    });
+  }
+
+  #meanwhile(p: TownPorts, work: string, run: () => Promise<void>): void {
+    this.ctx.waitUntil(alone(p, work, run).then(() => this.#rearm(p, false)));
+  }
+
+  /** `exact` at the end of a run: the guard goes. Elsewhere an alarm that rings too early is left alone. */
+  async #rearm(p: TownPorts, exact: boolean): Promise<void> {
+    const now = p.clock.now();
+    const wanted = planAlarm(dueTimes(p), now);
+    const set = await this.ctx.storage.getAlarm();
+    if (!exact && !mustRearm(set, wanted, now)) return;
+    if (wanted === null) await this.ctx.storage.deleteAlarm();
+    else if (set !== wanted) await this.ctx.storage.setAlarm(wanted);
+  }
+
+  #need(): TownPorts {
+    if (this.#ports === null) throw new Error('misconfigured');
+    return this.#ports;
+  }
+
+  #exists(p: TownPorts): boolean {
+    return isMigrated(this.ctx.storage.sql) && p.town.get() !== null;
+  }
+
+  #agentView(p: TownPorts, id: AgentId): AgentView {
+    const agent = p.agents.get(id);
+    if (agent === null) throw new Error('an agent is never deleted');
+    return agentView(p.id, agent, p.tokens.get(id), p.town.get()?.sweepAtMs ?? 0);
+  }
+
+  #view(p: TownPorts): TownView {
+    const town = p.town.get();
+    if (town === null) throw new Error('the caller made sure that the town exists');
+    return townView(town, p.agents.live().length, dueTimes(p).sweep, p.sweeps.last());
+  }
+}

@@ -1,0 +1,73 @@
+/** Joins the nouns into what the two Durable Objects are given. The only place that turns `Config` into ports. */
+import { containerNameSchema, splitContainerName, type ContainerName, type TownId } from '#protocol';
+import { parseConfig, type Config, type Env } from '../env.ts';
+import { systemClock, type Clock } from '../lib/clock.ts';
+import { consoleLog, type Log } from '../lib/log.ts';
+import type { LinkWiring } from '../link/agent-container.ts';
+import type { ContainerLink } from '../link/container-link.ts';
+import { neverRejects } from '../link/never-rejects.ts';
+import { urlBackend } from '../link/url-backend.ts';
+import { KeyRing } from '../tokens/key-ring.ts';
+import { mintAgentToken, mintPushToken, type AgentTokenOrder, type Issuer, type MintedToken } from '../tokens/mint.ts';
+import type { TownSettings } from './ports.ts';
+
+/** What a Town is given. */
+export interface TownWiring {
+  readonly settings: TownSettings;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly mint: (order: AgentTokenOrder, nowMs: number) => Promise<MintedToken>;
+  readonly link: (town: TownId, container: number) => ContainerLink;
+}
+
+/** The issuer of one object or isolate: the keys are imported at the first use and kept. */
+export function lazyIssuer(config: Config): () => Promise<Issuer> {
+  let issuer: Promise<Issuer> | undefined;
+  return () =>
+    (issuer ??= KeyRing.import(config.signingKeys).then((ring) => ({
+      ring,
+      publicUrl: config.publicUrl,
+      trustDomain: config.trustDomain,
+      ttlSeconds: config.tokenTtlSeconds,
+    })));
+}
+
+/** Wiring of the Town, or null where the configuration is refused: then the Worker answers 503 and alarms only re-arm. */
+export function wireTown(env: Env): TownWiring | null {
+  const config = parseConfig(env);
+  if (!config.ok) return null;
+  const issuer = lazyIssuer(config.value);
+  return {
+    settings: {
+      refreshIntervalMs: config.value.refreshIntervalMs,
+      agentsPerContainer: config.value.agentsPerContainer,
+    },
+    clock: systemClock,
+    random: Math.random,
+    log: consoleLog,
+    mint: async (order, nowMs) => mintAgentToken(await issuer(), order, nowMs),
+    link: (town, container) => neverRejects(() => env.AGENT_CONTAINER.getByName(`${town}:${container}`)),
+  };
+}
+
+/** Wiring of an AgentContainer. Throws where the configuration is refused: nobody calls it then. */
+export function wireLink(env: Env): LinkWiring {
+  const config = parseConfig(env);
+  if (!config.ok) throw new Error('misconfigured');
+  const { containerUrls, pushTimeoutMs, heartbeatSeconds } = config.value;
+  const issuer = lazyIssuer(config.value);
+  return {
+    clock: systemClock,
+    backend: (container) => urlBackend(containerUrls, splitContainerName(container).index),
+    sign: async ({ audience, container, method, path, bodyDigest }) => {
+      const town = townOf(container);
+      const order = { audience, town, container, method, path, bodyDigest };
+      return mintPushToken(await issuer(), order, systemClock.now());
+    },
+    pushTimeoutMs,
+    heartbeatSeconds,
+  };
+}
+
+const townOf = (container: ContainerName): TownId => splitContainerName(containerNameSchema.parse(container)).town;
