@@ -1,4 +1,4 @@
-import { cloudflareTest } from '@cloudflare/vitest-pool-workers';
+import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-pool-workers';
 import { defineConfig } from 'vitest/config';
 
 /** Two runtimes: `town` runs in workerd, everything else in Node. The slow end-to-end tests come last and one file at a time. */
@@ -14,8 +14,18 @@ export default defineConfig({
         },
       },
       {
-        plugins: [cloudflareTest({ main: './test/town/worker.ts', wrangler: { configPath: './wrangler.toml' } })],
-        test: { name: 'town', include: ['test/town/**/*.test.ts'] },
+        plugins: [
+          cloudflareTest(async () => ({
+            main: './test/town/worker.ts',
+            wrangler: { configPath: './wrangler.toml' },
+            miniflare: { bindings: { TEST_MIGRATIONS: await readD1Migrations('migrations') } },
+          })),
+        ],
+        test: {
+          name: 'town',
+          include: ['test/town/**/*.test.ts'],
+          setupFiles: ['./test/town/support/migrate-directory.ts'],
+        },
       },
       {
         test: {

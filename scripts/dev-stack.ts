@@ -1,0 +1,203 @@
+/** A whole Reeve on this machine: a Worker under wrangler dev, and a control server as a process of its own. */
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { publicKeys, privateKeySetSchema } from '../src/tokens/key-set.ts';
+import { startChild, type Child, type Program } from './child.ts';
+import { envText, writePrivate, type Variables } from './dev-settings.ts';
+
+export interface StackOptions {
+  /** Holds secrets, logs and all state of the Worker. */
+  readonly stateDir: string;
+  readonly workerPort: number;
+  readonly containerPort: number;
+  readonly variables: Readonly<Variables>;
+  /** False where `CONTAINER_URL` was set from outside: somebody else runs the control servers. */
+  readonly runControlServer: boolean;
+  /** Ends the start early, with nothing left running. */
+  readonly cancelled?: Promise<unknown>;
+}
+
+export interface Stack {
+  readonly url: string;
+  /** Process id of the control server that runs now, or null between two. */
+  readonly controlPid: () => number | null;
+  /** Ends the control server as a crash would; it is started again. */
+  readonly crashControlServer: () => void;
+  /** Resolves with a reason when the Worker died by itself. */
+  readonly failed: Promise<string>;
+  readonly stop: () => Promise<void>;
+}
+
+const ROOT = join(import.meta.dirname, '..');
+const WRANGLER = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
+const READY_MS = 60_000;
+/** A control server that dies is started again after this, doubling while it dies young. */
+const RESTART_MS = { first: 250, max: 5000, young: 5000 };
+
+/** Starts everything and resolves when both answer. Rejects, with nothing left running, where one does not. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const logs = join(options.stateDir, 'logs');
+  mkdirSync(logs, { recursive: true, mode: 0o700 });
+  const envFile = join(options.stateDir, 'worker.env');
+  writePrivate(envFile, envText(options.variables));
+  await migrateDirectory(options.stateDir, logs);
+  const worker = startChild(workerProgram(options, envFile, logs));
+  const control = options.runControlServer ? keepRunning(controlProgram(options, logs)) : null;
+  const url = `http://127.0.0.1:${options.workerPort}`;
+  let stopping = false;
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    await Promise.all([worker.stop(), control?.stop()]);
+  };
+  const failed = worker.exited.then((code) => {
+    return stopping ? new Promise<string>(() => undefined) : `the Worker ended with code ${code}\n${tail(logs, 'worker')}`;
+  });
+  try {
+    await Promise.race([
+      Promise.all([answers(`${url}/healthz`), control === null ? null : answers(healthOf(options))]),
+      failed.then((reason) => Promise.reject(new Error(reason))),
+      ...(options.cancelled === undefined ? [] : [options.cancelled.then(() => Promise.reject(new Error('cancelled')))]),
+    ]);
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
+  return {
+    url,
+    controlPid: () => control?.pid() ?? null,
+    crashControlServer: () => control?.crash(),
+    failed,
+    stop,
+  };
+}
+
+const healthOf = (options: StackOptions): string => `http://127.0.0.1:${options.containerPort}/health`;
+
+/** What every child gets: a path, a home for caches, and no surprises of the shell. */
+function baseEnv(): Record<string, string> {
+  const { PATH = '', HOME = '', NODE_EXTRA_CA_CERTS } = process.env;
+  return {
+    PATH,
+    HOME,
+    ...(NODE_EXTRA_CA_CERTS === undefined ? {} : { NODE_EXTRA_CA_CERTS }),
+    // Requests with their addresses would land on disk otherwise.
+    X_LOCAL_OBSERVABILITY: 'false',
+    WRANGLER_SEND_METRICS: 'false',
+    CI: 'true',
+    NO_COLOR: '1',
+  };
+}
+
+function workerProgram(options: StackOptions, envFile: string, logs: string): Program {
+  return {
+    name: 'worker',
+    args: [
+      WRANGLER,
+      'dev',
+      '--config',
+      join(ROOT, 'wrangler.toml'),
+      '--ip',
+      '127.0.0.1',
+      '--port',
+      String(options.workerPort),
+      '--inspector-port',
+      '0',
+      '--env-file',
+      envFile,
+      '--persist-to',
+      join(options.stateDir, 'worker'),
+      '--show-interactive-dev-session=false',
+    ],
+    env: baseEnv(),
+    logFile: join(logs, 'worker.log'),
+  };
+}
+
+function controlProgram({ variables, workerPort, containerPort }: StackOptions, logs: string): Program {
+  const keys = privateKeySetSchema.parse(JSON.parse(variables['SIGNING_KEYS'] ?? ''));
+  return {
+    name: 'control server',
+    args: [join(ROOT, 'container/main.ts')],
+    env: {
+      ...baseEnv(),
+      REEVE_API_URL: `http://127.0.0.1:${workerPort}`,
+      REEVE_ISSUER: variables['PUBLIC_URL'] ?? '',
+      REEVE_JWKS: JSON.stringify(publicKeys(keys)),
+      CONTAINER_PORT: String(containerPort),
+      CONTAINER_SECRET: variables['CONTAINER_SECRET'] ?? '',
+    },
+    logFile: join(logs, 'container.log'),
+  };
+}
+
+/** Starts a program again whenever it ends by itself. */
+function keepRunning(program: Program): { pid(): number | null; crash(): void; stop(): Promise<void> } {
+  let child: Child | null = null;
+  let stopping = false;
+  let wait = RESTART_MS.first;
+  let timer: NodeJS.Timeout | undefined;
+  const run = (): void => {
+    const startedAt = Date.now();
+    const current = startChild(program);
+    child = current;
+    void current.exited.then((code) => {
+      child = null;
+      if (stopping) return;
+      wait = Date.now() - startedAt < RESTART_MS.young ? Math.min(wait * 2, RESTART_MS.max) : RESTART_MS.first;
+      appendFileSync(program.logFile, `${program.name} ended with code ${code}; starting again in ${wait} ms\n`);
+      timer = setTimeout(run, wait);
+    });
+  };
+  run();
+  return {
+    pid: () => child?.pid ?? null,
+    crash: () => child?.kill(),
+    stop: async () => {
+      stopping = true;
+      clearTimeout(timer);
+      await child?.stop();
+    },
+  };
+}
+
+/** Brings the local directory up to its migrations. */
+async function migrateDirectory(stateDir: string, logs: string): Promise<void> {
+  const child = startChild({
+    name: 'migrations',
+    args: [
+      WRANGLER,
+      'd1',
+      'migrations',
+      'apply',
+      'DIRECTORY',
+      '--local',
+      '--config',
+      join(ROOT, 'wrangler.toml'),
+      '--persist-to',
+      join(stateDir, 'worker'),
+    ],
+    env: baseEnv(),
+    logFile: join(logs, 'migrations.log'),
+  });
+  const code = await child.exited;
+  if (code !== 0) throw new Error(`the directory could not be migrated (code ${code})\n${tail(logs, 'migrations')}`);
+}
+
+/** Resolves when a GET answers 200; rejects after a minute. */
+async function answers(url: string): Promise<void> {
+  const until = Date.now() + READY_MS;
+  while (Date.now() < until) {
+    try {
+      const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
+      await response.body?.cancel();
+      if (response.ok) return;
+    } catch {
+      // Not listening yet: asked again below, and told when the minute is over.
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`${url} did not answer within ${READY_MS / 1000} s`);
+}
+
+const tail = (logs: string, name: string): string =>
+  readFileSync(join(logs, `${name}.log`), 'utf8').trimEnd().split('\n').slice(-15).join('\n');

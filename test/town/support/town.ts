@@ -1,0 +1,135 @@
+/** What a test says to a town: through the public API, as a person would, and into the object where only that shows it. */
+import { SELF, env, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
+import { vi } from 'vitest';
+import type { ContainerName, TownId } from '../../../src/protocol/index.ts';
+import type { AgentView, MessageView, TownView } from '../../../src/town/views.ts';
+import { lab, type LabContainer } from './lab.ts';
+import { DEV_TOKEN, PUBLIC_URL } from './wiring.ts';
+
+let driving = false;
+
+/** Starts the lab in the context of the test file. */
+export function startLab(): void {
+  if (driving) return;
+  driving = true;
+  lab.worker = (url, init) => SELF.fetch(url, init);
+  void lab.drive();
+}
+
+export interface Answer<T> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: T;
+}
+
+/** Calls the public API as the person; `T` is what the test knows the route to answer. */
+export async function api<T>(method: string, path: string, body?: unknown, bearer = DEV_TOKEN): Promise<Answer<T>> {
+  const response = await SELF.fetch(`${PUBLIC_URL}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  // The cast names what the route answers; the test's assertions are what checks it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return { status: response.status, headers: response.headers, body: (await response.json()) as T };
+}
+
+export class TestTown {
+  readonly id: TownId;
+
+  constructor(id: TownId) {
+    this.id = id;
+  }
+
+  static async create(): Promise<TestTown> {
+    startLab();
+    const { body } = await api<TownView>('POST', '/v1/towns', { name: 'test' });
+    return new TestTown(body.id);
+  }
+
+  get stub(): DurableObjectStub {
+    return env.TOWN.getByName(this.id);
+  }
+
+  container(index = 0): LabContainer {
+    return lab.container(this.containerName(index));
+  }
+
+  containerName(index = 0): ContainerName {
+    return `${this.id}:${index}`;
+  }
+
+  api<T>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
+    return api<T>(method, `/v1/towns/${this.id}${path}`, body);
+  }
+
+  async agent(name: string, more: object = {}): Promise<AgentView> {
+    const { status, body } = await this.api<AgentView>('POST', '/agents', { name, ...more });
+    if (status !== 201) throw new Error(`no agent: ${status} ${JSON.stringify(body)}`);
+    return body;
+  }
+
+  async read(agent: string): Promise<AgentView> {
+    return (await this.api<AgentView>('GET', `/agents/${agent}`)).body;
+  }
+
+  async send(agent: string, content: string): Promise<MessageView> {
+    const { status, body } = await this.api<MessageView>('POST', `/agents/${agent}/messages`, { content });
+    if (status !== 202) throw new Error(`not accepted: ${status} ${JSON.stringify(body)}`);
+    return body;
+  }
+
+  async message(agent: string, id: string): Promise<MessageView> {
+    return (await this.api<MessageView>('GET', `/agents/${agent}/messages/${id}`)).body;
+  }
+
+  /** Waits, in real milliseconds, until a message is in a state; moves the clock a little so that reporters flush. */
+  async until(agent: string, id: string, state: string): Promise<MessageView> {
+    return vi.waitFor(
+      async () => {
+        lab.clock.advance(300);
+        const message = await this.message(agent, id);
+        if (message.state !== state) throw new Error(`${id} is ${message.state}, not ${state}`);
+        return message;
+      },
+      { timeout: 5000, interval: 10 },
+    );
+  }
+
+  /** Starts a long turn and waits until the agent is in it, so that sweeps find it at work. */
+  async work(agent: string, seconds = 3000): Promise<MessageView> {
+    const { id } = await this.send(agent, `work ${seconds}`);
+    return this.until(agent, id, 'working');
+  }
+
+  /** When the alarm is set to ring, in ms, or null. */
+  alarmAt(): Promise<number | null> {
+    return runInDurableObject(this.stub, (_, state) => state.storage.getAlarm());
+  }
+
+  /** Turns the clock to the alarm and lets it ring. */
+  async ring(): Promise<void> {
+    const at = await this.alarmAt();
+    if (at === null) throw new Error('no alarm is set');
+    lab.clock.advance(Math.max(0, at - lab.clock.now()));
+    await runDurableObjectAlarm(this.stub);
+  }
+
+  /** Rings whatever alarms fall due within `ms`. */
+  async elapse(ms: number): Promise<void> {
+    const until = lab.clock.now() + ms;
+    for (;;) {
+      const at = await this.alarmAt();
+      if (at === null || at > until) break;
+      await this.ring();
+    }
+    lab.clock.advance(until - lab.clock.now());
+  }
+
+  events(): Promise<{ type: string; subject: string; data: Record<string, unknown> }[]> {
+    return this.api<{ items: { type: string; subject: string; data: Record<string, unknown> }[] }>(
+      'GET',
+      '/events?limit=200',
+    ).then(({ body }) => body.items);
+  }
+}
