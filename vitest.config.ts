@@ -24,7 +24,7 @@ export default defineConfig({
         test: {
           name: 'town',
           include: ['test/town/**/*.test.ts'],
-          setupFiles: ['./test/town/support/migrate-directory.ts'],
+          setupFiles: ['./test/town/support/setup.ts'],
         },
       },
       {

@@ -61,7 +61,7 @@ const origin = z.string('is required').transform((text, context) => {
 });
 
 const secret = z
-  .string()
+  .string('is required')
   .min(MIN_SECRET_CHARS, `must have at least ${MIN_SECRET_CHARS} characters`)
   .transform((text) => new Secret(text));
 

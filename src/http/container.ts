@@ -9,7 +9,7 @@ import {
   splitContainerName,
   type TownId,
 } from '#protocol';
-import { sha256 } from '../lib/digest.ts';
+import { sha256 } from '../lib/secret.ts';
 import { messageOf } from '../lib/result.ts';
 import { requireBearer } from './authenticate.ts';
 import type { Edge, EdgeEnv } from './edge.ts';

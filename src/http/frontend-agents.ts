@@ -1,7 +1,7 @@
 /** Routes for people: agents and their messages. */
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { makeId } from '#protocol';
-import { randomBytes } from '../lib/digest.ts';
+import { randomBytes } from '../lib/secret.ts';
 import { ROLES } from '../roster/agent.ts';
 import { requirePerson, requireTown } from './authenticate.ts';
 import type { Edge, EdgeEnv } from './edge.ts';

@@ -2,7 +2,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import { makeId } from '#protocol';
 import { timestamp } from '../lib/clock.ts';
-import { randomBytes } from '../lib/digest.ts';
+import { randomBytes } from '../lib/secret.ts';
 import { requirePerson, requireTown } from './authenticate.ts';
 import type { Edge, EdgeEnv } from './edge.ts';
 import { Refusal } from './problem.ts';

@@ -113,7 +113,8 @@ export const eventSchema = z
   })
   .openapi('Event');
 
-export const problemBody = problemSchema.openapi('Problem');
+// Built anew from its parts: only schemas of this library's `z` can be given a name.
+export const problemBody = z.object(problemSchema.shape).openapi('Problem');
 
 /** A page of a list; `next` goes into `after` (events) or `cursor` (all others), null at the end. */
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() });

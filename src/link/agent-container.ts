@@ -16,7 +16,7 @@ import {
   type ContainerName,
 } from '#protocol';
 import type { Clock } from '../lib/clock.ts';
-import { sameDigest } from '../lib/digest.ts';
+import { sameDigest } from '../lib/secret.ts';
 import { migrate } from '../lib/migrate.ts';
 import type { ContainerBackend, ContainerLink, LinkAnswer, PushSigner } from './container-link.ts';
 import { ControlClient, type ControlAnswer } from './control-client.ts';

@@ -26,7 +26,7 @@ import {
   type SwapResults,
 } from '#protocol';
 import { deadline } from '../lib/clock.ts';
-import { sha256 } from '../lib/digest.ts';
+import { sha256 } from '../lib/secret.ts';
 import { messageOf } from '../lib/result.ts';
 import type { ContainerBackend, PushSigner, Unreachable } from './container-link.ts';
 import { readCapped } from './read-capped.ts';

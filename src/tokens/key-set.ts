@@ -10,7 +10,10 @@ const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'must be 32 bytes in 
 export const KEY_STATES = ['active', 'next', 'verify', 'tainted'] as const;
 export type KeyState = (typeof KEY_STATES)[number];
 
-const privateKeySchema = z.object({
+/** Keys of one set: the active one, the next, and years of old ones; 16 fit the 5 KB that a Worker's secret may have. */
+export const MAX_KEYS = 16;
+
+export const privateKeySchema = z.object({
   kty: z.literal('EC', 'must be EC'),
   crv: z.literal('P-256', 'must be P-256'),
   x: coordinate,
@@ -24,7 +27,12 @@ const privateKeySchema = z.object({
 });
 
 export const privateKeySetSchema = z
-  .object({ keys: z.array(privateKeySchema).min(1, 'must hold at least one key').max(16, 'must hold at most 16 keys') })
+  .object({
+    keys: z
+      .array(privateKeySchema)
+      .min(1, 'must hold at least one key')
+      .max(MAX_KEYS, `must hold at most ${MAX_KEYS} keys`),
+  })
   .refine(
     (set) => set.keys.filter((key) => key.reeve_state === 'active').length === 1,
     'must hold exactly one active key',

@@ -21,20 +21,22 @@ export function nextSweepAt(townId: string, intervalMs: number, afterMs: number)
 
 /** What the sweep asks of one agent's token. */
 export interface TokenAge {
-  /** When the acked generation was issued, or null: nothing was acked in this incarnation. */
+  /** When the acked generation was issued, or null: none was acked yet. */
   readonly issuedAtMs: number | null;
   /** When the last generation was minted. */
   readonly mintedAtMs: number;
+  /** When its push is tried again, or null: nothing is open. */
+  readonly retryAtMs: number | null;
 }
 
 /**
- * Whether a sweep that began at `sweepAtMs` refreshes this token. Younger than half the interval: not, a delivery just renewed
- * it, and at the next sweep it still has more than half its life (A-09). Minted since the sweep began: not, this very sweep or
- * a delivery beside it has taken care, so a sweep that goes on in a second run does no agent twice (S-04).
+ * Whether the sweep that fell due at `sweepAtMs` refreshes this token. Younger than half the interval: not, a delivery just
+ * renewed it, and at the next sweep it still has more than half its life (A-09). Pushed without an ack since the sweep fell due:
+ * not, that push has its own retry, so a sweep that goes on in a second run does no agent twice (S-04).
  */
-export function dueInSweep(token: TokenAge, sweepAtMs: number, intervalMs: number): boolean {
-  if (token.mintedAtMs >= sweepAtMs) return false;
-  return token.issuedAtMs === null || sweepAtMs - token.issuedAtMs >= intervalMs / 2;
+export function dueInSweep(token: TokenAge, sweepAtMs: number, intervalMs: number, nowMs: number): boolean {
+  if (token.retryAtMs !== null && token.mintedAtMs >= sweepAtMs) return false;
+  return token.issuedAtMs === null || nowMs - token.issuedAtMs >= intervalMs / 2;
 }
 
 /** FNV-1a, 32 bit: spreads ids evenly and is the same in every runtime. */

@@ -18,7 +18,7 @@ export async function refreshSweep(p: TownPorts, until: number): Promise<void> {
   const sweepAtMs = p.town.get()?.sweepAtMs ?? Number.POSITIVE_INFINITY;
   if (sweepAtMs > startedAtMs) return;
   const due = p.agents.inUse().filter((agent) => {
-    return dueInSweep(p.tokens.get(agent.id), sweepAtMs, p.settings.refreshIntervalMs);
+    return dueInSweep(p.tokens.get(agent.id), sweepAtMs, p.settings.refreshIntervalMs, startedAtMs);
   });
   const now = due.slice(0, RUN_BUDGET_AGENTS);
   const done = await Promise.all(batches(now).map((batch) => sweepBatch(p, batch, until)));

@@ -9,6 +9,7 @@ import {
   type MessageId,
 } from '#protocol';
 import type { TownEvent } from '../events/event-store.ts';
+import { systemClock } from '../lib/clock.ts';
 import { isMigrated, migrate } from '../lib/migrate.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
@@ -183,7 +184,7 @@ export class Town extends DurableObject {
 
   override async alarm(): Promise<void> {
     const p = this.#ports;
-    if (p === null) return this.ctx.storage.setAlarm(Date.now() + GUARD_MS);
+    if (p === null) return this.ctx.storage.setAlarm(systemClock.now() + GUARD_MS);
     if (!this.#exists(p)) return;
     await this.ctx.storage.setAlarm(p.clock.now() + GUARD_MS);
     await runDue(p);

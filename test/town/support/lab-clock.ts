@@ -26,6 +26,10 @@ export class LabClock implements Clock {
     this.#now = until;
   }
 
+  stopTimers(): void {
+    this.#timers = [];
+  }
+
   forContainer(): ContainerClock {
     return {
       wallMs: () => this.#now,

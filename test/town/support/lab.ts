@@ -37,6 +37,7 @@ export type LabFetch = (url: string, init: RequestInit) => Promise<Response>;
 export class Lab {
   readonly clock = new LabClock();
   readonly #containers = new Map<string, LabContainer>();
+  readonly #underWay = new Set<Promise<unknown>>();
   #jobs: Job[] = [];
   #wake: () => void = () => undefined;
   /** Calls of agents into the Worker; the test file sets it to the Worker under test. */
@@ -58,6 +59,28 @@ export class Lab {
       this.#jobs.push({ container, request, done, failed });
       this.#wake();
     });
+  }
+
+  /** Ends the world of one test: no process lives on, no timer runs, and no call is under way. */
+  async end(): Promise<void> {
+    this.clock.stopTimers();
+    for (const container of this.#containers.values()) container.end();
+    this.#containers.clear();
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+  }
+
+  /** A call of an agent into the Worker. */
+  async call(url: string, init: RequestInit): Promise<Response> {
+    const call = this.worker(url, init);
+    this.#underWay.add(call);
+    try {
+      const response = await call;
+      const bearer = new Headers(init.headers).get('authorization')?.replace('Bearer ', '') ?? '';
+      this.agentCalls.push({ path: new URL(url).pathname, bearer, status: response.status });
+      return response;
+    } finally {
+      this.#underWay.delete(call);
+    }
   }
 
   /** Serves requests until the test file ends. Call once per file, in the context of the test. */
@@ -111,8 +134,15 @@ export class LabContainer {
     this.restart();
   }
 
-  hello(): Promise<void> {
-    return this.#server.hello();
+  /** The process is gone for good: its timers and calls lead nowhere. */
+  end(): void {
+    this.running = false;
+    this.pid += 1;
+  }
+
+  /** From now on this name is served by the process of another container, as in development. */
+  joinProcessOf(other: LabContainer): void {
+    this.#server = other.#server;
   }
 
   backend(): ContainerBackend {
@@ -165,10 +195,7 @@ export class LabContainer {
   async #call(pid: number, url: string, init: RequestInit): Promise<Response> {
     // A process that died says nothing more, and a container that sleeps has no network.
     if (pid !== this.pid || !this.running) throw new TypeError('the process is gone');
-    const response = await this.#lab.worker(url, init);
-    const bearer = new Headers(init.headers).get('authorization')?.replace('Bearer ', '') ?? '';
-    this.#lab.agentCalls.push({ path: new URL(url).pathname, bearer, status: response.status });
-    return response;
+    return this.#lab.call(url, init);
   }
 }
 

@@ -33,7 +33,6 @@ async function make(): Promise<{ config: Config; issuer: () => Promise<Issuer> }
     CONTAINER_URL: 'http://127.0.0.1:8790',
     CONTAINER_SECRET,
     REEVE_DEV_TOKEN: DEV_TOKEN,
-    AGENTS_PER_CONTAINER: '100',
   });
   if (!config.ok) throw new Error(JSON.stringify(config.error));
   const value = { ...config.value, publicUrl: PUBLIC_URL, trustDomain: 'reeve.test' };
@@ -42,10 +41,10 @@ async function make(): Promise<{ config: Config; issuer: () => Promise<Issuer> }
 
 export function labTownWiring(link: (container: string) => ContainerLink): TownWiring {
   return {
-    settings: { refreshIntervalMs: 3_600_000, agentsPerContainer: 100 },
+    settings: { refreshIntervalMs: 3_600_000, agentsPerContainer: 4 },
     clock: lab.clock,
-    // No jitter: the first retry comes after exactly 15 s.
-    random: () => 0,
+    // The top of the jitter: waits double, and the first retry comes after exactly 15 s.
+    random: () => 1,
     log: silent,
     mint: async (order, nowMs) => mintAgentToken(await (await deployment()).issuer(), order, nowMs),
     link: (town: TownId, container: number) => neverRejects(() => link(`${town}:${container}`)),

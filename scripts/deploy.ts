@@ -1,0 +1,219 @@
+/** `npm run deploy`: checks the configuration, applies the migrations of the directory, and deploys with wrangler. */
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs, parseEnv } from 'node:util';
+import { z } from 'zod';
+import { validateConfig } from './check-config.ts';
+import { WORKER_VARIABLES } from './dev-settings.ts';
+
+const USAGE = `Usage: npm run deploy [-- --dry-run] [-- --env-file PATH]
+
+Checks the configuration, brings the D1 directory up to its migrations, and deploys the Worker.
+
+  --dry-run         check and bundle, change nothing, need no network
+  --env-file PATH   read variables from this file; may be given again, the later wins (default: REEVE_ENV_FILE)
+  --help            this text
+
+Variables are those of the configuration table in README.md, from the environment, then from env files, then from [vars] in
+wrangler.toml. Secrets travel in a file that only you can read and that is removed afterwards, never as arguments.
+Before the first deployment: npx wrangler d1 create reeve-directory, and put the id that it prints into wrangler.toml.
+`;
+
+/** The operator has to change something first. */
+const EXIT_OPERATOR = 2;
+const SECRETS: readonly string[] = ['SIGNING_KEYS', 'CONTAINER_SECRET', 'REEVE_DEV_TOKEN'];
+const PLACEHOLDER_ID = '00000000-0000-0000-0000-000000000000';
+const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:|\/|$)/;
+const ROOT = join(import.meta.dirname, '..');
+
+type Variables = Record<string, string>;
+
+/** What wrangler.toml says that matters here. */
+export interface Project {
+  readonly vars: Readonly<Record<string, unknown>>;
+  readonly databaseId: string | undefined;
+}
+
+/** The world of this command; tests pass their own. */
+export interface DeployIo {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+  readonly project: () => Promise<Project>;
+  /** Runs wrangler and answers its exit code. */
+  readonly wrangler: (args: readonly string[]) => Promise<number>;
+}
+
+/** Answers the exit code: 0 deployed, 2 refused with one line per rule and nothing changed, else wrangler's own. */
+export async function main(argv: readonly string[], io: DeployIo): Promise<number> {
+  const refuse = (lines: readonly string[]): number => {
+    for (const line of lines) io.stderr.write(`deploy: ${line}\n`);
+    return EXIT_OPERATOR;
+  };
+  const given = readArguments(argv);
+  if (typeof given === 'string') return refuse([given]);
+  if (given.help) {
+    io.stdout.write(USAGE);
+    return 0;
+  }
+  const project = await io.project();
+  const files = await readEnvFiles(given.envFiles.length > 0 ? given.envFiles : [io.env['REEVE_ENV_FILE'] ?? '']);
+  if (typeof files === 'string') return refuse([files]);
+  const variables = pick({ ...project.vars, ...files, ...pick(io.env) });
+  const misplaced = SECRETS.filter((name) => name in project.vars);
+  const broken = [
+    ...misplaced.map((name) => `${name} must not stand in wrangler.toml, where it is no secret`),
+    ...(await validateConfig(variables)).map(({ variable, rule }) => `${variable} ${rule}`),
+  ];
+  if (broken.length > 0) return refuse(broken);
+  const unfit = onlyLocal(variables, project);
+  if (!given.dryRun) {
+    if (unfit.length > 0) return refuse(unfit);
+    return deploy(variables, io);
+  }
+  for (const line of unfit) io.stderr.write(`deploy: a real deployment is refused: ${line}\n`);
+  return upload(variables, ['--dry-run', '--containers-rollout=none'], io);
+}
+
+interface Arguments {
+  readonly dryRun: boolean;
+  readonly help: boolean;
+  readonly envFiles: readonly string[];
+}
+
+/** The arguments, or what is wrong with them. */
+function readArguments(argv: readonly string[]): Arguments | string {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: {
+        'dry-run': { type: 'boolean' },
+        'env-file': { type: 'string', multiple: true },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+    return { dryRun: values['dry-run'] ?? false, help: values.help ?? false, envFiles: values['env-file'] ?? [] };
+  } catch (thrown) {
+    return thrown instanceof Error ? (thrown.message.split('\n')[0] ?? '') : 'see --help';
+  }
+}
+
+/** All variables of the files, the later winning; or which file cannot be read. An empty name is no file. */
+async function readEnvFiles(paths: readonly string[]): Promise<Variables | string> {
+  const variables: Variables = {};
+  for (const path of paths.filter((name) => name !== '')) {
+    try {
+      Object.assign(variables, parseEnv(await readFile(path, 'utf8')));
+    } catch (thrown) {
+      const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unknown';
+      return `the env file ${path} cannot be read (${code})`;
+    }
+  }
+  return variables;
+}
+
+/** The Worker's own variables; an empty one counts as not given. */
+function pick(source: Readonly<Record<string, unknown>>): Variables {
+  const picked: Variables = {};
+  for (const name of WORKER_VARIABLES) {
+    const value = source[name];
+    if (typeof value === 'string' && value !== '') picked[name] = value;
+    if (typeof value === 'number') picked[name] = String(value);
+  }
+  return picked;
+}
+
+/** What may be rehearsed but not deployed. */
+function onlyLocal(variables: Readonly<Variables>, project: Project): string[] {
+  const rules: [boolean, string][] = [
+    [LOOPBACK.test(variables['PUBLIC_URL'] ?? ''), 'PUBLIC_URL must be where the Worker will be reached, not loopback'],
+    [
+      (variables['CONTAINER_URL'] ?? '').split(',').some((url) => LOOPBACK.test(url.trim())),
+      'CONTAINER_URL must be reachable from Cloudflare, not loopback',
+    ],
+    [
+      project.databaseId === undefined || project.databaseId === PLACEHOLDER_ID,
+      'wrangler.toml: database_id is the placeholder; run "npx wrangler d1 create reeve-directory" and put its id there',
+    ],
+  ];
+  return rules.filter(([broken]) => broken).map(([, line]) => line);
+}
+
+/** Migrations first: they only add, so the code that runs now works with them, and the new code never runs without. */
+async function deploy(variables: Readonly<Variables>, io: DeployIo): Promise<number> {
+  const migrated = await io.wrangler(['d1', 'migrations', 'apply', 'DIRECTORY', '--remote']);
+  if (migrated !== 0) return migrated;
+  const uploaded = await upload(variables, [], io);
+  if (uploaded === 0) io.stdout.write(`reeve deployed: ${variables['PUBLIC_URL'] ?? ''}\n`);
+  return uploaded;
+}
+
+/** The secrets are on disk, for their owner only, exactly as long as wrangler runs. */
+async function upload(variables: Readonly<Variables>, flags: readonly string[], io: DeployIo): Promise<number> {
+  const directory = await mkdtemp(join(tmpdir(), 'reeve-deploy-'));
+  try {
+    const secretsFile = join(directory, 'secrets.json');
+    await writeFile(secretsFile, JSON.stringify(secretsOf(variables)), { mode: 0o600, flag: 'wx' });
+    const plain = Object.entries(variables).filter(([name]) => !SECRETS.includes(name));
+    const vars = plain.flatMap(([name, value]) => ['--var', `${name}:${value}`]);
+    return await io.wrangler(['deploy', ...flags, ...vars, '--secrets-file', secretsFile]);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** The key set goes without white space: a Worker's secret may have 5 KB, which sixteen keys need nearly all of. */
+function secretsOf(variables: Readonly<Variables>): Variables {
+  const secrets = Object.fromEntries(Object.entries(variables).filter(([name]) => SECRETS.includes(name)));
+  return { ...secrets, SIGNING_KEYS: JSON.stringify(JSON.parse(variables['SIGNING_KEYS'] ?? '')) };
+}
+
+const configSchema = z.object({
+  vars: z.record(z.string(), z.unknown()),
+  d1_databases: z.array(z.object({ binding: z.string(), database_id: z.string().optional() })),
+});
+
+/** wrangler.toml as wrangler itself reads it. */
+async function readProject(): Promise<Project> {
+  const { unstable_readConfig: readConfig } = await import('wrangler');
+  const config = configSchema.parse(readConfig({ config: join(ROOT, 'wrangler.toml') }, { hideWarnings: true }));
+  const directory = config.d1_databases.find(({ binding }) => binding === 'DIRECTORY');
+  return { vars: config.vars, databaseId: directory?.database_id };
+}
+
+/** Runs the pinned wrangler on this terminal. A signal ends it first, so that the secrets' file is removed afterwards. */
+function runWrangler(args: readonly string[]): Promise<number> {
+  const env = { ...process.env };
+  // They travel in the file; what a child process does not need, it does not get.
+  for (const name of WORKER_VARIABLES) delete env[name];
+  if (args.includes('--dry-run')) env['WRANGLER_SEND_METRICS'] = 'false';
+  const program = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
+  const child = spawn(process.execPath, [program, ...args, '--config', join(ROOT, 'wrangler.toml')], {
+    env,
+    cwd: ROOT,
+    stdio: 'inherit',
+  });
+  const handOn = (signal: NodeJS.Signals): void => void child.kill(signal);
+  const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, handOn);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      for (const signal of signals) process.off(signal, handOn);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+if (import.meta.main) {
+  const { env, stdout, stderr } = process;
+  process.exitCode = await main(process.argv.slice(2), {
+    env,
+    stdout,
+    stderr,
+    project: readProject,
+    wrangler: runWrangler,
+  });
+}

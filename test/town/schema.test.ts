@@ -1,0 +1,48 @@
+import { env, runInDurableObject } from 'cloudflare:test';
+import { describe, expect, it } from 'vitest';
+import { migrate } from '../../src/lib/migrate.ts';
+import { TOWN_SCHEMA } from '../../src/town/schema.ts';
+import { TestTown } from './support/town.ts';
+
+/**
+ * If this breaks, a step of the schema was changed. Running towns hold the old one: restore the step, and append a new step that
+ * alters what is there. Then add the new tables or columns here.
+ */
+const TABLES = {
+  agent_tokens:
+    'agent minted minted_at_ms acked acked_at_ms in_use min_gen issued_at_ms expires_at_ms kid lagging_gen lagging_at_ms reason last_outcome last_error retry_at_ms retry_tries revoked_at_ms cut_at_gen',
+  agents:
+    'id name role scopes state inc container session process_id created_at_ms last_heard_at_ms reported start_due_at_ms start_tries end_due_at_ms end_tries',
+  containers: 'idx session held_until_ms failures',
+  events: 'seq type subject at_ms data',
+  messages:
+    'id agent seq state content sender attempt tries deliver_at_ms created_at_ms delivered_at_ms finished_at_ms reply truncated error',
+  migrations: 'at id',
+  sweeps: 'seq started_at_ms finished_at_ms due ok failed skipped results',
+  town: 'one id name owner created_at_ms valid_from_ms sweep_at_ms',
+};
+
+describe('the schema of a town', () => {
+  it('has the tables that docs/storage.md describes, all of them STRICT', async () => {
+    const town = await TestTown.create();
+    const tables = await runInDurableObject(town.stub, (_, { storage: { sql } }) => {
+      const list = sql.exec<{ name: string; strict: number }>('PRAGMA table_list').toArray();
+      const own = list.filter(({ name }) => !/^(_cf|sqlite)_/.test(name));
+      return own.map(({ name, strict }) => {
+        const columns = sql.exec<{ name: string }>(`SELECT name FROM pragma_table_info('${name}')`).toArray();
+        return { name, strict, columns: columns.map((column) => column.name).join(' ') };
+      });
+    });
+    expect(Object.fromEntries(tables.map(({ name, columns }) => [name, columns]))).toEqual(TABLES);
+    expect(tables.every(({ strict }) => strict === 1)).toBe(true);
+  });
+
+  it('refuses to run over a database whose steps are not a prefix of the list', async () => {
+    const town = await TestTown.create();
+    await runInDurableObject(env.TOWN.getByName(town.id), (_, { storage }) => {
+      expect(() => migrate(storage, TOWN_SCHEMA)).not.toThrow();
+      expect(() => migrate(storage, [{ id: '0001-other', statements: [] }])).toThrow(/stored step 0/);
+      expect(() => migrate(storage, [])).toThrow(/expected none/);
+    });
+  });
+});
