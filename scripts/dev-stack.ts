@@ -23,6 +23,8 @@ export interface Stack {
   readonly controlPid: () => number | null;
   /** Ends the control server as a crash would; it is started again. */
   readonly crashControlServer: () => void;
+  /** Calls of agents that the Worker refused so far, from its log. */
+  readonly refusedCalls: () => number;
   /** Resolves with a reason when the Worker died by itself. */
   readonly failed: Promise<string>;
   readonly stop: () => Promise<void>;
@@ -30,6 +32,8 @@ export interface Stack {
 
 const ROOT = join(import.meta.dirname, '..');
 const WRANGLER = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
+/** Events of the Worker's log that tell of a refused call. */
+const REFUSED = /"(?:agent\.call_refused|token\.refused)"/g;
 const READY_MS = 60_000;
 /** A control server that dies is started again after this, doubling while it dies young. */
 const RESTART_MS = { first: 250, max: 5000, young: 5000 };
@@ -50,13 +54,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await Promise.all([worker.stop(), control?.stop()]);
   };
   const failed = worker.exited.then((code) => {
-    return stopping ? new Promise<string>(() => undefined) : `the Worker ended with code ${code}\n${tail(logs, 'worker')}`;
+    return stopping
+      ? new Promise<string>(() => undefined)
+      : `the Worker ended with code ${code}\n${tail(logs, 'worker')}`;
   });
   try {
     await Promise.race([
       Promise.all([answers(`${url}/healthz`), control === null ? null : answers(healthOf(options))]),
       failed.then((reason) => Promise.reject(new Error(reason))),
-      ...(options.cancelled === undefined ? [] : [options.cancelled.then(() => Promise.reject(new Error('cancelled')))]),
+      ...(options.cancelled === undefined
+        ? []
+        : [options.cancelled.then(() => Promise.reject(new Error('cancelled')))]),
     ]);
   } catch (thrown) {
     await stop();
@@ -66,6 +74,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     url,
     controlPid: () => control?.pid() ?? null,
     crashControlServer: () => control?.crash(),
+    refusedCalls: () => readFileSync(join(logs, 'worker.log'), 'utf8').match(REFUSED)?.length ?? 0,
     failed,
     stop,
   };
@@ -200,4 +209,8 @@ async function answers(url: string): Promise<void> {
 }
 
 const tail = (logs: string, name: string): string =>
-  readFileSync(join(logs, `${name}.log`), 'utf8').trimEnd().split('\n').slice(-15).join('\n');
+  readFileSync(join(logs, `${name}.log`), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .slice(-15)
+    .join('\n');

@@ -1,6 +1,6 @@
 /** `npm start`: a whole Reeve on this machine. */
 import { rmSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { validateConfig } from './check-config.ts';
 import { workerVariables, writePrivate } from './dev-settings.ts';
@@ -10,7 +10,7 @@ import { isFree } from './ports.ts';
 const USAGE = `Usage: npm start [-- --fresh]
 
 Starts the Worker on PORT (8787) and a control server on CONTAINER_PORT (8790), both on 127.0.0.1.
-The first start makes keys and a token in .reeve; state survives restarts.
+The first start makes keys and a token in .reeve (REEVE_STATE_DIR); state survives restarts.
 
   --fresh   forget keys, token and all state, and begin anew
   --help    this text
@@ -33,11 +33,14 @@ async function main(): Promise<number> {
   const containerPort = portFrom('CONTAINER_PORT', 8790);
   if (workerPort === null || containerPort === null) return EXIT_OPERATOR;
   const runControlServer = (process.env['CONTAINER_URL'] ?? '') === '';
-  for (const [name, port] of [['PORT', workerPort], ...(runControlServer ? [['CONTAINER_PORT', containerPort] as const] : [])] as const) {
+  for (const [name, port] of [
+    ['PORT', workerPort],
+    ...(runControlServer ? [['CONTAINER_PORT', containerPort] as const] : []),
+  ] as const) {
     if (await isFree(port)) continue;
     return refuse(`port ${port} is taken; set ${name} to another one`);
   }
-  const stateDir = join(process.cwd(), '.reeve');
+  const stateDir = resolve(process.env['REEVE_STATE_DIR'] ?? '.reeve');
   if (values.fresh === true) rmSync(stateDir, { recursive: true, force: true });
   const variables = await workerVariables(stateDir, process.env, { worker: workerPort, container: containerPort });
   const broken = await validateConfig(variables);

@@ -1,0 +1,123 @@
+/** The few calls of the public API that the demo and the end-to-end tests make, as a person would with curl. */
+import { z } from 'zod';
+import { agentIdSchema } from '#protocol';
+
+const agentState = z.object({
+  id: agentIdSchema,
+  name: z.string(),
+  scopes: z.array(z.string()),
+  state: z.string(),
+  incarnation: z.number(),
+  container: z.string(),
+  process_id: z.number().nullable(),
+  last_heard_at: z.string().nullable(),
+  credential: z.object({
+    minted: z.number(),
+    acked: z.number(),
+    in_use: z.number(),
+    lagging: z.object({ generation: z.number() }).nullable(),
+    reason: z.string().nullable(),
+    last_outcome: z.string().nullable(),
+  }),
+});
+export type AgentState = z.infer<typeof agentState>;
+
+const messageState = z.object({
+  id: z.string(),
+  state: z.string(),
+  attempts: z.number(),
+  reply: z.string().nullable(),
+  error: z.string().nullable(),
+});
+export type MessageState = z.infer<typeof messageState>;
+
+const townState = z.object({
+  id: z.string(),
+  last_sweep: z.object({ due: z.number(), ok: z.number(), failed: z.number(), skipped: z.number() }).nullable(),
+});
+
+const CALL_TIMEOUT_MS = 15_000;
+const POLL_MS = 100;
+
+export class ApiClient {
+  readonly #url: string;
+  readonly #token: string;
+
+  constructor(url: string, token: string) {
+    this.#url = url;
+    this.#token = token;
+  }
+
+  async createTown(name: string): Promise<string> {
+    return (await this.#json('POST', '/v1/towns', z.object({ id: z.string() }), { name })).id;
+  }
+
+  readTown(town: string): Promise<z.infer<typeof townState>> {
+    return this.#json('GET', `/v1/towns/${town}`, townState);
+  }
+
+  createAgent(town: string, name: string): Promise<AgentState> {
+    return this.#json('POST', `/v1/towns/${town}/agents`, agentState, { name });
+  }
+
+  readAgent(town: string, agent: string): Promise<AgentState> {
+    return this.#json('GET', `/v1/towns/${town}/agents/${agent}`, agentState);
+  }
+
+  /** Answers the id of the accepted message. */
+  async send(town: string, agent: string, content: string): Promise<string> {
+    return (await this.#json('POST', `/v1/towns/${town}/agents/${agent}/messages`, messageState, { content })).id;
+  }
+
+  readMessage(town: string, agent: string, message: string): Promise<MessageState> {
+    return this.#json('GET', `/v1/towns/${town}/agents/${agent}/messages/${message}`, messageState);
+  }
+
+  /** Status of the teardown: 200 or 202. */
+  async deleteAgent(town: string, agent: string): Promise<number> {
+    return (await this.#call('DELETE', `/v1/towns/${town}/agents/${agent}`)).status;
+  }
+
+  /** Calls as an agent. `code` is empty where the call was accepted. */
+  async heartbeat(token: string): Promise<{ status: number; code: string }> {
+    const body = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 0, last_progress_at: null };
+    const response = await this.#call('POST', '/v1/agent/heartbeat', body, token);
+    const answer = z.object({ code: z.string().default('') }).parse(await response.json());
+    return { status: response.status, code: answer.code };
+  }
+
+  /** Waits until a message is in a state; rejects after `seconds`, or where it ended otherwise. */
+  until(town: string, agent: string, message: string, state: string, seconds: number): Promise<MessageState> {
+    return this.eventually(seconds, `message ${message} being ${state}`, async () => {
+      const found = await this.readMessage(town, agent, message);
+      return found.state === state ? found : null;
+    });
+  }
+
+  /** Asks again until there is an answer; rejects after `seconds`. */
+  async eventually<T>(seconds: number, what: string, ask: () => Promise<T | null>): Promise<T> {
+    const until = Date.now() + seconds * 1000;
+    while (Date.now() < until) {
+      const answer = await ask();
+      if (answer !== null) return answer;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    throw new Error(`${what} did not happen within ${seconds} s`);
+  }
+
+  async #json<T>(method: string, path: string, schema: z.ZodType<T>, body?: object): Promise<T> {
+    const response = await this.#call(method, path, body);
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return schema.parse(JSON.parse(text));
+  }
+
+  #call(method: string, path: string, body?: object, token = this.#token): Promise<Response> {
+    return fetch(`${this.#url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  }
+}

@@ -1,0 +1,173 @@
+/** `npm run demo`: the life of a token, told on the terminal by a real stack with an interval of seconds. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { townIdSchema } from '#protocol';
+import { parseConfig } from '../src/env.ts';
+import { KeyRing } from '../src/tokens/key-ring.ts';
+import { mintAgentToken, type Issuer } from '../src/tokens/mint.ts';
+import { ApiClient, type AgentState } from './api-client.ts';
+import { workerVariables, type Variables } from './dev-settings.ts';
+import { startStack, type Stack } from './dev-stack.ts';
+import { freePort } from './ports.ts';
+import { Story } from './story.ts';
+
+/** Seconds instead of an hour, so that two sweeps fit into the demo; the rule for the lifetime holds all the same. */
+const INTERVAL_SECONDS = 4;
+const TTL_SECONDS = 12;
+const AGENTS = ['ada', 'bob', 'cyd'] as const;
+/** Longest wait (s) for one thing that has to happen. */
+const PATIENCE_SECONDS = 30;
+
+async function main(): Promise<number> {
+  const story = new Story();
+  const stateDir = mkdtempSync(join(tmpdir(), 'reeve-demo-'));
+  let stack: Stack | null = null;
+  const ended = new Promise<never>((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => reject(new Error('ended by a signal')));
+  });
+  try {
+    const workerPort = await freePort();
+    const containerPort = await freePort();
+    const settings = {
+      REFRESH_INTERVAL_SECONDS: String(INTERVAL_SECONDS),
+      TOKEN_TTL_SECONDS: String(TTL_SECONDS),
+      HEARTBEAT_SECONDS: '1',
+    };
+    const ports = { worker: workerPort, container: containerPort };
+    const variables = await workerVariables(stateDir, settings, ports);
+    story.say(
+      `A Worker and a control server start; tokens live ${TTL_SECONDS} s, a sweep comes every ${INTERVAL_SECONDS} s.`,
+    );
+    stack = await startStack({
+      stateDir,
+      workerPort,
+      containerPort,
+      variables,
+      runControlServer: true,
+      cancelled: ended,
+    });
+    const api = new ApiClient(stack.url, variables['REEVE_DEV_TOKEN'] ?? '');
+    await Promise.race([tell(story, stack, api, tokenCopier(variables)), ended]);
+    return 0;
+  } catch (thrown) {
+    story.fail(thrown instanceof Error ? thrown.message : String(thrown));
+    return 1;
+  } finally {
+    await stack?.stop();
+    rmSync(stateDir, { recursive: true, force: true });
+  }
+}
+
+async function tell(story: Story, stack: Stack, api: ApiClient, copyToken: CopyToken): Promise<void> {
+  const town = await api.createTown('demo');
+  const agents = await Promise.all(AGENTS.map((name) => api.createAgent(town, name)));
+  story.check(
+    `The town ${town} has three agents: ${AGENTS.join(', ')}.`,
+    agents.every(({ state }) => state === 'idle'),
+  );
+
+  const hello = await api.send(town, 'ada', 'good morning');
+  const answered = await api.until(town, 'ada', hello, 'done', PATIENCE_SECONDS);
+  story.check(`ada answers: "${answered.reply ?? ''}"`, answered.reply?.includes('good morning') === true);
+
+  await twoSweeps(story, stack, api, town);
+  await controlServerDies(story, stack, api, town);
+  await teardown(story, api, town, copyToken);
+  story.say('The end. Everything that was told did happen.');
+}
+
+/** Two sweeps of the real alarm find agents at work: generations rise, processes stay, no heartbeat is refused. */
+async function twoSweeps(story: Story, stack: Stack, api: ApiClient, town: string): Promise<void> {
+  const turns = await Promise.all(AGENTS.map((name) => api.send(town, name, `work ${INTERVAL_SECONDS * 5}`)));
+  await Promise.all(AGENTS.map((name, at) => api.until(town, name, turns[at] ?? '', 'working', PATIENCE_SECONDS)));
+  const before = await readAll(api, town);
+  story.say(`All three work on something long. ${generations(before)}`);
+  let last = before;
+  for (const sweep of ['first', 'second']) {
+    const from = last;
+    last = await api.eventually(PATIENCE_SECONDS, `the ${sweep} sweep`, async () => {
+      const now = await readAll(api, town);
+      const swept = now.every(({ credential }, at) => {
+        const old = from[at]?.credential;
+        return credential.reason === 'sweep' && old !== undefined && credential.acked > old.acked;
+      });
+      // In use as well: each agent has called with what the sweep brought.
+      return swept && now.every(({ credential }) => credential.in_use === credential.acked) ? now : null;
+    });
+    story.check(`The ${sweep} sweep of the alarm. ${generations(last)}`, true);
+  }
+  story.check(
+    'Each agent is still in the same process and incarnation.',
+    last.every(
+      (agent, at) => agent.process_id === before[at]?.process_id && agent.incarnation === before[at].incarnation,
+    ),
+  );
+  await Promise.all(AGENTS.map((name, at) => api.until(town, name, turns[at] ?? '', 'done', PATIENCE_SECONDS)));
+  const heard = await readAll(api, town);
+  story.check(
+    'The three turns are done, each in one attempt, and no heartbeat was refused.',
+    heard.every(({ credential, last_heard_at }) => credential.lagging === null && last_heard_at !== null) &&
+      stack.refusedCalls() === 0,
+  );
+}
+
+async function controlServerDies(story: Story, stack: Stack, api: ApiClient, town: string): Promise<void> {
+  const before = await api.readAgent(town, 'bob');
+  const turn = await api.send(town, 'bob', 'work 3');
+  await api.until(town, 'bob', turn, 'working', PATIENCE_SECONDS);
+  stack.crashControlServer();
+  story.say(`The control server (process ${before.process_id ?? 0}) is killed while bob works.`);
+  const after = await api.eventually(PATIENCE_SECONDS, 'the restart of bob', async () => {
+    const bob = await api.readAgent(town, 'bob');
+    return bob.incarnation > before.incarnation && bob.process_id !== null ? bob : null;
+  });
+  story.check(
+    `It comes back as process ${after.process_id ?? 0}; bob's incarnation is ${after.incarnation}.`,
+    after.process_id !== before.process_id,
+  );
+  const done = await api.until(town, 'bob', turn, 'done', PATIENCE_SECONDS);
+  story.check(`bob's turn is done, in attempt ${done.attempts}.`, done.attempts === 2);
+}
+
+async function teardown(story: Story, api: ApiClient, town: string, copyToken: CopyToken): Promise<void> {
+  const token = await copyToken(await api.readAgent(town, 'cyd'));
+  const before = await api.heartbeat(token);
+  const status = await api.deleteAgent(town, 'cyd');
+  const after = await api.heartbeat(token);
+  story.check(`cyd is torn down (${status}): its process and its registry key are gone.`, status === 200);
+  story.check(
+    `A copy of cyd's token, accepted before (${before.status}), is refused now: ${after.status} ${after.code}.`,
+    before.status === 200 && after.status === 401 && after.code === 'agent_retired',
+  );
+}
+
+type CopyToken = (agent: AgentState) => Promise<string>;
+
+/**
+ * The same token that an agent calls with, signed again with this stack's key: the real one is in the box, and nothing shows it.
+ */
+function tokenCopier(variables: Readonly<Variables>): CopyToken {
+  return async (agent) => {
+    const town = townIdSchema.parse(agent.container.split(':')[0]);
+    const order = { town, agent: agent.id, inc: agent.incarnation, gen: agent.credential.in_use, scopes: agent.scopes };
+    return (await mintAgentToken(await demoIssuer(variables), order, Date.now())).token.reveal();
+  };
+}
+
+async function demoIssuer(variables: Readonly<Variables>): Promise<Issuer> {
+  const config = parseConfig(variables);
+  if (!config.ok) throw new Error('the settings of the demo are refused');
+  const { publicUrl, trustDomain, tokenTtlSeconds: ttlSeconds, signingKeys } = config.value;
+  return { ring: await KeyRing.import(signingKeys), publicUrl, trustDomain, ttlSeconds };
+}
+
+const readAll = (api: ApiClient, town: string): Promise<AgentState[]> =>
+  Promise.all(AGENTS.map((name) => api.readAgent(town, name)));
+
+const generations = (agents: readonly AgentState[]): string =>
+  `Generations: ${agents.map(({ name, credential }) => `${name} ${credential.in_use}`).join(', ')}.`;
+
+process.exitCode = await main();
+process.exit();

@@ -1,0 +1,136 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ApiClient } from '../../scripts/api-client.ts';
+import { freePort, isFree } from '../../scripts/ports.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const stateDir = mkdtempSync(join(tmpdir(), 'reeve-start-'));
+const running = new Set<ChildProcess>();
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  readonly exited: Promise<number | null>;
+}
+
+/** Runs a command of the README, in a process group of its own. */
+function run(command: string, args: readonly string[], env: Record<string, string> = {}): Run {
+  const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, detached: true });
+  running.add(child);
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const exited = new Promise<number | null>((resolve) => {
+    child.once('close', (code) => {
+      running.delete(child);
+      resolve(code);
+    });
+  });
+  return { child, output: () => text, exited };
+}
+
+/** Resolves with the output once it holds `text`. */
+async function untilPrinted(started: Run, text: string): Promise<string> {
+  await expect.poll(() => started.output(), { timeout: 90_000, interval: 100 }).toContain(text);
+  return started.output();
+}
+
+let ports: { PORT: string; CONTAINER_PORT: string };
+const start = (env: Record<string, string> = {}, ...args: string[]): Run =>
+  run('npm', ['start', ...(args.length === 0 ? [] : ['--', ...args])], { REEVE_STATE_DIR: stateDir, ...ports, ...env });
+
+beforeAll(async () => {
+  ports = { PORT: String(await freePort()), CONTAINER_PORT: String(await freePort()) };
+});
+
+afterEach(async () => {
+  for (const child of running) {
+    child.kill('SIGTERM');
+    await new Promise((resolve) => child.once('close', resolve));
+  }
+});
+
+afterAll(() => rmSync(stateDir, { recursive: true, force: true }));
+
+describe('npm start', () => {
+  it('prints one ready line and a curl that works as printed; SIGTERM stops everything; state survives a restart', async () => {
+    const first = start();
+    const ready = `reeve ready: http://127.0.0.1:${ports.PORT}`;
+    const output = await untilPrinted(first, `${ready}\ncurl `);
+    const curl = output.split('\n').find((line) => line.startsWith('curl ')) ?? '';
+    const made = run('bash', ['-c', `${curl} -s`]);
+    expect(await made.exited).toBe(0);
+    const town = JSON.parse(made.output()) as { id: string };
+    expect(town.id).toMatch(/^town_/);
+    expect(statSync(join(stateDir, 'dev.env')).mode & 0o777).toBe(0o600);
+    expect(output).not.toContain(tokenIn(stateDir));
+
+    first.child.kill('SIGTERM');
+    expect(await first.exited).toBe(0);
+    expect(await Promise.all(Object.values(ports).map((port) => isFree(Number(port))))).toEqual([true, true]);
+
+    const second = start();
+    await untilPrinted(second, ready);
+    const api = new ApiClient(`http://127.0.0.1:${ports.PORT}`, tokenIn(stateDir));
+    expect((await api.readTown(town.id)).id).toBe(town.id);
+    const agent = await api.createAgent(town.id, 'ada');
+    expect(agent.state).toBe('idle');
+
+    // A control server that dies is started again.
+    process.kill(agent.process_id ?? 0, 'SIGKILL');
+    const after = await api.eventually(30, 'the restart', async () => {
+      const found = await api.readAgent(town.id, 'ada');
+      return found.process_id !== null && found.process_id !== agent.process_id ? found : null;
+    });
+    expect(after.incarnation).toBe(2);
+
+    second.child.kill('SIGTERM');
+    expect(await second.exited).toBe(0);
+    const fresh = start({}, '--fresh');
+    await untilPrinted(fresh, ready);
+    await expect(new ApiClient(`http://127.0.0.1:${ports.PORT}`, tokenIn(stateDir)).readTown(town.id)).rejects.toThrow(
+      '404',
+    );
+  });
+
+  it('a taken port is one clear line and exit code 2', async () => {
+    const blocker = createServer().listen(Number(ports.PORT), '127.0.0.1');
+    try {
+      const refused = start();
+      expect(await refused.exited).toBe(2);
+      expect(linesOf(refused)).toEqual([`reeve: port ${ports.PORT} is taken; set PORT to another one`]);
+    } finally {
+      blocker.close();
+    }
+  });
+
+  it('A-08: a lifetime that is too short for the interval is refused with exit code 2, naming variable and rule', async () => {
+    const refused = start({ TOKEN_TTL_SECONDS: '3601', REFRESH_INTERVAL_SECONDS: '1800' });
+    expect(await refused.exited).toBe(2);
+    expect(linesOf(refused)[0]).toMatch(/^reeve: TOKEN_TTL_SECONDS must be at least 2 \* REFRESH_INTERVAL_SECONDS/);
+    expect(refused.output()).not.toContain('3601');
+  });
+});
+
+describe('npm run demo', () => {
+  it('tells the whole story with the real alarm, and ends by itself with exit code 0', async () => {
+    const demo = run('npm', ['run', 'demo']);
+    expect(await demo.exited, demo.output()).toBe(0);
+    expect(demo.output()).toContain('The second sweep of the alarm');
+    expect(demo.output()).toContain('Everything that was told did happen.');
+  });
+});
+
+const tokenIn = (dir: string): string =>
+  /^REEVE_DEV_TOKEN='(.+)'$/m.exec(readFileSync(join(dir, 'dev.env'), 'utf8'))?.[1] ?? 'no token';
+
+/** What the program itself printed: npm's own lines begin with `>`. */
+const linesOf = (ended: Run): string[] =>
+  ended
+    .output()
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('>') && !line.startsWith('npm '));
