@@ -1,0 +1,36 @@
+/** What the supervisor asks of a process that runs an agent: small enough for a child process behind a protocol. */
+import type { AgentId, DeliveredMessage } from '#protocol';
+
+/** What a process is told when it starts. Its token is not among it: the supervisor calls the town on its behalf. */
+export interface AgentLaunch {
+  readonly agent: AgentId;
+  readonly inc: number;
+  readonly name: string;
+  readonly role: string;
+  /** Generation of the token that the agent's last call to the town carried; null before the first. */
+  readonly lastGeneration: () => number | null;
+}
+
+/** What an agent lets be seen in the middle of a turn: a piece of its text, or what it is at. */
+export type TurnOutput =
+  { readonly kind: 'text'; readonly text: string } | { readonly kind: 'task'; readonly task: string };
+
+/** One turn, handed to the process. */
+export interface Prompt {
+  readonly message: DeliveredMessage;
+  readonly emit: (output: TurnOutput) => void;
+  /** Aborts when the agent is stopped; the turn's outcome is of no interest then. */
+  readonly signal: AbortSignal;
+}
+
+/** A process that runs one incarnation of one agent. */
+export interface AgentProcess {
+  readonly processId: number;
+  /** Works on one message and resolves to the reply; rejects where the turn fails, with a message for the sender. One at a time. */
+  prompt(prompt: Prompt): Promise<string>;
+  /** Resolves when the process is gone, by force if need be. Never rejects; may be called again. */
+  stop(): Promise<void>;
+}
+
+/** Starts the process of an agent; resolves when it takes prompts. Its token is in the cell by then (M-09). */
+export type Spawn = (launch: AgentLaunch) => Promise<AgentProcess>;

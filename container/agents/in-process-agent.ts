@@ -1,0 +1,68 @@
+/** A small agent that lives in the supervisor's own process: it shows that a town works before any real agent is set up. */
+import { pause, type Clock } from '../clock.ts';
+import type { AgentLaunch, AgentProcess, Prompt, Spawn } from './agent-process.ts';
+
+/** `work N` works at most so long (s). */
+const MAX_WORK_SECONDS = 3600;
+/** A reply is shown in pieces of so many words. */
+const WORDS_PER_DELTA = 8;
+
+/** Agents whose process is this one. `work N` takes N seconds, `whoami` says who answers, `fail` fails; all else is echoed. */
+export function inProcessSpawn(clock: Clock, processId: number): Spawn {
+  return (launch) => Promise.resolve(new InProcessAgent(clock, processId, launch));
+}
+
+class InProcessAgent implements AgentProcess {
+  readonly processId: number;
+  readonly #clock: Clock;
+  readonly #launch: AgentLaunch;
+  readonly #life = new AbortController();
+  #turn: Promise<string> = Promise.resolve('');
+
+  constructor(clock: Clock, processId: number, launch: AgentLaunch) {
+    this.#clock = clock;
+    this.processId = processId;
+    this.#launch = launch;
+  }
+
+  prompt(prompt: Prompt): Promise<string> {
+    this.#turn = this.#answer(prompt);
+    return this.#turn;
+  }
+
+  async stop(): Promise<void> {
+    this.#life.abort();
+    await this.#turn.catch(() => '');
+  }
+
+  async #answer(prompt: Prompt): Promise<string> {
+    const content = prompt.message.content.trim();
+    const work = /^work (\d+(?:\.\d+)?)$/.exec(content);
+    if (work !== null) return this.#work(prompt, Math.min(Number(work[1]), MAX_WORK_SECONDS));
+    if (content === 'fail') throw new Error('The agent was asked to fail');
+    const reply = content === 'whoami' ? this.#whoami() : `You said: ${content}`;
+    for (const text of pieces(reply)) prompt.emit({ kind: 'text', text });
+    return reply;
+  }
+
+  async #work({ emit }: Prompt, seconds: number): Promise<string> {
+    emit({ kind: 'task', task: `working for ${seconds} s` });
+    for (let done = 0; done < seconds;) {
+      const step = Math.min(1, seconds - done);
+      if ((await pause(this.#clock, this.#life.signal, step * 1000)) === 'ended')
+        throw new Error('The agent was stopped');
+      done += step;
+      emit({ kind: 'text', text: `${done.toFixed(1)} of ${seconds} s\n` });
+    }
+    return `worked ${seconds} s`;
+  }
+
+  #whoami(): string {
+    const { name, inc, lastGeneration } = this.#launch;
+    return JSON.stringify({ agent: name, incarnation: inc, generation: lastGeneration() });
+  }
+}
+
+function pieces(text: string): string[] {
+  return text.match(new RegExp(`(?:\\S+\\s*){1,${WORDS_PER_DELTA}}`, 'g')) ?? [text];
+}

@@ -1,0 +1,128 @@
+import type { AgentId, DeliveredMessage, Grant, HeldMessage, StartAgent, SwapOutcome, TurnEvent } from '#protocol';
+import { AgentClient } from '../clients/agent-client.ts';
+import { Cell } from '../clients/cell.ts';
+import { EventReporter } from '../clients/event-reporter.ts';
+import { Heartbeat } from '../clients/heartbeat.ts';
+import { Puller, type PullAddress } from '../clients/puller.ts';
+import type { ClientRegistry, RegistryEntry } from '../clients/registry.ts';
+import { errorFields } from '../log.ts';
+import type { Outside } from '../outside.ts';
+import type { AgentProcess, Spawn } from './agent-process.ts';
+import { TurnQueue } from './turn-queue.ts';
+
+/** What all agents of one session have in common. */
+export interface AgentSurroundings {
+  readonly outside: Outside;
+  readonly apiUrl: string;
+  readonly registry: ClientRegistry;
+  readonly spawn: Spawn;
+  readonly heartbeatMs: number;
+  readonly townNowMs: () => number;
+  readonly pullAddress: (agent: AgentId) => PullAddress;
+}
+
+/**
+ * One start of one agent: its cell, its clients, its turns and its process, with one life that ends them all. Made with its
+ * token already in the cell, before there is a process (M-09).
+ */
+export class Incarnation {
+  readonly cell: Cell;
+  readonly #life = new AbortController();
+  readonly #entry: RegistryEntry;
+  readonly #reporter: EventReporter;
+  readonly #turns: TurnQueue;
+  readonly #process: Promise<AgentProcess>;
+  #processId = 0;
+  #gone: Promise<void> | null = null;
+
+  constructor(surroundings: AgentSurroundings, order: StartAgent) {
+    const { outside, apiUrl, registry, townNowMs, heartbeatMs: intervalMs } = surroundings;
+    const life = this.#life.signal;
+    // The token and its ways in: the cell, the registry that pushes go through, the puller.
+    const cell = new Cell(order.grant);
+    const { agent } = cell;
+    const entry = registry.open(cell, (thrown) => outside.log.warn('client_failed', { agent, ...errorFields(thrown) }));
+    const address = (): PullAddress | null => (life.aborted ? null : surroundings.pullAddress(agent));
+    const puller = new Puller({ outside, cell, entry, address, townNowMs, life });
+    // Its ways out: one client for all that is said to the town.
+    const client = new AgentClient({ outside, apiUrl, cell, puller, townNowMs, life });
+    const heartbeat = new Heartbeat({ outside, client, intervalMs, status: () => turns.status, life, agent });
+    const onAcknowledged = (event: TurnEvent): void => turns.acknowledge(event);
+    const reporter = new EventReporter({ outside, client, onAcknowledged, life, agent });
+    // The work. Each turn waits for the process, and for a token that is not at its end (W-01).
+    const turns: TurnQueue = new TurnQueue({
+      ready: async () => {
+        await this.#process;
+        await client.refreshAhead();
+      },
+      prompt: async (prompt) => (await this.#process).prompt(prompt),
+      report: (event) => reporter.add(event),
+      onWork: (working) => (working ? heartbeat.begin() : heartbeat.end()),
+      mayContinue: () => !client.isOver,
+      townNowMs,
+      life,
+    });
+    this.cell = cell;
+    this.#entry = entry;
+    this.#reporter = reporter;
+    this.#turns = turns;
+    const lastGeneration = (): number | null => client.lastGeneration;
+    const launch = { agent, inc: cell.inc, name: order.name, role: order.role, lastGeneration };
+    // In a promise from the first step on, so that a spawn which throws leaves an incarnation that can be ended.
+    this.#process = Promise.resolve(launch).then(surroundings.spawn);
+  }
+
+  /** Resolves when the process takes prompts; rejects where it could not be started. */
+  async started(): Promise<void> {
+    this.#processId = (await this.#process).processId;
+  }
+
+  /** 0 until the process runs. */
+  get processId(): number {
+    return this.#processId;
+  }
+
+  /** Generation of the token in the cell; 0 once the cell is closed. */
+  get gen(): number {
+    return this.cell.token?.gen ?? 0;
+  }
+
+  /** True from the moment it is asked to stop. */
+  get isEnding(): boolean {
+    return this.#gone !== null;
+  }
+
+  swap(grant: Grant): Exclude<SwapOutcome, 'retired'> {
+    return this.#entry.swap(grant);
+  }
+
+  deliver(messages: readonly DeliveredMessage[]): HeldMessage[] {
+    return this.#turns.deliver(messages);
+  }
+
+  held(): HeldMessage[] {
+    return this.#turns.held();
+  }
+
+  /** Resolves when everything that happened so far is acknowledged by the town. */
+  reported(): Promise<void> {
+    return this.#reporter.drained();
+  }
+
+  /**
+   * Ends it. The key, the token, the timers and the queue are gone before this returns; the promise resolves when the process
+   * is gone too. Idempotent: one stop, whoever asks.
+   */
+  stop(): Promise<void> {
+    this.#gone ??= this.#end();
+    return this.#gone;
+  }
+
+  async #end(): Promise<void> {
+    this.#entry.release();
+    this.#life.abort();
+    // Where the start itself failed there is no process to stop; `started` has said so.
+    const process = await this.#process.catch(() => null);
+    await process?.stop();
+  }
+}

@@ -1,0 +1,15 @@
+/** One thing at a time per key, in the order of asking; keys do not wait for each other. */
+export class Lanes<K> {
+  readonly #tails = new Map<K, Promise<unknown>>();
+
+  run<T>(key: K, work: () => Promise<T>): Promise<T> {
+    const before = this.#tails.get(key) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    this.#tails.set(key, mine);
+    const leave = (): void => {
+      if (this.#tails.get(key) === mine) this.#tails.delete(key);
+    };
+    void mine.then(leave, leave);
+    return mine;
+  }
+}

@@ -1,0 +1,160 @@
+/** The agents of one session: who runs, who was stopped, who is retired. A newer session starts with an empty one. */
+import type {
+  AgentEnded,
+  AgentId,
+  AgentStarted,
+  DeliverMessages,
+  EndAgent,
+  Grant,
+  MessagesAccepted,
+  RunningAgents,
+  StartAgent,
+  SwapOutcome,
+  SwapResult,
+} from '#protocol';
+import { RecentMap } from '../recent-map.ts';
+import { Incarnation, type AgentSurroundings } from './incarnation.ts';
+import { Lanes } from './lanes.ts';
+
+/** Tombstones and stopped incarnations that are kept per session; far more than a town has agents. */
+const REMEMBERED_ENDS = 10_000;
+
+/** Outcomes of a swap after which the messages that rode along are taken. */
+const TAKING: readonly SwapOutcome[] = ['applied', 'current', 'stale'];
+
+/** Starts, feeds, refreshes and ends agents. Every outcome that the wire knows is a value; only a process that fails to start rejects. */
+export class Supervisor {
+  readonly #surroundings: AgentSurroundings;
+  /** Resolves when the agents of the container's earlier session are gone: an agent never runs beside its predecessor. */
+  readonly #earlierGone: Promise<void>;
+  readonly #running = new Map<AgentId, Incarnation>();
+  /** The highest incarnation that was stopped; a start at or below it is late. */
+  readonly #stopped = new RecentMap<AgentId, number>(REMEMBERED_ENDS);
+  /** Tombstones: retired stays retired (T9). */
+  readonly #retired = new RecentMap<AgentId, true>(REMEMBERED_ENDS);
+  /** Starts and ends of one agent wait for each other; of different agents they do not. */
+  readonly #lanes = new Lanes<AgentId>();
+  #ended: Promise<void> | null = null;
+
+  constructor(surroundings: AgentSurroundings, earlierGone: Promise<void>) {
+    this.#surroundings = surroundings;
+    this.#earlierGone = earlierGone;
+  }
+
+  /** Starts an incarnation, once. `session_over` where the session ended meanwhile. Rejects where no process could be started. */
+  start(agent: AgentId, order: StartAgent): Promise<AgentStarted | 'session_over'> {
+    return this.#lanes.run(agent, () => this.#start(agent, order));
+  }
+
+  /** Compare-and-set of one agent's token. Never makes an entry (T3). */
+  swap(grant: Grant): SwapResult {
+    const running = this.#live(grant.agent);
+    const outcome = this.#retired.has(grant.agent) ? 'retired' : (running?.swap(grant) ?? 'unknown_agent');
+    return { agent: grant.agent, inc: running?.cell.inc ?? 0, gen: running?.gen ?? 0, outcome };
+  }
+
+  /** The token first, then the messages (T8); none of them where the token is refused. */
+  deliver(delivery: DeliverMessages): MessagesAccepted {
+    const swap = this.swap(delivery.grant);
+    const running = TAKING.includes(swap.outcome) ? this.#live(swap.agent) : undefined;
+    return { swap, messages: running?.deliver(delivery.messages) ?? [] };
+  }
+
+  /** Ends an incarnation at or below `inc`; resolves when its process is gone. Nothing to end is a success (A-23). */
+  stop(agent: AgentId, { inc }: EndAgent): Promise<AgentEnded> {
+    return this.#lanes.run(agent, async () => {
+      const running = this.#running.get(agent);
+      if (running !== undefined && running.cell.inc > inc) return { agent, inc: running.cell.inc, outcome: 'stale' };
+      this.#remember(agent, inc);
+      if (running !== undefined) await this.#end(running);
+      return { agent, inc, outcome: 'stopped' };
+    });
+  }
+
+  /** Ends the agent for good, whatever its incarnation. The tombstone stands at once, so what comes later is refused (K-07). */
+  retire(agent: AgentId, { inc }: EndAgent): Promise<AgentEnded> {
+    this.#retired.set(agent, true);
+    return this.#lanes.run(agent, async () => {
+      const running = this.#running.get(agent);
+      if (running !== undefined) await this.#end(running);
+      return { agent, inc, outcome: 'retired' };
+    });
+  }
+
+  list(): RunningAgents {
+    const live = [...this.#running.values()].filter((running) => !running.isEnding);
+    const agents = live.map((running) => ({
+      agent: running.cell.agent,
+      inc: running.cell.inc,
+      gen: running.gen,
+      process_id: running.processId,
+      messages: running.held(),
+    }));
+    return { agents };
+  }
+
+  /** Resolves when every event so far is acknowledged by the town. */
+  async reported(): Promise<void> {
+    await Promise.all([...this.#running.values()].map((running) => running.reported()));
+  }
+
+  /** Ends all agents; resolves when their processes are gone. Their tokens are out of use before this returns. Idempotent. */
+  end(): Promise<void> {
+    this.#ended ??= Promise.all([...this.#running.values()].map((running) => this.#end(running))).then(() => {});
+    return this.#ended;
+  }
+
+  async #start(agent: AgentId, order: StartAgent): Promise<AgentStarted | 'session_over'> {
+    await this.#earlierGone;
+    const running = this.#running.get(agent);
+    if (running !== undefined && !this.#retired.has(agent)) {
+      if (running.cell.inc === order.inc) return this.#startedAlready(running, order.grant);
+      if (running.cell.inc > order.inc) return report(agent, 'stale', running);
+      this.#remember(agent, running.cell.inc);
+      await this.#end(running);
+    }
+    // Read after the waits: the session may have ended in them, and the agent may have been retired.
+    if (this.#ended !== null) return 'session_over';
+    if (this.#retired.has(agent)) return report(agent, 'retired');
+    const stoppedInc = this.#stopped.get(agent) ?? 0;
+    if (order.inc <= stoppedInc) return { ...report(agent, 'stale'), inc: stoppedInc };
+    return this.#launch(agent, order);
+  }
+
+  async #launch(agent: AgentId, order: StartAgent): Promise<AgentStarted | 'session_over'> {
+    const incarnation = new Incarnation(this.#surroundings, order);
+    this.#running.set(agent, incarnation);
+    try {
+      await incarnation.started();
+    } catch (thrown) {
+      await this.#end(incarnation);
+      throw thrown;
+    }
+    return this.#ended === null ? report(agent, 'started', incarnation) : 'session_over';
+  }
+
+  #startedAlready(running: Incarnation, grant: Grant): AgentStarted {
+    running.swap(grant);
+    return report(running.cell.agent, 'current', running);
+  }
+
+  #remember(agent: AgentId, inc: number): void {
+    this.#stopped.set(agent, Math.max(inc, this.#stopped.get(agent) ?? 0));
+  }
+
+  /** The incarnation stays in the map until its process is gone, so that whoever ends the session waits for it too. */
+  async #end(incarnation: Incarnation): Promise<void> {
+    await incarnation.stop();
+    const { agent } = incarnation.cell;
+    if (this.#running.get(agent) === incarnation) this.#running.delete(agent);
+  }
+
+  #live(agent: AgentId): Incarnation | undefined {
+    const running = this.#running.get(agent);
+    return running?.isEnding === false ? running : undefined;
+  }
+}
+
+function report(agent: AgentId, outcome: AgentStarted['outcome'], running?: Incarnation): AgentStarted {
+  return { agent, inc: running?.cell.inc ?? 0, gen: running?.gen ?? 0, outcome, process_id: running?.processId ?? 0 };
+}

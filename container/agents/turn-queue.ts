@@ -1,0 +1,188 @@
+import {
+  MAX_REPLY_BYTES,
+  type DeliveredMessage,
+  type HeldMessage,
+  type MessageId,
+  type TurnEvent,
+  type TurnResult,
+} from '#protocol';
+import type { WorkStatus } from '../clients/heartbeat.ts';
+import { RecentMap } from '../recent-map.ts';
+import type { Prompt, TurnOutput } from './agent-process.ts';
+import { cutToJsonBytes, piecesOf } from './json-text.ts';
+
+/** Finished messages whose result the town has: remembered only so that a repeat is not run again. */
+const REMEMBERED = 1_000;
+/** One delta's text at most, in code units: small enough that no escape makes it larger than a batch. */
+const MAX_DELTA_UNITS = 16 * 1024;
+const MAX_ERROR_CHARS = 2_000;
+const MAX_TASK_CHARS = 256;
+
+/** Said to the sender where a result was reported for an earlier attempt, and let go of, before the message came again. */
+const RESULT_GONE: TurnResult = {
+  state: 'failed',
+  error: 'The message was worked on before; its result was reported under an earlier attempt and is not held any more',
+};
+
+interface Turn {
+  message: DeliveredMessage;
+  result: TurnResult | null;
+  state: 'delivered' | 'working';
+}
+
+interface QueueParts {
+  /** Awaited before each turn: the process takes prompts, and the token is not at its end (W-01). Rejects where there is no process. */
+  readonly ready: () => Promise<void>;
+  readonly prompt: (prompt: Prompt) => Promise<string>;
+  readonly report: (event: TurnEvent) => void;
+  /** There is unfinished work from now on, or none any more. */
+  readonly onWork: (working: boolean) => void;
+  readonly mayContinue: () => boolean;
+  readonly townNowMs: () => number;
+  readonly life: AbortSignal;
+}
+
+/**
+ * The messages of one incarnation: worked on one at a time, in order of `seq`, and never twice. A result is kept until the town
+ * has acknowledged it; afterwards (message, attempt, state) is remembered.
+ */
+export class TurnQueue {
+  readonly #parts: QueueParts;
+  readonly #turns = new Map<MessageId, Turn>();
+  readonly #acknowledged = new RecentMap<MessageId, { attempt: number; state: TurnResult['state'] }>(REMEMBERED);
+  #current: Turn | null = null;
+  #running = false;
+  #task: string | null = null;
+  #lastProgressAtMs: number | null = null;
+
+  constructor(parts: QueueParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes what is new and answers, in the order given, what is held of each. */
+  deliver(messages: readonly DeliveredMessage[]): HeldMessage[] {
+    const held = messages.map((message) => this.#take(message));
+    if (!this.#running) void this.#run();
+    return held;
+  }
+
+  /** Everything that is remembered. */
+  held(): HeldMessage[] {
+    const finished = [...this.#acknowledged.entries()].map(([message, { attempt, state }]) => ({
+      message,
+      attempt,
+      state,
+    }));
+    return [...finished, ...[...this.#turns.values()].map(heldTurn)];
+  }
+
+  /** The town has this event. Only the result of the current attempt counts there, so only with that one the result may go. */
+  acknowledge(event: TurnEvent): void {
+    if (event.type !== 'turn.finished') return;
+    const turn = this.#turns.get(event.message);
+    if (turn === undefined || turn.result === null || turn.message.attempt !== event.attempt) return;
+    this.#turns.delete(event.message);
+    this.#acknowledged.set(event.message, { attempt: event.attempt, state: turn.result.state });
+  }
+
+  get status(): WorkStatus {
+    return { turn: this.#current?.message.message ?? null, task: this.#task, lastProgressAtMs: this.#lastProgressAtMs };
+  }
+
+  #take(message: DeliveredMessage): HeldMessage {
+    const done = this.#acknowledged.get(message.message);
+    if (done !== undefined && message.attempt <= done.attempt) return { message: message.message, ...done };
+    const turn = this.#turns.get(message.message);
+    if (turn !== undefined) return this.#adopt(turn, message.attempt);
+    const added: Turn = { message, state: 'delivered', result: done === undefined ? null : RESULT_GONE };
+    this.#acknowledged.delete(message.message);
+    this.#turns.set(message.message, added);
+    if (added.result !== null) this.#reportResult(added, added.result);
+    return heldTurn(added);
+  }
+
+  /**
+   * A higher attempt of what is held here: the town queued the message again without knowing that this incarnation has it.
+   * Within one incarnation no message runs twice, so the turn goes on, or its result stands, under the new number; a result
+   * is reported again, because the town counts it only for the current attempt. A lower attempt is late and changes nothing.
+   */
+  #adopt(turn: Turn, attempt: number): HeldMessage {
+    if (attempt > turn.message.attempt) {
+      turn.message = { ...turn.message, attempt };
+      if (turn.result !== null) this.#reportResult(turn, turn.result);
+    }
+    return heldTurn(turn);
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    for (let turn = this.#next(); turn !== null; turn = this.#next()) {
+      this.#parts.onWork(true);
+      await this.#work(turn);
+    }
+    this.#current = null;
+    this.#running = false;
+    this.#parts.onWork(false);
+  }
+
+  /** The unfinished one with the lowest `seq`; null where there is none or the agent is over. */
+  #next(): Turn | null {
+    if (this.#parts.life.aborted || !this.#parts.mayContinue()) return null;
+    const waiting = [...this.#turns.values()].filter((turn) => turn.result === null);
+    return waiting.toSorted((one, other) => one.message.seq - other.message.seq)[0] ?? null;
+  }
+
+  async #work(turn: Turn): Promise<void> {
+    const { ready, report, life, townNowMs } = this.#parts;
+    this.#current = turn;
+    this.#task = null;
+    this.#lastProgressAtMs = townNowMs();
+    const result = await this.#resultOf(turn, ready, () => {
+      turn.state = 'working';
+      report({ type: 'turn.started', ...this.#stamp(turn) });
+    });
+    // What ends after the teardown is dropped (W-17).
+    if (life.aborted) return;
+    turn.result = result;
+    this.#reportResult(turn, result);
+  }
+
+  async #resultOf(turn: Turn, ready: () => Promise<void>, started: () => void): Promise<TurnResult> {
+    const { prompt, life } = this.#parts;
+    try {
+      await ready();
+      if (!life.aborted) started();
+      const emit = (output: TurnOutput): void => this.#emitted(turn, output);
+      const reply = cutToJsonBytes(await prompt({ message: turn.message, emit, signal: life }), MAX_REPLY_BYTES);
+      return { state: 'done', reply: reply.text, truncated: reply.truncated };
+    } catch (thrown) {
+      const reason = thrown instanceof Error ? thrown.message : 'The turn failed';
+      return { state: 'failed', error: reason.slice(0, MAX_ERROR_CHARS) };
+    }
+  }
+
+  #emitted(turn: Turn, output: TurnOutput): void {
+    if (this.#current !== turn || turn.result !== null || this.#parts.life.aborted) return;
+    this.#lastProgressAtMs = this.#parts.townNowMs();
+    if (output.kind === 'task') this.#task = output.task.slice(0, MAX_TASK_CHARS);
+    else {
+      for (const text of piecesOf(output.text, MAX_DELTA_UNITS)) {
+        this.#parts.report({ type: 'turn.delta', ...this.#stamp(turn), text });
+      }
+    }
+  }
+
+  #reportResult(turn: Turn, result: TurnResult): void {
+    this.#parts.report({ type: 'turn.finished', ...this.#stamp(turn), result });
+  }
+
+  #stamp({ message }: Turn): { message: MessageId; attempt: number; at: string } {
+    const at = new Date(this.#parts.townNowMs()).toISOString();
+    return { message: message.message, attempt: message.attempt, at };
+  }
+}
+
+function heldTurn({ message, state, result }: Turn): HeldMessage {
+  const held = { message: message.message, attempt: message.attempt };
+  return result === null ? { ...held, state } : { ...held, state: result.state, result };
+}

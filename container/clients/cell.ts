@@ -1,0 +1,69 @@
+import { refreshWindowSeconds, type AgentId, type Grant, type SwapOutcome } from '#protocol';
+import { Secret } from '../secret.ts';
+
+/** One generation of one agent's token. Never changes, so whoever read it has all of one generation (A-22). */
+export class HeldToken {
+  readonly inc: number;
+  readonly gen: number;
+  readonly jti: string;
+  /** Both by the town's clock. */
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+  readonly text: Secret;
+
+  constructor(grant: Grant) {
+    this.inc = grant.inc;
+    this.gen = grant.gen;
+    this.jti = grant.jti;
+    this.issuedAtMs = Date.parse(grant.issued_at);
+    this.expiresAtMs = Date.parse(grant.expires_at);
+    this.text = new Secret(grant.token);
+  }
+
+  /** True where it is time to refresh ahead, and true for ever after the end (W-04, W-05). */
+  isDue(townNowMs: number): boolean {
+    const windowMs = refreshWindowSeconds((this.expiresAtMs - this.issuedAtMs) / 1000) * 1000;
+    return this.expiresAtMs - townNowMs < windowMs;
+  }
+}
+
+/**
+ * The current token of one incarnation of one agent (T1). Every consumer of that agent reads it here, at the moment of sending
+ * (A-11); nobody keeps a copy. Replaced in one assignment, so a reader sees the old or the new token, never a mixture.
+ */
+export class Cell {
+  readonly agent: AgentId;
+  readonly inc: number;
+  #held: HeldToken | null;
+
+  /** Starts with the token that came inside the start request; only a start sets `inc`. */
+  constructor(grant: Grant) {
+    this.agent = grant.agent;
+    this.inc = grant.inc;
+    this.#held = new HeldToken(grant);
+  }
+
+  /** The token to send now; null once the cell is closed. */
+  get token(): HeldToken | null {
+    return this.#held;
+  }
+
+  /**
+   * Compare-and-set: generations only grow (T2), and of two tokens of one generation the first is kept.
+   * `unknown_agent` where the cell is closed: nothing is put into it again (T3).
+   */
+  swap(grant: Grant): Exclude<SwapOutcome, 'retired'> {
+    const held = this.#held;
+    if (held === null) return 'unknown_agent';
+    if (grant.agent !== this.agent || grant.inc !== this.inc) return 'incarnation_mismatch';
+    if (grant.gen < held.gen) return 'stale';
+    if (grant.gen === held.gen) return grant.jti === held.jti ? 'current' : 'conflict';
+    this.#held = new HeldToken(grant);
+    return 'applied';
+  }
+
+  /** Forgets the token for good. */
+  close(): void {
+    this.#held = null;
+  }
+}

@@ -1,0 +1,66 @@
+import { MAX_EVENTS_PER_BATCH, MAX_EVENT_BATCH_BYTES, type TurnEvent } from '#protocol';
+
+interface Sized {
+  readonly event: TurnEvent;
+  /** UTF-8 bytes of its JSON text, and the comma. */
+  readonly bytes: number;
+}
+
+/** Room for `{"counter":…,"events":[…]}` around the events of a batch, in bytes. */
+const ENVELOPE_BYTES = 64;
+
+const encoder = new TextEncoder();
+
+/**
+ * Events that wait to be sent, in order. Bounded: past the limits the oldest deltas go first, because they are only shown
+ * live; starts and results never go, there are only as many of them as messages.
+ */
+export class EventBuffer {
+  readonly #maxEvents: number;
+  readonly #maxBytes: number;
+  #events: Sized[] = [];
+  #bytes = 0;
+
+  constructor(maxEvents: number, maxBytes: number) {
+    this.#maxEvents = maxEvents;
+    this.#maxBytes = maxBytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#events.length === 0;
+  }
+
+  add(event: TurnEvent): void {
+    const bytes = encoder.encode(JSON.stringify(event)).length + 1;
+    this.#events.push({ event, bytes });
+    this.#bytes += bytes;
+    while (this.#events.length > this.#maxEvents || this.#bytes > this.#maxBytes) {
+      const oldestDelta = this.#events.findIndex(({ event }) => event.type === 'turn.delta');
+      if (oldestDelta === -1) return;
+      this.#remove(oldestDelta, 1);
+    }
+  }
+
+  /** Takes the oldest events that fit into one batch; empty only where the buffer is. */
+  take(): readonly TurnEvent[] {
+    let bytes = ENVELOPE_BYTES;
+    let count = 0;
+    for (const sized of this.#events.slice(0, MAX_EVENTS_PER_BATCH)) {
+      bytes += sized.bytes;
+      // The first always goes: texts are cut long before one event could fill a batch.
+      if (bytes > MAX_EVENT_BATCH_BYTES && count > 0) break;
+      count += 1;
+    }
+    return this.#remove(0, count).map(({ event }) => event);
+  }
+
+  clear(): void {
+    this.#remove(0, this.#events.length);
+  }
+
+  #remove(from: number, count: number): Sized[] {
+    const removed = this.#events.splice(from, count);
+    for (const { bytes } of removed) this.#bytes -= bytes;
+    return removed;
+  }
+}

@@ -1,0 +1,159 @@
+import {
+  PULL_TIMEOUT_MS,
+  PULL_TRIES,
+  grantSchema,
+  isTerminal,
+  type Grant,
+  type Pull,
+  type TerminalCode,
+} from '#protocol';
+import type { SessionId } from '#protocol';
+import { backoffMs, randomShare } from '../backoff.ts';
+import { pause } from '../clock.ts';
+import type { Outside } from '../outside.ts';
+import type { Secret } from '../secret.ts';
+import { isSuccess, requestTown, type TownAnswer } from '../town-request.ts';
+import type { Cell } from './cell.ts';
+import type { RegistryEntry } from './registry.ts';
+
+/** Where an agent's token is pulled, and what is shown there. */
+export interface PullAddress {
+  readonly url: string;
+  readonly session: SessionId;
+  readonly secret: Secret;
+}
+
+/**
+ * `fresh`: the cell holds a newer token now. `failed`: it does not, and what was there stays (W-15). `over`: the town says that
+ * this agent or incarnation is over. `unavailable`: there is nobody to ask; no request was made (W-06).
+ */
+export type PullOutcome =
+  | { readonly kind: 'fresh' }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'over'; readonly code: TerminalCode }
+  | { readonly kind: 'unavailable' };
+
+/** A try's end: an outcome, or a failure that another try may cure, after `retryAfterMs` at the earliest. */
+type Try = PullOutcome | { readonly kind: 'again'; readonly reason: string; readonly retryAfterMs: number };
+
+/**
+ * After which outcomes the cell holds a newer token than before. `stale`: a push was faster, and what is held is newer still.
+ * `unknown_agent`: torn down while the answer was on its way, so it is dropped (W-17).
+ */
+const IS_FRESH: Record<ReturnType<RegistryEntry['swap']>, boolean> = {
+  applied: true,
+  current: true,
+  stale: true,
+  conflict: false,
+  incarnation_mismatch: false,
+  unknown_agent: false,
+};
+
+const BACKOFF = { firstMs: 250, maxMs: 2_000 };
+
+interface PullerParts {
+  readonly outside: Outside;
+  readonly cell: Cell;
+  readonly entry: RegistryEntry;
+  /** Asked at each pull; null once the session is over. */
+  readonly address: () => PullAddress | null;
+  readonly townNowMs: () => number;
+  readonly life: AbortSignal;
+}
+
+/** Fetches a fresh token for one agent: one flight at a time, whoever asks (W-07). */
+export class Puller {
+  readonly #parts: PullerParts;
+  #flight: Promise<PullOutcome> | null = null;
+  #failedAtMs: number | null = null;
+
+  constructor(parts: PullerParts) {
+    this.#parts = parts;
+  }
+
+  /** Joins the flight under way, or starts one. It ends within `PULL_TIMEOUT_MS`, and so do all who wait. Never rejects. */
+  pull(): Promise<PullOutcome> {
+    this.#flight ??= this.#fly().finally(() => {
+      this.#flight = null;
+    });
+    return this.#flight;
+  }
+
+  /** Whether a flight failed less than `ms` ago. */
+  failedWithin(ms: number): boolean {
+    return this.#failedAtMs !== null && this.#parts.outside.clock.monoMs() - this.#failedAtMs < ms;
+  }
+
+  async #fly(): Promise<PullOutcome> {
+    const { clock, log } = this.#parts.outside;
+    const outcome = await this.#tries(clock.monoMs() + PULL_TIMEOUT_MS);
+    this.#failedAtMs = outcome.kind === 'failed' ? clock.monoMs() : null;
+    if (outcome.kind === 'failed' && !this.#parts.life.aborted) {
+      log.warn('pull_failed', { agent: this.#parts.cell.agent, inc: this.#parts.cell.inc, reason: outcome.reason });
+    }
+    return outcome;
+  }
+
+  async #tries(deadlineMs: number): Promise<PullOutcome> {
+    const { outside, life } = this.#parts;
+    for (let tries = 1; ; tries += 1) {
+      const outcome = await this.#try(deadlineMs - outside.clock.monoMs());
+      if (outcome.kind !== 'again') return outcome;
+      const failed = { kind: 'failed', reason: outcome.reason } as const;
+      if (tries === PULL_TRIES) return failed;
+      const waitMs = backoffMs(BACKOFF, tries, randomShare(outside.randomBytes), outcome.retryAfterMs);
+      if (outside.clock.monoMs() + waitMs >= deadlineMs) return failed;
+      if ((await pause(outside.clock, life, waitMs)) === 'ended') return failed;
+    }
+  }
+
+  async #try(timeoutMs: number): Promise<Try> {
+    const { outside, cell, address, life } = this.#parts;
+    const from = address();
+    const held = cell.token;
+    if (from === null || held === null) return { kind: 'unavailable' };
+    const body: Pull = { session: from.session, inc: cell.inc, gen: held.gen };
+    const answer = await requestTown(outside, {
+      method: 'POST',
+      url: from.url,
+      bearer: from.secret,
+      body: JSON.stringify(body),
+      timeoutMs,
+      life,
+    });
+    return this.#conclude(answer);
+  }
+
+  #conclude(answer: TownAnswer): Try {
+    if (answer.kind === 'unreachable') return { kind: 'again', reason: answer.reason, retryAfterMs: 0 };
+    if (isSuccess(answer.status)) return this.#take(answer.body);
+    if (answer.code !== null && isTerminal(answer.code)) return { kind: 'over', code: answer.code };
+    const reason = `status ${answer.status}`;
+    // Asking again with the same secret gets the same refusal; the caller's own backoff brings it back here later.
+    return isTransient(answer.status)
+      ? { kind: 'again', reason, retryAfterMs: answer.retryAfterMs }
+      : { kind: 'failed', reason };
+  }
+
+  /** Puts the token into the cell if it is one: for this agent and incarnation, and not yet expired (W-16). */
+  #take(body: unknown): Try {
+    const grant = grantSchema.safeParse(body);
+    if (!grant.success) return unusable('no grant');
+    if (!this.#isOurs(grant.data)) return unusable('for another agent');
+    if (Date.parse(grant.data.expires_at) <= this.#parts.townNowMs()) return unusable('expired');
+    const outcome = this.#parts.entry.swap(grant.data);
+    return IS_FRESH[outcome] ? { kind: 'fresh' } : { kind: 'failed', reason: outcome };
+  }
+
+  #isOurs(grant: Grant): boolean {
+    return grant.agent === this.#parts.cell.agent && grant.inc === this.#parts.cell.inc;
+  }
+}
+
+function unusable(reason: string): Try {
+  return { kind: 'again', reason, retryAfterMs: 0 };
+}
+
+function isTransient(status: number): boolean {
+  return status === 408 || status === 425 || status === 429 || status >= 500;
+}

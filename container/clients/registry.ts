@@ -1,0 +1,136 @@
+/**
+ * Agent id -> its cell and its clients, one for the whole process. It hangs on `globalThis[Symbol.for('reeve.clients')]`, so
+ * that a plugin which was bundled on its own, with its own copy of this module, joins the same one:
+ *
+ *     const leave = globalThis[Symbol.for('reeve.clients')].register(agentId, { setToken(token) { ... } });
+ */
+import type { Grant, SwapOutcome } from '#protocol';
+import type { Cell } from './cell.ts';
+
+/** Anything that calls the town as one agent and holds what it cannot read at each send, such as an open connection (A-20). */
+export interface TokenClient {
+  setToken(token: string): void | Promise<void>;
+}
+
+/** What the owner of an agent holds: the only way to its token from outside, and the only way to take it down. */
+export interface RegistryEntry {
+  /** Compare-and-set; every client hears of a token that was applied. */
+  swap(grant: Grant): Exclude<SwapOutcome, 'retired'>;
+  /** Closes the cell, drops the clients and frees the key, unless the key is another entry's by now. Idempotent. */
+  release(): void;
+}
+
+/** What hangs on the global: `register` is for clients and plugins, `open` for the supervisor that runs the agent. */
+export interface ClientRegistry {
+  /**
+   * Registers a client of a live agent. It gets the current token before this returns, then each new one, until the agent
+   * ends (a new incarnation is joined by registering again) or the returned function is called. That function removes this
+   * registration and nothing else, and may be called again (T4). Throws `AgentNotLive` where the agent is not live here.
+   */
+  register(agent: string, client: TokenClient): () => void;
+  /**
+   * Makes the entry of an agent that starts. One that is still there is closed first: its owner was abandoned without a
+   * shutdown, or the agent was placed elsewhere. `onClientError` hears of a client that throws; it is given no token.
+   */
+  open(cell: Cell, onClientError: (thrown: unknown) => void): RegistryEntry;
+  /** Live agents. */
+  readonly size: number;
+}
+
+/** Thrown by `register`: the agent is not live in this process, or not any more. The client registers again when it starts. */
+export class AgentNotLive extends Error {
+  override readonly name = 'AgentNotLive';
+}
+
+class Entry {
+  readonly cell: Cell;
+  readonly #clients = new Set<{ readonly client: TokenClient }>();
+  readonly #onClientError: (thrown: unknown) => void;
+
+  constructor(cell: Cell, onClientError: (thrown: unknown) => void) {
+    this.cell = cell;
+    this.#onClientError = onClientError;
+  }
+
+  add(client: TokenClient): () => void {
+    // Wrapped, so that a client which registers twice has two registrations and each undo takes one away.
+    const registration = { client };
+    this.#clients.add(registration);
+    this.#tell(client);
+    return () => void this.#clients.delete(registration);
+  }
+
+  swap(grant: Grant): Exclude<SwapOutcome, 'retired'> {
+    const outcome = this.cell.swap(grant);
+    if (outcome === 'applied') this.#tellAll();
+    return outcome;
+  }
+
+  close(): void {
+    this.cell.close();
+    this.#clients.clear();
+  }
+
+  /** Over a copy: a client may leave or register while it is told. */
+  #tellAll(): void {
+    const registered = [...this.#clients];
+    for (const { client } of registered) this.#tell(client);
+  }
+
+  /** A client that throws, now or later, neither stops the others nor undoes the swap. */
+  #tell(client: TokenClient): void {
+    const { token } = this.cell;
+    if (token === null) return;
+    try {
+      const done = client.setToken(token.text.reveal());
+      if (done instanceof Promise) done.catch(this.#onClientError);
+    } catch (thrown) {
+      this.#onClientError(thrown);
+    }
+  }
+}
+
+/** The registry itself. A process has one; tests make their own. */
+export class Registry implements ClientRegistry {
+  readonly #entries = new Map<string, Entry>();
+
+  register(agent: string, client: TokenClient): () => void {
+    const entry = this.#entries.get(agent);
+    if (entry === undefined) throw new AgentNotLive(`${agent} is not live in this process`);
+    return entry.add(client);
+  }
+
+  open(cell: Cell, onClientError: (thrown: unknown) => void): RegistryEntry {
+    this.#entries.get(cell.agent)?.close();
+    const entry = new Entry(cell, onClientError);
+    this.#entries.set(cell.agent, entry);
+    return {
+      swap: (grant) => entry.swap(grant),
+      release: () => {
+        entry.close();
+        if (this.#entries.get(cell.agent) === entry) this.#entries.delete(cell.agent);
+      },
+    };
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+}
+
+const GLOBAL_KEY = Symbol.for('reeve.clients');
+
+/** The registry of this process; the first caller makes it. One of the two globals that the design allows. */
+export function sharedRegistry(): ClientRegistry {
+  const existing: unknown = Reflect.get(globalThis, GLOBAL_KEY);
+  if (isRegistry(existing)) return existing;
+  const made = new Registry();
+  Reflect.set(globalThis, GLOBAL_KEY, made);
+  return made;
+}
+
+/** Asks for the methods, not for the class: the one that is there may come from another bundle. */
+function isRegistry(value: unknown): value is ClientRegistry {
+  if (typeof value !== 'object' || value === null) return false;
+  return typeof Reflect.get(value, 'register') === 'function' && typeof Reflect.get(value, 'open') === 'function';
+}

@@ -1,0 +1,100 @@
+/** The environment, parsed once and frozen. An error names the variable and the rule, never the value. */
+import { z } from 'zod';
+import { parseJson } from './json.ts';
+import { Secret } from './secret.ts';
+
+const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
+
+/** A public key as `/.well-known/jwks.json` shows it. Members that are not listed are dropped: the box holds no signing key (A-24). */
+const publicKeySchema = z.object({
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  x: coordinate,
+  y: coordinate,
+  kid: z.string().min(1).max(256),
+  alg: z.literal('ES256').default('ES256'),
+  use: z.literal('sig').default('sig'),
+});
+
+/** A JWK Set (RFC 7517) of public P-256 keys; at most 32. */
+export const publicKeySetSchema = z.object({ keys: z.array(publicKeySchema).max(32) });
+/** Public keys only, each complete. */
+export type PublicKeySet = z.infer<typeof publicKeySetSchema>;
+
+const noPrivatePart = z.object({ keys: z.array(z.looseObject({ d: z.undefined().optional() })) });
+
+const ORIGIN_RULE = 'must be an http or https origin without path, query or credentials';
+const origin = z.string('is required').transform((text, context) => {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isOrigin = url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
+  if (isOrigin) return url.origin;
+  context.addIssue({ code: 'custom', message: ORIGIN_RULE });
+  return z.NEVER;
+});
+
+const JWKS_RULE = 'must be a JSON Web Key Set of public P-256 keys, without any private part';
+const keySet = z.string().transform((text, context): PublicKeySet => {
+  const json = parseJson(text);
+  const keys = publicKeySetSchema.safeParse(json);
+  if (keys.success && noPrivatePart.safeParse(json).success) return keys.data;
+  context.addIssue({ code: 'custom', message: JWKS_RULE });
+  return z.NEVER;
+});
+
+const PORT_RULE = 'must be a port number from 0 to 65535';
+const port = z
+  .string()
+  .regex(/^\d{1,5}$/, PORT_RULE)
+  .transform(Number)
+  .refine((value) => value <= 65_535, PORT_RULE);
+
+const environmentSchema = z.object({
+  REEVE_API_URL: origin,
+  REEVE_ISSUER: origin.optional(),
+  REEVE_JWKS: keySet.optional(),
+  CONTAINER_HOST: z.string().min(1, 'must not be empty').default('127.0.0.1'),
+  CONTAINER_PORT: port.default(8790),
+  CONTAINER_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
+});
+
+/** The validated configuration, frozen. */
+export interface Config {
+  /** Origin of the Worker: where every call of this process goes. */
+  readonly apiUrl: string;
+  /** `iss` of push tokens. */
+  readonly issuer: string;
+  /** Keys known before the first fetch of the Worker's key set; may be none. */
+  readonly jwks: PublicKeySet;
+  readonly host: string;
+  /** 0: the system chooses one. */
+  readonly port: number;
+  /** Shown when saying hello; null where the town finds this process by itself. */
+  readonly containerSecret: Secret | null;
+}
+
+/** `process.env`, or what stands for it. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+/** The configuration, or what is wrong with it. */
+export type ParsedConfig =
+  { readonly ok: true; readonly config: Config } | { readonly ok: false; readonly error: string };
+
+/** Reads the configuration. `error` is one line for the operator. */
+export function parseConfig(environment: Environment): ParsedConfig {
+  const parsed = environmentSchema.safeParse(environment);
+  if (!parsed.success) {
+    const rules = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
+    return { ok: false, error: rules.join('; ') };
+  }
+  const given = parsed.data;
+  return {
+    ok: true,
+    config: Object.freeze({
+      apiUrl: given.REEVE_API_URL,
+      issuer: given.REEVE_ISSUER ?? given.REEVE_API_URL,
+      jwks: given.REEVE_JWKS ?? { keys: [] },
+      host: given.CONTAINER_HOST,
+      port: given.CONTAINER_PORT,
+      containerSecret: given.CONTAINER_SECRET === undefined ? null : new Secret(given.CONTAINER_SECRET),
+    }),
+  };
+}

@@ -1,0 +1,71 @@
+import { makeId, type BootId } from '#protocol';
+import type { Spawn } from './agents/agent-process.ts';
+import { inProcessSpawn } from './agents/in-process-agent.ts';
+import { sharedRegistry, type ClientRegistry } from './clients/registry.ts';
+import type { Config } from './config.ts';
+import { createApp, type ControlApp } from './control/app.ts';
+import { KeySource } from './control/key-source.ts';
+import { PushAuth } from './control/push-auth.ts';
+import { Sessions } from './control/sessions.ts';
+import { sayHello } from './hello.ts';
+import type { Outside, RandomBytes } from './outside.ts';
+import { endSessions } from './shutdown.ts';
+
+const BOOT_ID_BYTES = 20;
+
+/** What a control server is made of; everything outside its own memory is here. */
+export interface ControlServerParts extends Omit<Outside, 'randomBytes'> {
+  readonly config: Pick<Config, 'apiUrl' | 'issuer' | 'jwks' | 'containerSecret'>;
+  /** Default: the platform's `crypto`. */
+  readonly randomBytes?: RandomBytes;
+  /** Default: agents inside this process, under `processId`. */
+  readonly spawn?: Spawn;
+  /** Id of this process, as its agents report it. Default 1. */
+  readonly processId?: number;
+  /** Default: the one registry of the process, which plugins join. */
+  readonly registry?: ClientRegistry;
+}
+
+/** One run of a control server, as `main.ts` and the tests hold it. */
+export interface ControlServer {
+  /** Answers requests: `app.fetch(request)`. */
+  readonly app: ControlApp;
+  /** Drawn anew for each run; a session is opened for one boot. */
+  readonly boot: BootId;
+  /** Says hello until the town takes it; resolves then, or at shutdown. Never rejects. */
+  hello(): Promise<void>;
+  /** Refuses new requests, reports what can be reported within 5 s, ends all agents. Idempotent. */
+  shutdown(): Promise<void>;
+}
+
+/**
+ * One run of a control server. All state is its own, but for the registry. It uses only Web APIs and what it is given, so it
+ * runs in Node and in workerd alike.
+ */
+export function createControlServer(parts: ControlServerParts): ControlServer {
+  const { config, clock, fetch, log, processId = 1 } = parts;
+  const randomBytes = parts.randomBytes ?? ((count: number) => crypto.getRandomValues(new Uint8Array(count)));
+  const outside: Outside = { clock, fetch, log, randomBytes };
+  const boot = makeId('boot', randomBytes(BOOT_ID_BYTES));
+  const life = new AbortController();
+  const sessions = new Sessions({
+    outside,
+    apiUrl: config.apiUrl,
+    registry: parts.registry ?? sharedRegistry(),
+    spawn: parts.spawn ?? inProcessSpawn(clock, processId),
+  });
+  const keys = new KeySource(outside, config.apiUrl, config.jwks, life.signal);
+  const auth = new PushAuth({ boot, issuer: config.issuer, sessions, findKey: keys.find });
+  let ending: Promise<void> | null = null;
+  const app = createApp({ boot, auth, sessions, log, isShuttingDown: () => ending !== null });
+  return {
+    app,
+    boot,
+    hello: () => sayHello(outside, config, life.signal),
+    shutdown: () => {
+      life.abort();
+      ending ??= endSessions(clock, sessions.all);
+      return ending;
+    },
+  };
+}

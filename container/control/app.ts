@@ -1,0 +1,191 @@
+/** The control server's routes (the design's section 6): read, authenticate, parse, call the supervisor, answer. No rules here. */
+import { Hono, type Context, type MiddlewareHandler } from 'hono';
+import {
+  MAX_AUTHORIZATION_BYTES,
+  MAX_CONTROL_BODY_BYTES,
+  PROTOCOL_VERSION,
+  START_STATUS,
+  SWAP_STATUS,
+  agentIdSchema,
+  deliverMessagesSchema,
+  endAgentSchema,
+  openSessionSchema,
+  refreshTokenSchema,
+  refreshTokensSchema,
+  startAgentSchema,
+  type AgentId,
+  type BootId,
+  type Grant,
+  type Health,
+  type OpenSession,
+  type PushClaims,
+  type SessionOpened,
+  type SwapResults,
+} from '#protocol';
+import type { z } from 'zod';
+import { parseJson } from '../json.ts';
+import { errorFields, type Log } from '../log.ts';
+import { problem } from './problem.ts';
+import type { PushAuth, PushVerdict } from './push-auth.ts';
+import { readBody } from './read-body.ts';
+import type { Session, Sessions } from './sessions.ts';
+
+type Variables = { body: Uint8Array; verdict: Exclude<PushVerdict, { kind: 'refused' | 'unknown_session' }> };
+/** The app, with what its gate leaves for the handlers. */
+export type ControlApp = Hono<{ Variables: Variables }>;
+type Ctx = Context<{ Variables: Variables }>;
+
+interface AppParts {
+  readonly boot: BootId;
+  readonly auth: PushAuth;
+  readonly sessions: Sessions;
+  readonly log: Log;
+  readonly isShuttingDown: () => boolean;
+}
+
+/** Builds the routes. `/health` is open; behind the gate, a request that is not of a session's town gets 401, whatever its path. */
+export function createApp(parts: AppParts): ControlApp {
+  const app: ControlApp = new Hono<{ Variables: Variables }>();
+  const health: Health = { status: 'ok', version: PROTOCOL_VERSION, boot: parts.boot };
+
+  app.use(async (_c, next) => (parts.isShuttingDown() ? problem('shutting_down') : next()));
+  app.get('/health', (c) => c.json(health));
+  app.use(authenticate(parts));
+  app.put('/session', (c) => openSession(c, parts));
+  app.get('/agents', (c) => withSession(c, ({ agents }) => c.json(agents.list())));
+  // Before `/agents/:agent/…`: a batch is for no agent in particular.
+  app.post('/agents/refresh-tokens', refreshAll);
+  app.post('/agents/:agent/start', start);
+  app.post('/agents/:agent/messages', deliver);
+  app.post('/agents/:agent/refresh-token', refreshOne);
+  app.post('/agents/:agent/stop', (c) => end(c, 'stop'));
+  app.post('/agents/:agent/retire', (c) => end(c, 'retire'));
+  app.notFound(() => problem('not_found'));
+  app.onError((thrown) => {
+    parts.log.error('request_failed', errorFields(thrown));
+    return problem('internal');
+  });
+  return app;
+}
+
+/** Size first, then the push token, which covers the body: what follows works on bytes that the town has signed. */
+function authenticate({ auth, log }: AppParts): MiddlewareHandler<{ Variables: Variables }> {
+  return async (c, next) => {
+    const authorization = c.req.header('authorization') ?? null;
+    if ((authorization?.length ?? 0) > MAX_AUTHORIZATION_BYTES) return problem('payload_too_large');
+    const body = await readBody(c.req.raw, MAX_CONTROL_BODY_BYTES);
+    if (body === null) return problem('payload_too_large');
+    const { method } = c.req;
+    const path = new URL(c.req.url).pathname;
+    const verdict = await auth.check({ authorization, method, path, body });
+    switch (verdict.kind) {
+      case 'refused':
+        log.warn('push_refused', { reason: verdict.reason, method, path });
+        return problem('unauthorized');
+      case 'unknown_session':
+        return problem('unknown_session');
+      case 'session':
+      case 'opening':
+        c.set('body', body);
+        c.set('verdict', verdict);
+        return next();
+    }
+  };
+}
+
+function openSession(c: Ctx, { boot, sessions, log }: AppParts): Response {
+  const verdict = c.get('verdict');
+  if (verdict.kind !== 'opening') return problem('unauthorized');
+  return parsed(c, openSessionSchema, (request) => {
+    if (!isForContainer(request, verdict.claims)) return problem('unauthorized');
+    const { outcome, session } = sessions.open(request, verdict.claims.iat);
+    log.info('session', { container: request.container, session: request.session, epoch: request.epoch, outcome });
+    if (session === null) return problem('stale_session');
+    const answer: SessionOpened = { session: session.id, boot, epoch: session.epoch };
+    return c.json(answer);
+  });
+}
+
+function isForContainer(request: OpenSession, claims: PushClaims): boolean {
+  return request.container === claims.container;
+}
+
+function start(c: Ctx): Response | Promise<Response> {
+  return withAgent(c, startAgentSchema, async (agents, agent, order) => {
+    if (!isGrantFor(order.grant, agent, order.inc)) return mismatch();
+    const started = await agents.start(agent, order);
+    return started === 'session_over' ? problem('unknown_session') : c.json(started, START_STATUS[started.outcome]);
+  });
+}
+
+function deliver(c: Ctx): Response | Promise<Response> {
+  return withAgent(c, deliverMessagesSchema, (agents, agent, delivery) => {
+    if (!isGrantFor(delivery.grant, agent, delivery.inc)) return mismatch();
+    const accepted = agents.deliver(delivery);
+    // A stale or repeated token never refuses the messages that rode along.
+    return c.json(accepted, accepted.messages.length > 0 ? 200 : SWAP_STATUS[accepted.swap.outcome]);
+  });
+}
+
+function refreshOne(c: Ctx): Response | Promise<Response> {
+  return withAgent(c, refreshTokenSchema, (agents, agent, { grant }) => {
+    if (grant.agent !== agent) return mismatch();
+    const result = agents.swap(grant);
+    return c.json(result, SWAP_STATUS[result.outcome]);
+  });
+}
+
+/** One result per grant, in their order; no agent's outcome touches another's (A-14). */
+function refreshAll(c: Ctx): Response | Promise<Response> {
+  return withSession(c, ({ agents }) =>
+    parsed(c, refreshTokensSchema, ({ grants }) => {
+      const answer: SwapResults = { results: grants.map((grant) => agents.swap(grant)) };
+      return c.json(answer);
+    }),
+  );
+}
+
+function end(c: Ctx, how: 'stop' | 'retire'): Response | Promise<Response> {
+  return withAgent(c, endAgentSchema, async (agents, agent, request) => {
+    const ended = await agents[how](agent, request);
+    return c.json(ended, ended.outcome === 'stale' ? 409 : 200);
+  });
+}
+
+type Answer = Response | Promise<Response>;
+
+function withSession(c: Ctx, answer: (session: Session) => Answer): Answer {
+  const verdict = c.get('verdict');
+  return verdict.kind === 'session' ? answer(verdict.session) : problem('unauthorized');
+}
+
+function withAgent<T>(
+  c: Ctx,
+  schema: z.ZodType<T>,
+  answer: (agents: Session['agents'], agent: AgentId, body: T) => Answer,
+): Answer {
+  return withSession(c, ({ agents }) => {
+    const agent = agentIdSchema.safeParse(c.req.param('agent'));
+    if (!agent.success)
+      return problem('invalid_request', { errors: [{ path: 'agent', message: 'expected an agent id' }] });
+    return parsed(c, schema, (body) => answer(agents, agent.data, body));
+  });
+}
+
+function parsed<T, A extends Answer>(c: Ctx, schema: z.ZodType<T>, answer: (body: T) => A): A | Response {
+  const body = schema.safeParse(parseJson(new TextDecoder().decode(c.get('body'))));
+  if (body.success) return answer(body.data);
+  const errors = body.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
+  return problem('invalid_request', { errors: errors.slice(0, MAX_REPORTED_ERRORS) });
+}
+
+/** Faults that are named in one answer; a body may have as many as it has fields. */
+const MAX_REPORTED_ERRORS = 20;
+
+function isGrantFor(grant: Grant, agent: AgentId, inc: number): boolean {
+  return grant.agent === agent && grant.inc === inc;
+}
+
+function mismatch(): Response {
+  return problem('invalid_request', { errors: [{ path: 'grant', message: 'must be for this agent and incarnation' }] });
+}

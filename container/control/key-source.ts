@@ -1,0 +1,92 @@
+import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import { publicKeySetSchema, type PublicKeySet } from '../config.ts';
+import type { Outside } from '../outside.ts';
+import { isSuccess, requestTown } from '../town-request.ts';
+
+/** Keys older than this are fetched again, so that a key that was taken out is refused here too. */
+const MAX_AGE_MS = 600_000;
+/** At most one fetch in so long, whatever arrives (W-34). */
+const SPACING_MS = 30_000;
+const TIMEOUT_MS = 5_000;
+
+/** The town's public keys: a seed from the configuration, then what the Worker publishes. Holds public keys only (A-24). */
+export class KeySource {
+  readonly #outside: Outside;
+  readonly #url: string;
+  readonly #life: AbortSignal;
+  #keysText: string;
+  #find: JWTVerifyGetKey;
+  #heldSinceMs: number;
+  #triedAtMs: number | null = null;
+  #flight: Promise<void> | null = null;
+
+  constructor(outside: Outside, apiUrl: string, seed: PublicKeySet, life: AbortSignal) {
+    this.#outside = outside;
+    this.#url = `${apiUrl}/.well-known/jwks.json`;
+    this.#life = life;
+    this.#keysText = JSON.stringify(seed);
+    this.#find = createLocalJWKSet(seed);
+    this.#heldSinceMs = outside.clock.monoMs();
+  }
+
+  /** The key that a token names, for `jwtVerify`. A kid that is not held is looked for once; rejects where it stays unknown. */
+  readonly find: JWTVerifyGetKey = async (header, token) => {
+    // Old keys still serve while new ones are on their way: an unreachable town must not slow down every push.
+    if (this.#isOld()) void this.#refresh();
+    try {
+      return await this.#find(header, token);
+    } catch (thrown) {
+      if (!(thrown instanceof errors.JWKSNoMatchingKey)) throw thrown;
+      await this.#refresh();
+      return this.#find(header, token);
+    }
+  };
+
+  #isOld(): boolean {
+    return this.#outside.clock.monoMs() - this.#heldSinceMs > MAX_AGE_MS;
+  }
+
+  /** Joins the fetch under way, or starts one if the last is long enough ago. */
+  #refresh(): Promise<void> {
+    const now = this.#outside.clock.monoMs();
+    if (this.#flight === null && (this.#triedAtMs === null || now - this.#triedAtMs >= SPACING_MS)) {
+      this.#triedAtMs = now;
+      this.#flight = this.#fetch().finally(() => {
+        this.#flight = null;
+      });
+    }
+    return this.#flight ?? Promise.resolve();
+  }
+
+  /** On any failure the old keys stay. */
+  async #fetch(): Promise<void> {
+    const { clock, log } = this.#outside;
+    const request = {
+      method: 'GET',
+      url: this.#url,
+      bearer: null,
+      body: null,
+      timeoutMs: TIMEOUT_MS,
+      life: this.#life,
+    } as const;
+    const answer = await requestTown(this.#outside, request);
+    const keys =
+      answer.kind === 'answer' && isSuccess(answer.status) ? publicKeySetSchema.safeParse(answer.body) : null;
+    // An empty set is no way to revoke: it is a Worker without configuration.
+    if (keys?.success !== true || keys.data.keys.length === 0) {
+      log.warn('keys_not_fetched', { status: answer.kind === 'answer' ? answer.status : undefined });
+      return;
+    }
+    this.#heldSinceMs = clock.monoMs();
+    this.#replace(keys.data);
+  }
+
+  /** The set is built anew only where it changed: building imports each key again at its next use. */
+  #replace(keys: PublicKeySet): void {
+    const text = JSON.stringify(keys);
+    if (text === this.#keysText) return;
+    this.#keysText = text;
+    this.#find = createLocalJWKSet(keys);
+    this.#outside.log.info('keys_changed', { keys: keys.keys.length });
+  }
+}

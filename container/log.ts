@@ -1,0 +1,59 @@
+/** Structured logs: one JSON object a line. Fields hold codes, statuses, ids and generations; never a token or a body (W-22). */
+import type { Clock } from './clock.ts';
+
+/** How much an operator has to care. */
+export type Level = 'info' | 'warn' | 'error';
+/** What a line says beside its event. */
+export type Fields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+/** Where finished lines go. */
+export type Sink = (level: Level, line: string) => void;
+
+/** One method per level; `event` is a stable snake_case name. */
+export interface Log {
+  info(event: string, fields?: Fields): void;
+  warn(event: string, fields?: Fields): void;
+  error(event: string, fields?: Fields): void;
+}
+
+/** Errors and warnings go to stderr, the rest to stdout. */
+export const consoleSink: Sink = (level, line) => {
+  if (level === 'info') console.log(line);
+  else console.error(line);
+};
+
+/** A log that writes JSON lines, stamped with this machine's time of day, into `sink`. */
+export function createLog(clock: Clock, sink: Sink): Log {
+  const write = (level: Level, event: string, fields?: Fields): void =>
+    sink(level, JSON.stringify({ at: new Date(clock.wallMs()).toISOString(), level, event, ...fields }));
+  return {
+    info: (event, fields) => write('info', event, fields),
+    warn: (event, fields) => write('warn', event, fields),
+    error: (event, fields) => write('error', event, fields),
+  };
+}
+
+/**
+ * What a log may say of something thrown: its kind, its code and where it came from. Never its message: platforms quote what
+ * they choke on (a header's value, a piece of JSON), and that may be a token (T6).
+ */
+export function errorFields(thrown: unknown): Fields {
+  if (!(thrown instanceof Error)) return { error: typeof thrown };
+  return { error: thrown.name, code: codeOf(thrown) ?? codeOf(thrown.cause), frames: framesOf(thrown) };
+}
+
+function codeOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
+}
+
+function framesOf(thrown: Error): string {
+  const frames = (thrown.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return frames
+    .slice(0, 4)
+    .map((line) => line.trim())
+    .join(' ');
+}
+
+/** Which of a row of failures are worth a line: the first three, then each tenth. */
+export function isWorthALine(failures: number): boolean {
+  return failures <= 3 || failures % 10 === 0;
+}

@@ -1,0 +1,92 @@
+/** Runs a control server on Node. The only impure file: it alone touches the process, the wall clock, timers and the network. */
+import { serve } from '@hono/node-server';
+import { parseArgs } from 'node:util';
+import type { Clock } from './clock.ts';
+import { parseConfig, type Config } from './config.ts';
+import { createControlServer, type ControlServer } from './control-server.ts';
+import { consoleSink, createLog, errorFields } from './log.ts';
+
+const USAGE = `Usage: node container/main.ts
+
+Runs a Reeve control server: it starts, feeds and stops agents for a town.
+
+  REEVE_API_URL      origin of the Worker (required)
+  REEVE_ISSUER       issuer of push tokens; default REEVE_API_URL
+  REEVE_JWKS         public keys known before the first fetch, as a JWK Set
+  CONTAINER_HOST     address to listen on; default 127.0.0.1
+  CONTAINER_PORT     port to listen on; default 8790, 0 lets the system choose
+  CONTAINER_SECRET   shown to the Worker when saying hello
+`;
+
+/** Exit code for what the operator has to correct: an argument, the configuration, or a port that is taken. */
+const EXIT_OPERATOR = 2;
+/** Room in the headers for any token, so that one that is too long gets this server's own 413. */
+const MAX_HEADER_BYTES = 128 * 1024;
+/** Answers under way get this long (ms) to reach their readers; idle connections are closed at once. */
+const LAST_ANSWERS_MS = 1_000;
+
+const clock: Clock = {
+  wallMs: () => Date.now(),
+  monoMs: () => performance.now(),
+  after: (ms, run) => {
+    // Unref'd: work that waits for its time does not keep the process alive (W-19).
+    const timer = setTimeout(run, ms).unref();
+    return () => clearTimeout(timer);
+  },
+};
+const log = createLog(clock, consoleSink);
+
+function stopWith(code: number, line: string): never {
+  process.stderr.write(`reeve container: ${line}\n`);
+  process.exit(code);
+}
+
+function listen(server: ControlServer, { host, port }: Config): ReturnType<typeof serve> {
+  const http = serve(
+    { fetch: server.app.fetch, hostname: host, port, serverOptions: { maxHeaderSize: MAX_HEADER_BYTES } },
+    (address) => {
+      log.info('ready', { host, port: address.port, boot: server.boot });
+      void server.hello();
+    },
+  );
+  http.on('error', (thrown: Error & { code?: string }) => {
+    stopWith(EXIT_OPERATOR, `cannot listen on ${host}:${port}: ${thrown.code ?? thrown.name}`);
+  });
+  return http;
+}
+
+function endOnSignals(server: ControlServer, http: ReturnType<typeof serve>): void {
+  const end = async (signal: string): Promise<void> => {
+    log.info('shutting_down', { signal });
+    await server.shutdown();
+    http.close(() => process.exit(0));
+    clock.after(LAST_ANSWERS_MS, () => process.exit(0));
+  };
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void end(signal));
+  for (const event of ['unhandledRejection', 'uncaughtException']) {
+    process.on(event, (thrown: unknown) => {
+      log.error('crashed', { event, ...errorFields(thrown) });
+      process.exit(1);
+    });
+  }
+}
+
+/** Whether `--help` was asked for; there are no other arguments. */
+function wantsHelp(): boolean {
+  try {
+    return parseArgs({ options: { help: { type: 'boolean', short: 'h' } } }).values.help === true;
+  } catch {
+    return stopWith(EXIT_OPERATOR, 'takes no argument but --help');
+  }
+}
+
+function main(): void {
+  if (wantsHelp()) return void process.stdout.write(USAGE);
+  const parsed = parseConfig(process.env);
+  if (!parsed.ok) stopWith(EXIT_OPERATOR, parsed.error);
+  const { config } = parsed;
+  const server = createControlServer({ config, clock, fetch, log, processId: process.pid });
+  endOnSignals(server, listen(server, config));
+}
+
+main();

@@ -1,0 +1,231 @@
+import { describe, expect, it } from 'vitest';
+import type { AgentLaunch, AgentProcess, Prompt, Spawn } from '../../../container/agents/agent-process.ts';
+import { Box, message } from '../support/box.ts';
+import { agentId, sessionId } from '../support/ids.ts';
+import { settle } from '../support/manual-clock.ts';
+
+/** Processes whose start and end the test decides, and which tell what they saw. */
+class Processes {
+  readonly launches: AgentLaunch[] = [];
+  readonly prompts: Prompt[] = [];
+  readonly stops: Promise<void>[] = [];
+  /** Processes that are alive. */
+  alive = 0;
+  onSpawn: (launch: AgentLaunch) => void | Promise<void> = () => {};
+  whileStopping: Promise<void> = Promise.resolve();
+
+  readonly spawn: Spawn = async (launch) => {
+    this.launches.push(launch);
+    await this.onSpawn(launch);
+    this.alive += 1;
+    let stopped: Promise<void> | undefined;
+    const stop = async (): Promise<void> => {
+      await this.whileStopping;
+      this.alive -= 1;
+    };
+    const process: AgentProcess = {
+      processId: 1000 + this.launches.length,
+      prompt: (prompt) => {
+        this.prompts.push(prompt);
+        return new Promise(() => {});
+      },
+      stop: () => (stopped ??= stop()),
+    };
+    return process;
+  };
+}
+
+describe('starting', () => {
+  it('M-09: the token is in the box before the agent’s process starts', async () => {
+    const processes = new Processes();
+    const box = await Box.make({ spawn: processes.spawn });
+    const session = await box.session();
+    const grant = box.town.mint(agentId(1));
+    const given: string[] = [];
+    processes.onSpawn = ({ agent }) =>
+      void box.registry.register(agent, { setToken: (token) => void given.push(token) });
+    expect(await box.start(session, grant)).toMatchObject({ body: { outcome: 'started', process_id: 1001 } });
+    expect(given).toEqual([grant.token]);
+  });
+
+  it('A-23: two starts of one incarnation at once make one process', async () => {
+    const processes = new Processes();
+    const box = await Box.make({ spawn: processes.spawn });
+    const session = await box.session();
+    const grant = box.town.mint(agentId(1));
+    const both = await Promise.all([box.start(session, grant), box.start(session, grant)]);
+    expect(both.map(({ body }) => body.outcome)).toContain('current');
+    expect(processes.launches).toHaveLength(1);
+  });
+
+  it('a higher incarnation starts only when the process of the lower is gone', async () => {
+    const processes = new Processes();
+    const { box, session, agent } = await Box.withAgent({ spawn: processes.spawn });
+    const gone = Promise.withResolvers<void>();
+    processes.whileStopping = gone.promise;
+    const started = box.start(session, box.town.mint(agent, 2));
+    await expect.poll(() => box.registry.size).toBe(0);
+    expect(processes.launches).toHaveLength(1);
+    gone.resolve();
+    expect((await started).body).toMatchObject({ outcome: 'started', inc: 2 });
+    expect(processes.alive).toBe(1);
+  });
+
+  it('a process that cannot be started leaves nothing behind, and the start may be tried again', async () => {
+    const processes = new Processes();
+    const box = await Box.make({ spawn: processes.spawn });
+    const session = await box.session();
+    const grant = box.town.mint(agentId(1));
+    processes.onSpawn = () => Promise.reject(new Error('no such command'));
+    const order = { inc: 1, name: 'ada', role: 'worker', grant };
+    expect((await box.push(session, 'POST', `/agents/${agentId(1)}/start`, order)).status).toBe(500);
+    expect(await box.running(session)).toEqual([]);
+    expect(box.registry.size).toBe(0);
+    processes.onSpawn = () => {};
+    expect((await box.start(session, grant)).body.outcome).toBe('started');
+  });
+
+  it('a token that is pushed while the process starts is applied', async () => {
+    const processes = new Processes();
+    const box = await Box.make({ spawn: processes.spawn });
+    const session = await box.session();
+    const ready = Promise.withResolvers<void>();
+    processes.onSpawn = () => ready.promise;
+    const started = box.start(session, box.town.mint(agentId(1)));
+    await expect.poll(() => processes.launches.length).toBe(1);
+    expect((await box.refresh(session, box.town.mint(agentId(1)))).body.outcome).toBe('applied');
+    ready.resolve();
+    expect((await started).body).toMatchObject({ outcome: 'started', gen: 2 });
+  });
+
+  it('W-01: an expired token is refreshed before the first turn begins', async () => {
+    const processes = new Processes();
+    const box = await Box.make({ spawn: processes.spawn });
+    const session = await box.session();
+    const expired = box.town.mint(agentId(1), 1, 60);
+    await box.clock.advance(120_000);
+    await box.start(session, expired);
+    let turnsBeforePull = -1;
+    box.town.intercept = ({ path }) => {
+      if (path.endsWith('/token')) turnsBeforePull = processes.prompts.length;
+      return undefined;
+    };
+    await box.deliver(session, expired, message(1, 'hello'));
+    await settle();
+    expect(turnsBeforePull).toBe(0);
+    expect(processes.prompts).toHaveLength(1);
+    expect(box.town.count('/token')).toBe(1);
+    expect(await box.running(session)).toMatchObject([{ gen: 2 }]);
+  });
+
+  it('W-01: the wait for it is bounded by 10 s', async () => {
+    const processes = new Processes();
+    const box = await Box.make({ spawn: processes.spawn });
+    const session = await box.session();
+    const expired = box.town.mint(agentId(1), 1, 60);
+    await box.clock.advance(120_000);
+    await box.start(session, expired);
+    box.town.intercept = () => new Promise(() => {});
+    await box.deliver(session, expired, message(1, 'hello'));
+    await box.clock.advance(9_999);
+    expect(processes.prompts).toHaveLength(0);
+    await box.clock.advance(1);
+    expect(processes.prompts).toHaveLength(1);
+  });
+});
+
+describe('ending', () => {
+  it('K-07: stop and retire answer only when the process is gone; the token is out of use at once', async () => {
+    for (const how of ['stop', 'retire'] as const) {
+      const processes = new Processes();
+      const { box, session, agent } = await Box.withAgent({ spawn: processes.spawn });
+      const gone = Promise.withResolvers<void>();
+      processes.whileStopping = gone.promise;
+      let answered = false;
+      const ended = box.end(session, how, agent).then(() => (answered = true));
+      await expect.poll(() => box.registry.size).toBe(0);
+      expect(await box.running(session)).toEqual([]);
+      const outcome = how === 'stop' ? 'unknown_agent' : 'retired';
+      expect((await box.refresh(session, box.town.mint(agent))).body).toMatchObject({ outcome, inc: 0, gen: 0 });
+      expect([answered, processes.alive]).toEqual([false, 1]);
+      gone.resolve();
+      await ended;
+      expect(processes.alive).toBe(0);
+    }
+  });
+
+  it('an agent that is retired while its higher incarnation waits to start does not start', async () => {
+    const processes = new Processes();
+    const { box, session, agent } = await Box.withAgent({ spawn: processes.spawn });
+    const gone = Promise.withResolvers<void>();
+    processes.whileStopping = gone.promise;
+    const started = box.start(session, box.town.mint(agent, 2));
+    await expect.poll(() => box.registry.size).toBe(0);
+    const retired = box.end(session, 'retire', agent);
+    await expect.poll(async () => (await box.refresh(session, box.town.mint(agent))).body.outcome).toBe('retired');
+    gone.resolve();
+    expect((await started).body.outcome).toBe('retired');
+    expect((await retired).body.outcome).toBe('retired');
+    expect(processes.alive).toBe(0);
+  });
+
+  it('W-17, K-03: a teardown in the middle of work leaves no timer, no key and no process', async () => {
+    const { box, session, agent, grant } = await Box.withAgent();
+    await box.deliver(session, grant, message(1, 'work 600'), message(2, 'work 600'));
+    await box.clock.advance(45_000);
+    expect(box.clock.pending).toBeGreaterThan(0);
+    await box.end(session, 'retire', agent);
+    expect(box.clock.pending).toBe(0);
+    expect(box.registry.size).toBe(0);
+    const before = box.town.heard.length;
+    await box.clock.advance(3_600_000);
+    expect(box.town.heard).toHaveLength(before);
+  });
+});
+
+describe('a newer session', () => {
+  it('starts no agent before the processes of the earlier one are gone', async () => {
+    const processes = new Processes();
+    const { box, session, agent } = await Box.withAgent({ spawn: processes.spawn });
+    const gone = Promise.withResolvers<void>();
+    processes.whileStopping = gone.promise;
+    const newer = { ...session, id: sessionId(2), epoch: 2 };
+    expect((await box.opened(newer)).status).toBe(200);
+    const started = box.start(newer, box.town.mint(agent, 2));
+    // By the answer to a later request the start has arrived, and waits.
+    expect(await box.running(newer)).toEqual([]);
+    expect(processes.launches).toHaveLength(1);
+    gone.resolve();
+    expect((await started).body.outcome).toBe('started');
+    expect(processes.alive).toBe(1);
+  });
+
+  it('a start under way in the earlier session is told that the session is over', async () => {
+    const processes = new Processes();
+    const box = await Box.make({ spawn: processes.spawn });
+    const session = await box.session();
+    const ready = Promise.withResolvers<void>();
+    processes.onSpawn = () => ready.promise;
+    const order = { inc: 1, name: 'ada', role: 'worker', grant: box.town.mint(agentId(1)) };
+    const started = box.push(session, 'POST', `/agents/${agentId(1)}/start`, order);
+    await expect.poll(() => processes.launches.length).toBe(1);
+    await box.opened({ ...session, id: sessionId(2), epoch: 2 });
+    ready.resolve();
+    expect((await started).status).toBe(409);
+    await expect.poll(() => processes.alive).toBe(0);
+  });
+
+  it('a server that was abandoned without a shutdown does not stand in the way of the next', async () => {
+    const { box, session, agent, grant } = await Box.withAgent();
+    await box.deliver(session, grant, message(1, 'work 600'));
+    await box.clock.advance(1_000);
+    const next = await Box.make({ key: box.key, clock: box.clock, town: box.town, registry: box.registry });
+    await next.opened({ ...session, epoch: 2 });
+    expect((await next.start(session, box.town.mint(agent, 2))).body.outcome).toBe('started');
+    expect(box.registry.size).toBe(1);
+    const before = box.town.beats.length;
+    await box.clock.advance(120_000);
+    expect(box.town.beats.length).toBe(before);
+    expect((await next.refresh(session, box.town.mint(agent, 2))).body.outcome).toBe('applied');
+  });
+});

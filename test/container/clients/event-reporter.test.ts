@@ -1,0 +1,151 @@
+import { describe, expect, it } from 'vitest';
+import { eventBatchSchema, type TurnEvent } from '#protocol';
+import { EventReporter } from '../../../container/clients/event-reporter.ts';
+import { AgentScene, SECONDS } from '../support/agent-scene.ts';
+import { hang, problemAnswer } from '../support/fake-town.ts';
+import { messageId } from '../support/ids.ts';
+import { settle } from '../support/manual-clock.ts';
+
+const at = '2027-01-01T00:00:00.000Z';
+const delta = (text: string): TurnEvent => ({ type: 'turn.delta', message: messageId(1), attempt: 1, at, text });
+
+function reporting(): { scene: AgentScene; reporter: EventReporter; acknowledged: TurnEvent[] } {
+  const scene = new AgentScene();
+  const acknowledged: TurnEvent[] = [];
+  const { client, life, agent } = scene;
+  const { outside } = scene.surroundings;
+  const onAcknowledged = (event: TurnEvent): void => void acknowledged.push(event);
+  return { scene, acknowledged, reporter: new EventReporter({ outside, client, life, agent, onAcknowledged }) };
+}
+
+const counters = (scene: AgentScene): number[] =>
+  scene.town.heard.map(({ body }) => eventBatchSchema.parse(JSON.parse(body)).counter);
+
+describe('EventReporter', () => {
+  it('sends the first event at once and the next batch a quarter of a second later', async () => {
+    const { scene, reporter, acknowledged } = reporting();
+    reporter.add(delta('one'));
+    await scene.clock.advance(0);
+    reporter.add(delta('two'));
+    reporter.add(delta('three'));
+    await scene.clock.advance(249);
+    expect(scene.town.events).toEqual([delta('one')]);
+    await scene.clock.advance(1);
+    expect(scene.town.counters).toEqual([1, 2]);
+    expect(scene.town.events).toEqual([delta('one'), delta('two'), delta('three')]);
+    expect(acknowledged).toEqual(scene.town.events);
+    expect(scene.clock.pending).toBe(0);
+  });
+
+  it('sends at most four batches a second, whatever is said', async () => {
+    const { scene, reporter } = reporting();
+    for (let tick = 0; tick < 99; tick += 1) {
+      reporter.add(delta(`tick ${tick}`));
+      await scene.clock.advance(10);
+    }
+    expect(scene.town.counters).toEqual([1, 2, 3, 4]);
+  });
+
+  it('sends one batch under one counter until it is acknowledged, with backoff', async () => {
+    const { scene, reporter } = reporting();
+    scene.town.intercept = () => problemAnswer('unavailable');
+    reporter.add(delta('one'));
+    await scene.clock.advance(5 * SECONDS);
+    reporter.add(delta('two'));
+    const tries = counters(scene).length;
+    expect(tries).toBeGreaterThan(3);
+    expect(tries).toBeLessThan(10);
+    scene.town.intercept = () => undefined;
+    await scene.clock.advance(60 * SECONDS);
+    expect(new Set(counters(scene))).toEqual(new Set([1, 2]));
+    expect(scene.town.events).toEqual([delta('one'), delta('two')]);
+    expect(scene.log.levels('events_not_reported').length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('a batch whose answer got lost is sent again, and the town takes it once', async () => {
+    const { scene, reporter, acknowledged } = reporting();
+    let lost = false;
+    const { fetch } = scene.town;
+    scene.town.intercept = ({ path, bearer, body }) => {
+      if (lost) return undefined;
+      lost = true;
+      const init = {
+        method: 'POST',
+        headers: { authorization: `Bearer ${bearer}` },
+        body,
+        redirect: 'manual',
+        signal: scene.life,
+      } as const;
+      return fetch(`https://town.example${path}`, init).then(() => Promise.reject(new TypeError('connection reset')));
+    };
+    reporter.add(delta('one'));
+    await scene.clock.advance(SECONDS);
+    expect(scene.town.counters).toEqual([1, 1]);
+    expect(scene.town.events).toEqual([delta('one')]);
+    expect(acknowledged).toEqual([delta('one')]);
+  });
+
+  it('W-18: a slow answer is waited for; there are never two requests at once', async () => {
+    const { scene, reporter } = reporting();
+    const slow = Promise.withResolvers<Response>();
+    scene.town.intercept = () => slow.promise;
+    reporter.add(delta('one'));
+    await scene.clock.advance(5 * SECONDS);
+    reporter.add(delta('two'));
+    await scene.clock.advance(SECONDS);
+    expect(scene.town.heard).toHaveLength(1);
+    scene.town.intercept = () => undefined;
+    slow.resolve(Response.json({ counter: 1, repeated: false }));
+    await scene.clock.advance(SECONDS);
+    expect(counters(scene)).toEqual([1, 2]);
+  });
+
+  it('waits as long as a client that pauses', async () => {
+    const { scene, reporter } = reporting();
+    scene.town.intercept = () => problemAnswer('invalid_token');
+    reporter.add(delta('one'));
+    await scene.clock.advance(30 * SECONDS);
+    const before = scene.town.count('/events');
+    await scene.clock.advance(60 * SECONDS);
+    expect(scene.town.count('/events') - before).toBeLessThanOrEqual(1);
+    scene.town.intercept = () => undefined;
+    await scene.clock.advance(120 * SECONDS);
+    expect(scene.town.events).toEqual([delta('one')]);
+  });
+
+  it('W-12: stops for good when the agent is over', async () => {
+    const { scene, reporter } = reporting();
+    scene.town.refuse(scene.first, 'agent_retired');
+    reporter.add(delta('one'));
+    await scene.clock.advance(SECONDS);
+    reporter.add(delta('two'));
+    await reporter.drained();
+    await scene.clock.advance(60 * SECONDS);
+    expect(scene.town.count('/events')).toBe(1);
+    expect(scene.clock.pending).toBe(0);
+  });
+
+  it('W-17: the teardown ends it, also in the middle of a request', async () => {
+    const { scene, reporter, acknowledged } = reporting();
+    scene.town.intercept = hang;
+    reporter.add(delta('one'));
+    await scene.clock.advance(SECONDS);
+    const drained = reporter.drained();
+    scene.teardown();
+    await drained;
+    expect(acknowledged).toEqual([]);
+    expect(scene.clock.pending).toBe(0);
+  });
+
+  it('is drained when everything is acknowledged, and not before', async () => {
+    const { scene, reporter } = reporting();
+    await reporter.drained();
+    reporter.add(delta('one'));
+    let drained = false;
+    void reporter.drained().then(() => (drained = true));
+    await settle();
+    expect(drained).toBe(false);
+    await scene.clock.advance(0);
+    expect(drained).toBe(true);
+  });
+});

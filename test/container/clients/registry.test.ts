@@ -1,0 +1,151 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Grant } from '#protocol';
+import { Cell } from '../../../container/clients/cell.ts';
+import { Registry, sharedRegistry } from '../../../container/clients/registry.ts';
+import { FakeTown } from '../support/fake-town.ts';
+import { agentId } from '../support/ids.ts';
+import { settle } from '../support/manual-clock.ts';
+
+const KEY = Symbol.for('reeve.clients');
+const town = (): FakeTown => new FakeTown(() => Date.UTC(2027, 0, 1));
+
+/** A client that keeps what it was given. */
+function keeper(): { readonly given: string[]; setToken(token: string): void } {
+  const given: string[] = [];
+  return { given, setToken: (token) => void given.push(token) };
+}
+
+function live(registry: Registry, grant: Grant, errors: unknown[] = []): ReturnType<Registry['open']> {
+  return registry.open(new Cell(grant), (thrown) => errors.push(thrown));
+}
+
+afterEach(() => {
+  Reflect.deleteProperty(globalThis, KEY);
+  vi.resetModules();
+});
+
+describe('register', () => {
+  it('A-20: gives the current token at once and each new one at its swap', () => {
+    const [registry, mint, client] = [new Registry(), town(), keeper()];
+    const [first, second] = [mint.mint(agentId(1)), mint.mint(agentId(1))];
+    const entry = live(registry, first);
+    registry.register(agentId(1), client);
+    entry.swap(second);
+    entry.swap(second);
+    entry.swap(first);
+    expect(client.given).toEqual([first.token, second.token]);
+  });
+
+  it('throws for an agent that is not live', () => {
+    expect(() => new Registry().register(agentId(1), keeper())).toThrow('is not live in this process');
+  });
+
+  it('T4: an undo removes its own registration and nothing else, and may be called again', () => {
+    const [registry, mint, client, other] = [new Registry(), town(), keeper(), keeper()];
+    const entry = live(registry, mint.mint(agentId(1)));
+    const leave = registry.register(agentId(1), client);
+    registry.register(agentId(1), client);
+    registry.register(agentId(1), other);
+    leave();
+    leave();
+    entry.swap(mint.mint(agentId(1)));
+    expect(client.given).toHaveLength(3);
+    expect(other.given).toHaveLength(2);
+  });
+
+  it('T4: an undo from an earlier incarnation does not touch the next', () => {
+    const [registry, mint, client] = [new Registry(), town(), keeper()];
+    const earlier = live(registry, mint.mint(agentId(1)));
+    const leave = registry.register(agentId(1), client);
+    earlier.release();
+    const next = live(registry, mint.mint(agentId(1), 2));
+    registry.register(agentId(1), client);
+    leave();
+    earlier.release();
+    next.swap(mint.mint(agentId(1), 2));
+    expect(client.given).toHaveLength(3);
+    expect(registry.size).toBe(1);
+  });
+
+  it('a client that throws, now or later, is reported and disturbs no other', async () => {
+    const [registry, mint, client, errors] = [new Registry(), town(), keeper(), new Array<unknown>()];
+    const entry = live(registry, mint.mint(agentId(1)), errors);
+    const [now, later] = [new Error('now'), new Error('later')];
+    registry.register(agentId(1), {
+      setToken: () => {
+        throw now;
+      },
+    });
+    registry.register(agentId(1), { setToken: () => Promise.reject(later) });
+    registry.register(agentId(1), client);
+    expect(entry.swap(mint.mint(agentId(1)))).toBe('applied');
+    await settle();
+    expect(client.given).toHaveLength(2);
+    expect(errors).toEqual([now, now, later, later]);
+  });
+
+  it('a client may leave while it is told', () => {
+    const [registry, mint, client] = [new Registry(), town(), keeper()];
+    const entry = live(registry, mint.mint(agentId(1)));
+    const leave = registry.register(agentId(1), { setToken: () => leave?.() });
+    registry.register(agentId(1), client);
+    entry.swap(mint.mint(agentId(1)));
+    expect(client.given).toHaveLength(2);
+  });
+});
+
+describe('release', () => {
+  it('K-07: frees the key, closes the cell and forgets the clients', () => {
+    const [registry, mint, client] = [new Registry(), town(), keeper()];
+    const cell = new Cell(mint.mint(agentId(1)));
+    const entry = registry.open(cell, () => {});
+    registry.register(agentId(1), client);
+    entry.release();
+    expect(entry.swap(mint.mint(agentId(1)))).toBe('unknown_agent');
+    expect(client.given).toHaveLength(1);
+    expect(cell.token).toBeNull();
+    expect(registry.size).toBe(0);
+  });
+
+  it('K-03: 1,000 starts and stops leave nothing behind', () => {
+    const [registry, mint] = [new Registry(), town()];
+    for (let inc = 1; inc <= 1000; inc += 1) {
+      const entry = live(registry, mint.mint(agentId(inc % 10), inc));
+      registry.register(agentId(inc % 10), keeper());
+      entry.release();
+    }
+    expect(registry.size).toBe(0);
+  });
+
+  it('an owner that was abandoned cannot release what took its place', () => {
+    const [registry, mint] = [new Registry(), town()];
+    const abandonedCell = new Cell(mint.mint(agentId(1)));
+    const abandoned = registry.open(abandonedCell, () => {});
+    const owner = live(registry, mint.mint(agentId(1), 2));
+    expect(abandonedCell.token).toBeNull();
+    abandoned.release();
+    expect(registry.size).toBe(1);
+    expect(owner.swap(mint.mint(agentId(1), 2))).toBe('applied');
+  });
+});
+
+describe('the registry of the process', () => {
+  it('W-21: a plugin from another bundle, with its own copy of the module, joins the same one', async () => {
+    const ours = sharedRegistry();
+    vi.resetModules();
+    const copy = await import('../../../container/clients/registry.ts');
+    expect(copy.Registry).not.toBe(Registry);
+    expect(copy.sharedRegistry()).toBe(ours);
+    const [mint, client] = [town(), keeper()];
+    const [first, second] = [mint.mint(agentId(1)), mint.mint(agentId(1))];
+    const entry = ours.open(new Cell(first), () => {});
+    copy.sharedRegistry().register(agentId(1), client);
+    entry.swap(second);
+    expect(client.given).toEqual([first.token, second.token]);
+  });
+
+  it('is not taken for one where something else hangs there', () => {
+    Reflect.set(globalThis, KEY, { register: 'no function' });
+    expect(sharedRegistry()).toBeInstanceOf(Registry);
+  });
+});

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { parseConfig, type Environment } from '../../container/config.ts';
+import { keySetOf, makeSigningKey } from './support/push.ts';
+
+const VALID: Environment = { REEVE_API_URL: 'https://town.example' };
+
+describe('parseConfig', () => {
+  it('fills in the defaults and freezes the result', () => {
+    const parsed = parseConfig({ ...VALID, PATH: '/bin' });
+    expect(parsed).toEqual({
+      ok: true,
+      config: {
+        apiUrl: 'https://town.example',
+        issuer: 'https://town.example',
+        jwks: { keys: [] },
+        host: '127.0.0.1',
+        port: 8790,
+        containerSecret: null,
+      },
+    });
+    expect(parsed.ok && Object.isFrozen(parsed.config)).toBe(true);
+  });
+
+  it('takes all that is given; a trailing slash does not matter', async () => {
+    const jwks = keySetOf(await makeSigningKey());
+    const parsed = parseConfig({
+      REEVE_API_URL: 'http://127.0.0.1:8787/',
+      REEVE_ISSUER: 'https://town.example/',
+      REEVE_JWKS: JSON.stringify(jwks),
+      CONTAINER_HOST: '0.0.0.0',
+      CONTAINER_PORT: '0',
+      CONTAINER_SECRET: 'sixteen-letters!',
+    });
+    expect(parsed).toMatchObject({
+      ok: true,
+      config: { apiUrl: 'http://127.0.0.1:8787', issuer: 'https://town.example', jwks, host: '0.0.0.0', port: 0 },
+    });
+    expect(parsed.ok && parsed.config.containerSecret?.reveal()).toBe('sixteen-letters!');
+    expect(JSON.stringify(parsed)).not.toContain('sixteen');
+  });
+
+  const bad: [string, string | undefined, string][] = [
+    ['REEVE_API_URL', undefined, 'REEVE_API_URL is required'],
+    ['REEVE_API_URL', 'hush', 'REEVE_API_URL must be an http or https origin'],
+    ['REEVE_API_URL', 'https://hush:hush@town.example', 'REEVE_API_URL must be an http or https origin'],
+    ['REEVE_API_URL', 'https://town.example/hush', 'REEVE_API_URL must be an http or https origin'],
+    ['REEVE_API_URL', 'ftp://hush.example', 'REEVE_API_URL must be an http or https origin'],
+    ['REEVE_ISSUER', 'https://town.example?hush', 'REEVE_ISSUER must be an http or https origin'],
+    ['REEVE_JWKS', '{"hush":', 'REEVE_JWKS must be a JSON Web Key Set'],
+    ['REEVE_JWKS', '{"keys":[{"kty":"oct","k":"hush"}]}', 'REEVE_JWKS must be a JSON Web Key Set'],
+    ['CONTAINER_PORT', '65536', 'CONTAINER_PORT must be a port number'],
+    ['CONTAINER_PORT', 'hush', 'CONTAINER_PORT must be a port number'],
+    ['CONTAINER_HOST', '', 'CONTAINER_HOST must not be empty'],
+    ['CONTAINER_SECRET', 'hush', 'CONTAINER_SECRET must have at least 16 characters'],
+  ];
+  for (const [variable, value, error] of bad) {
+    it(`names ${variable} and the rule, never the value, for ${JSON.stringify(value)}`, () => {
+      const parsed = parseConfig({ ...VALID, [variable]: value });
+      expect(parsed.ok ? '' : parsed.error).toContain(error);
+      expect(JSON.stringify(parsed)).not.toContain('hush');
+    });
+  }
+
+  it('names every variable that is wrong, in one line', () => {
+    const parsed = parseConfig({ CONTAINER_PORT: 'x' });
+    expect(parsed.ok ? '' : parsed.error).toBe(
+      'REEVE_API_URL is required; CONTAINER_PORT must be a port number from 0 to 65535',
+    );
+  });
+
+  it('A-24: refuses a key with its private part: the box holds no signing key', async () => {
+    const { publicJwk } = await makeSigningKey();
+    const jwks = JSON.stringify({ keys: [{ ...publicJwk, d: 'A'.repeat(43) }] });
+    const parsed = parseConfig({ ...VALID, REEVE_JWKS: jwks });
+    expect(parsed.ok ? '' : parsed.error).toContain('without any private part');
+  });
+});

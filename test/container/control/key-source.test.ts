@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { createLog } from '../../../container/log.ts';
+import { KeySource } from '../../../container/control/key-source.ts';
+import type { PublicKeySet } from '../../../container/config.ts';
+import { Box } from '../support/box.ts';
+import { FakeTown, TOWN_URL, hang, problemAnswer } from '../support/fake-town.ts';
+import { ManualClock, settle } from '../support/manual-clock.ts';
+import { keySetOf, makeSigningKey, signPush, type SigningKey } from '../support/push.ts';
+
+const JWKS = '/.well-known/jwks.json';
+
+interface Scene {
+  readonly clock: ManualClock;
+  readonly town: FakeTown;
+  readonly knows: (key: SigningKey) => Promise<boolean>;
+}
+
+function scene(seed: PublicKeySet, published: PublicKeySet): Scene {
+  const clock = new ManualClock();
+  const town = new FakeTown(() => clock.nowMs());
+  town.publicKeys = published.keys;
+  const log = createLog(clock, () => {});
+  const outside = { clock, fetch: town.fetch, log, randomBytes: (count: number) => new Uint8Array(count) };
+  const source = new KeySource(outside, TOWN_URL, seed, new AbortController().signal);
+  const knows = async ({ kid }: SigningKey): Promise<boolean> => {
+    const header = { alg: 'ES256', kid };
+    const key = source.find(header, { payload: '', signature: '' });
+    return Promise.resolve(key).then(
+      () => true,
+      () => false,
+    );
+  };
+  return { clock, town, knows };
+}
+
+describe('KeySource', () => {
+  it('serves the seed without any request', async () => {
+    const key = await makeSigningKey();
+    const { town, knows } = scene(keySetOf(key), keySetOf(key));
+    expect(await knows(key)).toBe(true);
+    expect(town.heard).toEqual([]);
+  });
+
+  it('fetches once for a kid that it does not hold, however many ask', async () => {
+    const key = await makeSigningKey();
+    const { town, knows } = scene({ keys: [] }, keySetOf(key));
+    expect(await Promise.all([knows(key), knows(key), knows(key)])).toEqual([true, true, true]);
+    expect(town.count(JWKS)).toBe(1);
+  });
+
+  it('W-34: an unknown kid costs at most one fetch per 30 s', async () => {
+    const [key, unknown] = [await makeSigningKey(), await makeSigningKey()];
+    const { clock, town, knows } = scene(keySetOf(key), keySetOf(key));
+    for (let tries = 0; tries < 5; tries += 1) expect(await knows(unknown)).toBe(false);
+    await clock.advance(29_999);
+    expect(await knows(unknown)).toBe(false);
+    expect(town.count(JWKS)).toBe(1);
+    await clock.advance(1);
+    expect(await knows(unknown)).toBe(false);
+    expect(town.count(JWKS)).toBe(2);
+  });
+
+  it('fetches again after 10 min, without making anybody wait, and drops a key that is gone', async () => {
+    const [old, fresh] = [await makeSigningKey(), await makeSigningKey()];
+    const { clock, town, knows } = scene(keySetOf(old), keySetOf(fresh));
+    await clock.advance(600_000);
+    expect(await knows(old)).toBe(true);
+    expect(town.count(JWKS)).toBe(0);
+    await clock.advance(1);
+    expect(await knows(old)).toBe(true);
+    await settle();
+    expect(town.count(JWKS)).toBe(1);
+    expect(await knows(fresh)).toBe(true);
+    expect(await knows(old)).toBe(false);
+  });
+
+  it('keeps its keys through every kind of failure, and gives a fetch up after 5 s', async () => {
+    const [key, unknown] = [await makeSigningKey(), await makeSigningKey()];
+    const { clock, town, knows } = scene(keySetOf(key), keySetOf(key));
+    const answers = [
+      () => problemAnswer('unavailable'),
+      () => Promise.reject(new TypeError('refused')),
+      () => Response.json({ keys: [] }),
+      () => Response.json({}),
+    ];
+    for (const answer of answers) {
+      town.intercept = answer;
+      expect(await knows(unknown)).toBe(false);
+      expect(await knows(key)).toBe(true);
+      await clock.advance(30_000);
+    }
+    town.intercept = hang;
+    const asked = knows(unknown);
+    await clock.advance(5_000);
+    expect(await asked).toBe(false);
+    expect(await knows(key)).toBe(true);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('A-24: drops the private part of a key that the town shows by mistake', async () => {
+    const key = await makeSigningKey();
+    const leaking = { keys: [{ ...key.publicJwk, d: 'A'.repeat(43) }] };
+    const town = scene({ keys: [] }, keySetOf(key));
+    town.town.publicKeys = leaking.keys;
+    // With a private part jose would refuse the key, or worse, hold it; without it, the key is a public one.
+    expect(await town.knows(key)).toBe(true);
+  });
+
+  it('a rotation in the middle of traffic costs no push', async () => {
+    const { box, session } = await Box.withAgent();
+    const next = await makeSigningKey();
+    box.town.publicKeys = keySetOf(box.key, next).keys;
+    const order = box.order(session, 'GET', '/agents');
+    expect((await box.send(order, await signPush(next, order))).status).toBe(200);
+    expect((await box.send(order, await signPush(box.key, order))).status).toBe(200);
+    expect(box.town.count(JWKS)).toBe(1);
+  });
+
+  it('a server without a seed learns its keys at the first push', async () => {
+    const { box } = await Box.withAgent({ seeded: false });
+    expect(box.town.count(JWKS)).toBe(1);
+  });
+});

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { CONTROL_PROBLEMS, problemSchema } from '#protocol';
+import { problem } from '../../../container/control/problem.ts';
+
+describe('problem', () => {
+  it('answers each code with its own status, as problem+json that nobody stores', async () => {
+    for (const [code, { status, title }] of Object.entries(CONTROL_PROBLEMS)) {
+      const response = problem(
+        Object.keys(CONTROL_PROBLEMS).find((key): key is keyof typeof CONTROL_PROBLEMS => key === code) ?? 'internal',
+      );
+      expect(response.status).toBe(status);
+      expect(response.headers.get('content-type')).toBe('application/problem+json');
+      expect(response.headers.get('cache-control')).toBe('no-store');
+      expect(problemSchema.parse(await response.json())).toMatchObject({ code, status, title });
+    }
+  });
+
+  it('a 401 names its scheme, a 503 says when to come again', () => {
+    expect(problem('unauthorized').headers.get('www-authenticate')).toBe('Bearer realm="reeve-container"');
+    expect(problem('shutting_down').headers.get('retry-after')).toBe('5');
+    expect(problem('internal').headers.get('retry-after')).toBeNull();
+  });
+});

@@ -1,0 +1,309 @@
+import { SignJWT, UnsecuredJWT, base64url, exportJWK, exportSPKI, generateKeyPair, importJWK } from 'jose';
+import { describe, expect, it } from 'vitest';
+import { AGENT_TOKEN_TYP, PUSH_TOKEN_TYP, problemSchema } from '#protocol';
+import { Box, type HeldSession } from '../support/box.ts';
+import { TOWN_URL } from '../support/fake-town.ts';
+import { agentId, containerName, sessionId } from '../support/ids.ts';
+import { claimsOf, makeSigningKey, signPush, type PushChanges, type PushOrder } from '../support/push.ts';
+
+/** A retirement of the running agent: what must not happen by any token that is refused. */
+async function target(): Promise<{
+  box: Box;
+  session: HeldSession;
+  order: PushOrder;
+  isUntouched: () => Promise<boolean>;
+}> {
+  const { box, session, agent } = await Box.withAgent();
+  const order = box.order(session, 'POST', `/agents/${agent}/retire`, { inc: 1 });
+  const isUntouched = async (): Promise<boolean> => (await box.running(session)).length === 1;
+  return { box, session, order, isUntouched };
+}
+
+async function refusalOf(box: Box, order: PushOrder, token: string): Promise<string> {
+  const response = await box.send(order, token);
+  const code = problemSchema.safeParse(await response.json());
+  return `${response.status} ${code.success ? code.data.code : 'no problem'}`;
+}
+
+/** The reason that the log names for the last refusal. */
+const reasonOf = (box: Box): unknown =>
+  box.log.lines.findLast(({ event }) => event === 'push_refused')?.fields['reason'];
+
+const REFUSED = '401 unauthorized';
+
+describe('what a push token must be', () => {
+  it('A-13: a token that is right is accepted, once', async () => {
+    const { box, order } = await target();
+    const token = await signPush(box.key, order);
+    expect((await box.send(order, token)).status).toBe(200);
+    expect(await refusalOf(box, order, token)).toBe(REFUSED);
+    expect(reasonOf(box)).toBe('repeated');
+  });
+
+  it('of two copies that arrive together one is admitted', async () => {
+    const { box, order } = await target();
+    const token = await signPush(box.key, order);
+    const both = await Promise.all([box.send(order, token), box.send(order, token)]);
+    expect(both.map(({ status }) => status)).toContain(401);
+    expect(both.map(({ status }) => status)).toContain(200);
+  });
+
+  for (const claim of ['iss', 'aud', 'sub', 'iat', 'nbf', 'exp', 'jti', 'town', 'container', 'htm', 'htu', 'bsha']) {
+    it(`W-31: is refused without ${claim}`, async () => {
+      const { box, order, isUntouched } = await target();
+      expect(await refusalOf(box, order, await signPush(box.key, order, { claims: { [claim]: undefined } }))).toBe(
+        REFUSED,
+      );
+      expect(await isUntouched()).toBe(true);
+    });
+  }
+
+  const changes: Record<string, PushChanges> = {
+    'another issuer': { claims: { iss: 'https://elsewhere.example' } },
+    'another audience': { claims: { aud: TOWN_URL } },
+    'several audiences': { claims: { aud: [TOWN_URL, sessionId(1)] } },
+    'another method': { claims: { htm: 'PUT' } },
+    'another path': { claims: { htu: `/agents/${agentId(2)}/retire` } },
+    'another body': { claims: { bsha: base64url.encode(new Uint8Array(32)) } },
+    'another container': { claims: { container: containerName(2) } },
+    'another town': { claims: { town: containerName(2).split(':')[0] } },
+    'a time that is no number': { claims: { exp: 'tomorrow' } },
+    'no typ': { header: { typ: undefined } },
+    'no kid': { header: { kid: undefined } },
+  };
+  for (const [what, change] of Object.entries(changes)) {
+    it(`A-13: is refused with ${what}`, async () => {
+      const { box, order, isUntouched } = await target();
+      expect(await refusalOf(box, order, await signPush(box.key, order, change))).toBe(REFUSED);
+      expect(await isUntouched()).toBe(true);
+    });
+  }
+
+  it('W-32: a token of another kind is refused, whoever it is for', async () => {
+    const { box, order, isUntouched } = await target();
+    for (const typ of [AGENT_TOKEN_TYP, 'JWT']) {
+      expect(await refusalOf(box, order, await signPush(box.key, order, { header: { typ } }))).toBe(REFUSED);
+    }
+    expect(await isUntouched()).toBe(true);
+  });
+
+  it('W-32: a token for the boot opens a session and nothing else, one for a session opens none', async () => {
+    const { box, session, order, isUntouched } = await target();
+    const forBoot = { ...order, audience: box.server.boot };
+    expect(await refusalOf(box, forBoot, await signPush(box.key, forBoot))).toBe(REFUSED);
+    const body = {
+      version: 1,
+      container: session.container,
+      session: sessionId(7),
+      epoch: 7,
+      secret: 'x'.repeat(43),
+      heartbeat_seconds: 30,
+    };
+    const opening = box.order(session, 'PUT', '/session', body);
+    expect(await refusalOf(box, opening, await signPush(box.key, opening))).toBe(REFUSED);
+    expect(await isUntouched()).toBe(true);
+  });
+
+  it('lives 60 s and the tolerance of 30 s, and not a second longer', async () => {
+    const { box, session } = await target();
+    const order = box.order(session, 'GET', '/agents');
+    const aged = (seconds: number): Promise<string> =>
+      signPush(box.key, { ...order, nowMs: order.nowMs - seconds * 1000 });
+    expect((await box.send(order, await aged(89))).status).toBe(200);
+    expect(await refusalOf(box, order, await aged(90))).toBe(REFUSED);
+    expect(reasonOf(box)).toBe('expired');
+  });
+
+  it('is refused from the future, past the tolerance of 30 s', async () => {
+    const { box, session } = await target();
+    const order = box.order(session, 'GET', '/agents');
+    const early = (seconds: number): Promise<string> =>
+      signPush(box.key, { ...order, nowMs: order.nowMs + seconds * 1000 });
+    expect((await box.send(order, await early(30))).status).toBe(200);
+    expect(await refusalOf(box, order, await early(31))).toBe(REFUSED);
+  });
+
+  it('is refused past its age even where its `exp` is far away', async () => {
+    const { box, session } = await target();
+    const order = box.order(session, 'GET', '/agents');
+    const old = await signPush(
+      box.key,
+      { ...order, nowMs: order.nowMs - 91_000 },
+      { claims: { exp: order.nowMs / 1000 + 9999 } },
+    );
+    expect(await refusalOf(box, order, old)).toBe(REFUSED);
+  });
+});
+
+describe('a session that is not held', () => {
+  it('is told to the town, which signed for it: 409 unknown_session', async () => {
+    const { box, session } = await target();
+    const order = { ...box.order(session, 'GET', '/agents'), audience: sessionId(9) };
+    expect(await refusalOf(box, order, await signPush(box.key, order))).toBe('409 unknown_session');
+  });
+
+  it('is not told to anybody else', async () => {
+    const { box, session } = await target();
+    const order = { ...box.order(session, 'GET', '/agents'), audience: sessionId(9) };
+    expect(await refusalOf(box, order, await signPush(await makeSigningKey(), order))).toBe(REFUSED);
+  });
+
+  it('A-26: an earlier run’s session and boot mean nothing to the next run', async () => {
+    const { box, session, order } = await target();
+    const next = await Box.make({ key: box.key, clock: box.clock, town: box.town });
+    expect(await refusalOf(next, order, await signPush(box.key, order))).toBe('409 unknown_session');
+    const body = {
+      version: 1,
+      container: session.container,
+      session: session.id,
+      epoch: 1,
+      secret: 'x'.repeat(43),
+      heartbeat_seconds: 30,
+    };
+    const opening = { ...box.order(session, 'PUT', '/session', body), audience: box.server.boot };
+    expect(await refusalOf(next, opening, await signPush(box.key, opening))).toBe(REFUSED);
+  });
+});
+
+describe('S-16: forged tokens', () => {
+  it('the algorithm `none`', async () => {
+    const { box, order, isUntouched } = await target();
+    const claims = await claimsOf(order);
+    const unsecured = new UnsecuredJWT(claims).encode();
+    const header = base64url.encode(JSON.stringify({ alg: 'none', typ: PUSH_TOKEN_TYP, kid: box.key.kid }));
+    const [, payload = ''] = unsecured.split('.');
+    for (const token of [unsecured, `${header}.${payload}.`, `${header}.${payload}.${'A'.repeat(86)}`]) {
+      expect(await refusalOf(box, order, token)).toBe(REFUSED);
+    }
+    expect(await isUntouched()).toBe(true);
+  });
+
+  it('HS256 with the public key as the secret', async () => {
+    const { box, order, isUntouched } = await target();
+    const publicKey = await importJWK(box.key.publicJwk, 'ES256', { extractable: true });
+    if (publicKey instanceof Uint8Array) throw new Error('no public key');
+    const secrets = [await exportSPKI(publicKey), JSON.stringify(box.key.publicJwk), box.key.publicJwk.x ?? ''];
+    for (const secret of secrets) {
+      const token = await new SignJWT(await claimsOf(order))
+        .setProtectedHeader({ alg: 'HS256', typ: PUSH_TOKEN_TYP, kid: box.key.kid })
+        .sign(new TextEncoder().encode(secret.padEnd(32, ' ')));
+      expect(await refusalOf(box, order, token)).toBe(REFUSED);
+    }
+    expect(await isUntouched()).toBe(true);
+  });
+
+  it('another algorithm under the kid of the right key', async () => {
+    const { box, order, isUntouched } = await target();
+    for (const alg of ['ES384', 'RS256', 'PS256', 'EdDSA']) {
+      const { privateKey } = await generateKeyPair(alg);
+      const header = { alg, typ: PUSH_TOKEN_TYP, kid: box.key.kid };
+      const token = await new SignJWT(await claimsOf(order)).setProtectedHeader(header).sign(privateKey);
+      expect(await refusalOf(box, order, token)).toBe(REFUSED);
+    }
+    expect(await isUntouched()).toBe(true);
+  });
+
+  it('a foreign key under the kid of the right one, and under its own', async () => {
+    const { box, order, isUntouched } = await target();
+    const foreign = await makeSigningKey();
+    expect(await refusalOf(box, order, await signPush({ ...foreign, kid: box.key.kid }, order))).toBe(REFUSED);
+    expect(reasonOf(box)).toBe('bad_signature');
+    expect(await refusalOf(box, order, await signPush(foreign, order))).toBe(REFUSED);
+    expect(reasonOf(box)).toBe('unknown_key');
+    expect(await isUntouched()).toBe(true);
+  });
+
+  it('`jwk`, `jku` and `x5u` in the header, and no request goes out for them', async () => {
+    const { box, order, isUntouched } = await target();
+    const foreign = await makeSigningKey();
+    const jwk = await exportJWK(foreign.privateKey).then(({ d: _private, ...open }) => open);
+    const headers = [
+      { jwk },
+      { jku: 'https://evil.example/jwks.json' },
+      { x5u: 'https://evil.example/cert' },
+      { x5c: ['AAAA'] },
+    ];
+    const before = box.town.heard.length;
+    for (const header of headers) {
+      for (const key of [foreign, { ...foreign, kid: box.key.kid }, box.key]) {
+        expect(await refusalOf(box, order, await signPush(key, order, { header }))).toBe(REFUSED);
+      }
+    }
+    expect(box.town.heard).toHaveLength(before);
+    expect(await isUntouched()).toBe(true);
+  });
+
+  it('a stripped, a foreign and a doubled signature', async () => {
+    const { box, order, isUntouched } = await target();
+    const [header = '', payload = '', signature = ''] = (await signPush(box.key, order)).split('.');
+    const [, , other = ''] = (await signPush(box.key, order)).split('.');
+    const forged = [
+      `${header}.${payload}`,
+      `${header}.${payload}.`,
+      `${header}.${payload}.${other}`,
+      `${header}.${payload}.${signature}.${signature}`,
+    ];
+    for (const token of forged) expect(await refusalOf(box, order, token)).toBe(REFUSED);
+    expect(await isUntouched()).toBe(true);
+  });
+
+  it('another spelling of a right token: one token has one text', async () => {
+    const { box, session } = await target();
+    const order = box.order(session, 'GET', '/agents');
+    for (let tries = 0; tries < 8; tries += 1) {
+      const token = await signPush(box.key, order);
+      const last = 'AQgw'.indexOf(token.at(-1) ?? '');
+      const respelled = `${token.slice(0, -1)}${'BRhx'.charAt(last)}`;
+      expect(await refusalOf(box, order, respelled)).toBe(REFUSED);
+      expect(await refusalOf(box, order, `${token}=`)).toBe(REFUSED);
+      expect((await box.send(order, token)).status).toBe(200);
+    }
+  });
+
+  it('a token of 64 KiB', async () => {
+    const { box, order, isUntouched } = await target();
+    const token = await signPush(box.key, order, { claims: { pad: 'x'.repeat(48 * 1024) } });
+    expect(token.length).toBeGreaterThan(64 * 1024);
+    expect(await refusalOf(box, order, token)).toBe('413 payload_too_large');
+    expect(await isUntouched()).toBe(true);
+  });
+
+  it('3,000 mutated tokens: none is accepted, all get one answer', async () => {
+    const { box, order, isUntouched } = await target();
+    const token = await signPush(box.key, order);
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+/=~ ';
+    const answers = new Set<string>();
+    for (let seed = 1; seed <= 3000; seed += 1) {
+      const at = (seed * 7919) % token.length;
+      const letter = alphabet.charAt((seed * 104_729) % alphabet.length);
+      const replaced = `${token.slice(0, at)}${letter}${token.slice(at + 1)}`;
+      const mutated =
+        [replaced, `${token.slice(0, at)}${token.slice(at + 1)}`, `${token.slice(0, at)}${letter}${token.slice(at)}`][
+          seed % 3
+        ] ?? '';
+      if (mutated.trim() !== token) answers.add(await refusalOf(box, order, mutated));
+    }
+    expect([...answers]).toEqual([REFUSED]);
+    expect(await isUntouched()).toBe(true);
+    expect((await box.send(order, token)).status).toBe(200);
+  });
+});
+
+describe('what a refused push leaves behind', () => {
+  it('a forged body does not spend the genuine token', async () => {
+    const { box, order } = await target();
+    const token = await signPush(box.key, order);
+    expect(await refusalOf(box, { ...order, body: '{"inc":9}' }, token)).toBe(REFUSED);
+    expect((await box.send(order, token)).status).toBe(200);
+  });
+
+  it('T6: no log line holds a token', async () => {
+    const { box, order } = await target();
+    const tokens = [
+      await signPush(await makeSigningKey(), order),
+      await signPush(box.key, order, { claims: { htm: 'PUT' } }),
+    ];
+    for (const token of tokens) await box.send(order, token);
+    for (const token of tokens) expect(box.log.text()).not.toContain(token.split('.')[2]);
+  });
+});

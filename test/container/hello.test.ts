@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { PROTOCOL_VERSION } from '#protocol';
+import { sayHello } from '../../container/hello.ts';
+import { Secret } from '../../container/secret.ts';
+import { Surroundings } from './support/agent-scene.ts';
+import { TOWN_URL, problemAnswer } from './support/fake-town.ts';
+
+const config = { apiUrl: TOWN_URL, containerSecret: new Secret('the-container-secret') };
+const MINUTE = 60_000;
+
+describe('hello', () => {
+  it('shows the container secret and the version', async () => {
+    const { outside, town } = new Surroundings();
+    await sayHello(outside, config, new AbortController().signal);
+    const body = JSON.stringify({ version: PROTOCOL_VERSION });
+    expect(town.heard).toEqual([{ method: 'POST', path: '/v1/container/hello', bearer: 'the-container-secret', body }]);
+  });
+
+  it('is not said without a secret', async () => {
+    const { outside, town } = new Surroundings();
+    await sayHello(outside, { ...config, containerSecret: null }, new AbortController().signal);
+    expect(town.heard).toEqual([]);
+  });
+
+  it('is said again, with backoff, until the town takes it; failures 1 to 3 and each 10th are logged', async () => {
+    const { outside, town, clock, log } = new Surroundings();
+    town.intercept = () => Promise.reject(new TypeError('connection refused'));
+    const said = sayHello(outside, config, new AbortController().signal);
+    await clock.advance(5 * MINUTE);
+    expect(town.heard.length).toBeGreaterThan(20);
+    expect(town.heard.length).toBeLessThan(40);
+    expect(log.levels('hello_failed')).toHaveLength(3 + Math.floor(town.heard.length / 10));
+    town.intercept = () => undefined;
+    await clock.advance(30_000);
+    await said;
+    expect(clock.pending).toBe(0);
+  });
+
+  it('a refused secret is an error with advice, and tried once a minute', async () => {
+    const { outside, town, clock, log } = new Surroundings();
+    town.intercept = () => problemAnswer('invalid_token');
+    const life = new AbortController();
+    const said = sayHello(outside, config, life.signal);
+    await clock.advance(10 * MINUTE - 1);
+    expect(town.heard).toHaveLength(10);
+    expect(log.levels('hello_refused')).toEqual(Array.from({ length: 10 }, () => 'error'));
+    expect(log.lines.find(({ event }) => event === 'hello_refused')?.fields['advice']).toContain('CONTAINER_SECRET');
+    expect(log.text()).not.toContain('the-container-secret');
+    life.abort();
+    await said;
+    expect(clock.pending).toBe(0);
+  });
+});

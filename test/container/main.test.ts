@@ -1,0 +1,117 @@
+/** The real program, as a process of its own. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { MAX_AUTHORIZATION_BYTES, healthSchema } from '#protocol';
+
+const MAIN = fileURLToPath(new URL('../../container/main.ts', import.meta.url));
+const ENVIRONMENT = { REEVE_API_URL: 'http://127.0.0.1:9', CONTAINER_PORT: '0' };
+const readySchema = z.object({ event: z.literal('ready'), port: z.number(), boot: z.string() });
+
+class Program {
+  static readonly running = new Set<ChildProcess>();
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<number | null>;
+  stdout = '';
+  stderr = '';
+
+  constructor(environment: Record<string, string>, args: readonly string[] = []) {
+    const child = spawn(process.execPath, [MAIN, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    Program.running.add(child);
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    this.#exit = once(child, 'close').then(() => {
+      Program.running.delete(child);
+      return child.exitCode;
+    });
+  }
+
+  exitCode(): Promise<number | null> {
+    return this.#exit;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Waits for the line that says that it listens; returns the address. */
+  async ready(): Promise<string> {
+    await expect.poll(() => this.stdout, { timeout: 10_000 }).toContain('"ready"');
+    const { port } = readySchema.parse(JSON.parse(this.stdout.split('\n')[0] ?? ''));
+    return `http://127.0.0.1:${port}`;
+  }
+}
+
+afterEach(() => {
+  for (const child of Program.running) child.kill('SIGKILL');
+});
+
+describe('container/main.ts', () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    it(`listens, answers, and ends with 0 on ${signal}`, async () => {
+      const program = new Program(ENVIRONMENT);
+      const address = await program.ready();
+      const health = healthSchema.parse(await (await fetch(`${address}/health`)).json());
+      expect(program.stdout).toContain(health.boot);
+      expect((await fetch(`${address}/agents`)).status).toBe(401);
+      program.kill(signal);
+      expect(await program.exitCode()).toBe(0);
+      expect(program.stdout.trim().split('\n')).toHaveLength(2);
+    });
+  }
+
+  it('S-16: answers a token of 64 KiB itself, with 413', async () => {
+    const address = await new Program(ENVIRONMENT).ready();
+    const send = (length: number): Promise<Response> =>
+      fetch(`${address}/agents`, { headers: { authorization: 'Bearer '.padEnd(length, 'x') } });
+    expect((await send(64 * 1024)).status).toBe(413);
+    expect((await send(MAX_AUTHORIZATION_BYTES)).status).toBe(401);
+  });
+
+  it('ends with 2 and one line that names the variable, not the value, where the configuration is bad', async () => {
+    const program = new Program({ ...ENVIRONMENT, CONTAINER_SECRET: 'hush' });
+    expect(await program.exitCode()).toBe(2);
+    expect(program.stderr).toBe('reeve container: CONTAINER_SECRET must have at least 16 characters\n');
+    expect(program.stdout).toBe('');
+  });
+
+  it('ends with 2 and one line where the port is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const address = other.address();
+    const { port } = z.object({ port: z.number() }).parse(address) satisfies Pick<AddressInfo, 'port'>;
+    try {
+      const program = new Program({ ...ENVIRONMENT, CONTAINER_PORT: String(port) });
+      expect(await program.exitCode()).toBe(2);
+      expect(program.stderr).toBe(`reeve container: cannot listen on 127.0.0.1:${port}: EADDRINUSE\n`);
+    } finally {
+      other.close();
+    }
+  });
+
+  it('--help says what it reads from the environment', async () => {
+    const program = new Program({}, ['--help']);
+    expect(await program.exitCode()).toBe(0);
+    for (const name of ['REEVE_API_URL', 'REEVE_JWKS', 'CONTAINER_PORT', 'CONTAINER_SECRET'])
+      expect(program.stdout).toContain(name);
+  });
+
+  it('an argument that it does not know ends with 2 and one line', async () => {
+    const program = new Program(ENVIRONMENT, ['--verbose']);
+    expect(await program.exitCode()).toBe(2);
+    expect(program.stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('W-19: the timers of a hello that is not answered do not keep it alive', async () => {
+    const program = new Program({ ...ENVIRONMENT, CONTAINER_SECRET: 'sixteen-letters!' });
+    await program.ready();
+    await expect.poll(() => program.stderr, { timeout: 10_000 }).toContain('hello_failed');
+    program.kill('SIGTERM');
+    expect(await program.exitCode()).toBe(0);
+    expect(program.stderr).not.toContain('sixteen-letters!');
+  });
+});

@@ -1,0 +1,97 @@
+/** One agent's cell, registry entry, puller and client around a fake town: what a call needs, without a control server. */
+import type { AgentId, Grant } from '#protocol';
+import { AgentClient, type CallOutcome } from '../../../container/clients/agent-client.ts';
+import { Cell } from '../../../container/clients/cell.ts';
+import { Puller } from '../../../container/clients/puller.ts';
+import { Registry, type RegistryEntry } from '../../../container/clients/registry.ts';
+import type { Outside } from '../../../container/outside.ts';
+import { Secret } from '../../../container/secret.ts';
+import { FakeTown, TOWN_URL } from './fake-town.ts';
+import { agentId, containerName, secretOf, sessionId } from './ids.ts';
+import { KeptLog } from './log.ts';
+import { ManualClock } from './manual-clock.ts';
+
+export const SECONDS = 1000;
+export const HEARTBEAT = {
+  method: 'POST',
+  path: '/v1/agent/heartbeat',
+  body: beatText(),
+  timeoutMs: 10 * SECONDS,
+} as const;
+
+function beatText(): string {
+  return JSON.stringify({ turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null });
+}
+
+/** What several agents share. */
+export class Surroundings {
+  readonly clock = new ManualClock();
+  readonly town = new FakeTown(() => this.clock.nowMs());
+  readonly log = new KeptLog();
+  readonly registry = new Registry();
+  readonly outside: Outside;
+
+  constructor() {
+    const { clock, town, log } = this;
+    this.outside = { clock, fetch: town.fetch, log, randomBytes: (count) => new Uint8Array(count) };
+    town.trust(sessionId(1), secretOf(1));
+  }
+}
+
+export class AgentScene {
+  readonly surroundings: Surroundings;
+  readonly agent: AgentId;
+  readonly first: Grant;
+  readonly cell: Cell;
+  readonly entry: RegistryEntry;
+  readonly puller: Puller;
+  readonly client: AgentClient;
+  /** Whether there is a session to pull with. */
+  hasSession = true;
+  readonly #life = new AbortController();
+
+  constructor(surroundings = new Surroundings(), seed = 1, ttlSeconds = 10_800) {
+    const { outside, town, registry, clock } = surroundings;
+    this.surroundings = surroundings;
+    this.agent = agentId(seed);
+    this.first = town.mint(this.agent, 1, ttlSeconds);
+    this.cell = new Cell(this.first);
+    this.entry = registry.open(this.cell, () => {});
+    const { cell, entry, life } = this;
+    const townNowMs = (): number => clock.nowMs();
+    const url = `${TOWN_URL}/v1/container/${containerName(1)}/agents/${this.agent}/token`;
+    const from = { url, session: sessionId(1), secret: new Secret(secretOf(1)) };
+    this.puller = new Puller({ outside, cell, entry, townNowMs, life, address: () => (this.hasSession ? from : null) });
+    this.client = new AgentClient({ outside, apiUrl: TOWN_URL, cell, puller: this.puller, townNowMs, life });
+  }
+
+  get life(): AbortSignal {
+    return this.#life.signal;
+  }
+
+  get town(): FakeTown {
+    return this.surroundings.town;
+  }
+
+  get clock(): ManualClock {
+    return this.surroundings.clock;
+  }
+
+  get log(): KeptLog {
+    return this.surroundings.log;
+  }
+
+  beat(): Promise<CallOutcome> {
+    return this.client.call(HEARTBEAT);
+  }
+
+  teardown(): void {
+    this.entry.release();
+    this.#life.abort();
+  }
+
+  /** The bearers of the calls to a path that ends like this, in order. */
+  bearers(ending: string): string[] {
+    return this.town.heard.filter(({ path }) => path.endsWith(ending)).map(({ bearer }) => bearer);
+  }
+}

@@ -1,0 +1,189 @@
+/** A control server under test, with a fake town around it and a manual clock inside. */
+import {
+  agentEndedSchema,
+  agentStartedSchema,
+  messagesAcceptedSchema,
+  runningAgentsSchema,
+  sessionOpenedSchema,
+  swapResultSchema,
+  swapResultsSchema,
+  type AgentId,
+  type AgentEnded,
+  type AgentStarted,
+  type ContainerName,
+  type DeliveredMessage,
+  type Grant,
+  type MessagesAccepted,
+  type RunningAgents,
+  type SessionId,
+  type SessionOpened,
+  type SwapResult,
+  type SwapResults,
+} from '#protocol';
+import type { z } from 'zod';
+import type { Spawn } from '../../../container/agents/agent-process.ts';
+import { Registry } from '../../../container/clients/registry.ts';
+import { createControlServer, type ControlServer } from '../../../container/control-server.ts';
+import { FakeTown, TOWN_URL } from './fake-town.ts';
+import { agentId, containerName, messageId, secretOf, sessionId } from './ids.ts';
+import { KeptLog } from './log.ts';
+import { ManualClock } from './manual-clock.ts';
+import {
+  keySetOf,
+  makeSigningKey,
+  pushRequest,
+  signPush,
+  type PushChanges,
+  type PushOrder,
+  type SigningKey,
+} from './push.ts';
+
+/** A control server's answer, read by its schema where it has the status that the schema is for. */
+export interface Reply<T> {
+  readonly status: number;
+  readonly body: T;
+}
+
+/** A session as the town remembers it. */
+export interface HeldSession {
+  readonly id: SessionId;
+  readonly container: ContainerName;
+  readonly epoch: number;
+}
+
+export const PROCESS_ID = 4711;
+
+export interface BoxOptions {
+  readonly clock?: ManualClock;
+  readonly town?: FakeTown;
+  readonly key?: SigningKey;
+  readonly registry?: Registry;
+  readonly spawn?: Spawn;
+  /** Where false, the server starts without keys and has to fetch them. */
+  readonly seeded?: boolean;
+}
+
+export class Box {
+  readonly clock: ManualClock;
+  readonly town: FakeTown;
+  readonly key: SigningKey;
+  readonly registry: Registry;
+  readonly log = new KeptLog();
+  readonly server: ControlServer;
+
+  private constructor(options: BoxOptions, key: SigningKey) {
+    this.clock = options.clock ?? new ManualClock();
+    this.town = options.town ?? new FakeTown(() => this.clock.nowMs());
+    this.town.publicKeys = keySetOf(key).keys;
+    this.key = key;
+    this.registry = options.registry ?? new Registry();
+    const jwks = options.seeded === false ? { keys: [] } : keySetOf(key);
+    const { clock, log, registry } = this;
+    const parts = {
+      config: { apiUrl: TOWN_URL, issuer: TOWN_URL, jwks, containerSecret: null },
+      clock,
+      log,
+      registry,
+      fetch: this.town.fetch,
+      processId: PROCESS_ID,
+    };
+    this.server = createControlServer(options.spawn === undefined ? parts : { ...parts, spawn: options.spawn });
+  }
+
+  static async make(options: BoxOptions = {}): Promise<Box> {
+    return new Box(options, options.key ?? (await makeSigningKey()));
+  }
+
+  /** A box with one session and, in it, the first agent. */
+  static async withAgent(
+    options: BoxOptions = {},
+  ): Promise<{ box: Box; session: HeldSession; agent: AgentId; grant: Grant }> {
+    const box = await Box.make(options);
+    const session = await box.session();
+    const agent = agentId(1);
+    const grant = box.town.mint(agent);
+    await box.start(session, grant);
+    return { box, session, agent, grant };
+  }
+
+  send(order: PushOrder, token: string): Promise<Response> {
+    return Promise.resolve(this.server.app.fetch(pushRequest(order, token)));
+  }
+
+  /** The order of a request in a session, for tests that sign or send it in their own way. */
+  order(session: HeldSession, method: string, path: string, body?: unknown): PushOrder {
+    const text = body === undefined ? '' : JSON.stringify(body);
+    return { audience: session.id, container: session.container, method, path, body: text, nowMs: this.clock.nowMs() };
+  }
+
+  /** Signs and sends as the town does. */
+  async push(
+    session: HeldSession,
+    method: string,
+    path: string,
+    body?: unknown,
+    changes?: PushChanges,
+  ): Promise<Response> {
+    const order = this.order(session, method, path, body);
+    return this.send(order, await signPush(this.key, order, changes));
+  }
+
+  async openSession(session: HeldSession, seed = 1): Promise<Response> {
+    const { id, container, epoch } = session;
+    const body = { version: 1, container, session: id, epoch, secret: secretOf(seed), heartbeat_seconds: 30 };
+    const order = { ...this.order(session, 'PUT', '/session', body), audience: this.server.boot };
+    return this.send(order, await signPush(this.key, order));
+  }
+
+  /** Opens a session and lets the town give tokens to it. */
+  async session(seed = 1, container = containerName(seed)): Promise<HeldSession> {
+    const session = { id: sessionId(seed), container, epoch: seed };
+    await read(await this.openSession(session, seed), sessionOpenedSchema);
+    this.town.trust(session.id, secretOf(seed));
+    return session;
+  }
+
+  async opened(session: HeldSession, seed = 1): Promise<Reply<SessionOpened>> {
+    return read(await this.openSession(session, seed), sessionOpenedSchema);
+  }
+
+  async start(session: HeldSession, grant: Grant, inc = grant.inc): Promise<Reply<AgentStarted>> {
+    const body = { inc, name: 'ada', role: 'worker', grant };
+    return read(await this.push(session, 'POST', `/agents/${grant.agent}/start`, body), agentStartedSchema);
+  }
+
+  async deliver(session: HeldSession, grant: Grant, ...messages: DeliveredMessage[]): Promise<Reply<MessagesAccepted>> {
+    const body = { inc: grant.inc, grant, messages };
+    return read(await this.push(session, 'POST', `/agents/${grant.agent}/messages`, body), messagesAcceptedSchema);
+  }
+
+  async refresh(session: HeldSession, grant: Grant): Promise<Reply<SwapResult>> {
+    return read(await this.push(session, 'POST', `/agents/${grant.agent}/refresh-token`, { grant }), swapResultSchema);
+  }
+
+  async refreshAll(session: HeldSession, ...grants: Grant[]): Promise<Reply<SwapResults>> {
+    return read(await this.push(session, 'POST', '/agents/refresh-tokens', { grants }), swapResultsSchema);
+  }
+
+  async end(session: HeldSession, how: 'stop' | 'retire', agent: AgentId, inc = 1): Promise<Reply<AgentEnded>> {
+    return read(await this.push(session, 'POST', `/agents/${agent}/${how}`, { inc }), agentEndedSchema);
+  }
+
+  async running(session: HeldSession): Promise<RunningAgents['agents']> {
+    const { body } = await read(await this.push(session, 'GET', '/agents'), runningAgentsSchema);
+    return body.agents;
+  }
+}
+
+/** Reads an answer; fails the test with the whole answer where it is none of this kind. */
+export async function read<T>(response: Response, schema: z.ZodType<T>): Promise<Reply<T>> {
+  const text = await response.text();
+  const parsed = schema.safeParse(JSON.parse(text));
+  if (!parsed.success) throw new Error(`an unexpected answer: ${response.status} ${text}`);
+  return { status: response.status, body: parsed.data };
+}
+
+/** A message of the first attempt. */
+export function message(seed: number, content: string, attempt = 1): DeliveredMessage {
+  return { message: messageId(seed), attempt, seq: seed, content, sender: 'user' };
+}
