@@ -75,6 +75,11 @@ describe('npm start', () => {
 
     const second = start();
     await untilPrinted(second, ready);
+    const tour = run('bash', ['-c', tourFor(ports.PORT)]);
+    expect(await tour.exited, tour.output()).toBe(0);
+    expect(tour.output()).toContain('good morning');
+    expect(tour.output()).toContain('"state":"retired"');
+    expect(tour.output()).not.toContain('problem');
     const api = new ApiClient(`http://127.0.0.1:${ports.PORT}`, tokenIn(stateDir));
     expect((await api.readTown(town.id)).id).toBe(town.id);
     const agent = await api.createAgent(town.id, 'ada');
@@ -124,6 +129,14 @@ describe('npm run demo', () => {
     expect(demo.output()).toContain('Everything that was told did happen.');
   });
 });
+
+/** The README's tour, word by word but for the port and the state folder of this test; it stops at the first error. */
+function tourFor(port: string): string {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const block = /## Five-minute tour[^]*?```sh\n([^]*?)```/.exec(readme)?.[1] ?? 'echo no tour; exit 1';
+  const here = block.replaceAll('8787', port).replaceAll('.reeve/auth-header', join(stateDir, 'auth-header'));
+  return `set -e\n${here.replaceAll('reeve() { curl', 'reeve() { sleep 0.3; curl --fail-with-body')}`;
+}
 
 const tokenIn = (dir: string): string =>
   /^REEVE_DEV_TOKEN='(.+)'$/m.exec(readFileSync(join(dir, 'dev.env'), 'utf8'))?.[1] ?? 'no token';
