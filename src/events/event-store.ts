@@ -4,6 +4,8 @@ import type { TownId } from '#protocol';
 /** Types are named like a noun and what became of it; a type never changes its meaning. */
 export type EventType =
   | 'reeve.town.created'
+  | 'reeve.town.restored'
+  | 'reeve.keys.changed'
   | 'reeve.agent.created'
   | 'reeve.agent.starting'
   | 'reeve.agent.started'

@@ -1,15 +1,19 @@
 /** Routes for agents, each with its own token. The agent is the token's, never in the path (F12). */
-import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute } from '@hono/zod-openapi';
 import { eventBatchAnswerSchema, eventBatchSchema, heartbeatAnswerSchema, heartbeatSchema } from '#protocol';
 import type { CallRefusal } from '../town/authorize-call.ts';
 import { requireAgent } from './authenticate.ts';
-import type { Edge, EdgeEnv } from './edge.ts';
+import type { App, Edge, Guard } from './edge.ts';
 import { Refusal } from './problem.ts';
 import { answers, eventsBody, jsonBody, smallBody } from './route-parts.ts';
 
-export function agentCallRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
+export function agentCallRoutes(app: App, edge: Edge): void {
   const agent = requireAgent(edge);
+  heartbeat(app, agent);
+  reportEvents(app, agent);
+}
 
+function heartbeat(app: App, agent: Guard): void {
   app.openapi(
     createRoute({
       method: 'post',
@@ -25,7 +29,9 @@ export function agentCallRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       return c.json(heard.value, 200);
     },
   );
+}
 
+function reportEvents(app: App, agent: Guard): void {
   app.openapi(
     createRoute({
       method: 'post',

@@ -20,6 +20,11 @@ import { answers, jsonBody, smallBody } from './route-parts.ts';
 const HELLO_PAGE = 100;
 
 export function containerRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
+  hello(app, edge);
+  pullToken(app, edge);
+}
+
+function hello(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
   app.openapi(
     createRoute({
       method: 'post',
@@ -35,7 +40,9 @@ export function containerRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       return c.json({ status: 'accepted' as const }, 202);
     },
   );
+}
 
+function pullToken(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
   app.openapi(
     createRoute({
       method: 'post',

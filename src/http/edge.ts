@@ -1,4 +1,6 @@
 /** What the routes are given, and what a request carries after authentication. */
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
 import type { AgentClaims, TownId } from '#protocol';
 import type { Config, Env } from '../env.ts';
 import { Directory } from '../directory/directory-store.ts';
@@ -30,6 +32,10 @@ export interface EdgeEnv {
     bearer: string;
   };
 }
+
+/** The app that routes are declared on, and a middleware that lets only some callers through. */
+export type App = OpenAPIHono<EdgeEnv>;
+export type Guard = MiddlewareHandler<EdgeEnv>;
 
 export function edgeOf(env: Env, config: Config): Edge {
   return {

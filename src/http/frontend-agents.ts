@@ -1,10 +1,10 @@
 /** Routes for people: agents and their messages. */
-import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute } from '@hono/zod-openapi';
 import { makeId } from '#protocol';
 import { randomBytes } from '../lib/secret.ts';
 import { ROLES } from '../roster/agent.ts';
 import { requirePerson, requireTown } from './authenticate.ts';
-import type { Edge, EdgeEnv } from './edge.ts';
+import type { App, Edge, Guard } from './edge.ts';
 import { Refusal } from './problem.ts';
 import { answers, jsonBody, smallBody } from './route-parts.ts';
 import * as s from './schemas.ts';
@@ -12,9 +12,17 @@ import * as s from './schemas.ts';
 const AGENTS = '/v1/towns/{town}/agents';
 const AGENT = `${AGENTS}/{agent}` as const;
 
-export function agentRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
+export function agentRoutes(app: App, edge: Edge): void {
   const inTown = [requirePerson(edge), requireTown(edge)];
+  createAgent(app, inTown);
+  listAgents(app, inTown);
+  readAgent(app, inTown);
+  tearDown(app, inTown);
+  verbs(app, inTown);
+  refreshAgent(app, inTown);
+}
 
+function createAgent(app: App, inTown: Guard[]): void {
   app.openapi(
     createRoute({
       method: 'post',
@@ -32,7 +40,9 @@ export function agentRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       return c.json(created.value, 201);
     },
   );
+}
 
+function listAgents(app: App, inTown: Guard[]): void {
   app.openapi(
     createRoute({
       method: 'get',
@@ -50,7 +60,9 @@ export function agentRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       return c.json({ items, next: items.length === limit ? (items.at(-1)?.id ?? null) : null }, 200);
     },
   );
+}
 
+function readAgent(app: App, inTown: Guard[]): void {
   app.openapi(
     createRoute({
       method: 'get',
@@ -66,7 +78,9 @@ export function agentRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       return c.json(agent.value, 200);
     },
   );
+}
 
+function tearDown(app: App, inTown: Guard[]): void {
   app.openapi(
     createRoute({
       method: 'delete',
@@ -85,7 +99,9 @@ export function agentRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       return c.json(retired.value.agent, retired.value.confirmed ? 200 : 202);
     },
   );
+}
 
+function verbs(app: App, inTown: Guard[]): void {
   for (const verb of ['start', 'stop', 'revoke'] as const) {
     app.openapi(
       createRoute({
@@ -108,7 +124,9 @@ export function agentRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       },
     );
   }
+}
 
+function refreshAgent(app: App, inTown: Guard[]): void {
   app.openapi(
     createRoute({
       method: 'post',

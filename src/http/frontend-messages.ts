@@ -1,18 +1,23 @@
 /** Routes for people: messages to an agent, and their replies. */
-import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute } from '@hono/zod-openapi';
 import { makeId } from '#protocol';
 import { randomBytes } from '../lib/secret.ts';
 import { requirePerson, requireTown } from './authenticate.ts';
-import type { Edge, EdgeEnv } from './edge.ts';
+import type { App, Edge, Guard } from './edge.ts';
 import { Refusal } from './problem.ts';
 import { answers, jsonBody, messageBody } from './route-parts.ts';
 import * as s from './schemas.ts';
 
 const MESSAGES = '/v1/towns/{town}/agents/{agent}/messages';
 
-export function messageRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
+export function messageRoutes(app: App, edge: Edge): void {
   const inTown = [requirePerson(edge), requireTown(edge)];
+  sendMessage(app, inTown);
+  listMessages(app, inTown);
+  readMessage(app, inTown);
+}
 
+function sendMessage(app: App, inTown: Guard[]): void {
   app.openapi(
     createRoute({
       method: 'post',
@@ -34,7 +39,9 @@ export function messageRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       return c.json(message.value, 202);
     },
   );
+}
 
+function listMessages(app: App, inTown: Guard[]): void {
   app.openapi(
     createRoute({
       method: 'get',
@@ -52,7 +59,9 @@ export function messageRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       return c.json({ items, next: items.length === limit ? String(items.at(-1)?.seq) : null }, 200);
     },
   );
+}
 
+function readMessage(app: App, inTown: Guard[]): void {
   app.openapi(
     createRoute({
       method: 'get',

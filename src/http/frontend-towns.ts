@@ -1,18 +1,27 @@
 /** Routes for people: towns and what happened in them. */
-import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
+import { createRoute } from '@hono/zod-openapi';
 import { makeId } from '#protocol';
 import { timestamp } from '../lib/clock.ts';
 import { randomBytes } from '../lib/secret.ts';
 import { requirePerson, requireTown } from './authenticate.ts';
-import type { Edge, EdgeEnv } from './edge.ts';
+import type { App, Edge, Guard } from './edge.ts';
 import { Refusal } from './problem.ts';
 import { answers, jsonBody, smallBody } from './route-parts.ts';
 import * as s from './schemas.ts';
 
-export function townRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
+export function townRoutes(app: App, edge: Edge): void {
   const person = requirePerson(edge);
   const inTown = [person, requireTown(edge)];
+  createTown(app, edge, person);
+  listTowns(app, edge, person);
+  readTown(app, inTown);
+  readHealth(app, inTown);
+  restored(app, inTown);
+  refreshTown(app, inTown);
+  listEvents(app, inTown);
+}
 
+function createTown(app: App, edge: Edge, person: Guard): void {
   app.openapi(
     createRoute({
       method: 'post',
@@ -31,7 +40,9 @@ export function townRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       return c.json(await edge.town(id).create({ name, owner }), 201);
     },
   );
+}
 
+function listTowns(app: App, edge: Edge, person: Guard): void {
   app.openapi(
     createRoute({
       method: 'get',
@@ -48,7 +59,9 @@ export function townRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       return c.json({ items, next: towns.length === limit ? (towns.at(-1)?.id ?? null) : null }, 200);
     },
   );
+}
 
+function readTown(app: App, inTown: Guard[]): void {
   app.openapi(
     createRoute({
       method: 'get',
@@ -64,7 +77,45 @@ export function townRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       return c.json(town.value, 200);
     },
   );
+}
 
+function readHealth(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/towns/{town}/health',
+      summary: 'What is wrong in a town, since when, and what to do about it',
+      middleware: inTown,
+      request: { params: s.townParams },
+      responses: answers(200, s.healthSchema, 'The health of the town'),
+    }),
+    async (c) => {
+      const health = await c.get('town').health();
+      if (!health.ok) throw new Refusal(health.error);
+      return c.json(health.value, 200);
+    },
+  );
+}
+
+function restored(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/towns/{town}/restored',
+      summary: 'Say that the database of the town was put back to an earlier state',
+      middleware: inTown,
+      request: { params: s.townParams },
+      responses: answers(200, s.restoredSchema, 'Older tokens are refused; how many containers have their new session'),
+    }),
+    async (c) => {
+      const restored = await c.get('town').restored();
+      if (!restored.ok) throw new Refusal(restored.error);
+      return c.json(restored.value, 200);
+    },
+  );
+}
+
+function refreshTown(app: App, inTown: Guard[]): void {
   app.openapi(
     createRoute({
       method: 'post',
@@ -80,7 +131,9 @@ export function townRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       return c.json(report.value, 200);
     },
   );
+}
 
+function listEvents(app: App, inTown: Guard[]): void {
   app.openapi(
     createRoute({
       method: 'get',

@@ -51,6 +51,23 @@ export const townSchema = z
   })
   .openapi('Town');
 
+export const healthSchema = z
+  .object({
+    status: z.enum(['green', 'amber', 'red']),
+    reasons: z.array(
+      z.object({
+        code: z.string(),
+        status: z.enum(['amber', 'red']),
+        agent: agentIdSchema.nullable(),
+        since: time,
+        detail: z.string(),
+        advice: z.string(),
+      }),
+    ),
+  })
+  .openapi('Health');
+export const restoredSchema = z.object({ containers: count, renewed: count }).openapi('Restored');
+
 export const townEntrySchema = z.object({ id: townIdSchema, name: z.string(), created_at: time }).openapi('TownEntry');
 
 export const agentSchema = z

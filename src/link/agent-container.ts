@@ -63,13 +63,20 @@ export class AgentContainer extends DurableObject implements ContainerLink {
     return this.#openSession();
   }
 
+  /** Gives the session up and opens another: its agents end, and its secret buys nothing from here on. */
+  async renew(): Promise<LinkAnswer<SessionId>> {
+    this.#forget();
+    return this.check();
+  }
+
   async check(): Promise<LinkAnswer<SessionId>> {
     return this.#backend.running() ? this.#openSession() : { kind: 'asleep' };
   }
 
   async authenticate(session: SessionId, secretDigest: string): Promise<boolean> {
     const held = this.#store.get();
-    return held !== null && held.session === session && sameDigest(held.secretDigest, secretDigest);
+    // One that is not confirmed, or was given up, buys nothing.
+    return held?.answered === true && held.session === session && sameDigest(held.secretDigest, secretDigest);
   }
 
   async start(session: SessionId, agent: AgentId, body: StartAgent): Promise<LinkAnswer<AgentStarted>> {

@@ -42,6 +42,8 @@ export interface ContainerLink {
   open(wake: boolean): Promise<LinkAnswer<SessionId>>;
   /** After a hello: a handshake only where the boot is another, or the last one was never answered. */
   check(): Promise<LinkAnswer<SessionId>>;
+  /** Gives the session up, also where the container is not reached, and opens another. */
+  renew(): Promise<LinkAnswer<SessionId>>;
   /** Whether `secretDigest` (SHA-256, base64url) is that of the session's secret. */
   authenticate(session: SessionId, secretDigest: string): Promise<boolean>;
   start(session: SessionId, agent: AgentId, body: StartAgent): Promise<LinkAnswer<AgentStarted>>;

@@ -9,6 +9,7 @@ export function neverRejects(stub: () => ContainerLink): ContainerLink {
   return {
     open: (wake) => safe(() => stub().open(wake)),
     check: () => safe(() => stub().check()),
+    renew: () => safe(() => stub().renew()),
     authenticate: async (session, secretDigest) => {
       try {
         return await stub().authenticate(session, secretDigest);

@@ -64,6 +64,11 @@ export class AgentStore {
     return this.#many(`SELECT * FROM agents WHERE ${LIVE} ORDER BY id`);
   }
 
+  /** Whoever needs a look: live agents, and retired ones whose container has yet to confirm. */
+  watched(): Agent[] {
+    return this.#many(`SELECT * FROM agents WHERE ${LIVE} OR end_due_at_ms IS NOT NULL ORDER BY id`);
+  }
+
   inContainer(container: number): Agent[] {
     return this.#many(`SELECT * FROM agents WHERE container = ? AND ${LIVE} ORDER BY id`, container);
   }

@@ -53,6 +53,19 @@ export interface PublicKey {
   use: 'sig';
 }
 
+/** The key that signs. The schema makes sure that there is exactly one. */
+export function activeKid(set: PrivateKeySet): string {
+  return set.keys.find((key) => key.reeve_state === 'active')?.kid ?? '';
+}
+
+/** Changes whenever a key comes, goes or changes its state, and holds no secret. */
+export function fingerprint(set: PrivateKeySet): string {
+  return set.keys
+    .map(({ kid, reeve_state: state }) => `${kid}=${state}`)
+    .toSorted()
+    .join(' ');
+}
+
 /** What the world may see: next, active and verify keys, without `d`, in a stable order. */
 export function publicKeys(set: PrivateKeySet): { keys: PublicKey[] } {
   const order: readonly KeyState[] = ['active', 'next', 'verify'];

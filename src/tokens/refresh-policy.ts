@@ -27,16 +27,28 @@ export interface TokenAge {
   readonly mintedAtMs: number;
   /** When its push is tried again, or null: nothing is open. */
   readonly retryAtMs: number | null;
+  /** Key of the acked generation, or null. */
+  readonly kid: string | null;
+}
+
+/** The sweep that asks. */
+export interface SweepTime {
+  /** When it fell due, and the time now. */
+  readonly sweepAtMs: number;
+  readonly nowMs: number;
+  readonly intervalMs: number;
+  readonly activeKid: string;
 }
 
 /**
- * Whether the sweep that fell due at `sweepAtMs` refreshes this token. Younger than half the interval: not, a delivery just
+ * Whether a sweep refreshes this token. One that another key signed: at any age, so that a new key set reaches everybody. Younger than half the interval: not, a delivery just
  * renewed it, and at the next sweep it still has more than half its life (A-09). Pushed without an ack since the sweep fell due:
  * not, that push has its own retry, so a sweep that goes on in a second run does no agent twice (S-04).
  */
-export function dueInSweep(token: TokenAge, sweepAtMs: number, intervalMs: number, nowMs: number): boolean {
-  if (token.retryAtMs !== null && token.mintedAtMs >= sweepAtMs) return false;
-  return token.issuedAtMs === null || nowMs - token.issuedAtMs >= intervalMs / 2;
+export function dueInSweep(token: TokenAge, sweep: SweepTime): boolean {
+  if (token.retryAtMs !== null && token.mintedAtMs >= sweep.sweepAtMs) return false;
+  if (token.issuedAtMs === null || token.kid !== sweep.activeKid) return true;
+  return sweep.nowMs - token.issuedAtMs >= sweep.intervalMs / 2;
 }
 
 /** FNV-1a, 32 bit: spreads ids evenly and is the same in every runtime. */

@@ -30,6 +30,8 @@ export interface Credential {
   readonly revokedAtMs: number | null;
   /** `min_gen` moves here once this generation is acked (force with `revoke_older`). */
   readonly cutAtGen: number | null;
+  /** Since when no push or start of this agent came through, or null. */
+  readonly failingSinceMs: number | null;
 }
 
 /** What is known of a generation once it is confirmed. */
@@ -60,6 +62,7 @@ type Row = {
   retry_tries: number;
   revoked_at_ms: number | null;
   cut_at_gen: number | null;
+  failing_since_ms: number | null;
 };
 
 export class TokenStore {
@@ -96,6 +99,7 @@ export class TokenStore {
   ack(agent: AgentId, token: AckedToken, nowMs: number): void {
     this.#sql.exec(
       `UPDATE agent_tokens SET acked = ?1, acked_at_ms = ?2, issued_at_ms = ?3, expires_at_ms = ?4, kid = ?5,
+         failing_since_ms = NULL,
          min_gen = CASE WHEN cut_at_gen <= ?1 THEN MAX(min_gen, cut_at_gen) ELSE min_gen END,
          cut_at_gen = CASE WHEN cut_at_gen <= ?1 THEN NULL ELSE cut_at_gen END
        WHERE agent = ?6 AND acked < ?1`,
@@ -120,6 +124,15 @@ export class TokenStore {
   /** What the last push came to. */
   outcome(agent: AgentId, outcome: string, error: string | null): void {
     this.#sql.exec('UPDATE agent_tokens SET last_outcome = ?, last_error = ? WHERE agent = ?', outcome, error, agent);
+  }
+
+  /** A push or a start did not come through; the first of a row is remembered until the next ack. */
+  failing(agent: AgentId, nowMs: number): void {
+    this.#sql.exec(
+      'UPDATE agent_tokens SET failing_since_ms = COALESCE(failing_since_ms, ?) WHERE agent = ?',
+      nowMs,
+      agent,
+    );
   }
 
   /** Plans the next push, or clears the plan. */
@@ -185,5 +198,6 @@ function toCredential(row: Row): Credential {
     retryTries: row.retry_tries,
     revokedAtMs: row.revoked_at_ms,
     cutAtGen: row.cut_at_gen,
+    failingSinceMs: row.failing_since_ms,
   };
 }

@@ -3,6 +3,7 @@ import { errors, jwtVerify, type JWTHeaderParameters } from 'jose';
 import {
   AGENT_TOKEN_TYP,
   CLOCK_TOLERANCE_SECONDS,
+  MAX_AUTHORIZATION_BYTES,
   MAX_TOKEN_TTL_SECONDS,
   REQUIRED_CLAIMS,
   TOKEN_ALG,
@@ -22,6 +23,14 @@ export interface VerifiedAgent {
   readonly kid: string;
 }
 
+/**
+ * Three parts of base64url. A signature of 64 bytes takes 86 characters, of the last of which four bits say nothing: they must
+ * be zero, so that no two texts are one token.
+ */
+const TOKEN_FORM = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{85}[AQgw]$/;
+/** `jwk`, `jku`, `x5u` and the like offer keys or rules of the sender's own; a token that brings any is refused. */
+const HEADER_MEMBERS: readonly string[] = ['alg', 'kid', 'typ'];
+
 class KeyRefused extends Error {
   readonly reason: TokenRefusal;
 
@@ -40,8 +49,10 @@ export async function verifyAgentToken(
   token: string,
   nowMs: number,
 ): Promise<Result<VerifiedAgent, TokenRefusal>> {
+  if (token.length > MAX_AUTHORIZATION_BYTES || !TOKEN_FORM.test(token)) return err('malformed');
   let kid = '';
   const keyFor = (header: JWTHeaderParameters) => {
+    if (!Object.keys(header).every((member) => HEADER_MEMBERS.includes(member))) throw new KeyRefused('malformed');
     const key = issuer.ring.find(header.kid ?? '');
     if (key === undefined) throw new KeyRefused('unknown_kid');
     if (key.state === 'tainted') throw new KeyRefused('tainted_kid');

@@ -38,22 +38,22 @@ export type IssueAnswer<T> =
 export async function issueToken<T>(p: TownPorts, order: IssueOrder<T>): Promise<IssueAnswer<T>> {
   const allocated = allocate(p, order);
   if (!Array.isArray(allocated)) return { kind: 'refused', code: allocated };
-  let minted: MintedToken[];
-  try {
-    minted = await Promise.all(allocated.map(({ agent, gen }) => mint(p, agent, gen)));
-  } catch (thrown) {
-    p.log.error('token.mint_failed', { town: p.id, error: messageOf(thrown) });
-    for (const { agent } of allocated) recordFailure(p, agent, { kind: 'mint_failed' });
-    return { kind: 'mint_failed' };
-  }
-  const answer = await order.send(minted.map(toGrant));
-  record(p, allocated, minted, answer, order.swaps);
+  const minted = await Promise.all(allocated.map((allocation) => mint(p, allocation)));
+  const ready = minted.filter((token): token is Ready => token !== null);
+  if (ready.length === 0) return { kind: 'mint_failed' };
+  const answer = await order.send(ready.map(({ token }) => toGrant(token)));
+  record(p, ready, answer, order.swaps);
   return answer;
 }
 
 interface Allocation {
   readonly agent: Agent;
   readonly gen: number;
+}
+
+interface Ready {
+  readonly agent: Agent;
+  readonly token: MintedToken;
 }
 
 function allocate<T>(p: TownPorts, order: IssueOrder<T>): Allocation[] | IssueRefusal | 'incarnation_superseded' {
@@ -85,8 +85,18 @@ function allocate<T>(p: TownPorts, order: IssueOrder<T>): Allocation[] | IssueRe
   });
 }
 
-function mint(p: TownPorts, agent: Agent, gen: number): Promise<MintedToken> {
-  return p.mint({ town: p.id, agent: agent.id, inc: agent.inc, gen, scopes: agent.scopes }, p.clock.now());
+/** Null: it could not be signed, which is recorded for this agent and stops no other (F9). */
+async function mint(p: TownPorts, { agent, gen }: Allocation): Promise<Ready | null> {
+  try {
+    const order = { town: p.id, agent: agent.id, inc: agent.inc, gen, scopes: agent.scopes };
+    // Never before the time from which the town accepts tokens: after a restore that is up to a second ahead.
+    const nowMs = Math.max(p.clock.now(), p.town.get()?.validFromMs ?? 0);
+    return { agent, token: await p.mint(order, nowMs) };
+  } catch (thrown) {
+    p.log.error('token.mint_failed', { town: p.id, agent: agent.id, error: messageOf(thrown) });
+    recordFailure(p, agent, { kind: 'mint_failed' });
+    return null;
+  }
 }
 
 /** The only place where a minted token's text leaves its wrapper: on its way to the box. */
@@ -102,24 +112,17 @@ function toGrant(minted: MintedToken): Grant {
   };
 }
 
-function record<T>(
-  p: TownPorts,
-  allocated: readonly Allocation[],
-  minted: readonly MintedToken[],
-  answer: LinkAnswer<T>,
-  swaps: IssueOrder<T>['swaps'],
-): void {
+function record<T>(p: TownPorts, ready: readonly Ready[], answer: LinkAnswer<T>, swaps: IssueOrder<T>['swaps']): void {
   if (answer.kind === 'answered' && swaps === null) return;
   const results =
     answer.kind === 'answered' && swaps !== null
       ? new Map(swaps(answer.value).map((swap) => [swap.agent, swap]))
       : null;
   p.transaction(() => {
-    allocated.forEach(({ agent }, at) => {
-      const token = minted[at];
+    for (const { agent, token } of ready) {
       const swap = results?.get(agent.id);
-      if (token !== undefined && swap !== undefined) recordSwap(p, agent, token, swap);
+      if (swap !== undefined) recordSwap(p, agent, token, swap);
       else recordFailure(p, agent, answer.kind === 'answered' ? { kind: 'no_result' } : answer);
-    });
+    }
   });
 }

@@ -18,6 +18,9 @@ import type { TownStore } from './town-store.ts';
 export interface TownSettings {
   readonly refreshIntervalMs: number;
   readonly agentsPerContainer: number;
+  /** The key that signs, and a fingerprint of the whole set with its states. */
+  readonly activeKid: string;
+  readonly keySet: string;
 }
 
 export interface TownPorts {

@@ -81,6 +81,7 @@ function failed(p: TownPorts, agent: Agent, outcome: string, detail: string, ret
   const retryAt = needsSweep(agent.state) ? now + backoffMs(PUSH_RETRY, tries, p.random(), retryAfterMs) : null;
   p.tokens.outcome(agent.id, outcome, detail);
   p.tokens.retry(agent.id, retryAt, tries);
+  p.tokens.failing(agent.id, now);
   // The first of a row tells; the rest only count, so that a container down for a day does not fill the table.
   if (tries === 1) p.events.append('reeve.token.failed', agent.id, { outcome, detail }, now);
 }

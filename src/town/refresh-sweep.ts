@@ -5,7 +5,7 @@ import { dueInSweep, nextSweepAt } from '../tokens/refresh-policy.ts';
 import type { IssueReason } from '../tokens/token-store.ts';
 import { RUN_BUDGET_AGENTS } from './alarm-plan.ts';
 import { heldUntil, noteAnswer } from './containers.ts';
-import { issueToken } from './issue-token.ts';
+import { issueToken, type IssueAnswer } from './issue-token.ts';
 import type { TownPorts } from './ports.ts';
 import type { SweepReport, SweepResult } from './sweep-store.ts';
 
@@ -17,9 +17,9 @@ export async function refreshSweep(p: TownPorts, until: number): Promise<void> {
   const startedAtMs = p.clock.now();
   const sweepAtMs = p.town.get()?.sweepAtMs ?? Number.POSITIVE_INFINITY;
   if (sweepAtMs > startedAtMs) return;
-  const due = p.agents.inUse().filter((agent) => {
-    return dueInSweep(p.tokens.get(agent.id), sweepAtMs, p.settings.refreshIntervalMs, startedAtMs);
-  });
+  const { refreshIntervalMs: intervalMs, activeKid } = p.settings;
+  const sweep = { sweepAtMs, nowMs: startedAtMs, intervalMs, activeKid };
+  const due = p.agents.inUse().filter((agent) => dueInSweep(p.tokens.get(agent.id), sweep));
   const now = due.slice(0, RUN_BUDGET_AGENTS);
   const done = await Promise.all(batches(now).map((batch) => sweepBatch(p, batch, until)));
   const results = done.flat();
@@ -85,6 +85,11 @@ export async function pushBatch(
     swaps: (value) => (swaps = value.results),
   });
   if (answer.kind !== 'refused' && answer.kind !== 'mint_failed') noteAnswer(p, container, answer);
+  if (isRefusedWhole(answer) && here.length > 1) {
+    // Something in it made the container refuse the whole request: one by one, only the culprit fails (F9).
+    for (const agent of here) results.push(...(await pushBatch(p, [agent], reason, also)));
+    return results;
+  }
   const outcomes = new Map(swaps.map((swap) => [swap.agent, swap.outcome]));
   const without = answer.kind === 'refused' ? answer.code : answer.kind === 'unreachable' ? answer.reason : answer.kind;
   const missing = answer.kind === 'answered' ? 'no_result' : without;
@@ -92,6 +97,10 @@ export async function pushBatch(
     results.push({ agent: id, outcome: outcomes.get(id) ?? missing, generation: p.tokens.get(id).acked });
   }
   return results;
+}
+
+function isRefusedWhole(answer: IssueAnswer<SwapResults>): boolean {
+  return answer.kind === 'unreachable' && answer.reason === 'refused';
 }
 
 /** Counts: `ok` where the box now holds a fresh token, `skipped` where nothing was to be pushed, `failed` for all else. */

@@ -54,4 +54,13 @@ export const TOWN_SCHEMA: readonly Migration[] = [
        ) STRICT`,
     ],
   },
+  {
+    id: '0002-weather',
+    statements: [
+      // The key set that the town last worked with: another one makes tokens of other keys due at once.
+      "ALTER TABLE town ADD COLUMN key_set TEXT NOT NULL DEFAULT ''",
+      // Since when pushes or starts of this agent fail, for the town's health.
+      'ALTER TABLE agent_tokens ADD COLUMN failing_since_ms INTEGER',
+    ],
+  },
 ];

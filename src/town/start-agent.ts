@@ -124,4 +124,5 @@ function postpone(p: TownPorts, agent: Agent, answer: LinkAnswer<unknown> | { ki
   const retryAfterMs = answer.kind === 'unreachable' ? answer.retryAfterMs : 0;
   const wait = answer.kind === 'session_changed' ? 0 : backoffMs(START_RETRY, tries, p.random(), retryAfterMs);
   p.agents.planStart(agent.id, now + wait, tries);
+  p.tokens.failing(agent.id, now);
 }

@@ -57,19 +57,22 @@ export class SweepStore {
     this.#sql.exec('DELETE FROM sweeps WHERE seq <= (SELECT MAX(seq) FROM sweeps) - ?', KEPT_SWEEPS);
   }
 
-  last(): SweepRecord | null {
-    const row = this.#sql.exec<Row>('SELECT * FROM sweeps ORDER BY seq DESC LIMIT 1').toArray()[0];
-    if (row === undefined) return null;
-    return {
-      startedAtMs: row.started_at_ms,
-      finishedAtMs: row.finished_at_ms,
-      due: row.due,
-      ok: row.ok,
-      failed: row.failed,
-      skipped: row.skipped,
-      // Written by `add` from this very type.
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-      results: JSON.parse(row.results) as SweepResult[],
-    };
+  /** The newest first. */
+  latest(limit: number): SweepRecord[] {
+    return this.#sql.exec<Row>('SELECT * FROM sweeps ORDER BY seq DESC LIMIT ?', limit).toArray().map(toRecord);
   }
+}
+
+function toRecord(row: Row): SweepRecord {
+  return {
+    startedAtMs: row.started_at_ms,
+    finishedAtMs: row.finished_at_ms,
+    due: row.due,
+    ok: row.ok,
+    failed: row.failed,
+    skipped: row.skipped,
+    // Written by `add` from this very type.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    results: JSON.parse(row.results) as SweepResult[],
+  };
 }

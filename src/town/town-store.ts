@@ -10,6 +10,8 @@ export interface TownRecord {
   readonly validFromMs: number;
   /** The next sweep; counts only while an agent uses its token. */
   readonly sweepAtMs: number;
+  /** Fingerprint of the key set that the town last worked with. */
+  readonly keySet: string;
 }
 
 type Row = {
@@ -19,6 +21,7 @@ type Row = {
   created_at_ms: number;
   valid_from_ms: number;
   sweep_at_ms: number;
+  key_set: string;
 };
 
 export class TownStore {
@@ -30,12 +33,13 @@ export class TownStore {
 
   create(town: Omit<TownRecord, 'validFromMs'>): void {
     this.#sql.exec(
-      'INSERT INTO town (one, id, name, owner, created_at_ms, valid_from_ms, sweep_at_ms) VALUES (1, ?, ?, ?, ?, 0, ?)',
+      'INSERT INTO town (one, id, name, owner, created_at_ms, valid_from_ms, sweep_at_ms, key_set) VALUES (1, ?, ?, ?, ?, 0, ?, ?)',
       town.id,
       town.name,
       town.owner,
       town.createdAtMs,
       town.sweepAtMs,
+      town.keySet,
     );
   }
 
@@ -49,7 +53,18 @@ export class TownStore {
       createdAtMs: row.created_at_ms,
       validFromMs: row.valid_from_ms,
       sweepAtMs: row.sweep_at_ms,
+      keySet: row.key_set,
     };
+  }
+
+  /** From now on the town works with this key set. */
+  useKeySet(fingerprint: string): void {
+    this.#sql.exec('UPDATE town SET key_set = ?', fingerprint);
+  }
+
+  /** Refuses every token that was issued before. */
+  setValidFrom(atMs: number): void {
+    this.#sql.exec('UPDATE town SET valid_from_ms = ?', atMs);
   }
 
   planSweep(atMs: number): void {

@@ -1,20 +1,13 @@
 /** The Durable Object of one town: a table of contents. It constructs, wires and delegates; rules live in the verbs beside it. */
 import { DurableObject } from 'cloudflare:workers';
-import {
-  type AgentId,
-  type EventBatch,
-  type EventBatchAnswer,
-  type Grant,
-  type HeartbeatAnswer,
-  type MessageId,
-} from '#protocol';
+import { type EventBatch, type EventBatchAnswer, type Grant, type HeartbeatAnswer, type MessageId } from '#protocol';
 import type { TownEvent } from '../events/event-store.ts';
 import { systemClock } from '../lib/clock.ts';
 import { isMigrated, migrate } from '../lib/migrate.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
 import { nextSweepAt } from '../tokens/refresh-policy.ts';
-import { GUARD_MS, mustRearm, planAlarm } from './alarm-plan.ts';
+import { GUARD_MS } from './alarm-plan.ts';
 import { authorizeCall, type CallRefusal, type VerifiedCall } from './authorize-call.ts';
 import { noteSession } from './containers.ts';
 import { createAgent, type NewAgent } from './create-agent.ts';
@@ -22,17 +15,22 @@ import { acceptMessage } from './deliver-message.ts';
 import { confirmEnd, retireAgent, stopAgent } from './end-agent.ts';
 import { forceRefresh } from './force-refresh.ts';
 import { hearEvents, hearHeartbeat } from './hear-agent.ts';
+import type { Health } from './health.ts';
+import { noteKeySet } from './note-key-set.ts';
 import type { TownPorts } from './ports.ts';
 import { pullToken, type PullRefusal, type PullRequest } from './pull-token.ts';
 import { revokeAgent } from './revoke-agent.ts';
-import { alone, dueTimes, runDue } from './run-due.ts';
+import { readAgent, readHealth, readTown } from './read-town.ts';
+import { rearm } from './rearm.ts';
+import { restoreTown } from './restore-town.ts';
+import { alone, runDue } from './run-due.ts';
 import { TOWN_SCHEMA } from './schema.ts';
 import { serveAgent } from './serve-agent.ts';
 import { requestStart } from './start-agent.ts';
 import type { SweepReport } from './sweep-store.ts';
 import type { TownRecord } from './town-store.ts';
 import { townPorts } from './town-ports.ts';
-import { agentView, messageView, townView, type AgentView, type MessageView, type TownView } from './views.ts';
+import { messageView, type AgentView, type MessageView, type TownView } from './views.ts';
 import type { TownWiring } from './wiring.ts';
 
 type Missing = 'not_found';
@@ -55,14 +53,23 @@ export class Town extends DurableObject {
     p.transaction(() => {
       if (p.town.get() !== null) return;
       const sweepAtMs = nextSweepAt(p.id, p.settings.refreshIntervalMs, now);
-      p.town.create({ id: p.id, ...town, createdAtMs: now, sweepAtMs });
+      p.town.create({ id: p.id, ...town, createdAtMs: now, sweepAtMs, keySet: p.settings.keySet });
       p.events.append('reeve.town.created', p.id, { name: town.name }, now);
     });
-    return this.#view(p);
+    return readTown(p);
   }
 
   async describe(): Promise<Result<TownView, Missing>> {
-    return this.#in((p) => ok(this.#view(p)));
+    return this.#in((p) => ok(readTown(p)));
+  }
+
+  async health(): Promise<Result<Health, Missing>> {
+    return this.#in((p) => ok(readHealth(p)));
+  }
+
+  /** The database was put back to an earlier state. */
+  async restored(): Promise<Result<{ containers: number; renewed: number }, Missing>> {
+    return this.#in(async (p) => ok(await restoreTown(p)));
   }
 
   async createAgent(agent: NewAgent): Promise<Result<AgentView, 'name_taken' | 'limit_exceeded' | Missing>> {
@@ -70,16 +77,16 @@ export class Town extends DurableObject {
       const created = createAgent(p, agent);
       if (!created.ok) return created;
       await serveAgent(p, created.value.id);
-      return ok(this.#agentView(p, created.value.id));
+      return ok(readAgent(p, created.value.id));
     });
   }
 
   async listAgents(after: string, limit: number): Promise<Result<AgentView[], Missing>> {
-    return this.#in((p) => ok(p.agents.list(after, limit).map(({ id }) => this.#agentView(p, id))));
+    return this.#in((p) => ok(p.agents.list(after, limit).map(({ id }) => readAgent(p, id))));
   }
 
   async getAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
-    return this.#with(idOrName, (p, agent) => this.#agentView(p, agent.id));
+    return this.#with(idOrName, (p, agent) => readAgent(p, agent.id));
   }
 
   /** Teardown; `confirmed` says that process and key are gone. */
@@ -87,7 +94,7 @@ export class Town extends DurableObject {
     return this.#with(idOrName, async (p, { id }) => {
       retireAgent(p, id);
       await confirmEnd(p, id);
-      return { agent: this.#agentView(p, id), confirmed: p.agents.get(id)?.endDueAtMs === null };
+      return { agent: readAgent(p, id), confirmed: p.agents.get(id)?.endDueAtMs === null };
     });
   }
 
@@ -95,7 +102,7 @@ export class Town extends DurableObject {
     return this.#with(idOrName, async (p, { id }) => {
       stopAgent(p, id);
       await confirmEnd(p, id);
-      return this.#agentView(p, id);
+      return readAgent(p, id);
     });
   }
 
@@ -103,14 +110,14 @@ export class Town extends DurableObject {
     return this.#with(idOrName, async (p, { id }) => {
       requestStart(p, id);
       await serveAgent(p, id);
-      return this.#agentView(p, id);
+      return readAgent(p, id);
     });
   }
 
   async revokeAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
     return this.#with(idOrName, (p, { id }) => {
       revokeAgent(p, id);
-      return this.#agentView(p, id);
+      return readAgent(p, id);
     });
   }
 
@@ -187,18 +194,20 @@ export class Town extends DurableObject {
     if (p === null) return this.ctx.storage.setAlarm(systemClock.now() + GUARD_MS);
     if (!this.#exists(p)) return;
     await this.ctx.storage.setAlarm(p.clock.now() + GUARD_MS);
+    noteKeySet(p);
     await runDue(p);
-    await this.#rearm(p, true);
+    await rearm(this.ctx.storage, p, true);
   }
 
   /** Every request passes here: it finds the town, works, and leaves the alarm set for whatever is due now (T5, S-06). */
   async #in<T, E>(work: (p: TownPorts) => Result<T, E> | Promise<Result<T, E>>): Promise<Result<T, E | Missing>> {
     const p = this.#need();
     if (!this.#exists(p)) return err('not_found');
+    noteKeySet(p);
     try {
       return await work(p);
     } finally {
-      await this.#rearm(p, false);
+      await rearm(this.ctx.storage, p, false);
     }
   }
 
@@ -210,17 +219,7 @@ export class Town extends DurableObject {
   }
 
   #meanwhile(p: TownPorts, work: string, run: () => Promise<void>): void {
-    this.ctx.waitUntil(alone(p, work, run).then(() => this.#rearm(p, false)));
-  }
-
-  /** `exact` at the end of a run: the guard goes. Elsewhere an alarm that rings too early is left alone. */
-  async #rearm(p: TownPorts, exact: boolean): Promise<void> {
-    const now = p.clock.now();
-    const wanted = planAlarm(dueTimes(p), now);
-    const set = await this.ctx.storage.getAlarm();
-    if (!exact && !mustRearm(set, wanted, now)) return;
-    if (wanted === null) await this.ctx.storage.deleteAlarm();
-    else if (set !== wanted) await this.ctx.storage.setAlarm(wanted);
+    this.ctx.waitUntil(alone(p, work, run).then(() => rearm(this.ctx.storage, p, false)));
   }
 
   #need(): TownPorts {
@@ -230,17 +229,5 @@ export class Town extends DurableObject {
 
   #exists(p: TownPorts): boolean {
     return isMigrated(this.ctx.storage.sql) && p.town.get() !== null;
-  }
-
-  #agentView(p: TownPorts, id: AgentId): AgentView {
-    const agent = p.agents.get(id);
-    if (agent === null) throw new Error('an agent is never deleted');
-    return agentView(p.id, agent, p.tokens.get(id), p.town.get()?.sweepAtMs ?? 0);
-  }
-
-  #view(p: TownPorts): TownView {
-    const town = p.town.get();
-    if (town === null) throw new Error('the caller made sure that the town exists');
-    return townView(town, p.agents.live().length, dueTimes(p).sweep, p.sweeps.last());
   }
 }

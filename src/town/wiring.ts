@@ -7,6 +7,7 @@ import type { LinkWiring } from '../link/agent-container.ts';
 import type { ContainerLink } from '../link/container-link.ts';
 import { neverRejects } from '../link/never-rejects.ts';
 import { urlBackend } from '../link/url-backend.ts';
+import { activeKid, fingerprint } from '../tokens/key-set.ts';
 import { KeyRing } from '../tokens/key-ring.ts';
 import { mintAgentToken, mintPushToken, type AgentTokenOrder, type Issuer, type MintedToken } from '../tokens/mint.ts';
 import type { TownSettings } from './ports.ts';
@@ -42,6 +43,8 @@ export function wireTown(env: Env): TownWiring | null {
     settings: {
       refreshIntervalMs: config.value.refreshIntervalMs,
       agentsPerContainer: config.value.agentsPerContainer,
+      activeKid: activeKid(config.value.signingKeys),
+      keySet: fingerprint(config.value.signingKeys),
     },
     clock: systemClock,
     random: Math.random,

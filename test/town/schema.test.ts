@@ -10,7 +10,7 @@ import { TestTown } from './support/town.ts';
  */
 const TABLES = {
   agent_tokens:
-    'agent minted minted_at_ms acked acked_at_ms in_use min_gen issued_at_ms expires_at_ms kid lagging_gen lagging_at_ms reason last_outcome last_error retry_at_ms retry_tries revoked_at_ms cut_at_gen',
+    'agent minted minted_at_ms acked acked_at_ms in_use min_gen issued_at_ms expires_at_ms kid lagging_gen lagging_at_ms reason last_outcome last_error retry_at_ms retry_tries revoked_at_ms cut_at_gen failing_since_ms',
   agents:
     'id name role scopes state inc container session process_id created_at_ms last_heard_at_ms reported start_due_at_ms start_tries end_due_at_ms end_tries',
   containers: 'idx session held_until_ms failures',
@@ -19,7 +19,7 @@ const TABLES = {
     'id agent seq state content sender attempt tries deliver_at_ms created_at_ms delivered_at_ms finished_at_ms reply truncated error',
   migrations: 'at id',
   sweeps: 'seq started_at_ms finished_at_ms due ok failed skipped results',
-  town: 'one id name owner created_at_ms valid_from_ms sweep_at_ms',
+  town: 'one id name owner created_at_ms valid_from_ms sweep_at_ms key_set',
 };
 
 describe('the schema of a town', () => {

@@ -27,6 +27,7 @@ async function make(): Promise<{ config: Config; issuer: () => Promise<Issuer> }
   const pair = await generateKeyPair('ES256', { extractable: true });
   const jwk = await exportJWK(pair.privateKey);
   const kid = await calculateJwkThumbprint(jwk);
+  labKeys.activeKid = kid;
   const config = parseConfig({
     PUBLIC_URL: 'http://127.0.0.1:8787',
     SIGNING_KEYS: JSON.stringify({ keys: [{ ...jwk, kid, reeve_state: 'active' }] }),
@@ -39,9 +40,12 @@ async function make(): Promise<{ config: Config; issuer: () => Promise<Issuer> }
   return { config: value, issuer: lazyIssuer(value) };
 }
 
+/** Keys as the town sees them; a test that changes them evicts the town, as a deployment does. */
+export const labKeys = { activeKid: '', keySet: 'first' };
+
 export function labTownWiring(link: (container: string) => ContainerLink): TownWiring {
   return {
-    settings: { refreshIntervalMs: 3_600_000, agentsPerContainer: 4 },
+    settings: { refreshIntervalMs: 3_600_000, agentsPerContainer: 4, ...labKeys },
     clock: lab.clock,
     // The top of the jitter: waits double, and the first retry comes after exactly 15 s.
     random: () => 1,

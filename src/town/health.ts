@@ -1,0 +1,137 @@
+/** The health of a town: what is wrong, since when, and what to do about it. Pure. */
+import type { AgentId } from '#protocol';
+import { timestamp } from '../lib/clock.ts';
+import { needsSweep, type Agent } from '../roster/agent.ts';
+import type { Credential } from '../tokens/token-store.ts';
+import type { SweepRecord } from './sweep-store.ts';
+
+export type HealthStatus = 'green' | 'amber' | 'red';
+
+export interface HealthReason {
+  code: string;
+  status: 'amber' | 'red';
+  /** Null: it concerns the town. */
+  agent: AgentId | null;
+  since: string;
+  detail: string;
+  advice: string;
+}
+
+/** `green`: no reason. `amber`: something needs a look. `red`: agents are without a valid token, or about to be. */
+export interface Health {
+  status: HealthStatus;
+  reasons: HealthReason[];
+}
+
+export interface HealthInput {
+  readonly agents: readonly { readonly agent: Agent; readonly credential: Credential }[];
+  /** Newest first. */
+  readonly sweeps: readonly SweepRecord[];
+  readonly activeKid: string;
+  readonly nowMs: number;
+}
+
+/** A start may take this long (ms) before it is worth a look. */
+const START_GRACE_MS = 60_000;
+
+/** Every reason that holds now; the status is that of the worst. */
+export function townHealth(input: HealthInput): Health {
+  const reasons = [
+    ...sweepReasons(input),
+    ...input.agents.flatMap((row) => agentReasons(input, row.agent, row.credential)),
+  ];
+  const worst = reasons.some(({ status }) => status === 'red') ? 'red' : 'amber';
+  return { status: reasons.length === 0 ? 'green' : worst, reasons };
+}
+
+/** Two sweeps in a row that had something to do and achieved nothing: the next expiry takes everybody down (A-07). */
+function sweepReasons({ sweeps }: HealthInput): HealthReason[] {
+  const [last, before] = sweeps.filter(({ due }) => due > 0);
+  if (last === undefined || before === undefined || last.ok + before.ok > 0) return [];
+  if (last.failed === 0 || before.failed === 0) return [];
+  return [
+    {
+      code: 'sweeps_fail',
+      status: 'red',
+      agent: null,
+      since: timestamp(before.startedAtMs),
+      detail: `Two sweeps in a row refreshed nobody; ${last.failed} agents failed in the last one.`,
+      advice: 'Look at last_sweep.results and at the control servers; check CONTAINER_URL and SIGNING_KEYS.',
+    },
+  ];
+}
+
+function agentReasons({ nowMs, activeKid }: HealthInput, agent: Agent, credential: Credential): HealthReason[] {
+  const atWork = needsSweep(agent.state);
+  const { expiresAtMs, failingSinceMs, laggingAtMs, revokedAtMs, ackedAtMs, lastError } = credential;
+  const starting = agent.state === 'starting' && agent.startTries > 0;
+  const found: (HealthReason | null)[] = [
+    when(atWork && expiresAtMs !== null && expiresAtMs <= nowMs, expiresAtMs, agent, EXPIRED),
+    when(failingSinceMs !== null && (atWork || agent.endTries > 0), failingSinceMs, agent, {
+      ...FAILING,
+      detail: `Pushes fail: ${lastError ?? 'unknown'}.`,
+    }),
+    when(starting && nowMs - (failingSinceMs ?? nowMs) >= START_GRACE_MS, failingSinceMs, agent, NOT_STARTING),
+    when(agent.state === 'failed', failingSinceMs ?? agent.createdAtMs, agent, FAILED),
+    when(agent.endDueAtMs !== null && agent.endTries > 0, agent.endDueAtMs, agent, END_OPEN),
+    when(laggingAtMs !== null, laggingAtMs, agent, LAGGING),
+    when(revokedAtMs !== null, revokedAtMs, agent, REVOKED),
+    when(atWork && credential.kid !== null && credential.kid !== activeKid, ackedAtMs, agent, OLD_KEY),
+  ];
+  return found.filter((reason) => reason !== null);
+}
+
+type Kind = Omit<HealthReason, 'agent' | 'since'>;
+
+function when(holds: boolean, sinceMs: number | null, agent: Agent, kind: Kind): HealthReason | null {
+  return holds ? { ...kind, agent: agent.id, since: timestamp(sinceMs ?? agent.createdAtMs) } : null;
+}
+
+const EXPIRED: Kind = {
+  code: 'token_expired',
+  status: 'red',
+  detail: 'The agent works, and the last token that it confirmed has expired.',
+  advice: 'Look at credential.last_error and at its control server; POST .../refresh tells what happens now.',
+};
+const FAILING: Kind = {
+  code: 'pushes_fail',
+  status: 'amber',
+  detail: '',
+  advice: 'They go on by themselves; if this lasts, look at its control server.',
+};
+const NOT_STARTING: Kind = {
+  code: 'start_fails',
+  status: 'red',
+  detail: 'The agent does not come up.',
+  advice: 'Look at credential.last_error and at the log of its control server.',
+};
+const FAILED: Kind = {
+  code: 'agent_failed',
+  status: 'red',
+  detail: 'The agent was given up.',
+  advice: 'POST .../start starts it again; DELETE tears it down.',
+};
+const END_OPEN: Kind = {
+  code: 'end_unconfirmed',
+  status: 'amber',
+  detail: 'Its stop or teardown is not confirmed by the container; its token is refused all the same.',
+  advice: 'It is asked again by itself; if this lasts, look at its control server.',
+};
+const LAGGING: Kind = {
+  code: 'stale_copy',
+  status: 'amber',
+  detail: 'Something in its container called with a token older than the one that was swapped in.',
+  advice: 'A client keeps a copy: register it with the registry, or read the token at each call.',
+};
+const REVOKED: Kind = {
+  code: 'agent_revoked',
+  status: 'amber',
+  detail: 'Its tokens are revoked, and its messages wait.',
+  advice: 'POST .../start starts it again with fresh credentials; DELETE tears it down.',
+};
+const OLD_KEY: Kind = {
+  code: 'old_key',
+  status: 'amber',
+  detail: 'Its token was signed by a key that is not the active one.',
+  advice: 'The next sweep replaces it; POST .../refresh does so now.',
+};

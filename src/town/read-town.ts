@@ -1,0 +1,27 @@
+/** What the town shows of itself, put together from its rows. */
+import type { AgentId } from '#protocol';
+import { townHealth, type Health } from './health.ts';
+import type { TownPorts } from './ports.ts';
+import { dueTimes } from './run-due.ts';
+import { agentView, townView, type AgentView, type TownView } from './views.ts';
+
+export function readAgent(p: TownPorts, id: AgentId): AgentView {
+  const agent = p.agents.get(id);
+  if (agent === null) throw new Error('an agent is never deleted');
+  return agentView(p.id, agent, p.tokens.get(id), p.town.get()?.sweepAtMs ?? 0);
+}
+
+export function readTown(p: TownPorts): TownView {
+  const town = p.town.get();
+  if (town === null) throw new Error('the caller made sure that the town exists');
+  return townView(town, p.agents.live().length, dueTimes(p).sweep, p.sweeps.latest(1)[0] ?? null);
+}
+
+/** Sweeps with something to do are what counts; a day of them is kept. */
+const SWEEPS_LOOKED_AT = 24;
+
+export function readHealth(p: TownPorts): Health {
+  const agents = p.agents.watched().map((agent) => ({ agent, credential: p.tokens.get(agent.id) }));
+  const sweeps = p.sweeps.latest(SWEEPS_LOOKED_AT);
+  return townHealth({ agents, sweeps, activeKid: p.settings.activeKid, nowMs: p.clock.now() });
+}
