@@ -30,12 +30,20 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   app.onError((thrown, c) => {
     const id = c.get('requestId');
     if (thrown instanceof Refusal) return problemResponse(thrown.code, id, thrown.extra);
-    // The validator's own: JSON that does not parse.
-    if (thrown instanceof HTTPException && thrown.status === 400) return problemResponse('invalid_request', id);
+    if (thrown instanceof HTTPException && thrown.status < 500) {
+      return problemResponse('invalid_request', id, { errors: [unreadable(thrown)] });
+    }
     edge.log.error('request.failed', { request_id: id, path: c.req.path, error: messageOf(thrown) });
     return problemResponse(isPlatformPause(thrown) ? 'unavailable' : 'internal', id);
   });
   return app;
+}
+
+/** What the validator could not read as a body: 415 is another content type than JSON, 400 is text that does not parse. */
+function unreadable(thrown: HTTPException): { path: string; message: string } {
+  return thrown.status === 415
+    ? { path: 'content-type', message: 'must be application/json' }
+    : { path: '', message: 'must be JSON' };
 }
 
 /** A Durable Object that is being replaced or overloaded says so on its exception; the caller may come again. */

@@ -51,7 +51,16 @@ export function requireAgent(edge: Edge): MiddlewareHandler<EdgeEnv> {
   });
 }
 
-/** Something that holds a secret; the route compares it. */
+/** A control server, which holds `CONTAINER_SECRET`. */
+export function requireContainerSecret(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const bearer = bearerOf(c.req.header('authorization'));
+    if (!(await edge.config.containerSecret.matches(bearer))) throw new Refusal('invalid_token');
+    await next();
+  });
+}
+
+/** Something that holds a secret; the town compares it. */
 export const requireBearer: MiddlewareHandler<EdgeEnv> = createMiddleware<EdgeEnv>(async (c, next) => {
   c.set('bearer', bearerOf(c.req.header('authorization')));
   await next();

@@ -11,7 +11,7 @@ import {
 } from '#protocol';
 import { sha256 } from '../lib/secret.ts';
 import { messageOf } from '../lib/result.ts';
-import { requireBearer } from './authenticate.ts';
+import { requireBearer, requireContainerSecret } from './authenticate.ts';
 import type { Edge, EdgeEnv } from './edge.ts';
 import { Refusal } from './problem.ts';
 import { answers, jsonBody, smallBody } from './route-parts.ts';
@@ -30,12 +30,11 @@ function hello(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       method: 'post',
       path: '/v1/container/hello',
       summary: 'A control server came up; a hint, nothing is taken from it',
-      middleware: [requireBearer, smallBody] as const,
+      middleware: [requireContainerSecret(edge), smallBody] as const,
       request: { body: jsonBody(helloSchema) },
       responses: answers(202, z.object({ status: z.literal('accepted') }), 'Passed on to the towns'),
     }),
     async (c) => {
-      if (!(await edge.config.containerSecret.matches(c.get('bearer')))) throw new Refusal('invalid_token');
       c.executionCtx.waitUntil(passHelloOn(edge));
       return c.json({ status: 'accepted' as const }, 202);
     },

@@ -26,8 +26,11 @@ export function problemResponse(
 ): Response {
   const { status, title } = PROBLEMS[code];
   const body: Problem = { type: 'about:blank', title, status, code, ...extra };
-  if (requestId !== undefined) body.request_id = requestId;
   const headers = new Headers({ 'content-type': 'application/problem+json', 'cache-control': 'no-store' });
+  if (requestId !== undefined) {
+    body.request_id = requestId;
+    headers.set('x-request-id', requestId);
+  }
   const challenge = challengeFor(code, status);
   if (challenge !== null) headers.set('www-authenticate', challenge);
   if (status === 429 || status === 503) headers.set('retry-after', RETRY_AFTER_SECONDS);

@@ -29,5 +29,5 @@ function build(env: Env): Fetch {
   }
   for (const { variable, rule } of config.error) consoleLog.error('config.refused', { variable, rule });
   const errors = config.error.map(({ variable, rule }) => ({ path: variable, message: rule }));
-  return () => problemResponse('misconfigured', undefined, { errors });
+  return () => problemResponse('misconfigured', crypto.randomUUID(), { errors });
 }

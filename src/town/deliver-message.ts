@@ -114,7 +114,9 @@ function settle(
     const retryAfterMs = answer.kind === 'unreachable' ? answer.retryAfterMs : 0;
     p.messages.planDelivery(ids(batch), now + backoffMs(DELIVERY_RETRY, tries, p.random(), retryAfterMs), tries);
   }
-  return false;
+  // Asleep, or another session: its next start follows at once. Anything else comes back through the alarm, so that a box which
+  // contradicts itself is not asked in a loop.
+  return answer.kind === 'asleep' || answer.kind === 'session_changed';
 }
 
 /** What the box says that it holds. Each step counts only for the current attempt, so an answer that comes late changes nothing. */

@@ -38,11 +38,11 @@ type Missing = 'not_found';
 export class Town extends DurableObject {
   readonly #ports: TownPorts | null;
 
-  /** `wiring` null: misconfigured. */
-  constructor(ctx: DurableObjectState, env: object, wiring: TownWiring | null) {
+  /** `wiring` null: misconfigured. `ports` joins it with the object's own storage. */
+  constructor(ctx: DurableObjectState, env: object, wiring: TownWiring | null, ports = townPorts) {
     super(ctx, env);
     if (isMigrated(ctx.storage.sql)) migrate(ctx.storage, TOWN_SCHEMA);
-    this.#ports = wiring === null ? null : townPorts(ctx, wiring);
+    this.#ports = wiring === null ? null : ports(ctx, wiring);
   }
 
   /** Makes this town exist. Idempotent. */

@@ -1,10 +1,11 @@
 /** The configuration and the wiring of the Worker under test: everything real but the clock and the containers. */
-import { exportJWK, generateKeyPair, calculateJwkThumbprint } from 'jose';
 import { parseConfig, type Config } from '../../../src/env.ts';
 import { splitContainerName, type TownId } from '../../../src/protocol/index.ts';
 import type { LinkWiring } from '../../../src/link/agent-container.ts';
 import type { ContainerLink } from '../../../src/link/container-link.ts';
 import { neverRejects } from '../../../src/link/never-rejects.ts';
+import { newKeySet } from '../../../src/tokens/key-edit.ts';
+import { activeKid, fingerprint, type PrivateKeySet } from '../../../src/tokens/key-set.ts';
 import { mintAgentToken, mintPushToken, type Issuer } from '../../../src/tokens/mint.ts';
 import { lazyIssuer, type TownWiring } from '../../../src/town/wiring.ts';
 import type { Log } from '../../../src/lib/log.ts';
@@ -16,36 +17,49 @@ export const PUBLIC_URL = 'https://reeve.test';
 
 const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-let made: Promise<{ config: Config; issuer: () => Promise<Issuer> }> | undefined;
-
-/** Made once per test file, with fresh keys. `devToken` is set after the rules, which refuse it off loopback. */
-export function deployment(): Promise<{ config: Config; issuer: () => Promise<Issuer> }> {
-  return (made ??= make());
+interface Deployment {
+  readonly config: Config;
+  readonly issuer: () => Promise<Issuer>;
 }
 
-async function make(): Promise<{ config: Config; issuer: () => Promise<Issuer> }> {
-  const pair = await generateKeyPair('ES256', { extractable: true });
-  const jwk = await exportJWK(pair.privateKey);
-  const kid = await calculateJwkThumbprint(jwk);
-  labKeys.activeKid = kid;
+let made: Promise<Deployment> | undefined;
+/** Keys as the towns see them; set with each deployment. */
+const keysNow = { activeKid: '', keySet: '' };
+
+/** What is deployed now; the first one has fresh keys. */
+export function deployment(): Promise<Deployment> {
+  return (made ??= newKeySet().then(deploy));
+}
+
+export async function currentKeys(): Promise<PrivateKeySet> {
+  return (await deployment()).config.signingKeys;
+}
+
+/** Deploys another key set; the caller evicts the objects, as the platform would. */
+export async function useKeys(keys: PrivateKeySet): Promise<void> {
+  made = Promise.resolve(deploy(keys));
+  await made;
+}
+
+/** Off loopback, as a deployment is; the development token is for the tests, so the rules see it on loopback. */
+function deploy(keys: PrivateKeySet): Deployment {
   const config = parseConfig({
     PUBLIC_URL: 'http://127.0.0.1:8787',
-    SIGNING_KEYS: JSON.stringify({ keys: [{ ...jwk, kid, reeve_state: 'active' }] }),
+    SIGNING_KEYS: JSON.stringify(keys),
     CONTAINER_URL: 'http://127.0.0.1:8790',
     CONTAINER_SECRET,
     REEVE_DEV_TOKEN: DEV_TOKEN,
   });
   if (!config.ok) throw new Error(JSON.stringify(config.error));
+  keysNow.activeKid = activeKid(keys);
+  keysNow.keySet = fingerprint(keys);
   const value = { ...config.value, publicUrl: PUBLIC_URL, trustDomain: 'reeve.test' };
   return { config: value, issuer: lazyIssuer(value) };
 }
 
-/** Keys as the town sees them; a test that changes them evicts the town, as a deployment does. */
-export const labKeys = { activeKid: '', keySet: 'first' };
-
 export function labTownWiring(link: (container: string) => ContainerLink): TownWiring {
   return {
-    settings: { refreshIntervalMs: 3_600_000, agentsPerContainer: 4, ...labKeys },
+    settings: { refreshIntervalMs: 3_600_000, agentsPerContainer: 4, ...keysNow },
     clock: lab.clock,
     // The top of the jitter: waits double, and the first retry comes after exactly 15 s.
     random: () => 1,
