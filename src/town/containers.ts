@@ -21,6 +21,8 @@ export function noteSession(p: TownPorts, index: number, session: SessionId): vo
       if (agent.session !== null && agent.session !== session) {
         agentGone(p, agent, { why: 'session_changed', containerRuns: true });
       }
+      // It was not reached before, and is heard now: a start that waits for its next try need not wait any longer.
+      if (agent.state === 'starting' && agent.startTries > 0) p.agents.planStart(agent.id, p.clock.now(), 0);
     }
   });
 }

@@ -47,8 +47,8 @@ export class Town extends DurableObject {
 
   /** Makes this town exist. Idempotent. */
   async create(town: Pick<TownRecord, 'name' | 'owner'>): Promise<TownView> {
-    migrate(this.ctx.storage, TOWN_SCHEMA);
     const p = this.#need();
+    migrate(this.ctx.storage, TOWN_SCHEMA);
     const now = p.clock.now();
     p.transaction(() => {
       if (p.town.get() !== null) return;

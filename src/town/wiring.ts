@@ -3,7 +3,7 @@ import { containerNameSchema, splitContainerName, type ContainerName, type TownI
 import { parseConfig, type Config, type Env } from '../env.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { consoleLog, type Log } from '../lib/log.ts';
-import type { LinkWiring } from '../link/agent-container.ts';
+import type { LinkWiring } from '../link/link-ports.ts';
 import type { ContainerLink } from '../link/container-link.ts';
 import { neverRejects } from '../link/never-rejects.ts';
 import { urlBackend } from '../link/url-backend.ts';

@@ -1,5 +1,6 @@
 import { SELF, env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
+import { lab } from './support/lab.ts';
 import { TestTown } from './support/town.ts';
 import { CONTAINER_SECRET, PUBLIC_URL } from './support/wiring.ts';
 
@@ -70,6 +71,18 @@ describe('sessions', () => {
     expect(await town.message('ada', id)).toMatchObject({ attempts: 2 });
     expect(await town.read('idle')).toMatchObject({ incarnation: 2, state: 'idle' });
     expect(handshakes(town)).toHaveLength(2);
+  });
+
+  it('an agent that could not be started is started at once when its control server says hello', async () => {
+    const town = await TestTown.create();
+    town.container().before = () => ({ status: 500, headers: {}, body: '' });
+    expect((await town.agent('ada')).state).toBe('starting');
+    town.container().before = () => null;
+    await hello();
+    await expect.poll(() => handshakes(town).length).toBe(1);
+    await expect.poll(async () => (await town.alarmAt()) ?? 0).toBeLessThanOrEqual(lab.clock.now() + 1);
+    await town.ring();
+    expect(await town.read('ada')).toMatchObject({ state: 'idle', incarnation: 1 });
   });
 
   it('a start request carries the token: it is in the box before the agent makes its first call', async () => {
