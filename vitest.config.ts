@@ -5,6 +5,11 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     reporters: ['default', './test/count-reporter.ts'],
+    coverage: {
+      provider: 'istanbul',
+      include: ['src/tokens/**', 'src/town/**', 'container/clients/**'],
+      reporter: ['text'],
+    },
     projects: [
       {
         test: {

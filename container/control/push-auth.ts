@@ -95,7 +95,8 @@ export class PushAuth {
 
   /**
    * Reads the unverified token only as far as to find the clock that it is judged by.
-   * - A session that is held judges by its own town clock.
+   * - A session that is held judges by its own town clock, or by the token's `iat` where that is later: if the signature holds,
+   *   the town's time is at least that.
    * - `PUT /session` brings the town's time: there is none here yet, so it is judged by its own `iat`. Its repeats are stopped
    *   by its id and by the epoch inside.
    * - A session that is not held has no clock here, so its token is judged by its own `iat` too. Nothing but the answer
@@ -109,7 +110,7 @@ export class PushAuth {
     if (method === 'PUT' && path === '/session') return { kind: 'opening', audience: boot, nowMs: iat * 1000 };
     const session = sessions.find(audience);
     if (session === undefined) return { kind: 'unknown_session', audience, nowMs: iat * 1000 };
-    return { kind: 'session', session, audience, nowMs: session.clock.nowMs() };
+    return { kind: 'session', session, audience, nowMs: Math.max(session.clock.nowMs(), iat * 1000) };
   }
 
   async #verify(token: string, { audience, nowMs }: Yardstick): Promise<PushClaims | PushRefusal> {
@@ -146,6 +147,7 @@ export class PushAuth {
   #admitTo(session: Session, claims: PushClaims): PushVerdict {
     if (this.#parts.sessions.find(session.id) !== session) return { kind: 'unknown_session' };
     if (claims.container !== session.container) return refused('other_container');
+    session.clock.catchUp(claims.iat);
     const endMs = (claims.exp + CLOCK_TOLERANCE_SECONDS) * 1000;
     return session.used.useOnce(claims.jti, endMs, session.clock.nowMs())
       ? { kind: 'session', session }

@@ -85,6 +85,16 @@ describe('starting', () => {
     expect((await box.start(session, grant)).body.outcome).toBe('started');
   });
 
+  it('a lower incarnation stays out where the higher that took its place could not be started', async () => {
+    const processes = new Processes();
+    const { box, session, agent, grant } = await Box.withAgent({ spawn: processes.spawn });
+    processes.onSpawn = () => Promise.reject(new Error('no such command'));
+    const order = { inc: 2, name: 'ada', role: 'worker', grant: box.town.mint(agent, 2) };
+    expect((await box.push(session, 'POST', `/agents/${agent}/start`, order)).status).toBe(500);
+    processes.onSpawn = () => {};
+    expect((await box.start(session, grant)).body).toMatchObject({ outcome: 'stale', inc: 1 });
+  });
+
   it('a token that is pushed while the process starts is applied', async () => {
     const processes = new Processes();
     const box = await Box.make({ spawn: processes.spawn });

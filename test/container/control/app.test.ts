@@ -149,6 +149,23 @@ describe('PUT /session', () => {
     expect((await box.send(order, await signPush(box.key, order))).status).toBe(401);
   });
 
+  it('a token that opened a session opens nothing again', async () => {
+    const box = await Box.make();
+    const session = { id: sessionId(1), container: containerName(1), epoch: 1 };
+    const body = {
+      version: 1,
+      container: session.container,
+      session: session.id,
+      epoch: 1,
+      secret: 'x'.repeat(43),
+      heartbeat_seconds: 30,
+    };
+    const order = { ...box.order(session, 'PUT', '/session', body), audience: box.server.boot };
+    const token = await signPush(box.key, order);
+    expect((await box.send(order, token)).status).toBe(200);
+    expect((await box.send(order, token)).status).toBe(401);
+  });
+
   it('A-27: a box whose clock is 10 min off accepts pushes and refuses expired and repeated ones', async () => {
     const box = await Box.make();
     box.clock.wallErrorMs = -600_000;
@@ -273,6 +290,30 @@ describe('delivering messages', () => {
     expect(box.town.events.filter(({ type }) => type === 'turn.started')).toHaveLength(1);
     const acknowledged = await box.deliver(session, grant, message(1, 'hello'));
     expect(acknowledged.body.messages).toEqual([{ message: messageId(1), attempt: 1, state: 'done' }]);
+  });
+});
+
+describe('a grant for another agent or incarnation than the request', () => {
+  it('is refused with 400 and reaches neither', async () => {
+    const { box, session, agent } = await Box.withAgent();
+    const other = agentId(2);
+    await box.start(session, box.town.mint(other));
+    const forOther = box.town.mint(other);
+    const delivery = { inc: 1, messages: [message(1, 'hi')] };
+    const sent = [
+      await box.push(session, 'POST', `/agents/${agent}/refresh-token`, { grant: forOther }),
+      await box.push(session, 'POST', `/agents/${agent}/messages`, { ...delivery, grant: forOther }),
+      await box.push(session, 'POST', `/agents/${agent}/messages`, {
+        ...delivery,
+        inc: 2,
+        grant: box.town.mint(agent),
+      }),
+    ];
+    expect(sent.map(({ status }) => status)).toEqual([400, 400, 400]);
+    expect(await box.running(session)).toMatchObject([
+      { agent, gen: 1, messages: [] },
+      { agent: other, gen: 1, messages: [] },
+    ]);
   });
 });
 

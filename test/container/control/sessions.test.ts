@@ -62,8 +62,8 @@ describe('Sessions', () => {
     expect(surroundings.registry.size).toBe(1);
     sessions.open(request({ session: sessionId(2), epoch: 11 }), NOW_SECONDS);
     expect(surroundings.registry.size).toBe(0);
-    expect(await session?.agents.start(agentId(1), { inc: 2, name: 'ada', role: 'worker', grant })).toBe(
-      'session_over',
-    );
+    const late = { inc: 2, name: 'ada', role: 'worker', grant: surroundings.town.mint(agentId(1), 2) };
+    expect(await session?.agents.start(agentId(1), late)).toBe('session_over');
+    expect(surroundings.registry.size).toBe(0);
   });
 });
