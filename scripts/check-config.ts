@@ -1,19 +1,14 @@
 /** The configuration's rules as `npm start` and `npm run deploy` apply them: those of the Worker, and what only cryptography shows. */
 import { parseConfig, type ConfigError } from '../src/env.ts';
 import { KeyRing } from '../src/tokens/key-ring.ts';
-import type { PrivateKeySet } from '../src/tokens/key-set.ts';
+import { KEYS_RULE, type PrivateKeySet } from '../src/tokens/key-set.ts';
 
 /** Every broken rule, or none. An error names the variable and the rule, never the value. */
 export async function validateConfig(bindings: Readonly<Record<string, unknown>>): Promise<readonly ConfigError[]> {
   const config = parseConfig(bindings);
   if (!config.ok) return config.error;
-  if (await canImportAll(config.value.signingKeys)) return [];
-  return [
-    {
-      variable: 'SIGNING_KEYS',
-      rule: 'must hold valid P-256 key pairs, each with the RFC 7638 thumbprint of its key as kid',
-    },
-  ];
+  const usable = await canImportAll(config.value.signingKeys);
+  return usable ? [] : [{ variable: 'SIGNING_KEYS', rule: KEYS_RULE }];
 }
 
 /** Each key is tried as the active one, because only of that one the private part is imported: a bad `next` shows now, not later. */

@@ -195,14 +195,19 @@ function runWrangler(args: readonly string[]): Promise<number> {
     cwd: ROOT,
     stdio: 'inherit',
   });
-  const handOn = (signal: NodeJS.Signals): void => void child.kill(signal);
+  let interrupted = false;
+  const handOn = (signal: NodeJS.Signals): void => {
+    interrupted = true;
+    child.kill(signal);
+  };
   const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, handOn);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => {
       for (const signal of signals) process.off(signal, handOn);
-      resolve(code ?? 1);
+      // wrangler may end with 0 on a signal: what was interrupted did not succeed.
+      resolve(interrupted ? 1 : (code ?? 1));
     });
   });
 }

@@ -7,7 +7,7 @@ import { privateKeySetSchema, type PrivateKeySet } from './tokens/key-set.ts';
 import type { AgentContainer } from './link/agent-container.ts';
 import type { Town } from './town/town.ts';
 
-/** What wrangler binds. Every variable arrives as text or not at all, whatever `wrangler.toml` says. */
+/** What wrangler binds. A variable arrives as text, as a number where `[vars]` of wrangler.toml has one, or not at all. */
 export interface Env {
   readonly TOWN: DurableObjectNamespace<Town>;
   readonly AGENT_CONTAINER: DurableObjectNamespace<AgentContainer>;
@@ -44,11 +44,10 @@ const MIN_SECRET_CHARS = 16;
 
 const whole = (rule: string, min: number, max: number, fallback: number) =>
   z
-    .string()
-    .regex(/^\d{1,9}$/, rule)
-    .default(String(fallback))
+    .union([z.string().regex(/^\d{1,9}$/), z.number()], rule)
+    .default(fallback)
     .transform(Number)
-    .refine((value) => value >= min && value <= max, rule);
+    .refine((value) => Number.isInteger(value) && value >= min && value <= max, rule);
 
 const originRule = 'must be an origin like https://reeve.example.com, without path, query or credentials';
 const origin = z.string('is required').transform((text, context) => {
@@ -148,7 +147,7 @@ function crossRules(env: Variables): ConfigError[] {
     [
       ttl >= 2 * interval + Math.min(600, interval),
       'TOKEN_TTL_SECONDS',
-      'must be at least 2 * REFRESH_INTERVAL_SECONDS + min(600, REFRESH_INTERVAL_SECONDS), so that one missed sweep ends no token',
+      'must be at least 2 * REFRESH_INTERVAL_SECONDS + min(600, REFRESH_INTERVAL_SECONDS)',
     ],
     [loopback || env.REEVE_DEV_TOKEN === undefined, 'REEVE_DEV_TOKEN', 'is refused where PUBLIC_URL is not loopback'],
   ];

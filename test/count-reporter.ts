@@ -17,6 +17,8 @@ export default class CountReporter implements Reporter {
     }
     if (reason === 'interrupted') failed += 1;
     // After the default reporter's own summary, which is written in the same tick.
-    setImmediate(() => process.stdout.write(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}\n`));
+    setImmediate(() =>
+      process.stdout.write(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}\n`),
+    );
   }
 }

@@ -2,6 +2,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import { requestId } from 'hono/request-id';
+import { routePath } from 'hono/route';
 import { messageOf } from '../lib/result.ts';
 import { agentCallRoutes } from './agent.ts';
 import { containerRoutes } from './container.ts';
@@ -25,7 +26,10 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
     openapi: '3.1.0',
     info: { title: 'Reeve', version: '1', description: 'A town orchestrator for long-lived AI agents.' },
     servers: [{ url: edge.config.publicUrl }],
+    // A person's credential, an agent's own token, or a container's secret, as the route says.
+    security: [{ bearer: [] }],
   });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   app.notFound((c) => problemResponse('not_found', c.get('requestId')));
   app.onError((thrown, c) => {
     const id = c.get('requestId');
@@ -33,7 +37,8 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
     if (thrown instanceof HTTPException && thrown.status < 500) {
       return problemResponse('invalid_request', id, { errors: [unreadable(thrown)] });
     }
-    edge.log.error('request.failed', { request_id: id, path: c.req.path, error: messageOf(thrown) });
+    // The route, not the path: what a caller puts into an address may be a token by mistake (T6).
+    edge.log.error('request.failed', { request_id: id, route: routePath(c, -1), error: messageOf(thrown) });
     return problemResponse(isPlatformPause(thrown) ? 'unavailable' : 'internal', id);
   });
   return app;

@@ -1,5 +1,6 @@
-import { parseConfig, type Env } from '../env.ts';
+import { parseConfig, type ConfigError, type Env } from '../env.ts';
 import { consoleLog } from '../lib/log.ts';
+import { KEYS_RULE } from '../tokens/key-set.ts';
 import { createApp } from './app.ts';
 import { edgeOf } from './edge.ts';
 import { problemResponse } from './problem.ts';
@@ -23,11 +24,21 @@ export function createWorker(): ExportedHandler<Env> {
 
 function build(env: Env): Fetch {
   const config = parseConfig(env);
-  if (config.ok) {
-    const app = createApp(edgeOf(env, config.value));
-    return (request, context) => app.fetch(request, {}, context);
-  }
-  for (const { variable, rule } of config.error) consoleLog.error('config.refused', { variable, rule });
-  const errors = config.error.map(({ variable, rule }) => ({ path: variable, message: rule }));
+  if (!config.ok) return refuseAll(config.error);
+  const edge = edgeOf(env, config.value);
+  const app = createApp(edge);
+  const serve: Fetch = (request, context) => app.fetch(request, {}, context);
+  // What the platform says of a key that it cannot import may quote it: the rule is told instead.
+  const ready = edge.issuer().then(
+    () => serve,
+    () => refuseAll([{ variable: 'SIGNING_KEYS', rule: KEYS_RULE }]),
+  );
+  return async (request, context) => (await ready)(request, context);
+}
+
+/** Answers 503 to everything; says why in the log once. */
+function refuseAll(broken: readonly ConfigError[]): Fetch {
+  for (const { variable, rule } of broken) consoleLog.error('config.refused', { variable, rule });
+  const errors = broken.map(({ variable, rule }) => ({ path: variable, message: rule }));
   return () => problemResponse('misconfigured', crypto.randomUUID(), { errors });
 }

@@ -5,8 +5,8 @@ export interface Backoff {
 }
 
 /**
- * The wait before try number `tries + 1`, in ms: doubling from `firstMs` to `maxMs`, with full jitter in its upper half, so
- * that objects which failed together do not come back together and none comes back at once. A server's Retry-After is a floor.
+ * The wait before try number `tries + 1`, in ms: at least `firstMs`, so that nobody comes back at once, and with full jitter up
+ * to a ceiling that doubles to `maxMs`, so that objects which failed together come apart. A server's Retry-After is a floor.
  * @param tries how often it failed so far, at least 1
  * @param random a number in [0, 1)
  */

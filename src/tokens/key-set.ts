@@ -13,6 +13,9 @@ export type KeyState = (typeof KEY_STATES)[number];
 /** Keys of one set: the active one, the next, and years of old ones; 16 fit the 5 KB that a Worker's secret may have. */
 export const MAX_KEYS = 16;
 
+/** What no schema shows, but only the import of the keys. */
+export const KEYS_RULE = 'must hold valid P-256 key pairs, each with the RFC 7638 thumbprint of its key as kid';
+
 export const privateKeySchema = z.object({
   kty: z.literal('EC', 'must be EC'),
   crv: z.literal('P-256', 'must be P-256'),

@@ -87,7 +87,7 @@ export function mutate(token: string, nth: number, random: Random): string {
 /** Every other text of which lenient base64 makes the very same signature. */
 export function sameBytesOtherText(token: string): string[] {
   const last = ALPHABET.indexOf(token.at(-1) ?? 'A');
-  const siblings = [...ALPHABET].filter((_, at) => at !== last && at >> 4 === last >> 4);
+  const siblings = ALPHABET.split('').filter((_, at) => at !== last && at >> 4 === last >> 4);
   const rest = token.slice(0, -1);
   return [
     ...siblings.map((character) => rest + character),

@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest';
+import { Directory, type TownEntry } from '../../src/directory/directory-store.ts';
+import { townId } from '../support/ids.ts';
+import { directoryDatabase } from '../support/sqlite.ts';
+
+const entry = (nth: number, owner = 'ann'): TownEntry => ({
+  id: townId(nth),
+  name: `t${nth}`,
+  owner,
+  createdAtMs: nth,
+});
+
+async function directoryOf(...towns: readonly TownEntry[]): Promise<Directory> {
+  const directory = new Directory(directoryDatabase());
+  for (const town of towns) await directory.create(town);
+  return directory;
+}
+
+describe('the directory', () => {
+  test('finds a town by its id, and nothing for any other', async () => {
+    const directory = await directoryOf(entry(1));
+    expect(await directory.get(townId(1))).toEqual(entry(1));
+    for (const id of [townId(2), '', 'x', "' OR 1 = 1 --"]) expect(await directory.get(id), id).toBeNull();
+  });
+
+  test('keeps the first entry where the same id comes again', async () => {
+    const directory = await directoryOf(entry(1), { ...entry(1), owner: 'thief', name: 'taken' });
+    expect(await directory.get(townId(1))).toEqual(entry(1));
+  });
+
+  test('lists the towns of one owner only, in pages by key', async () => {
+    const directory = await directoryOf(entry(1), entry(2, 'bob'), entry(3), entry(4), entry(5, 'bob'));
+    expect((await directory.listOf('ann', '', 2)).map(({ id }) => id)).toEqual([townId(1), townId(3)]);
+    expect((await directory.listOf('ann', townId(3), 2)).map(({ id }) => id)).toEqual([townId(4)]);
+    expect(await directory.listOf('nobody', '', 2)).toEqual([]);
+  });
+
+  test('pages through all ids by key, so that a town that is created meanwhile hides none', async () => {
+    const directory = await directoryOf(entry(2), entry(4), entry(6));
+    const first = await directory.pageOfIds('', 2);
+    await directory.create(entry(1));
+    await directory.create(entry(5));
+    const rest = await directory.pageOfIds(first.at(-1) ?? '', 10);
+    expect([...first, ...rest]).toEqual([townId(2), townId(4), townId(5), townId(6)]);
+  });
+});

@@ -1,0 +1,38 @@
+import { describe, expect, test } from 'vitest';
+import { backoffMs } from '../../src/lib/backoff.ts';
+import { randomFrom } from '../support/random.ts';
+
+const BOUNDS = { firstMs: 15_000, maxMs: 300_000 };
+
+describe('the wait after a failure', () => {
+  test('its ceiling doubles with each failure and ends at the maximum', () => {
+    const ceilings = [1, 2, 3, 4, 5, 6, 7, 1000].map((tries) => backoffMs(BOUNDS, tries, 0.999_999_9));
+    expect(ceilings).toEqual([15_000, 30_000, 60_000, 120_000, 240_000, 300_000, 300_000, 300_000]);
+  });
+
+  test('is never below the first wait, whatever the dice say', () => {
+    for (const tries of [1, 2, 5, 50]) expect(backoffMs(BOUNDS, tries, 0)).toBe(15_000);
+  });
+
+  test('is spread over the whole range, so that what failed together comes back apart', () => {
+    const random = randomFrom(1);
+    const waits = Array.from({ length: 1000 }, () => backoffMs(BOUNDS, 6, random()));
+    const quarter = (300_000 - 15_000) / 4;
+    for (const part of [0, 1, 2, 3]) {
+      const inPart = waits.filter((wait) => Math.floor((wait - 15_000) / quarter) === part).length;
+      expect(inPart).toBeGreaterThan(200);
+      expect(inPart).toBeLessThan(300);
+    }
+  });
+
+  test('is at least what the server asked for, also above the maximum', () => {
+    expect(backoffMs(BOUNDS, 1, 0.5, 30_000)).toBe(30_000);
+    expect(backoffMs(BOUNDS, 9, 0.5, 3_600_000)).toBe(3_600_000);
+    expect(backoffMs(BOUNDS, 9, 1 - Number.EPSILON, 1000)).toBe(300_000);
+  });
+
+  test('is whole milliseconds, also for a count of failures that makes no sense', () => {
+    for (const tries of [-1, 0, 1, 2]) expect(Number.isInteger(backoffMs(BOUNDS, tries, 0.123))).toBe(true);
+    expect(backoffMs(BOUNDS, 0, 0.5)).toBe(15_000);
+  });
+});

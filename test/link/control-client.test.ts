@@ -1,0 +1,247 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { MAX_CONTROL_ANSWER_BYTES, type ControlProblemCode, type Grant } from '#protocol';
+import type { PushSigner } from '../../src/link/container-link.ts';
+import { ControlClient } from '../../src/link/control-client.ts';
+import { sha256 } from '../../src/lib/secret.ts';
+import { FakeControl, problemText } from '../support/fake-control.ts';
+import { agentId, bootId, containerName, messageId, sessionId } from '../support/ids.ts';
+
+const AGENT = agentId(1);
+const SESSION = sessionId(1);
+const CONTAINER = containerName(1);
+const TOKEN = 'signed.push.token';
+const GRANT: Grant = {
+  agent: AGENT,
+  inc: 1,
+  gen: 2,
+  jti: 'jti-0001',
+  token: 'agent.token.text',
+  issued_at: '2030-01-01T00:00:00Z',
+  expires_at: '2030-01-01T03:00:00Z',
+};
+const SWAP = { agent: AGENT, inc: 1, gen: 2, outcome: 'applied' };
+
+let control: FakeControl;
+let signed: Parameters<PushSigner>[0][];
+
+beforeEach(() => {
+  control = new FakeControl();
+  signed = [];
+});
+
+const client = (timeoutMs = 5000) =>
+  new ControlClient(
+    control.backend,
+    async (request) => {
+      signed.push(request);
+      return TOKEN;
+    },
+    CONTAINER,
+    timeoutMs,
+  );
+
+/** What the client makes of one answer to a refresh. */
+async function outcomeOf(answer: Response | (() => Promise<Response>), timeoutMs = 5000) {
+  control.instead = typeof answer === 'function' ? answer : () => answer;
+  return client(timeoutMs).refreshOne(SESSION, GRANT);
+}
+const json = (value: unknown, status = 200, headers: Record<string, string> = {}) =>
+  new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json', ...headers } });
+const problem = (code: ControlProblemCode, status: number, headers: Record<string, string> = {}) =>
+  new Response(problemText(code), { status, headers });
+
+describe('a request into a container', () => {
+  test('health carries no token and no body', async () => {
+    expect(await client().health()).toEqual({
+      kind: 'answered',
+      value: { status: 'ok', version: 1, boot: control.boot },
+    });
+    expect(control.last).toMatchObject({ method: 'GET', path: '/health', authorization: null, body: '' });
+    expect(signed).toEqual([]);
+  });
+
+  test('every other one carries a token that is signed for this audience, method, path and body', async () => {
+    const calls: [string, string, string, () => Promise<unknown>][] = [
+      ['POST', `/agents/${AGENT}/refresh-token`, SESSION, () => client().refreshOne(SESSION, GRANT)],
+      ['POST', '/agents/refresh-tokens', SESSION, () => client().refreshMany(SESSION, [GRANT])],
+      ['POST', `/agents/${AGENT}/stop`, SESSION, () => client().stop(SESSION, AGENT, { inc: 1 })],
+      ['POST', `/agents/${AGENT}/retire`, SESSION, () => client().retire(SESSION, AGENT, { inc: 1 })],
+      [
+        'POST',
+        `/agents/${AGENT}/start`,
+        SESSION,
+        () => client().start(SESSION, AGENT, { inc: 1, name: 'ada', role: 'worker', grant: GRANT }),
+      ],
+      [
+        'POST',
+        `/agents/${AGENT}/messages`,
+        SESSION,
+        () =>
+          client().deliver(SESSION, AGENT, {
+            inc: 1,
+            grant: GRANT,
+            messages: [{ message: messageId(1), attempt: 1, seq: 1, content: 'hällo', sender: 'person:dev' }],
+          }),
+      ],
+      [
+        'PUT',
+        '/session',
+        bootId(1),
+        () =>
+          client().openSession(bootId(1), {
+            version: 1,
+            container: CONTAINER,
+            session: SESSION,
+            epoch: 1,
+            secret: 's'.repeat(43),
+            heartbeat_seconds: 30,
+          }),
+      ],
+    ];
+    for (const [method, path, audience, call] of calls) {
+      await call();
+      expect(control.last, path).toMatchObject({
+        method,
+        path,
+        authorization: `Bearer ${TOKEN}`,
+        contentType: 'application/json',
+      });
+      const bodyDigest = await sha256(control.last?.body ?? '');
+      expect(signed.at(-1), path).toEqual({ audience, container: CONTAINER, method, path, bodyDigest });
+    }
+  });
+
+  test('is not sent where its token cannot be signed', async () => {
+    const failing = new ControlClient(control.backend, () => Promise.reject(new Error('no keys')), CONTAINER, 5000);
+    expect(await failing.refreshOne(SESSION, GRANT)).toMatchObject({ kind: 'unreachable', reason: 'transport' });
+    expect(control.requests).toEqual([]);
+  });
+});
+
+describe('an answer', () => {
+  test('of the right shape is an answer, with 200 and with the statuses of outcomes', async () => {
+    for (const status of [200, 201, 404, 409, 410]) {
+      expect(await outcomeOf(json(SWAP, status)), String(status)).toEqual({ kind: 'answered', value: SWAP });
+    }
+  });
+
+  test('of the right shape counts for nothing with any other status', async () => {
+    expect(await outcomeOf(json(SWAP, 401))).toMatchObject({ kind: 'unreachable', reason: 'refused' });
+    expect(await outcomeOf(json(SWAP, 500))).toMatchObject({ kind: 'unreachable', reason: 'server_error' });
+  });
+
+  test('of an unknown session is told apart from all other refusals', async () => {
+    expect(await outcomeOf(problem('unknown_session', 409))).toEqual({ kind: 'session_unknown' });
+    expect(await outcomeOf(problem('stale_session', 409))).toMatchObject({ kind: 'unreachable', reason: 'refused' });
+    expect(await outcomeOf(problem('unknown_session', 404))).toMatchObject({ kind: 'unreachable', reason: 'refused' });
+  });
+
+  test('that refuses is named by status and code, and nothing else of it is kept', async () => {
+    const statuses = [
+      [400, 'invalid_request'],
+      [401, 'unauthorized'],
+      [404, 'not_found'],
+      [413, 'payload_too_large'],
+    ] as const;
+    for (const [status, code] of statuses) {
+      expect(await outcomeOf(problem(code, status))).toEqual({
+        kind: 'unreachable',
+        reason: 'refused',
+        retryAfterMs: 0,
+        detail: `${status} ${code}`,
+      });
+    }
+  });
+
+  test('500 and above is a failure of the server, and 503 and 429 say that it is busy', async () => {
+    expect(await outcomeOf(problem('internal', 500))).toMatchObject({ reason: 'server_error', detail: '500 internal' });
+    expect(await outcomeOf(new Response('bad gateway', { status: 502 }))).toMatchObject({
+      reason: 'server_error',
+      detail: '502 no problem document',
+    });
+    expect(await outcomeOf(problem('shutting_down', 503))).toMatchObject({ reason: 'busy', retryAfterMs: 0 });
+    expect(await outcomeOf(new Response(null, { status: 429 }))).toMatchObject({ reason: 'busy', retryAfterMs: 0 });
+  });
+
+  test('Retry-After is taken in seconds, up to an hour, and anything else counts as none', async () => {
+    const wait = async (value: string) => {
+      const answer = await outcomeOf(new Response(null, { status: 429, headers: { 'retry-after': value } }));
+      return answer.kind === 'unreachable' ? answer.retryAfterMs : null;
+    };
+    expect(await wait('30')).toBe(30_000);
+    expect(await wait('3600')).toBe(3_600_000);
+    expect(await wait('86400')).toBe(3_600_000);
+    for (const odd of ['-5', '0', 'soon', 'Wed, 21 Oct 2030 07:28:00 GMT', 'NaN', 'Infinity']) {
+      expect(await wait(odd), odd).toBe(0);
+    }
+  });
+
+  test('that is no JSON, of another shape, or empty is a refusal, never a success', async () => {
+    const bodies = [
+      '<html>proxy</html>',
+      '',
+      '{',
+      'null',
+      '[]',
+      '{"agent":1}',
+      JSON.stringify({ ...SWAP, outcome: 'new' }),
+    ];
+    for (const body of bodies) {
+      expect(await outcomeOf(new Response(body)), body).toMatchObject({ kind: 'unreachable', reason: 'refused' });
+    }
+  });
+
+  test('text of the container never reaches the detail', async () => {
+    const body = JSON.stringify({
+      type: 'x',
+      title: 'agent.token.text',
+      status: 400,
+      code: 'c'.repeat(500),
+      detail: 'agent.token.text',
+    });
+    const answer = await outcomeOf(new Response(body, { status: 400 }));
+    expect(answer).toMatchObject({ detail: `400 ${'c'.repeat(64)}` });
+  });
+
+  test('may be as long as the results of a full delivery, and not a byte longer', async () => {
+    const results = (size: number) => {
+      const [before, after] = [`{"results":[${JSON.stringify(SWAP)}],"pad":"`, '"}'];
+      return before + 'x'.repeat(size - before.length - after.length) + after;
+    };
+    control.instead = () => new Response(results(MAX_CONTROL_ANSWER_BYTES));
+    expect(await client().refreshMany(SESSION, [GRANT])).toMatchObject({ kind: 'answered' });
+    control.instead = () => new Response(results(MAX_CONTROL_ANSWER_BYTES + 1));
+    expect(await client().refreshMany(SESSION, [GRANT])).toMatchObject({ kind: 'unreachable', reason: 'refused' });
+  });
+
+  test('a redirect is no answer, and is not followed', async () => {
+    for (const status of [301, 302, 303, 307, 308]) {
+      const elsewhere = new Response(null, { status, headers: { location: 'https://attacker.example.com/' } });
+      expect(await outcomeOf(elsewhere)).toMatchObject({ kind: 'unreachable', reason: 'refused' });
+    }
+    expect(control.requests).toHaveLength(5);
+  });
+});
+
+describe('silence', () => {
+  const never = () => new Promise<Response>(() => undefined);
+
+  test('ends in a typed timeout after the configured time', async () => {
+    const answer = await outcomeOf(never, 30);
+    expect(answer).toEqual({ kind: 'unreachable', reason: 'timeout', retryAfterMs: 0, detail: 'no answer in 30 ms' });
+  });
+
+  test('a network that fails is told apart from it', async () => {
+    const answer = await outcomeOf(() => Promise.reject(new TypeError('fetch failed')));
+    expect(answer).toEqual({ kind: 'unreachable', reason: 'transport', retryAfterMs: 0, detail: 'fetch failed' });
+  });
+
+  test('a message rides along for at most 2 s, whatever the configured time', async () => {
+    const started = performance.now();
+    control.instead = never;
+    const messages = [{ message: messageId(1), attempt: 1, seq: 1, content: 'x', sender: 'person:dev' }];
+    const answer = await client(60_000).deliver(SESSION, AGENT, { inc: 1, grant: GRANT, messages });
+    expect(answer).toMatchObject({ reason: 'timeout', detail: 'no answer in 2000 ms' });
+    expect(performance.now() - started).toBeLessThan(4000);
+  });
+});

@@ -1,0 +1,91 @@
+/** The edge over small honest parts: a directory in SQLite, towns in memory, real keys, a clock that stands still. */
+import type { TownId } from '#protocol';
+import { Directory } from '../../src/directory/directory-store.ts';
+import { createApp } from '../../src/http/app.ts';
+import type { Edge } from '../../src/http/edge.ts';
+import { devTokenAuthenticator } from '../../src/http/person.ts';
+import { Secret } from '../../src/lib/secret.ts';
+import { mintAgentToken, type AgentTokenOrder } from '../../src/tokens/mint.ts';
+import { CONTAINER_SECRET, DEV_TOKEN, configOf, loopbackBindings } from './bindings.ts';
+import { FakeTown, type TownCall } from './fake-town.ts';
+import { townId } from './ids.ts';
+import { NOW_MS, makeIssuer, orderOf } from './issuer.ts';
+import { directoryDatabase } from './sqlite.ts';
+
+export interface EdgeScene {
+  readonly edge: Edge;
+  /** Sends a request; JSON bodies and bearers are put into their places. */
+  readonly send: (method: string, path: string, given?: Given) => Promise<Response>;
+  /** Every call of every town: empty where no Durable Object came into being. */
+  readonly calls: TownCall[];
+  readonly town: FakeTown;
+  readonly log: { level: string; event: string; fields: unknown }[];
+  readonly agentToken: (changes?: Partial<AgentTokenOrder>) => Promise<string>;
+  /** Resolves when everything that a request left for later is done. */
+  readonly settled: () => Promise<unknown>;
+}
+
+export interface Given {
+  readonly bearer?: string | null;
+  readonly authorization?: string;
+  readonly json?: unknown;
+  readonly body?: string | ReadableStream;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** The town that the person of `DEV_TOKEN` owns; the directory also holds one of somebody else, `FOREIGN`. */
+export const OWN = townId(1);
+export const FOREIGN = townId(2);
+export const UNKNOWN = townId(3);
+
+export async function makeScene(): Promise<EdgeScene> {
+  const calls: TownCall[] = [];
+  const log: EdgeScene['log'] = [];
+  const note = (level: string) => (event: string, fields: unknown) => void log.push({ level, event, fields });
+  const issuer = await makeIssuer();
+  const config = configOf(loopbackBindings({ SIGNING_KEYS: JSON.stringify(issuer.keys) }));
+  const towns = new Map<TownId, FakeTown>();
+  const directory = new Directory(directoryDatabase());
+  await directory.create({ id: OWN, name: 'first', owner: 'dev', createdAtMs: NOW_MS });
+  await directory.create({ id: FOREIGN, name: 'theirs', owner: 'somebody', createdAtMs: NOW_MS });
+  const townOf = (id: TownId): FakeTown => {
+    const known = towns.get(id) ?? new FakeTown(id, calls);
+    towns.set(id, known);
+    return known;
+  };
+  const edge: Edge = {
+    config: { ...config, containerSecret: new Secret(CONTAINER_SECRET) },
+    clock: { now: () => NOW_MS },
+    log: { info: note('info'), warn: note('warn'), error: note('error') },
+    issuer: async () => issuer,
+    people: devTokenAuthenticator(new Secret(DEV_TOKEN)),
+    directory,
+    town: townOf,
+  };
+  const app = createApp(edge);
+  const later: Promise<unknown>[] = [];
+  const context = {
+    waitUntil: (work: Promise<unknown>) => void later.push(work),
+    passThroughOnException: () => undefined,
+    props: {},
+  };
+  return {
+    edge,
+    calls,
+    log,
+    town: townOf(OWN),
+    send: async (method, path, given = {}) => app.request(path, requestInit(method, given), {}, context),
+    agentToken: async (changes) => (await mintAgentToken(issuer, orderOf(changes), NOW_MS)).token.reveal(),
+    settled: () => Promise.all(later),
+  };
+}
+
+function requestInit(method: string, { bearer, authorization, json, body, headers }: Given): RequestInit {
+  const all = new Headers(headers);
+  if (authorization !== undefined) all.set('authorization', authorization);
+  else if (bearer !== null) all.set('authorization', `Bearer ${bearer ?? DEV_TOKEN}`);
+  if (json === undefined && body === undefined) return { method, headers: all };
+  if (!all.has('content-type')) all.set('content-type', 'application/json');
+  const init = { method, headers: all, body: body ?? JSON.stringify(json) };
+  return body instanceof ReadableStream ? { ...init, duplex: 'half' } : init;
+}

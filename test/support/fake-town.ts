@@ -1,0 +1,202 @@
+/**
+ * A small honest town: agents and messages in memory, every call written down. The edge reaches it as it reaches a real one,
+ * so a test sees which town was touched, and with what.
+ */
+import type { AgentId, Grant, MessageId, TownId } from '#protocol';
+import type { VerifiedCall } from '../../src/town/authorize-call.ts';
+import type { NewAgent } from '../../src/town/create-agent.ts';
+import type { PullRequest } from '../../src/town/pull-token.ts';
+import type { AgentView, MessageView, TownView } from '../../src/town/views.ts';
+
+export interface TownCall {
+  readonly town: TownId;
+  readonly method: string;
+  readonly given: readonly unknown[];
+}
+
+const AT = '2030-01-01T12:00:00.000Z';
+const ok = <T>(value: T) => ({ ok: true as const, value });
+const err = <E>(error: E) => ({ ok: false as const, error });
+const REPORT = { due: 0, ok: 0, failed: 0, skipped: 0, results: [] };
+
+export class FakeTown {
+  readonly id: TownId;
+  readonly calls: TownCall[];
+  readonly agents = new Map<string, AgentView>();
+  readonly messages: MessageView[] = [];
+  /** Answers the next call in place of the method, or throws. */
+  instead: (() => unknown) | null = null;
+
+  constructor(id: TownId, calls: TownCall[]) {
+    this.id = id;
+    this.calls = calls;
+  }
+
+  create(given: { name: string; owner: string }) {
+    return this.#note('create', [given], () => this.#view(given.name));
+  }
+  describe() {
+    return this.#note('describe', [], () => ok(this.#view('first')));
+  }
+  health() {
+    return this.#note('health', [], () => ok({ status: 'ok', problems: [] }));
+  }
+  restored() {
+    return this.#note('restored', [], () => ok({ containers: 0, renewed: 0 }));
+  }
+  createAgent(agent: NewAgent) {
+    return this.#note('createAgent', [agent], () => {
+      const taken = [...this.agents.values()].some(({ name }) => name === agent.name);
+      if (taken) return err('name_taken');
+      this.agents.set(agent.id, this.agentView(agent.id, agent.name));
+      return ok(this.agents.get(agent.id));
+    });
+  }
+  listAgents(after: string, limit: number) {
+    return this.#note('listAgents', [after, limit], () => {
+      const all = [...this.agents.values()].toSorted((one, other) => one.id.localeCompare(other.id));
+      return ok(all.filter(({ id }) => id > after).slice(0, limit));
+    });
+  }
+  getAgent(idOrName: string) {
+    return this.#note('getAgent', [idOrName], () => this.#found(idOrName));
+  }
+  retireAgent(idOrName: string) {
+    return this.#note('retireAgent', [idOrName], () => {
+      const found = this.#found(idOrName);
+      if (!found.ok) return found;
+      const agent: AgentView = { ...found.value, state: 'retired' };
+      this.agents.set(agent.id, agent);
+      return ok({ agent, confirmed: true });
+    });
+  }
+  startAgent(idOrName: string) {
+    return this.#note('startAgent', [idOrName], () => this.#found(idOrName));
+  }
+  stopAgent(idOrName: string) {
+    return this.#note('stopAgent', [idOrName], () => this.#found(idOrName));
+  }
+  revokeAgent(idOrName: string) {
+    return this.#note('revokeAgent', [idOrName], () => this.#found(idOrName));
+  }
+  refreshAgent(idOrName: string, revokeOlder: boolean) {
+    return this.#note('refreshAgent', [idOrName, revokeOlder], () => ok(REPORT));
+  }
+  refreshTown(revokeOlder: boolean) {
+    return this.#note('refreshTown', [revokeOlder], () => ok(REPORT));
+  }
+  sendMessage(idOrName: string, message: { id: MessageId; content: string; sender: string }) {
+    return this.#note('sendMessage', [idOrName, message], () => {
+      const found = this.#found(idOrName);
+      if (!found.ok) return found;
+      if (found.value.state === 'retired') return err('agent_retired');
+      const stored = this.#messageView(found.value.id, message);
+      this.messages.push(stored);
+      return ok(stored);
+    });
+  }
+  listMessages(idOrName: string, after: number, limit: number) {
+    return this.#note('listMessages', [idOrName, after, limit], () =>
+      ok(this.messages.filter(({ seq }) => seq > after).slice(0, limit)),
+    );
+  }
+  getMessage(idOrName: string, id: string) {
+    return this.#note('getMessage', [idOrName, id], () => {
+      const found = this.messages.find((message) => message.id === id);
+      return found === undefined ? err('not_found') : ok(found);
+    });
+  }
+  listEvents(after: number, limit: number) {
+    return this.#note('listEvents', [after, limit], () =>
+      ok(Array.from({ length: Math.min(limit, 3) }, (_, at) => ({ seq: after + at + 1 }))),
+    );
+  }
+  heartbeat(call: VerifiedCall) {
+    return this.#note('heartbeat', [call], () => ok({ minted: 1, lagging: false }));
+  }
+  reportEvents(call: VerifiedCall, batch: { counter: number }) {
+    return this.#note('reportEvents', [call, batch], () => ok({ counter: batch.counter, repeated: false }));
+  }
+  pull(request: PullRequest) {
+    return this.#note('pull', [request], () => ok(grantFor(request.agent)));
+  }
+  hello() {
+    return this.#note('hello', [], () => undefined);
+  }
+
+  /** An agent as the town shows it. */
+  agentView(id: AgentId, name: string): AgentView {
+    return {
+      id,
+      name,
+      role: 'worker',
+      scopes: ['heartbeat', 'events', 'mail', 'peers', 'delegate'],
+      state: 'idle',
+      incarnation: 1,
+      container: `${this.id}:0`,
+      process_id: 42,
+      created_at: AT,
+      last_heard_at: null,
+      credential: {
+        minted: 1,
+        acked: 1,
+        in_use: 0,
+        lagging: null,
+        issued_at: AT,
+        expires_at: AT,
+        reason: 'start',
+        last_outcome: 'applied',
+        last_error: null,
+        next_due_at: null,
+        revoked_at: null,
+      },
+    };
+  }
+
+  async #note(method: string, given: readonly unknown[], answer: () => unknown): Promise<unknown> {
+    this.calls.push({ town: this.id, method, given });
+    const { instead } = this;
+    this.instead = null;
+    return instead === null ? answer() : instead();
+  }
+
+  #found(idOrName: string) {
+    const found = [...this.agents.values()].find(({ id, name }) => id === idOrName || name === idOrName);
+    return found === undefined ? err('not_found' as const) : ok(found);
+  }
+
+  #view(name: string): TownView {
+    return { id: this.id, name, created_at: AT, agents: this.agents.size, next_sweep_at: null, last_sweep: null };
+  }
+
+  #messageView(
+    agent: AgentId,
+    { id, content, sender }: { id: MessageId; content: string; sender: string },
+  ): MessageView {
+    return {
+      id,
+      agent,
+      seq: this.messages.length + 1,
+      state: 'queued',
+      content,
+      sender,
+      attempts: 1,
+      created_at: AT,
+      delivered_at: null,
+      finished_at: null,
+      reply: null,
+      truncated: false,
+      error: null,
+    };
+  }
+}
+
+export const grantFor = (agent: AgentId): Grant => ({
+  agent,
+  inc: 1,
+  gen: 2,
+  jti: 'jti-0001',
+  token: 'agent.token.text',
+  issued_at: AT,
+  expires_at: AT,
+});
