@@ -45,8 +45,11 @@ function codeOf(thrown: unknown): string | undefined {
   return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
 }
 
-function framesOf(thrown: Error): string {
-  const frames = (thrown.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+/** From the end of the message on: a message of several lines may hold some that look like frames. */
+function framesOf({ stack = '', message }: Error): string {
+  const messageAt = stack.indexOf(message);
+  const behind = messageAt === -1 ? '' : stack.slice(messageAt + message.length);
+  const frames = behind.split('\n').filter((line) => /^\s+at /.test(line));
   return frames
     .slice(0, 4)
     .map((line) => line.trim())

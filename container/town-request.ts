@@ -1,6 +1,7 @@
 /** One request to the town: the only place of this program where something is sent. */
 import { problemSchema } from '#protocol';
 import { pause } from './clock.ts';
+import { readBody } from './control/read-body.ts';
 import { parseJson } from './json.ts';
 import { errorFields } from './log.ts';
 import type { OutgoingRequest, Outside } from './outside.ts';
@@ -35,9 +36,13 @@ export type TownAnswer =
 /** A Retry-After is believed up to this (ms): five minutes, the longest backoff of the system. */
 const MAX_RETRY_AFTER_MS = 300_000;
 
+/** Far more than any answer of the town has; what is longer is none of its answers, and is read no further. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
 /** Sends, and reads the whole answer within `timeoutMs`. Never rejects. What comes too late is dropped. */
 export async function requestTown(outside: Outside, request: TownRequest): Promise<TownAnswer> {
   const { clock, log } = outside;
+  if (request.life.aborted) return { kind: 'unreachable', reason: 'ended' };
   const sending = new AbortController();
   const stop = (): void => sending.abort();
   request.life.addEventListener('abort', stop, { once: true });
@@ -60,7 +65,8 @@ async function send(outside: Outside, request: TownRequest, signal: AbortSignal)
   if (request.body !== null) headers['content-type'] = 'application/json';
   const init: OutgoingRequest = { method: request.method, headers, redirect: 'manual', signal };
   const response = await outside.fetch(request.url, request.body === null ? init : { ...init, body: request.body });
-  const body = parseJson(await response.text());
+  const bytes = await readBody(response, MAX_ANSWER_BYTES);
+  const body = bytes === null ? undefined : parseJson(new TextDecoder().decode(bytes));
   const problem = response.ok ? null : problemSchema.safeParse(body);
   return {
     kind: 'answer',

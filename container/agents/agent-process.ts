@@ -32,5 +32,8 @@ export interface AgentProcess {
   stop(): Promise<void>;
 }
 
-/** Starts the process of an agent; resolves when it takes prompts. Its token is in the cell by then (M-09). */
-export type Spawn = (launch: AgentLaunch) => Promise<AgentProcess>;
+/**
+ * Starts the process of an agent; resolves when it takes prompts. Its token is in the cell by then (M-09). `life` aborts when the
+ * agent is stopped, also while it starts: what was begun is ended then, and the promise rejects, so that no start holds up a stop.
+ */
+export type Spawn = (launch: AgentLaunch, life: AbortSignal) => Promise<AgentProcess>;

@@ -1,6 +1,6 @@
 /** A small agent that lives in the supervisor's own process: it shows that a town works before any real agent is set up. */
 import { pause, type Clock } from '../clock.ts';
-import type { AgentLaunch, AgentProcess, Prompt, Spawn } from './agent-process.ts';
+import type { AgentLaunch, AgentProcess, Prompt } from './agent-process.ts';
 
 /** `work N` works at most so long (s). */
 const MAX_WORK_SECONDS = 3600;
@@ -8,7 +8,7 @@ const MAX_WORK_SECONDS = 3600;
 const WORDS_PER_DELTA = 8;
 
 /** Agents whose process is this one. `work N` takes N seconds, `whoami` says who answers, `fail` fails; all else is echoed. */
-export function inProcessSpawn(clock: Clock, processId: number): Spawn {
+export function inProcessSpawn(clock: Clock, processId: number): (launch: AgentLaunch) => Promise<AgentProcess> {
   return (launch) => Promise.resolve(new InProcessAgent(clock, processId, launch));
 }
 

@@ -29,6 +29,7 @@ export class Incarnation {
   readonly cell: Cell;
   readonly #life = new AbortController();
   readonly #entry: RegistryEntry;
+  readonly #heartbeat: Heartbeat;
   readonly #reporter: EventReporter;
   readonly #turns: TurnQueue;
   readonly #process: Promise<AgentProcess>;
@@ -64,12 +65,13 @@ export class Incarnation {
     });
     this.cell = cell;
     this.#entry = entry;
+    this.#heartbeat = heartbeat;
     this.#reporter = reporter;
     this.#turns = turns;
     const lastGeneration = (): number | null => client.lastGeneration;
     const launch = { agent, inc: cell.inc, name: order.name, role: order.role, lastGeneration };
     // In a promise from the first step on, so that a spawn which throws leaves an incarnation that can be ended.
-    this.#process = Promise.resolve(launch).then(surroundings.spawn);
+    this.#process = Promise.resolve(launch).then((launch) => surroundings.spawn(launch, life));
   }
 
   /** Resolves when the process takes prompts; rejects where it could not be started. */
@@ -110,8 +112,8 @@ export class Incarnation {
   }
 
   /**
-   * Ends it. The key, the token, the timers and the queue are gone before this returns; the promise resolves when the process
-   * is gone too. Idempotent: one stop, whoever asks.
+   * Ends it. The key, the token, the timers and the queue are gone before this returns; the promise resolves when its loops are
+   * over and the process is gone too (M-21). Idempotent: one stop, whoever asks.
    */
   stop(): Promise<void> {
     this.#gone ??= this.#end();
@@ -123,6 +125,6 @@ export class Incarnation {
     this.#life.abort();
     // Where the start itself failed there is no process to stop; `started` has said so.
     const process = await this.#process.catch(() => null);
-    await process?.stop();
+    await Promise.all([process?.stop(), this.#heartbeat.ended(), this.#reporter.drained()]);
   }
 }

@@ -60,20 +60,29 @@ export class Supervisor {
     return { swap, messages: running?.deliver(delivery.messages) ?? [] };
   }
 
-  /** Ends an incarnation at or below `inc`; resolves when its process is gone. Nothing to end is a success (A-23). */
+  /**
+   * Ends an incarnation at or below `inc`; resolves when its process is gone. Nothing to end is a success (A-23). A start under
+   * way is cut short at once: the lane, in which it may hang, is waited for afterwards.
+   */
   stop(agent: AgentId, { inc }: EndAgent): Promise<AgentEnded> {
+    this.#remember(agent, inc);
+    const current = this.#running.get(agent);
+    if (current !== undefined && current.cell.inc <= inc) void current.stop();
     return this.#lanes.run(agent, async () => {
       const running = this.#running.get(agent);
       if (running !== undefined && running.cell.inc > inc) return { agent, inc: running.cell.inc, outcome: 'stale' };
-      this.#remember(agent, inc);
       if (running !== undefined) await this.#end(running);
       return { agent, inc, outcome: 'stopped' };
     });
   }
 
-  /** Ends the agent for good, whatever its incarnation. The tombstone stands at once, so what comes later is refused (K-07). */
+  /**
+   * Ends the agent for good, whatever its incarnation. The tombstone stands at once and the token is out of use, so what comes
+   * later is refused (K-07).
+   */
   retire(agent: AgentId, { inc }: EndAgent): Promise<AgentEnded> {
     this.#retired.set(agent, true);
+    void this.#running.get(agent)?.stop();
     return this.#lanes.run(agent, async () => {
       const running = this.#running.get(agent);
       if (running !== undefined) await this.#end(running);
@@ -98,27 +107,35 @@ export class Supervisor {
     await Promise.all([...this.#running.values()].map((running) => running.reported()));
   }
 
-  /** Ends all agents; resolves when their processes are gone. Their tokens are out of use before this returns. Idempotent. */
+  /**
+   * Ends all agents; resolves when their processes are gone, and those of the sessions before this one. Their tokens are out of
+   * use before this returns. Idempotent.
+   */
   end(): Promise<void> {
-    this.#ended ??= Promise.all([...this.#running.values()].map((running) => this.#end(running))).then(() => {});
+    this.#ended ??= Promise.all([
+      this.#earlierGone,
+      ...[...this.#running.values()].map((running) => this.#end(running)),
+    ]).then(() => {});
     return this.#ended;
   }
 
   async #start(agent: AgentId, order: StartAgent): Promise<AgentStarted | 'session_over'> {
     await this.#earlierGone;
-    const running = this.#running.get(agent);
-    if (running !== undefined && !this.#retired.has(agent)) {
-      if (running.cell.inc === order.inc) return this.#startedAlready(running, order.grant);
-      if (running.cell.inc > order.inc) return report(agent, 'stale', running);
-      this.#remember(agent, running.cell.inc);
-      await this.#end(running);
-    }
-    // Read after the waits: the session may have ended in them, and the agent may have been retired.
+    const live = this.#live(agent);
+    if (live?.cell.inc === order.inc) return this.#startedAlready(live, order.grant);
+    if (live !== undefined && live.cell.inc > order.inc) return report(agent, 'stale', live);
+    if (live !== undefined) this.#remember(agent, live.cell.inc);
+    const before = this.#running.get(agent);
+    if (before !== undefined) await this.#end(before);
+    return this.#refusal(agent, order.inc) ?? this.#launch(agent, order);
+  }
+
+  /** Why this incarnation may not run, or not any more: asked after each wait, in which all of it may have come about. */
+  #refusal(agent: AgentId, inc: number): AgentStarted | 'session_over' | null {
     if (this.#ended !== null) return 'session_over';
     if (this.#retired.has(agent)) return report(agent, 'retired');
     const stoppedInc = this.#stopped.get(agent) ?? 0;
-    if (order.inc <= stoppedInc) return { ...report(agent, 'stale'), inc: stoppedInc };
-    return this.#launch(agent, order);
+    return inc <= stoppedInc ? { ...report(agent, 'stale'), inc: stoppedInc } : null;
   }
 
   async #launch(agent: AgentId, order: StartAgent): Promise<AgentStarted | 'session_over'> {
@@ -128,9 +145,11 @@ export class Supervisor {
       await incarnation.started();
     } catch (thrown) {
       await this.#end(incarnation);
-      throw thrown;
+      const refusal = this.#refusal(agent, order.inc);
+      if (refusal === null) throw thrown;
+      return refusal;
     }
-    return this.#ended === null ? report(agent, 'started', incarnation) : 'session_over';
+    return this.#refusal(agent, order.inc) ?? report(agent, 'started', incarnation);
   }
 
   #startedAlready(running: Incarnation, grant: Grant): AgentStarted {

@@ -64,9 +64,9 @@ export class AgentClient {
     this.#parts = parts;
   }
 
-  /** True once nothing will be sent any more: a terminal code or a teardown. */
+  /** True once nothing will be sent any more: a terminal code, a teardown, or a cell that the agent's next owner has closed. */
   get isOver(): boolean {
-    return this.#over !== null || this.#parts.life.aborted;
+    return this.#over !== null || this.#parts.life.aborted || this.#parts.cell.token === null;
   }
 
   /** The generation that the last request carried; null before the first. */

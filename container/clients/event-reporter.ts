@@ -1,10 +1,11 @@
 import type { EventBatch, TurnEvent } from '#protocol';
 import { backoffMs, randomShare } from '../backoff.ts';
-import { afterWhile } from '../clock.ts';
 import { isWorthALine } from '../log.ts';
 import type { Outside } from '../outside.ts';
 import type { AgentClient, CallOutcome } from './agent-client.ts';
 import { EventBuffer } from './event-buffer.ts';
+import { Loop } from './loop.ts';
+import { RefusalCount } from './refusal-count.ts';
 
 /** At most four batches a second. */
 const BATCH_SPACING_MS = 250;
@@ -30,39 +31,36 @@ interface ReporterParts {
  */
 export class EventReporter {
   readonly #parts: ReporterParts;
+  readonly #loop: Loop;
+  readonly #refusals: RefusalCount;
   readonly #buffer = new EventBuffer(MAX_BUFFERED_EVENTS, MAX_BUFFERED_BYTES);
   #batch: EventBatch | null = null;
   #counter = 0;
   #failures = 0;
   #nextSendAtMs = 0;
-  /** A timer or a request is under way; there is never a second (W-18). */
-  #busy = false;
-  #whenIdle: (() => void)[] = [];
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
-    parts.life.addEventListener('abort', () => this.#stop(), { once: true });
+    const { outside, life, agent } = parts;
+    const round = (): Promise<void> => this.#send();
+    this.#refusals = new RefusalCount(outside.log, 'events_refused', agent);
+    this.#loop = new Loop({ outside, life, agent, loop: 'events', round, dueInMs: () => this.#dueInMs() });
   }
 
   add(event: TurnEvent): void {
     if (this.#parts.client.isOver) return;
     this.#buffer.add(event);
-    this.#schedule();
+    this.#loop.wake();
   }
 
   /** Resolves when everything is acknowledged, or nothing will be any more. */
   drained(): Promise<void> {
-    if (!this.#busy) return Promise.resolve();
-    return new Promise((resolve) => this.#whenIdle.push(resolve));
+    return this.#loop.idle();
   }
 
-  #schedule(): void {
-    if (this.#busy) return;
-    if (this.#batch === null && this.#buffer.isEmpty) return this.#idle();
-    this.#busy = true;
-    const { outside, life } = this.#parts;
-    const waitMs = Math.max(0, this.#nextSendAtMs - outside.clock.monoMs());
-    afterWhile(outside.clock, life, waitMs, () => void this.#send());
+  #dueInMs(): number | null {
+    if (this.#batch === null && this.#buffer.isEmpty) return null;
+    return Math.max(0, this.#nextSendAtMs - this.#parts.outside.clock.monoMs());
   }
 
   async #send(): Promise<void> {
@@ -71,17 +69,16 @@ export class EventReporter {
     this.#nextSendAtMs = outside.clock.monoMs() + BATCH_SPACING_MS;
     const body = JSON.stringify(batch);
     const outcome = await client.call({ method: 'POST', path: '/v1/agent/events', body, timeoutMs: TIMEOUT_MS });
-    if (outcome.kind === 'over') return this.#stop();
-    if (outcome.kind === 'ok') this.#acknowledged(batch);
+    if (outcome.kind === 'over') this.#drop();
+    else if (outcome.kind === 'ok') this.#acknowledged(batch);
     else this.#failed(outcome);
-    this.#busy = false;
-    this.#schedule();
   }
 
   #acknowledged(batch: EventBatch): void {
     this.#batch = null;
     this.#counter = batch.counter;
     this.#failures = 0;
+    this.#refusals.clear();
     for (const event of batch.events) this.#parts.onAcknowledged(event);
   }
 
@@ -91,21 +88,16 @@ export class EventReporter {
     const retryAfterMs = outcome.kind === 'unreachable' ? 0 : outcome.retryAfterMs;
     const waitMs = backoffMs(BACKOFF, this.#failures, randomShare(outside.randomBytes), retryAfterMs);
     this.#nextSendAtMs = outside.clock.monoMs() + waitMs;
-    if (!isWorthALine(this.#failures)) return;
     const status = outcome.kind === 'refused' ? outcome.status : undefined;
+    // A pause follows refusals, which have had their lines.
+    if (outcome.kind === 'paused' || (status !== undefined && this.#refusals.takes(status))) return;
+    if (!isWorthALine(this.#failures)) return;
     outside.log.warn('events_not_reported', { agent, failures: this.#failures, outcome: outcome.kind, status });
   }
 
-  #stop(): void {
+  /** Nobody takes them any more. */
+  #drop(): void {
     this.#buffer.clear();
     this.#batch = null;
-    this.#busy = false;
-    this.#idle();
-  }
-
-  #idle(): void {
-    const waiting = this.#whenIdle;
-    this.#whenIdle = [];
-    for (const resolve of waiting) resolve();
   }
 }

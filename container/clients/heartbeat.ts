@@ -1,13 +1,11 @@
 import { heartbeatAnswerSchema, type Heartbeat as Beat, type MessageId } from '#protocol';
-import { afterWhile, type Cancel } from '../clock.ts';
 import { isWorthALine } from '../log.ts';
 import type { Outside } from '../outside.ts';
 import type { AgentClient, CallOutcome } from './agent-client.ts';
+import { Loop } from './loop.ts';
+import { RefusalCount } from './refusal-count.ts';
 
 const TIMEOUT_MS = 10_000;
-/** Refusals in a row that are warned of one by one; the next is an error with advice, and then each twentieth (M-17). */
-const WARNED_REFUSALS = 2;
-const REFUSALS_PER_ERROR = 20;
 
 /** What an agent is at, as far as its supervisor can see. Times by the town's clock. */
 export interface WorkStatus {
@@ -32,42 +30,51 @@ interface HeartbeatParts {
  */
 export class Heartbeat {
   readonly #parts: HeartbeatParts;
+  readonly #loop: Loop;
+  readonly #refusals: RefusalCount;
   readonly #startedAtMs: number;
   #working = false;
-  #beating = false;
-  #cancelNext: Cancel = () => {};
-  #refusals = 0;
+  #nextAtMs = 0;
   #losses = 0;
 
   constructor(parts: HeartbeatParts) {
     this.#parts = parts;
     this.#startedAtMs = parts.outside.clock.monoMs();
+    const { outside, life, agent } = parts;
+    const round = (): Promise<void> => this.#beat();
+    this.#refusals = new RefusalCount(outside.log, 'heartbeat_refused', agent);
+    this.#loop = new Loop({ outside, life, agent, loop: 'heartbeat', round, dueInMs: () => this.#dueInMs() });
   }
 
   /** The agent has unfinished work. */
   begin(): void {
     if (this.#working) return;
     this.#working = true;
-    if (!this.#beating) void this.#beat();
+    this.#loop.runNow();
   }
 
   /** It has none any more. */
   end(): void {
     this.#working = false;
-    this.#cancelNext();
+    this.#loop.rest();
+  }
+
+  /** Resolves when the beat under way is over and none is due: after `end`, or after the teardown. */
+  ended(): Promise<void> {
+    return this.#loop.idle();
+  }
+
+  #dueInMs(): number | null {
+    if (!this.#working || this.#parts.client.isOver) return null;
+    return Math.max(0, this.#nextAtMs - this.#parts.outside.clock.monoMs());
   }
 
   async #beat(): Promise<void> {
-    const { outside, client, intervalMs, life } = this.#parts;
-    const dueAtMs = outside.clock.monoMs() + intervalMs;
-    this.#beating = true;
+    const { outside, client, intervalMs } = this.#parts;
+    this.#nextAtMs = outside.clock.monoMs() + intervalMs;
     const body = JSON.stringify(this.#body());
     const outcome = await client.call({ method: 'POST', path: '/v1/agent/heartbeat', body, timeoutMs: TIMEOUT_MS });
     await this.#conclude(outcome);
-    this.#beating = false;
-    if (!this.#working || client.isOver) return;
-    const waitMs = Math.max(0, dueAtMs - outside.clock.monoMs());
-    this.#cancelNext = afterWhile(outside.clock, life, waitMs, () => void this.#beat());
   }
 
   #body(): Beat {
@@ -84,7 +91,7 @@ export class Heartbeat {
   async #conclude(outcome: CallOutcome): Promise<void> {
     switch (outcome.kind) {
       case 'ok': {
-        this.#refusals = 0;
+        this.#refusals.clear();
         this.#losses = 0;
         const answer = heartbeatAnswerSchema.safeParse(outcome.body);
         // A newer generation was minted and has not arrived here: its push was lost, so it is fetched (M-18).
@@ -92,24 +99,12 @@ export class Heartbeat {
         return;
       }
       case 'refused':
-        return outcome.status === 401 || outcome.status === 403 ? this.#refused(outcome.status) : this.#lost(outcome);
+        return this.#refusals.takes(outcome.status) ? undefined : this.#lost(outcome);
       case 'unreachable':
         return this.#lost(outcome);
       case 'paused': // The client has said so often enough; it tries by itself once a minute.
       case 'over':
         return;
-    }
-  }
-
-  /** Counted apart from losses: these do not pass by themselves (M-17). */
-  #refused(status: number): void {
-    const { outside, agent } = this.#parts;
-    this.#refusals += 1;
-    const fields = { agent, status, refusals: this.#refusals };
-    if (this.#refusals <= WARNED_REFUSALS) outside.log.warn('heartbeat_refused', fields);
-    else if (this.#refusals === WARNED_REFUSALS + 1 || this.#refusals % REFUSALS_PER_ERROR === 0) {
-      const advice = 'the town does not accept this agent’s token: force a refresh, or start the agent again';
-      outside.log.error('heartbeat_refused', { ...fields, advice });
     }
   }
 

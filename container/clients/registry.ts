@@ -71,10 +71,10 @@ class Entry {
     this.#clients.clear();
   }
 
-  /** Over a copy: a client may leave or register while it is told. */
+  /** Over a copy: a client may leave or register while it is told; one that has left in the meantime is told nothing. */
   #tellAll(): void {
     const registered = [...this.#clients];
-    for (const { client } of registered) this.#tell(client);
+    for (const registration of registered) if (this.#clients.has(registration)) this.#tell(registration.client);
   }
 
   /** A client that throws, now or later, neither stops the others nor undoes the swap. */
@@ -82,8 +82,8 @@ class Entry {
     const { token } = this.cell;
     if (token === null) return;
     try {
-      const done = client.setToken(token.text.reveal());
-      if (done instanceof Promise) done.catch(this.#onClientError);
+      // Whatever it returns: a promise of a plugin need not be one of this bundle's.
+      Promise.resolve(client.setToken(token.text.reveal())).catch(this.#onClientError);
     } catch (thrown) {
       this.#onClientError(thrown);
     }

@@ -95,8 +95,7 @@ export class PushAuth {
 
   /**
    * Reads the unverified token only as far as to find the clock that it is judged by.
-   * - A session that is held judges by its own town clock, or by the token's `iat` where that is later: if the signature holds,
-   *   the town's time is at least that.
+   * - A session that is held judges by its own town clock, which catches up with the town after a suspension.
    * - `PUT /session` brings the town's time: there is none here yet, so it is judged by its own `iat`. Its repeats are stopped
    *   by its id and by the epoch inside.
    * - A session that is not held has no clock here, so its token is judged by its own `iat` too. Nothing but the answer
@@ -110,7 +109,7 @@ export class PushAuth {
     if (method === 'PUT' && path === '/session') return { kind: 'opening', audience: boot, nowMs: iat * 1000 };
     const session = sessions.find(audience);
     if (session === undefined) return { kind: 'unknown_session', audience, nowMs: iat * 1000 };
-    return { kind: 'session', session, audience, nowMs: Math.max(session.clock.nowMs(), iat * 1000) };
+    return { kind: 'session', session, audience, nowMs: session.clock.judgeMs(iat) };
   }
 
   async #verify(token: string, { audience, nowMs }: Yardstick): Promise<PushClaims | PushRefusal> {

@@ -11,6 +11,22 @@ export function deadline(ms: number): AbortSignal {
   return AbortSignal.timeout(ms);
 }
 
+/** Thrown where something took longer than it may. */
+export class TimeUp extends Error {
+  override readonly name = 'TimeUp';
+}
+
+/** Passes on what `work` comes to, or rejects with `TimeUp` after `ms`. The timer goes with the work: it keeps nothing awake. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new TimeUp(`no answer in ${ms} ms`)), ms);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** RFC 3339 text of a time in ms, or null. */
 export function timestamp(ms: number): string;
 export function timestamp(ms: number | null): string | null;

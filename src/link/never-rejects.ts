@@ -1,18 +1,36 @@
+import { TimeUp, within } from '../lib/clock.ts';
 import { messageOf } from '../lib/result.ts';
 import type { ContainerLink, LinkAnswer, Unreachable } from './container-link.ts';
 
+/** Longest time (ms) for one call at the default push timeout: a handshake of two requests, the request itself, and a margin. */
+const CALL_TIMEOUT_MS = 16_000;
+
+/** Bounds one call in time: passes its answer on, or rejects with `TimeUp`. */
+export type Bound = <T>(call: Promise<T>) => Promise<T>;
+
 /**
  * The link to one container as a caller may use it: a Durable Object call that throws (reset, overloaded, an exception over
- * there) becomes an answer. `stub` is asked anew for each call, because a stub is broken after an exception.
+ * there), or that is not answered within its bound, becomes an answer. `stub` is asked anew for each call, because a stub is
+ * broken after an exception.
  */
-export function neverRejects(stub: () => ContainerLink): ContainerLink {
+export function neverRejects(
+  stub: () => ContainerLink,
+  bound: Bound = (call) => within(CALL_TIMEOUT_MS, call),
+): ContainerLink {
+  const safe = async <T>(call: () => Promise<LinkAnswer<T>>): Promise<LinkAnswer<T>> => {
+    try {
+      return await bound(call());
+    } catch (thrown) {
+      return platformFailure(thrown);
+    }
+  };
   return {
     open: (wake) => safe(() => stub().open(wake)),
     check: () => safe(() => stub().check()),
     renew: () => safe(() => stub().renew()),
     authenticate: async (session, secretDigest) => {
       try {
-        return await stub().authenticate(session, secretDigest);
+        return await bound(stub().authenticate(session, secretDigest));
       } catch {
         return false; // The box is answered 401 and asks again; nothing is given away on a doubt.
       }
@@ -26,21 +44,16 @@ export function neverRejects(stub: () => ContainerLink): ContainerLink {
   };
 }
 
-async function safe<T>(call: () => Promise<LinkAnswer<T>>): Promise<LinkAnswer<T>> {
-  try {
-    return await call();
-  } catch (thrown) {
-    return platformFailure(thrown);
-  }
-}
-
-/** An overloaded object says so; adding calls would make it worse, so it counts as busy and holds the container back. */
+/**
+ * An overloaded object says so; adding calls would make it worse, so it counts as busy and holds the container back. So does
+ * one that never answers: it would keep its slot, and with it everybody in that container, for as long as the town lives (T7).
+ */
 function platformFailure(thrown: unknown): Unreachable {
   const overloaded =
     typeof thrown === 'object' && thrown !== null && 'overloaded' in thrown && thrown.overloaded === true;
   return {
     kind: 'unreachable',
-    reason: overloaded ? 'busy' : 'transport',
+    reason: overloaded ? 'busy' : thrown instanceof TimeUp ? 'timeout' : 'transport',
     retryAfterMs: 0,
     detail: `container object: ${messageOf(thrown).slice(0, 200)}`,
   };

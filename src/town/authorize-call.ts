@@ -57,7 +57,8 @@ function refusal(
   if (claims.gen > credential.minted) return 'generation_ahead';
   if (claims.gen < credential.minGen) return 'generation_cut';
   if (claims.iat * 1000 < (p.town.get()?.validFromMs ?? 0)) return 'before_valid_from';
-  return claims.scope.split(' ').includes(scope) ? null : 'missing_scope';
+  // The row as well: a grant that was narrowed holds at once.
+  return claims.scope.split(' ').includes(scope) && agent.scopes.includes(scope) ? null : 'missing_scope';
 }
 
 /** A call is proof that the box holds this generation; one below the acked generation, a while later, is a stale copy (F4). */

@@ -9,6 +9,7 @@ import { beginIncarnation } from './agent-gone.ts';
 import { heldUntil, noteAnswer } from './containers.ts';
 import { issueRefusal } from './issue-refusal.ts';
 import { issueToken, type IssueAnswer } from './issue-token.ts';
+import { noteTurnFinished, noteTurnStarted } from './note-turn.ts';
 import type { TownPorts } from './ports.ts';
 
 /** A delivery that failed in transport is sent again, the same attempt, after 15 s, doubling to 5 min. */
@@ -71,6 +72,8 @@ function ready(p: TownPorts, id: AgentId): Agent | null {
 async function attempt(p: TownPorts, id: AgentId): Promise<boolean> {
   const agent = p.agents.get(id);
   if (agent === null || !takesMessages(agent.state)) return false;
+  // Refused while it waited for its slot: nothing wakes for it.
+  if (issueRefusal(agent, p.tokens.get(id)) !== null) return false;
   if (agent.session === null) {
     p.transaction(() => beginIncarnation(p, agent));
     return true;
@@ -103,7 +106,7 @@ function settle(
   if (answer.kind === 'refused') return false;
   const now = p.clock.now();
   if (answer.kind === 'answered' && answer.value.messages.length > 0) {
-    for (const held of answer.value.messages) take(p, held, now);
+    for (const held of answer.value.messages) take(p, agent.id, held, now);
     p.events.append('reeve.message.delivered', agent.id, { messages: ids(batch) }, now);
     noteActivity(p, agent.id);
     // Whatever the answer left out stays queued, and its stored repeat is in place.
@@ -120,19 +123,19 @@ function settle(
 }
 
 /** What the box says that it holds. Each step counts only for the current attempt, so an answer that comes late changes nothing. */
-function take(p: TownPorts, held: HeldMessage, nowMs: number): void {
+function take(p: TownPorts, agent: AgentId, held: HeldMessage, nowMs: number): void {
   switch (held.state) {
     case 'delivered':
       p.messages.delivered(held.message, held.attempt, nowMs);
       return;
     case 'working':
-      p.messages.working(held.message, held.attempt, nowMs);
+      noteTurnStarted(p, agent, held, nowMs);
       return;
     case 'done':
     case 'failed':
       // Without its result the turn is over, but its report is still under way: until then it counts as delivered.
       if (held.result === undefined) p.messages.delivered(held.message, held.attempt, nowMs);
-      else p.messages.finish(held.message, held.attempt, held.result, nowMs);
+      else noteTurnFinished(p, agent, { ...held, result: held.result }, nowMs);
       return;
   }
 }

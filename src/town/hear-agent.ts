@@ -3,6 +3,7 @@ import type { EventBatch, EventBatchAnswer, HeartbeatAnswer, TurnEvent } from '#
 import type { Agent } from '../roster/agent.ts';
 import { UNACKED_GRACE_MS } from '../tokens/refresh-policy.ts';
 import { noteActivity } from './activity.ts';
+import { noteTurnFinished, noteTurnStarted } from './note-turn.ts';
 import type { TownPorts } from './ports.ts';
 
 /** Notes the heartbeat, and tells the agent when a newer token of its own is out that nobody confirmed. */
@@ -34,18 +35,15 @@ export function hearEvents(p: TownPorts, caller: Agent, batch: EventBatch): Even
 
 /** Only a message of this agent, in its current attempt, moves; anything else is old news and changes nothing. */
 function apply(p: TownPorts, agent: Agent, event: TurnEvent, nowMs: number): void {
-  const { message, attempt } = event;
-  if (p.messages.get(message)?.agent !== agent.id) return;
+  if (p.messages.get(event.message)?.agent !== agent.id) return;
   switch (event.type) {
     case 'turn.started':
-      if (!p.messages.working(message, attempt, nowMs)) return;
-      p.events.append('reeve.turn.started', agent.id, { message, attempt }, nowMs);
+      noteTurnStarted(p, agent.id, event, nowMs);
       return;
     case 'turn.delta':
       return; // For live readers only: it is never stored, and its text comes again in the reply.
     case 'turn.finished':
-      if (!p.messages.finish(message, attempt, event.result, nowMs)) return;
-      p.events.append('reeve.turn.finished', agent.id, { message, attempt, state: event.result.state }, nowMs);
+      noteTurnFinished(p, agent.id, event, nowMs);
       return;
   }
 }

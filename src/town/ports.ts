@@ -12,6 +12,7 @@ import type { ContainerStore } from './container-store.ts';
 import type { Flights } from './flights.ts';
 import type { Slots } from './slots.ts';
 import type { SweepStore } from './sweep-store.ts';
+import type { TownAlarm } from './town-alarm.ts';
 import type { TownStore } from './town-store.ts';
 
 /** Settings of the deployment that the rules need. */
@@ -37,7 +38,8 @@ export interface TownPorts {
   readonly events: EventStore;
   readonly containers: ContainerStore;
   readonly sweeps: SweepStore;
-  /** All or nothing; the work is synchronous. */
+  readonly alarm: TownAlarm;
+  /** All or nothing, and an alarm for what it made due with it (T5); the work is synchronous. */
   readonly transaction: <T>(work: () => T) => T;
   /** Signs. Rejects only where the keys cannot be used. */
   readonly mint: (order: AgentTokenOrder, nowMs: number) => Promise<MintedToken>;

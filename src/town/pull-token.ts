@@ -25,6 +25,8 @@ export async function pullToken(p: TownPorts, request: PullRequest): Promise<Res
   if (!trusted) return err('unauthenticated');
   const agent = p.agents.get(request.agent);
   if (agent === null || agent.container !== request.container) return err('not_found');
+  // Above the town's own: from before a restore. A plain refusal, because that incarnation may be reached again.
+  if (request.inc > agent.inc) return err('unauthenticated');
   let pulled: Grant | null = null;
   const answer = await issueToken<Grant>(p, {
     agents: [{ ...agent, inc: request.inc }],

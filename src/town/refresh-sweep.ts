@@ -5,6 +5,7 @@ import { dueInSweep, nextSweepAt } from '../tokens/refresh-policy.ts';
 import type { IssueReason } from '../tokens/token-store.ts';
 import { RUN_BUDGET_AGENTS } from './alarm-plan.ts';
 import { heldUntil, noteAnswer } from './containers.ts';
+import { issueRefusal } from './issue-refusal.ts';
 import { issueToken, type IssueAnswer } from './issue-token.ts';
 import type { TownPorts } from './ports.ts';
 import type { SweepReport, SweepResult } from './sweep-store.ts';
@@ -94,7 +95,11 @@ export async function pushBatch(
   const without = answer.kind === 'refused' ? answer.code : answer.kind === 'unreachable' ? answer.reason : answer.kind;
   const missing = answer.kind === 'answered' ? 'no_result' : without;
   for (const { id } of here) {
-    results.push({ agent: id, outcome: outcomes.get(id) ?? missing, generation: p.tokens.get(id).acked });
+    const credential = p.tokens.get(id);
+    const agent = p.agents.get(id);
+    // Left out of a batch that went to others: refused on its own row.
+    const refused = agent === null ? null : issueRefusal(agent, credential);
+    results.push({ agent: id, outcome: outcomes.get(id) ?? refused ?? missing, generation: credential.acked });
   }
   return results;
 }

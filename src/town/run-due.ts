@@ -1,5 +1,6 @@
 /** What the alarm does: everything that is due, side by side, each on its own. */
 import { messageOf } from '../lib/result.ts';
+import { needsSweep } from '../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { RUN_BUDGET_AGENTS, RUN_BUDGET_MS, type DueTimes } from './alarm-plan.ts';
 import { confirmEnd } from './end-agent.ts';
@@ -27,7 +28,12 @@ export async function runDue(p: TownPorts): Promise<void> {
   const until = now + RUN_BUDGET_MS;
   const retries = p.tokens.retriesDue(now, RUN_BUDGET_AGENTS);
   p.transaction(() => {
-    for (const id of retries) p.tokens.retry(id, now + SAFETY_RETRY_MS, p.tokens.get(id).retryTries);
+    for (const id of retries) {
+      // Whoever is not at work gets a fresh token with what comes next: a push to it that this object died in is not repeated.
+      if (needsSweep(p.agents.get(id)?.state ?? 'retired')) {
+        p.tokens.retry(id, now + SAFETY_RETRY_MS, p.tokens.get(id).retryTries);
+      } else p.tokens.retry(id, null, 0);
+    }
   });
   const ends = p.agents.endsDue(now, RUN_BUDGET_AGENTS);
   const starts = p.agents.startsDue(now, RUN_BUDGET_AGENTS).map((agent) => agent.id);

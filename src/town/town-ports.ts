@@ -3,11 +3,14 @@ import { EventStore } from '../events/event-store.ts';
 import { MessageStore } from '../outbox/message-store.ts';
 import { AgentStore } from '../roster/agent-store.ts';
 import { TokenStore } from '../tokens/token-store.ts';
+import { planAlarm } from './alarm-plan.ts';
 import { ContainerStore } from './container-store.ts';
 import { Flights } from './flights.ts';
 import type { TownPorts } from './ports.ts';
+import { dueTimes } from './run-due.ts';
 import { Slots } from './slots.ts';
 import { SweepStore } from './sweep-store.ts';
+import { TownAlarm } from './town-alarm.ts';
 import { TownStore } from './town-store.ts';
 import type { TownWiring } from './wiring.ts';
 
@@ -15,7 +18,8 @@ import type { TownWiring } from './wiring.ts';
 export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPorts {
   const { sql } = ctx.storage;
   const id = townIdSchema.parse(ctx.id.name);
-  return {
+  const alarm = new TownAlarm(ctx);
+  const ports: TownPorts = {
     ...wiring,
     id,
     town: new TownStore(sql),
@@ -25,9 +29,23 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     events: new EventStore(sql),
     containers: new ContainerStore(sql),
     sweeps: new SweepStore(sql),
-    transaction: (work) => ctx.storage.transactionSync(work),
+    alarm,
+    transaction: (work) => {
+      try {
+        return ctx.storage.transactionSync(() => {
+          const value = work();
+          const now = wiring.clock.now();
+          alarm.cover(planAlarm(dueTimes(ports), now), now);
+          return value;
+        });
+      } catch (thrown) {
+        alarm.forget();
+        throw thrown;
+      }
+    },
     link: (container) => wiring.link(id, container),
     slots: new Slots(),
     flights: new Flights(),
   };
+  return ports;
 }

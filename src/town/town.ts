@@ -193,10 +193,10 @@ export class Town extends DurableObject {
     const p = this.#ports;
     if (p === null) return this.ctx.storage.setAlarm(systemClock.now() + GUARD_MS);
     if (!this.#exists(p)) return;
-    await this.ctx.storage.setAlarm(p.clock.now() + GUARD_MS);
+    await p.alarm.guard(p.clock.now());
     noteKeySet(p);
     await runDue(p);
-    await rearm(this.ctx.storage, p, true);
+    await rearm(p, true);
   }
 
   /** Every request passes here: it finds the town, works, and leaves the alarm set for whatever is due now (T5, S-06). */
@@ -207,7 +207,7 @@ export class Town extends DurableObject {
     try {
       return await work(p);
     } finally {
-      await rearm(this.ctx.storage, p, false);
+      await rearm(p, false);
     }
   }
 
@@ -219,7 +219,7 @@ export class Town extends DurableObject {
   }
 
   #meanwhile(p: TownPorts, work: string, run: () => Promise<void>): void {
-    this.ctx.waitUntil(alone(p, work, run).then(() => rearm(this.ctx.storage, p, false)));
+    this.ctx.waitUntil(alone(p, work, run).then(() => rearm(p, false)));
   }
 
   #need(): TownPorts {

@@ -1,7 +1,7 @@
 /** Joins the nouns into what the two Durable Objects are given. The only place that turns `Config` into ports. */
 import { containerNameSchema, splitContainerName, type ContainerName, type TownId } from '#protocol';
 import { parseConfig, type Config, type Env } from '../env.ts';
-import { systemClock, type Clock } from '../lib/clock.ts';
+import { systemClock, within, type Clock } from '../lib/clock.ts';
 import { consoleLog, type Log } from '../lib/log.ts';
 import type { LinkWiring } from '../link/link-ports.ts';
 import type { ContainerLink } from '../link/container-link.ts';
@@ -50,7 +50,12 @@ export function wireTown(env: Env): TownWiring | null {
     random: Math.random,
     log: consoleLog,
     mint: async (order, nowMs) => mintAgentToken(await issuer(), order, nowMs),
-    link: (town, container) => neverRejects(() => env.AGENT_CONTAINER.getByName(`${town}:${container}`)),
+    link: (town, container) =>
+      neverRejects(
+        () => env.AGENT_CONTAINER.getByName(`${town}:${container}`),
+        // A handshake of two requests, the request itself, and a margin for the way.
+        (call) => within(3 * config.value.pushTimeoutMs + 1000, call),
+      ),
   };
 }
 

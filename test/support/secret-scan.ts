@@ -11,9 +11,7 @@ export interface Finding {
 /** Texts that are known to be secret, each with the name that a finding shows. */
 export type Known = Readonly<Record<string, string>>;
 
-/** Shorter texts than this are found by chance. */
-const MIN_KNOWN_CHARS = 12;
-/** Of a token's signature or a long secret, so many characters give it away as well as all of them. */
+/** So many characters of a signature or of a secret give it away as well as all of them; a shorter one cannot be looked for. */
 const TELLING_CHARS = 20;
 
 const PATTERNS: readonly (readonly [string, RegExp])[] = [
@@ -24,31 +22,42 @@ const PATTERNS: readonly (readonly [string, RegExp])[] = [
   ['a secret of 256 bits, called so', /secret[^A-Za-z0-9_-]{1,8}[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])/gi],
   ['the private part of a key', /["']d["']\s*:\s*["'][A-Za-z0-9_-]{43}["']/g],
 ];
+const RUN = /[A-Za-z0-9_-]{20,}/g;
 
-/** Every place in `text` that looks like a token, or is one of the known secrets, whole or in its telling part. */
+/**
+ * Every place in `text` that looks like a token, or is one of the known secrets, whole or in its beginning or end. Engines store
+ * texts with other than Latin letters in two bytes a character; read as Latin-1 every second one is zero, so zeros are skipped.
+ */
 export function findSecrets(where: string, text: string, known: Known): Finding[] {
+  const telling = tellingPartsOf(known);
+  const found = findIn(where, text, telling);
+  return text.includes('\0')
+    ? [...found, ...findIn(`${where}, without zeros`, text.replaceAll('\0', ''), telling)]
+    : found;
+}
+
+function findIn(where: string, text: string, telling: ReadonlyMap<string, string>): Finding[] {
   const found: Finding[] = [];
   for (const [what, pattern] of PATTERNS) {
     for (const match of text.matchAll(pattern)) found.push({ where, what, at: match.index });
   }
-  for (const [what, secret] of Object.entries(known)) {
-    for (const telling of tellingPartsOf(secret)) {
-      for (const form of [telling, wide(telling)]) {
-        const at = text.indexOf(form);
-        if (at !== -1) found.push({ where, what, at });
-      }
+  for (const { 0: run, index } of text.matchAll(RUN)) {
+    for (let at = 0; at <= run.length - TELLING_CHARS; at += 1) {
+      const what = telling.get(run.slice(at, at + TELLING_CHARS));
+      if (what !== undefined) found.push({ where, what, at: index + at });
     }
   }
   return found;
 }
 
-/** A token is known by its signature, a secret by its beginning and by its end. */
-function tellingPartsOf(secret: string): string[] {
-  if (secret.length < MIN_KNOWN_CHARS) throw new RangeError('too short to be looked for');
-  const signature = secret.split('.').length === 3 ? (secret.split('.')[2] ?? '') : '';
-  if (signature.length >= TELLING_CHARS) return [signature.slice(0, TELLING_CHARS), signature.slice(-TELLING_CHARS)];
-  return secret.length < 2 * TELLING_CHARS ? [secret] : [secret.slice(0, TELLING_CHARS), secret.slice(-TELLING_CHARS)];
+/** A token is known by its signature, another secret by itself: by the beginning, and by the end. */
+function tellingPartsOf(known: Known): Map<string, string> {
+  const parts = new Map<string, string>();
+  for (const [what, secret] of Object.entries(known)) {
+    const signature = secret.split('.')[2] ?? '';
+    const whole = signature === '' ? secret : signature;
+    if (whole.length < TELLING_CHARS) throw new RangeError(`${what} is too short to be looked for`);
+    parts.set(whole.slice(0, TELLING_CHARS), what).set(whole.slice(-TELLING_CHARS), what);
+  }
+  return parts;
 }
-
-/** As two bytes a character, as engines store texts with other than Latin letters; read as Latin-1, every second one is zero. */
-const wide = (text: string): string => text.split('').join('\0');

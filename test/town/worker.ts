@@ -4,7 +4,10 @@ import { createApp } from '../../src/http/app.ts';
 import { edgeOf } from '../../src/http/edge.ts';
 import { AgentContainer as ContainerObject } from '../../src/link/agent-container.ts';
 import { Town as TownObject } from '../../src/town/town.ts';
+import { linkPorts } from '../../src/link/link-ports.ts';
+import { townPorts } from '../../src/town/town-ports.ts';
 import { lab } from './support/lab.ts';
+import { exposed, exposedStub, hurried } from './support/weather.ts';
 import { deployment, labLinkWiring, labTownWiring } from './support/wiring.ts';
 
 export class Town extends TownObject {
@@ -12,22 +15,31 @@ export class Town extends TownObject {
     super(
       ctx,
       env,
-      labTownWiring((name) => env.AGENT_CONTAINER.getByName(name)),
+      labTownWiring((name) => exposedStub(env.AGENT_CONTAINER.getByName(name), name), hurried),
+      (state, wiring) => exposed(townPorts(state, wiring), state, 'town'),
     );
   }
 }
 
 export class AgentContainer extends ContainerObject {
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env, labLinkWiring());
+    super(ctx, env, labLinkWiring(), (state, wiring) => exposed(linkPorts(state, wiring), state, 'object'));
   }
 }
 
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+let served: { readonly by: object; readonly app: ReturnType<typeof createApp> } | undefined;
+
 export default {
   async fetch(request, env, context) {
-    const { config, issuer } = await deployment();
-    const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
-    const edge = { ...edgeOf(env, config), clock: lab.clock, issuer, log: silent };
-    return createApp(edge).fetch(request, {}, context);
+    const deployed = await deployment();
+    const { config, issuer } = deployed;
+    // One app per deployment, as an isolate has; to build its routes takes longer than to answer a request.
+    if (served?.by !== deployed) {
+      const edge = { ...edgeOf(env, config), clock: lab.clock, issuer, log: silent };
+      served = { by: deployed, app: createApp(edge) };
+    }
+    return served.app.fetch(request, {}, context);
   },
 } satisfies ExportedHandler<Env>;

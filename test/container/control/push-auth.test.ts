@@ -115,15 +115,27 @@ describe('what a push token must be', () => {
     expect(reasonOf(box)).toBe('expired');
   });
 
-  it('moves the clock of its session ahead where it is later: a machine that was suspended goes on, and never back', async () => {
+  it('moves the clock of its session ahead after the machine was suspended, and never back', async () => {
     const { box, session } = await target();
     const order = box.order(session, 'GET', '/agents');
     const signedAfter = (seconds: number): Promise<string> =>
       signPush(box.key, { ...order, nowMs: order.nowMs + seconds * 1000 });
+    // The monotonic clock stood still for eight hours; the time of day went on.
+    box.clock.wallErrorMs += 8 * 3_600_000;
     expect((await box.send(order, await signedAfter(8 * 3600))).status).toBe(200);
     expect(await refusalOf(box, order, await signedAfter(8 * 3600 - 91))).toBe(REFUSED);
     expect(reasonOf(box)).toBe('expired');
     expect((await box.send(order, await signedAfter(8 * 3600 + 1))).status).toBe(200);
+  });
+
+  it('is refused from the future, past the tolerance of 30 s, and moves no clock then', async () => {
+    const { box, session } = await target();
+    const order = box.order(session, 'GET', '/agents');
+    const early = (seconds: number): Promise<string> =>
+      signPush(box.key, { ...order, nowMs: order.nowMs + seconds * 1000 });
+    expect((await box.send(order, await early(30))).status).toBe(200);
+    expect(await refusalOf(box, order, await early(31))).toBe(REFUSED);
+    expect((await box.send(order, await signPush(box.key, order))).status).toBe(200);
   });
 
   it('moves no clock where its signature does not hold', async () => {

@@ -5,6 +5,7 @@
  * Control servers run in the context of the test, as processes of their own would: requests cross over as plain data, so that
  * evicting a Durable Object takes nothing of a container with it.
  */
+import { inProcessSpawn } from '../../../container/agents/in-process-agent.ts';
 import { createControlServer, type ControlServer } from '../../../container/control-server.ts';
 import { Registry } from '../../../container/clients/registry.ts';
 import type { ContainerName } from '../../../src/protocol/index.ts';
@@ -19,7 +20,7 @@ export interface LabRequest {
   readonly body: string;
 }
 
-interface LabAnswer {
+export interface LabAnswer {
   readonly status: number;
   readonly headers: Record<string, string>;
   readonly body: string;
@@ -30,6 +31,13 @@ interface Job {
   readonly request: LabRequest;
   readonly done: (answer: LabAnswer) => void;
   readonly failed: (error: Error) => void;
+}
+
+/** One turn that an agent began, as its process saw it. */
+export interface LabTurn {
+  readonly agent: string;
+  readonly inc: number;
+  readonly message: string;
 }
 
 export type LabFetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -44,6 +52,16 @@ export class Lab {
   worker: LabFetch = () => Promise.reject(new Error('the lab has no Worker yet'));
   /** Every agent call, newest last: path and the bearer that it carried. */
   readonly agentCalls: { path: string; bearer: string; status: number }[] = [];
+  /** Every turn that was begun in any container. */
+  readonly turns: LabTurn[] = [];
+  /** Real milliseconds: how long a test waits for a container that hangs. Read when an AgentContainer comes up. */
+  pushTimeoutMs = 300;
+  readonly #serving = new Set<Promise<unknown>>();
+
+  /** Requests and calls that are under way. */
+  get busy(): number {
+    return this.#serving.size + this.#underWay.size;
+  }
 
   container(name: ContainerName): LabContainer {
     const known = this.#containers.get(name);
@@ -66,12 +84,14 @@ export class Lab {
     this.clock.stopTimers();
     for (const container of this.#containers.values()) container.end();
     this.#containers.clear();
+    this.#serving.clear();
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 
   /** A call of an agent into the Worker. */
   async call(url: string, init: RequestInit): Promise<Response> {
-    const call = this.worker(url, init);
+    // With its body: the call is over when all of the answer is here.
+    const call = this.worker(url, init).then(async (answer) => new Response(await answer.text(), answer));
     this.#underWay.add(call);
     try {
       const response = await call;
@@ -92,7 +112,11 @@ export class Lab {
       });
       const jobs = this.#jobs;
       this.#jobs = [];
-      for (const { container, request, done, failed } of jobs) container.serve(request).then(done, failed);
+      for (const { container, request, done, failed } of jobs) {
+        const served = container.serve(request);
+        this.#serving.add(served);
+        served.finally(() => this.#serving.delete(served)).then(done, failed);
+      }
     }
   }
 }
@@ -106,6 +130,11 @@ export class LabContainer {
   /** Faults of the network: each request passes here before and after the control server. */
   before: (request: LabRequest) => Promise<LabAnswer | null> | LabAnswer | null = () => null;
   after: (request: LabRequest, answer: LabAnswer) => LabAnswer | Promise<LabAnswer> = (_, answer) => answer;
+  /** The network itself, on the way to it and on the way from it to the town: a fault of these is one of the sender's. */
+  network: (request: LabRequest, send: () => Promise<LabAnswer>) => Promise<LabAnswer> = (_, send) => send();
+  outgoing: (path: string, send: () => Promise<Response>) => Promise<Response> = (_, send) => send();
+  /** Live agents of the run, whatever their session. */
+  registry = new Registry();
   /** Every request that reached the network in front of it. */
   readonly requests: LabRequest[] = [];
   wakes = 0;
@@ -159,7 +188,8 @@ export class LabContainer {
           init.signal?.addEventListener('abort', () => reject(new DOMException('timed out', 'TimeoutError')));
         });
         const request = { method: init.method ?? 'GET', path, headers, body };
-        const answer = await Promise.race([this.#lab.submit(this, request), aborted]);
+        const sent = this.network(request, () => this.#lab.submit(this, request));
+        const answer = await Promise.race([sent, aborted]);
         return new Response(answer.body, { status: answer.status, headers: answer.headers });
       },
     };
@@ -169,33 +199,47 @@ export class LabContainer {
     this.requests.push(request);
     const refused = await this.before(request);
     if (refused !== null) return refused;
-    const { method, headers, body } = request;
+    return this.after(request, await this.ask(request));
+  }
+
+  /** Asks the control server itself, past the network and its records. */
+  async ask({ method, path, headers, body }: LabRequest): Promise<LabAnswer> {
     const init = { method, headers, ...(body === '' ? {} : { body }) };
-    const response = await this.#server.app.fetch(new Request(`http://container.test${request.path}`, init));
-    const answer = {
+    const response = await this.#server.app.fetch(new Request(`http://container.test${path}`, init));
+    return {
       status: response.status,
       headers: Object.fromEntries(response.headers.entries()),
       body: await response.text(),
     };
-    return this.after(request, answer);
   }
 
   #boot(): ControlServer {
     const pid = this.pid;
+    const clock = this.#lab.clock.forContainer();
+    const spawn = inProcessSpawn(clock, pid);
+    this.registry = new Registry();
     return createControlServer({
       config: { apiUrl: 'https://reeve.test', issuer: 'https://reeve.test', jwks: { keys: [] }, containerSecret: null },
-      clock: this.#lab.clock.forContainer(),
+      clock,
       fetch: (url, init) => this.#call(pid, url, init),
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-      processId: pid,
-      registry: new Registry(),
+      spawn: async (launch) => {
+        const agent = await spawn(launch);
+        const prompt = agent.prompt.bind(agent);
+        agent.prompt = (turn) => {
+          this.#lab.turns.push({ agent: launch.agent, inc: launch.inc, message: turn.message.message });
+          return prompt(turn);
+        };
+        return agent;
+      },
+      registry: this.registry,
     });
   }
 
   async #call(pid: number, url: string, init: RequestInit): Promise<Response> {
     // A process that died says nothing more, and a container that sleeps has no network.
     if (pid !== this.pid || !this.running) throw new TypeError('the process is gone');
-    return this.#lab.call(url, init);
+    return this.outgoing(new URL(url).pathname, () => this.#lab.call(url, init));
   }
 }
 

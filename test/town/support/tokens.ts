@@ -1,3 +1,4 @@
+import type { AgentClaims } from '../../../src/protocol/index.ts';
 import { lab } from './lab.ts';
 
 /** The token that an agent called the Worker with last. */
@@ -9,7 +10,11 @@ export function lastTokenOf(agent: { readonly id: string }): string {
 
 /** `sub` of a token, read without verifying it. */
 export function subjectOf(token: string): string {
+  return claimsOf(token).sub;
+}
+
+/** Claims of an agent token, read without verifying it. */
+export function claimsOf(token: string): AgentClaims {
   const payload = token.split('.')[1] ?? '';
-  const claims: unknown = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));
-  return typeof claims === 'object' && claims !== null && 'sub' in claims ? String(claims.sub) : '';
+  return JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))) as AgentClaims;
 }

@@ -1,9 +1,9 @@
 /** The configuration and the wiring of the Worker under test: everything real but the clock and the containers. */
 import { parseConfig, type Config } from '../../../src/env.ts';
 import { splitContainerName, type TownId } from '../../../src/protocol/index.ts';
-import type { LinkWiring } from '../../../src/link/agent-container.ts';
+import type { LinkWiring } from '../../../src/link/link-ports.ts';
 import type { ContainerLink } from '../../../src/link/container-link.ts';
-import { neverRejects } from '../../../src/link/never-rejects.ts';
+import { neverRejects, type Bound } from '../../../src/link/never-rejects.ts';
 import { newKeySet } from '../../../src/tokens/key-edit.ts';
 import { activeKid, fingerprint, type PrivateKeySet } from '../../../src/tokens/key-set.ts';
 import { mintAgentToken, mintPushToken, type Issuer } from '../../../src/tokens/mint.ts';
@@ -57,7 +57,7 @@ function deploy(keys: PrivateKeySet): Deployment {
   return { config: value, issuer: lazyIssuer(value) };
 }
 
-export function labTownWiring(link: (container: string) => ContainerLink): TownWiring {
+export function labTownWiring(link: (container: string) => ContainerLink, bound?: Bound): TownWiring {
   return {
     settings: { refreshIntervalMs: 3_600_000, agentsPerContainer: 4, ...keysNow },
     clock: lab.clock,
@@ -65,7 +65,7 @@ export function labTownWiring(link: (container: string) => ContainerLink): TownW
     random: () => 1,
     log: silent,
     mint: async (order, nowMs) => mintAgentToken(await (await deployment()).issuer(), order, nowMs),
-    link: (town: TownId, container: number) => neverRejects(() => link(`${town}:${container}`)),
+    link: (town: TownId, container: number) => neverRejects(() => link(`${town}:${container}`), bound),
   };
 }
 
@@ -77,8 +77,7 @@ export function labLinkWiring(): LinkWiring {
       const order = { ...request, container, town: splitContainerName(container).town };
       return mintPushToken(await (await deployment()).issuer(), order, lab.clock.now());
     },
-    // Real milliseconds: how long a test waits for a container that hangs.
-    pushTimeoutMs: 300,
+    pushTimeoutMs: lab.pushTimeoutMs,
     heartbeatSeconds: 30,
   };
 }

@@ -1,0 +1,173 @@
+/** K-03: agents come and go, and leave nothing behind. */
+import { getEventListeners } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import type { Grant } from '#protocol';
+import { Registry } from '../../../container/clients/registry.ts';
+import { AgentScene, SECONDS } from '../support/agent-scene.ts';
+import { Box, message, type HeldSession } from '../support/box.ts';
+import { agentId, containerName, sessionId } from '../support/ids.ts';
+import { collectGarbage, handles, heapBytes } from './support/footprint.ts';
+
+const MIB = 1024 * 1024;
+/**
+ * What a thousand lives may add to the heap. The fake town keeps each token that it minted, about 1 MiB; an incarnation that stays
+ * reachable costs some 6 KiB, so that a thousand of them would be past this.
+ */
+const HEAP_BOUND_BYTES = 4 * MIB;
+const CYCLES = 1_000;
+/** Thousands of signatures: on a busy machine they take a while. */
+const TIMEOUT_MS = 60_000;
+
+/** A registry that sees every cell, without keeping any alive. */
+class WatchedRegistry extends Registry {
+  readonly cells: WeakRef<object>[] = [];
+
+  override open(...given: Parameters<Registry['open']>): ReturnType<Registry['open']> {
+    this.cells.push(new WeakRef(given[0]));
+    return super.open(...given);
+  }
+
+  get reachable(): number {
+    return this.cells.filter((cell) => cell.deref() !== undefined).length;
+  }
+}
+
+/** One life: a start, a client, work, a swap, and one of the ends that there are. */
+async function live(box: Box, session: HeldSession, nth: number): Promise<void> {
+  const agent = agentId(2 + (nth % 50));
+  const grant = box.town.mint(agent, nth);
+  expect((await box.start(session, grant)).body.outcome).toBe('started');
+  box.registry.register(agent, { setToken: () => {} });
+  await box.deliver(session, box.town.mint(agent, nth), message(nth, nth % 2 === 0 ? 'hello' : 'work 600'));
+  if (nth % 10 === 0) await box.clock.advance(SECONDS);
+  expect((await box.end(session, 'stop', agent, nth)).body.outcome).toBe('stopped');
+}
+
+/** The records of the test itself are no part of what is measured. */
+function forgetRecords(box: Box): void {
+  const { heard, events, counters, beats } = box.town;
+  for (const record of [box.log.lines, heard, events, counters, beats]) record.length = 0;
+}
+
+describe('K-03: starts and stops', { timeout: TIMEOUT_MS }, () => {
+  it(
+    'K-03: 1,000 of them leave registry, timers, files, listeners and heap where they were',
+    { timeout: 60_000 },
+    async () => {
+      const registry = new WatchedRegistry();
+      const { box, session, agent } = await Box.withAgent({ registry });
+      const told: string[] = [];
+      registry.register(agent, { setToken: (token) => void told.push(token) });
+      for (let nth = 1; nth <= 200; nth += 1) await live(box, session, nth);
+      const settleDown = async (): Promise<void> => {
+        // Ids of push tokens are remembered for a minute and a half.
+        await box.clock.advance(91 * SECONDS);
+        await box.running(session);
+        forgetRecords(box);
+        await collectGarbage();
+      };
+      await settleDown();
+      const before = { ...handles(), size: registry.size, pending: box.clock.pending };
+      const heapBefore = heapBytes();
+
+      for (let nth = 201; nth <= 200 + CYCLES; nth += 1) {
+        await live(box, session, nth);
+        if (nth % 100 === 0) forgetRecords(box);
+      }
+      await settleDown();
+      expect({ ...handles(), size: registry.size, pending: box.clock.pending }).toEqual(before);
+      expect(before).toMatchObject({ size: 1, pending: 0 });
+      // Of all the cells one is reachable: that of the agent which lived all along, and was told of nobody else's token.
+      expect(registry.cells).toHaveLength(1 + 200 + CYCLES);
+      expect(registry.reachable).toBeLessThanOrEqual(2);
+      expect(told).toHaveLength(1);
+      expect(heapBytes() - heapBefore).toBeLessThan(HEAP_BOUND_BYTES);
+    },
+  );
+
+  it('K-03: teardowns of 1,000 agents leave a tombstone each, and nothing that grows with what they were', async () => {
+    const registry = new WatchedRegistry();
+    const box = await Box.make({ registry });
+    const session = await box.session();
+    for (let seed = 1; seed <= CYCLES; seed += 1) {
+      const grant = box.town.mint(agentId(seed));
+      await box.start(session, grant);
+      await box.end(session, 'retire', grant.agent);
+    }
+    await collectGarbage();
+    expect([registry.size, box.clock.pending]).toEqual([0, 0]);
+    expect(registry.reachable).toBeLessThanOrEqual(1);
+    expect((await box.refresh(session, box.town.mint(agentId(1)))).body.outcome).toBe('retired');
+  });
+
+  it('K-03: sessions that replace each other leave nothing of the earlier ones', async () => {
+    const registry = new WatchedRegistry();
+    const box = await Box.make({ registry });
+    for (let epoch = 1; epoch <= 100; epoch += 1) {
+      const session = { id: sessionId(epoch), container: containerName(1), epoch };
+      expect((await box.opened(session)).status).toBe(200);
+      const grant = box.town.mint(agentId(1), epoch);
+      await box.start(session, grant);
+      await box.deliver(session, grant, message(epoch, 'work 600'));
+    }
+    expect(registry.size).toBe(1);
+    const down = box.server.shutdown();
+    await box.clock.advance(5 * SECONDS);
+    await down;
+    forgetRecords(box);
+    await collectGarbage();
+    expect([registry.size, box.clock.pending]).toEqual([0, 0]);
+    expect(registry.reachable).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('K-03: an agent that lives long', () => {
+  it('K-03: its calls, pulls and swaps leave no listener on its life and no timer', async () => {
+    const scene = new AgentScene();
+    const listeners = (): number => getEventListeners(scene.life, 'abort').length;
+    await scene.beat();
+    const before = listeners();
+    for (let nth = 1; nth <= 1_000; nth += 1) {
+      if (nth % 10 === 0) await scene.puller.pull();
+      if (nth % 7 === 0) scene.town.refuse(currentOf(scene));
+      scene.entry.swap(scene.town.mint(scene.agent));
+      scene.surroundings.registry.register(scene.agent, { setToken: () => {} })();
+      await scene.beat();
+    }
+    expect([listeners(), scene.clock.pending]).toEqual([before, 0]);
+  });
+});
+
+/** The grant of the token that is held now. */
+function currentOf({ cell, first }: AgentScene): Grant {
+  return { ...first, token: cell.token?.text.reveal() ?? '' };
+}
+
+describe('K-03: a swap', () => {
+  it('K-03: costs only that agent’s clients: of 300 clients of 100 agents three are touched', async () => {
+    const box = await Box.make();
+    const session = await box.session();
+    const told = new Map<string, number>();
+    for (let seed = 1; seed <= 100; seed += 1) {
+      const grant = box.town.mint(agentId(seed));
+      await box.start(session, grant);
+      for (let client = 0; client < 3; client += 1) {
+        const setToken = (): void => void told.set(grant.agent, (told.get(grant.agent) ?? 0) + 1);
+        box.registry.register(grant.agent, { setToken });
+      }
+    }
+    told.clear();
+    for (let swaps = 1; swaps <= 5; swaps += 1) {
+      await box.refresh(session, box.town.mint(agentId(42)));
+      expect([...told]).toEqual([[agentId(42), 3 * swaps]]);
+    }
+    // A batch costs those whose token it brings, and of these only whoever did not have it.
+    told.clear();
+    const [fresh, stale] = [box.town.mint(agentId(7)), box.town.mint(agentId(8))];
+    await box.refresh(session, box.town.mint(agentId(8)));
+    told.clear();
+    const { body } = await box.refreshAll(session, fresh, stale, { ...fresh, agent: agentId(900) });
+    expect(body.results.map(({ outcome }) => outcome)).toEqual(['applied', 'stale', 'unknown_agent']);
+    expect([...told]).toEqual([[agentId(7), 3]]);
+  });
+});

@@ -1,0 +1,252 @@
+/** W-22 and T6: whatever goes wrong, neither a token nor what the issuer said reaches a log line, an error or an answer. */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { MAX_AUTHORIZATION_BYTES, MAX_CONTROL_BODY_BYTES, openSessionSchema, type Grant } from '#protocol';
+import type { Spawn } from '../../../container/agents/agent-process.ts';
+import { AgentNotLive } from '../../../container/clients/registry.ts';
+import { errorFields } from '../../../container/log.ts';
+import { AgentScene, SECONDS } from '../support/agent-scene.ts';
+import { Box, message } from '../support/box.ts';
+import { problemAnswer, type Heard } from '../support/fake-town.ts';
+import { agentId, containerName, secretOf, sessionId } from '../support/ids.ts';
+import { keySetOf, makeSigningKey, signPush } from '../support/push.ts';
+import { faultsOf, printed, type Marks } from './support/line-scan.ts';
+
+/** Tokens of this town are not JWS, so they are looked for by how they begin. */
+const known: Marks = {
+  'an agent’s token': 'token-of-',
+  'the session’s secret': secretOf(1).slice(0, 20),
+  'what the issuer said': 'issuer-body-marker',
+  'what a person said': 'a-private-matter-marker',
+};
+const PAGE = '<html>issuer-body-marker: your token was token-of-agt_';
+
+function faultsOfAll(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => faultsOf(line, known).map((fault) => `${fault}: ${line.slice(0, 120)}`));
+}
+
+describe('W-22: a noisy life', () => {
+  /** Every way in which the town can fail, in turn; each answer and each error quotes what it was sent. */
+  const noises: ((heard: Heard) => Response | Promise<Response>)[] = [
+    ({ bearer }) => new Response(`${PAGE} ${bearer}`, { status: 500 }),
+    ({ bearer }) => Response.json({ code: 'invalid_token', token: bearer, detail: PAGE }, { status: 401 }),
+    ({ bearer, body }) => Promise.reject(new TypeError(`bad header Bearer ${bearer}\n    at ${bearer} (${body})`)),
+    ({ bearer }) => Response.json({ error: `no ${bearer}`, access_token: bearer }, { status: 403 }),
+    ({ bearer }) => Response.json({ token: bearer, agent: agentId(2), issued_at: PAGE }),
+    ({ bearer }) => new Response(bearer, { status: 302, headers: { location: `https://evil.example/${bearer}` } }),
+    ({ bearer }) => new Response(PAGE, { status: 429, headers: { 'retry-after': bearer } }),
+    () => problemAnswer('misconfigured'),
+  ];
+
+  it('W-22: every line of the log holds codes, statuses, ids and generations, and nothing else', async () => {
+    const failing: Spawn = (launch) => Promise.reject(new Error(`no command for ${secretOf(1)} of ${launch.name}`));
+    const { box, session, agent, grant } = await Box.withAgent();
+    const broken = await Box.make({ clock: box.clock, town: box.town, key: box.key, spawn: failing });
+    const answers: string[] = [];
+    const note = async (response: Response): Promise<void> => void answers.push(await response.text());
+    const cause = new Error(`a client quotes ${grant.token}`, { cause: new Error(grant.token) });
+    box.registry.register(agent, { setToken: () => Promise.reject(cause) });
+    box.registry.register(agent, {
+      setToken: () => {
+        throw cause;
+      },
+    });
+    await box.deliver(session, grant, message(1, 'a-private-matter-marker'), message(2, 'work 900'));
+
+    let nth = 0;
+    box.town.intercept = (heard) => noises[nth++ % noises.length]?.(heard);
+    for (let minutes = 0; minutes < 15; minutes += 1) {
+      await box.clock.advance(60 * SECONDS);
+      await box.refresh(session, box.town.mint(agent));
+    }
+    box.town.intercept = () => undefined;
+    // Pushes of every kind that is refused, their tokens being the things that must not show.
+    const body = JSON.stringify({ grant });
+    const order = box.order(session, 'POST', `/agents/${agent}/refresh-token`, { grant });
+    const foreign = await makeSigningKey();
+    const pushes = [
+      await signPush(foreign, order),
+      await signPush({ ...foreign, kid: box.key.kid }, order),
+      await signPush(box.key, { ...order, nowMs: order.nowMs - 600_000 }),
+      await signPush(box.key, order, { claims: { htu: '/elsewhere' } }),
+      await signPush(box.key, order, { header: { jku: `https://evil.example/${grant.token}` } }),
+      grant.token,
+      'x'.repeat(MAX_AUTHORIZATION_BYTES),
+    ];
+    for (const token of pushes) await note(await box.send({ ...order, body }, token));
+    await note(
+      await box.push(session, 'POST', `/agents/${agent}/start`, { inc: grant.token, grant, name: '', role: 1 }),
+    );
+    await note(await box.push(session, 'POST', `/agents/${agent}/messages`, { grant, [grant.token]: grant.token }));
+    const large = { ...order, body: body.padEnd(MAX_CONTROL_BODY_BYTES + 1) };
+    await note(await box.send(large, await signPush(box.key, large)));
+    const lost = { ...grant, agent: agentId(3) };
+    await note(await box.push(session, 'POST', '/agents/refresh-tokens', { grants: [grant, lost] }));
+    // A token where an address is expected, by somebody who got it wrong.
+    for (const path of [`/agents/${grant.token}/start`, `/${grant.token}?token=${grant.token}`]) {
+      await note(await box.server.app.fetch(new Request(`http://box.example${path}`, { method: 'POST', body })));
+    }
+    // A process that cannot be started, and sessions that end.
+    const held = { ...session, id: sessionId(2), epoch: 2 };
+    await broken.openSession(held);
+    const begun = { inc: 1, name: 'ada', role: 'worker', grant };
+    await note(await broken.push(held, 'POST', `/agents/${agent}/start`, begun));
+    await note(await box.openSession({ ...session, id: sessionId(3), epoch: 3 }));
+    await note(await box.push(session, 'GET', '/agents'));
+    await box.server.shutdown();
+
+    const lines = printed(box.clock, [...box.log.lines, ...broken.log.lines]).map(({ line }) => line);
+    const events = new Set(box.log.lines.map(({ event }) => event));
+    for (const event of ['push_refused', 'client_failed', 'town_unreachable', 'session', 'keys_not_fetched']) {
+      expect(events).toContain(event);
+    }
+    expect(lines.length).toBeGreaterThan(50);
+    expect(faultsOfAll(lines)).toEqual([]);
+    expect(answers.length).toBeGreaterThan(10);
+    expect(answers.flatMap((text) => faultsOfAll([JSON.stringify({ reason: text })]))).toEqual([]);
+  });
+
+  it('W-22: pulls and terminal ends say code, agent and incarnation', async () => {
+    const scene = new AgentScene();
+    scene.town.refuse(scene.first);
+    for (const noise of noises) {
+      scene.town.intercept = (heard) => (heard.path.endsWith('/token') ? noise(heard) : undefined);
+      const call = scene.beat();
+      await scene.clock.advance(10 * SECONDS);
+      await call;
+      await scene.clock.advance(60 * SECONDS);
+    }
+    scene.town.intercept = () => problemAnswer('agent_revoked');
+    await scene.beat();
+    const lines = printed(scene.clock, scene.log.lines).map(({ line }) => line);
+    expect(faultsOfAll(lines)).toEqual([]);
+    expect(scene.log.lines.at(-1)).toEqual({
+      level: 'warn',
+      event: 'agent_over',
+      fields: { agent: scene.agent, inc: 1, code: 'agent_revoked' },
+    });
+    expect(lines.filter((line) => line.includes('pull_failed')).length).toBeGreaterThan(4);
+  });
+});
+
+describe('W-22: errors', () => {
+  it('W-22: of a message only kind, code and place are kept, also where the message looks like a place', () => {
+    const messages = [
+      'token-of-agt_1',
+      'bad\ntoken-of-agt_1',
+      'bad\n    at token-of-agt_1 (file:1:1)',
+      '\n    at token-of-agt_1\n    at token-of-agt_1',
+      '    at token-of-agt_1',
+    ];
+    for (const text of messages) {
+      const thrown = new RangeError(text);
+      const fields = errorFields(thrown);
+      expect(JSON.stringify(fields)).not.toContain('token-of');
+      expect(fields).toMatchObject({ error: 'RangeError' });
+      expect(fields['frames']).toContain('secrets.test.ts');
+    }
+  });
+
+  it('W-22: a token that cannot be a header, and looks like a stack, stays out of the log', async () => {
+    const scene = new AgentScene();
+    scene.entry.swap({
+      ...scene.town.mint(scene.agent),
+      token: 'a\n    at token-of-agt_1 (x:1:1)\n    at token-of-agt_2',
+    });
+    expect((await scene.beat()).kind).toBe('unreachable');
+    expect(scene.log.levels('town_unreachable')).toEqual(['warn']);
+    expect(scene.log.text()).not.toContain('token-of');
+  });
+
+  it('W-22: what is thrown at a plugin names the agent only', async () => {
+    const { box } = await Box.withAgent();
+    const register = (): unknown => box.registry.register(agentId(9), { setToken: () => {} });
+    expect(register).toThrow(AgentNotLive);
+    expect(register).toThrow(new AgentNotLive(`${agentId(9)} is not live in this process`));
+  });
+});
+
+describe('W-22: the real program', () => {
+  const running: { kill(signal: 'SIGKILL'): unknown }[] = [];
+  const servers: Server[] = [];
+  afterEach(() => {
+    for (const child of running.splice(0)) child.kill('SIGKILL');
+    for (const server of servers.splice(0)) server.close();
+  });
+
+  it('W-22: against a Worker that quotes whatever it is sent, neither stdout nor stderr holds a secret', async () => {
+    const key = await makeSigningKey();
+    const quoting = createServer((request, response) => {
+      const said = `issuer-body-marker ${request.headers.authorization ?? ''}`;
+      const isHello = request.url?.endsWith('/hello') === true;
+      if (request.url?.endsWith('/events') === true) request.socket.destroy();
+      else response.writeHead(isHello ? 401 : 500, { 'content-type': 'text/html', 'x-quoted': said }).end(said);
+    }).listen(0, '127.0.0.1');
+    servers.push(quoting);
+    await once(quoting, 'listening');
+    const town = `http://127.0.0.1:${z.object({ port: z.number() }).parse(quoting.address()).port}`;
+    const environment = {
+      REEVE_API_URL: town,
+      REEVE_JWKS: JSON.stringify(keySetOf(key)),
+      CONTAINER_PORT: '0',
+      CONTAINER_SECRET: 'container-secret-marker',
+    };
+    const main = fileURLToPath(new URL('../../../container/main.ts', import.meta.url));
+    const child = spawn(process.execPath, [main], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    running.push(child);
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+    }
+    await expect.poll(() => output, { timeout: 10_000 }).toContain('"ready"');
+    const ready = z.object({ port: z.number(), boot: z.string() });
+    const { port, boot } = ready.parse(JSON.parse(output.split('\n').find((line) => line.includes('"ready"')) ?? ''));
+
+    const container = containerName(1);
+    const send = async (audience: string, method: string, path: string, json: unknown): Promise<number> => {
+      const order = { audience, container, method, path, body: JSON.stringify(json), nowMs: Date.now() };
+      const token = await signPush(key, order, { claims: { iss: town } });
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      return (await fetch(`http://127.0.0.1:${port}${path}`, { method, headers, body: order.body })).status;
+    };
+    const session = sessionId(1);
+    const opening = { version: 1, container, session, epoch: 1, secret: secretOf(1), heartbeat_seconds: 1 };
+    expect(await send(boot, 'PUT', '/session', openSessionSchema.parse(opening))).toBe(200);
+    const nowMs = Date.now();
+    const agent = agentId(1);
+    const grant: Grant = {
+      agent,
+      inc: 1,
+      gen: 1,
+      jti: 'jti-0001',
+      token: `token-of-${agent}\n    at token-of-${agent} (x:1:1)`,
+      issued_at: new Date(nowMs).toISOString(),
+      expires_at: new Date(nowMs + 3_600_000).toISOString(),
+    };
+    expect(await send(session, 'POST', `/agents/${agent}/start`, { inc: 1, name: 'a', role: 'b', grant })).toBe(200);
+    const delivery = { inc: 1, grant, messages: [message(1, 'work 60')] };
+    expect(await send(session, 'POST', `/agents/${agent}/messages`, delivery)).toBe(200);
+    // First a token that cannot be a header, then one that can, and is quoted by the Worker.
+    await expect.poll(() => output, { timeout: 10_000 }).toContain('heartbeat_lost');
+    const plain = { ...grant, gen: 2, jti: 'jti-0002', token: `token-of-${agent}-2` };
+    expect(await send(session, 'POST', `/agents/${agent}/refresh-token`, { grant: plain })).toBe(200);
+    await expect.poll(() => output.split('heartbeat_lost').length, { timeout: 10_000 }).toBeGreaterThan(3);
+    expect(await send(sessionId(9), 'POST', '/agents/refresh-tokens', { grants: [plain] })).toBe(409);
+    expect(await send(session, 'POST', `/agents/${agent}/refresh-token`, { grants: plain.token })).toBe(400);
+    expect(await send(session, 'POST', `/agents/${agent}/stop`, { inc: 1 })).toBe(200);
+    child.kill('SIGTERM');
+    await once(child, 'close');
+
+    const lines = output.split('\n').filter((line) => line !== '');
+    expect(lines.length).toBeGreaterThan(6);
+    expect(output).toContain('hello_refused');
+    const secrets: Marks = { ...known, 'the container’s secret': 'container-secret-marker' };
+    expect(lines.flatMap((line) => faultsOf(line, secrets).map((fault) => `${fault}: ${line.slice(0, 200)}`))).toEqual(
+      [],
+    );
+  }, 30_000);
+});

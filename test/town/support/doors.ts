@@ -1,0 +1,157 @@
+/** The doors of the Worker: whose credential opens each route, and what a caller can ask for behind it. */
+import { RIGHT_CONTAINER, RIGHT_PERSON, secretOf, type Credential, type Outcome } from './credentials.ts';
+import type { Scene } from './scene.ts';
+
+const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
+const NO_ID = '00000000000000000000';
+const EVENTS = {
+  counter: 1000,
+  events: [{ type: 'turn.started', message: `msg_${NO_ID}`, attempt: 1, at: '2100-01-01T00:00:00Z' }],
+};
+
+/** Whose credential opens a route, and a body with which it does. */
+type Door = { readonly body?: object } & (
+  { readonly opensFor: 'person' | 'session' | 'container' } | { readonly opensFor: 'agent'; readonly scope: string }
+);
+
+const TOWN = '/v1/towns/{town}';
+const AGENT = `${TOWN}/agents/{agent}`;
+
+/** What is expected of each route of `/openapi.json`; one that is not here fails a test. */
+export const DOORS: Readonly<Record<string, Door>> = {
+  'POST /v1/towns': { opensFor: 'person', body: { name: 'newcomer' } },
+  'GET /v1/towns': { opensFor: 'person' },
+  [`GET ${TOWN}`]: { opensFor: 'person' },
+  [`GET ${TOWN}/health`]: { opensFor: 'person' },
+  [`POST ${TOWN}/restored`]: { opensFor: 'person', body: {} },
+  [`POST ${TOWN}/refresh`]: { opensFor: 'person', body: { revoke_older: true } },
+  [`GET ${TOWN}/events`]: { opensFor: 'person' },
+  [`POST ${TOWN}/agents`]: { opensFor: 'person', body: { name: 'newcomer' } },
+  [`GET ${TOWN}/agents`]: { opensFor: 'person' },
+  [`GET ${AGENT}`]: { opensFor: 'person' },
+  [`DELETE ${AGENT}`]: { opensFor: 'person' },
+  [`POST ${AGENT}/start`]: { opensFor: 'person' },
+  [`POST ${AGENT}/stop`]: { opensFor: 'person' },
+  [`POST ${AGENT}/revoke`]: { opensFor: 'person' },
+  [`POST ${AGENT}/refresh`]: { opensFor: 'person', body: { revoke_older: true } },
+  [`POST ${AGENT}/messages`]: { opensFor: 'person', body: { content: 'from a stranger' } },
+  [`GET ${AGENT}/messages`]: { opensFor: 'person' },
+  [`GET ${AGENT}/messages/{message}`]: { opensFor: 'person' },
+  'POST /v1/agent/heartbeat': { opensFor: 'agent', scope: 'heartbeat', body: HEARTBEAT },
+  'POST /v1/agent/events': { opensFor: 'agent', scope: 'events', body: EVENTS },
+  'POST /v1/container/hello': { opensFor: 'container', body: { version: 1 } },
+  'POST /v1/container/{container}/agents/{agent}/token': { opensFor: 'session' },
+};
+
+/** Routes that are for everybody and hold nothing of anybody. */
+export const PUBLIC = [
+  'GET /',
+  'GET /.well-known/jwks.json',
+  'GET /.well-known/openid-configuration',
+  'GET /healthz',
+  'GET /openapi.json',
+];
+
+/** One thing that a route is asked for, which credential opens the way to it, and what is found there. */
+export interface Place {
+  readonly name: string;
+  readonly fill: Readonly<Record<string, string>>;
+  readonly body?: object;
+  readonly opensFor: string | null;
+  readonly outcome: Outcome;
+}
+
+export function doorOf(route: string): Door {
+  const door = DOORS[route];
+  if (door === undefined) throw new Error(`${route} is not in the matrix`);
+  return door;
+}
+
+/** Agents' tokens are worth what they are worth; anything else opens one door, or none. */
+export function outcomeOf(route: string, place: Place, credential: Credential): Outcome {
+  const door = doorOf(route);
+  if (door.opensFor === 'agent') return credential.asAgent(door.scope);
+  return credential.name === place.opensFor ? place.outcome : credential.refusal;
+}
+
+/** Everything that a route can be asked for: what is theirs, and what is not. */
+export function placesOf(scene: Scene, route: string): Place[] {
+  const door: Place = { name: 'the door', fill: {}, opensFor: null, outcome: 'accepted' };
+  return {
+    person: () => personsPlaces(scene, route),
+    agent: () => [door],
+    container: () => [{ ...door, opensFor: RIGHT_CONTAINER }],
+    session: () => pullPlaces(scene),
+  }[doorOf(route).opensFor]();
+}
+
+function personsPlaces(scene: Scene, route: string): Place[] {
+  const { town, agents, message, other, foreign, ghost } = scene;
+  const of = (name: string, fill: Place['fill'], outcome: Outcome = 'not_found'): Place => {
+    return { name, fill: { town: town.id, agent: agents.live.id, message, ...fill }, opensFor: RIGHT_PERSON, outcome };
+  };
+  const places = [of('what is theirs', {}, 'accepted')];
+  if (route.includes('{town}')) {
+    places.push(
+      of("somebody else's town", { town: foreign.town.id, agent: foreign.agent.id }),
+      of('a town that is not there', { town: ghost }),
+      of('no id of a town', { town: 'town' }),
+      of('the id of an agent for a town', { town: agents.live.id }),
+    );
+  }
+  if (route.includes('{agent}')) {
+    places.push(
+      of('an agent of their other town', { agent: other.agent.id }),
+      of("an agent of somebody else's town", { agent: foreign.agent.id }),
+      of("the name of an agent of somebody else's town", { agent: foreign.agent.name }),
+      of('an agent that never was', { agent: `agt_${NO_ID}` }),
+    );
+  }
+  if (route.includes('{message}')) places.push(of('a message of another agent', { agent: agents.mate.id }));
+  return places;
+}
+
+function pullPlaces({ town, agents, sessions, other, foreign, ghost }: Scene): Place[] {
+  const [first, second] = [town.containerName(0), town.containerName(1)];
+  const [others, theirs] = [other.town.containerName(), foreign.town.containerName()];
+  const of = (name: string, container: string, agent: string, session: string, outcome: Outcome, more = {}): Place => ({
+    name,
+    fill: { container, agent },
+    body: { session, inc: 1, gen: 1, ...more },
+    opensFor: secretOf(container),
+    outcome,
+  });
+  const [one, two] = [sessions[0].session, sessions[1].session];
+  const closed = { ...of('', first, agents.live.id, one, 'accepted'), opensFor: null };
+  return [
+    of('its agent', first, agents.live.id, one, 'accepted'),
+    of('its revoked agent', first, agents.revoked.id, one, 'agent_revoked'),
+    of('its stopped agent', second, agents.stopped.id, two, 'agent_stopped'),
+    of('its failed agent', second, agents.failed.id, two, 'agent_stopped'),
+    of('its retired agent', second, agents.retired.id, two, 'agent_retired'),
+    of('the superseded incarnation of its agent', second, agents.superseded.id, two, 'incarnation_superseded'),
+    of('the running incarnation of its agent', second, agents.superseded.id, two, 'accepted', { inc: 2 }),
+    of('an agent of another container', first, agents.superseded.id, one, 'not_found', { inc: 2 }),
+    of('an agent of another town', first, other.agent.id, one, 'not_found', { inc: 2 }),
+    of("an agent of somebody else's town", first, foreign.agent.id, one, 'not_found'),
+    of('an agent that never was', first, `agt_${NO_ID}`, one, 'not_found'),
+    of('an agent by its name', first, 'live', one, 'not_found'),
+    of('the other town, in its session', others, other.agent.id, other.session.session, 'accepted', { inc: 2 }),
+    of("somebody else's town, in its session", theirs, foreign.agent.id, foreign.session.session, 'accepted'),
+    { ...closed, name: 'its agent, in the session of another container', body: { session: two, inc: 1, gen: 1 } },
+    { ...closed, name: 'its agent, in no session', body: { session: `ses_${NO_ID}`, inc: 1, gen: 1 } },
+    {
+      ...closed,
+      name: 'the other town, in the session that ended',
+      fill: { container: others, agent: other.agent.id },
+      body: { session: other.ended.session, inc: 2, gen: 1 },
+    },
+    {
+      ...closed,
+      name: 'a container that the town has not',
+      fill: { container: `${town.id}:7`, agent: agents.live.id },
+    },
+    { ...closed, name: 'a town that is not there', fill: { container: `${ghost}:0`, agent: agents.live.id } },
+    { ...closed, name: 'no name of a container', fill: { container: 'container', agent: agents.live.id } },
+  ];
+}

@@ -1,0 +1,64 @@
+/** A town as its database tells it, past every request: to look changes nothing and arms nothing. */
+import { runInDurableObject } from 'cloudflare:test';
+import type { Message } from '../../../src/outbox/message.ts';
+import type { Agent } from '../../../src/roster/agent.ts';
+import type { Credential } from '../../../src/tokens/token-store.ts';
+import type { DueTimes } from '../../../src/town/alarm-plan.ts';
+import { dueTimes } from '../../../src/town/run-due.ts';
+import { townPorts } from '../../../src/town/town-ports.ts';
+import { lab } from './lab.ts';
+import { labTownWiring } from './wiring.ts';
+
+export interface Look {
+  readonly now: number;
+  readonly alarm: number | null;
+  readonly due: DueTimes;
+  /** Of the town, whether or not anybody is at work. */
+  readonly sweepAt: number;
+  readonly agents: readonly { readonly agent: Agent; readonly credential: Credential }[];
+  readonly messages: readonly Message[];
+  readonly events: readonly { readonly type: string; readonly subject: string; readonly data: string }[];
+}
+
+const MOST = 1000;
+
+export function lookInto(stub: DurableObjectStub): Promise<Look> {
+  return runInDurableObject(stub, async (_, state) => {
+    const p = townPorts(state, labTownWiring(noWayOut));
+    const agents = p.agents.list('', MOST);
+    return {
+      now: lab.clock.now(),
+      alarm: await state.storage.getAlarm(),
+      due: dueTimes(p),
+      sweepAt: p.town.get()?.sweepAtMs ?? 0,
+      agents: agents.map((agent) => ({ agent, credential: p.tokens.get(agent.id) })),
+      messages: agents.flatMap(({ id }) => p.messages.list(id, 0, MOST)),
+      events: state.storage.sql.exec<Look['events'][number]>('SELECT type, subject, data FROM events').toArray(),
+    };
+  });
+}
+
+function noWayOut(): never {
+  throw new Error('to look is not to call');
+}
+
+/** Nothing is left to do, and no alarm is left that would find nothing; the next sweep apart. */
+export function isQuiet({ alarm, due: { sweep, pushRetry, delivery, start, end }, messages, agents }: Look): boolean {
+  if ([pushRetry, delivery, start, end].some((at) => at !== null) || (sweep === null && alarm !== null)) return false;
+  return !messages.some(isUnfinished) && agents.every(({ agent }) => agent.state !== 'starting');
+}
+
+export const isUnfinished = ({ state }: Message): boolean => state === 'delivered' || state === 'working';
+
+/** For a person who reads why it failed. */
+export function describe({ now, alarm, due, agents, messages }: Look): string {
+  const at = (ms: number | null): number | null => (ms === null ? null : ms - now);
+  return JSON.stringify({
+    alarm: at(alarm),
+    due: Object.fromEntries(Object.entries(due).map(([key, ms]: [string, number | null]) => [key, at(ms)])),
+    agents: agents.map(({ agent: { name, state, inc, session }, credential: { minted, acked } }) => {
+      return `${name} ${state} ${inc} ${session === null ? 'nowhere' : 'runs'} ${minted}/${acked}`;
+    }),
+    messages: messages.map(({ seq, state, attempt, deliverAtMs }) => `${seq} ${state} ${attempt} ${at(deliverAtMs)}`),
+  });
+}

@@ -1,0 +1,159 @@
+/** What must be true of a town, whatever the weather was. */
+import { expect } from 'vitest';
+import { splitContainerName, type AgentId, type Grant, type OpenSession } from '../../../src/protocol/index.ts';
+import { sha256 } from '../../../src/lib/secret.ts';
+import { takesMessages } from '../../../src/roster/agent.ts';
+import { mintPushToken } from '../../../src/tokens/mint.ts';
+import { planAlarm } from '../../../src/town/alarm-plan.ts';
+import { lab, type LabContainer } from './lab.ts';
+import { describe, type Look } from './look.ts';
+import { claimsOf } from './tokens.ts';
+import { api } from './town.ts';
+import { deployment } from './wiring.ts';
+
+const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
+
+const GROWING = ['inc', 'minted', 'acked', 'inUse', 'minGen'] as const;
+type Growing = Record<(typeof GROWING)[number], number>;
+
+/** Holds one town against what was promised; remembers what it saw, because some of it may never fall again. */
+export class Promises {
+  readonly #container: LabContainer;
+  readonly #highest = new Map<AgentId, Growing>();
+  #calls = lab.agentCalls.length;
+  readonly #turns = lab.turns.length;
+
+  constructor(container: LabContainer) {
+    this.#container = container;
+  }
+
+  /** At every moment, also in the middle of a storm. */
+  always(look: Look): void {
+    if (planAlarm(look.due, look.now) !== null) {
+      expect(look.alarm, `T5: something is due, and no alarm is set: ${describe(look)}`).not.toBeNull();
+    }
+    for (const { agent, credential } of look.agents) {
+      const now: Growing = { ...credential, inc: agent.inc };
+      const before = this.#highest.get(agent.id);
+      for (const key of GROWING) {
+        expect(now[key], `T2: ${key} of ${agent.name} never falls`).toBeGreaterThanOrEqual(before?.[key] ?? 0);
+      }
+      expect(now.acked, `what is acked of ${agent.name} was minted`).toBeLessThanOrEqual(now.minted);
+      expect(now.inUse, `what ${agent.name} uses was minted`).toBeLessThanOrEqual(now.minted);
+      this.#highest.set(agent.id, now);
+    }
+  }
+
+  /** Once the town is quiet. */
+  async quiet(look: Look): Promise<void> {
+    this.#alarm(look);
+    this.#messages(look);
+    this.#generations(look);
+    this.#agentCalls(look);
+    await this.#box(look);
+    await this.#probes(look);
+  }
+
+  #alarm(look: Look): void {
+    const wanted = planAlarm(look.due, look.now);
+    if (wanted === null) expect(look.alarm, 'K-10: nothing is due, and no alarm is set').toBeNull();
+    else expect(look.alarm, `T5: an alarm for what is due: ${describe(look)}`).toBeLessThanOrEqual(wanted);
+  }
+
+  /** T12: every accepted message is over, once, or waits for an agent that takes none now; no incarnation ran it twice. */
+  #messages(look: Look): void {
+    const ends = look.events
+      .filter(({ type }) => type === 'reeve.turn.finished')
+      .map(({ data }) => (JSON.parse(data) as { message: string }).message);
+    for (const { agent: owner, id, state, error } of look.messages) {
+      const agent = look.agents.find(({ agent }) => agent.id === owner)?.agent;
+      const waits = state === 'queued' && agent !== undefined && !takesMessages(agent.state);
+      if (!waits) expect(state, `T12: a message of ${agent?.name}`).toMatch(/^(done|failed)$/);
+      const told = ends.filter((message) => message === id).length;
+      expect(told, 'the end of a turn is told once').toBe(waits || error === 'agent_retired' ? 0 : 1);
+    }
+    const turns = lab.turns.slice(this.#turns).map(({ agent, inc, message }) => `${agent} ${inc} ${message}`);
+    expect(turns, 'no incarnation runs a message twice').toEqual([...new Set(turns)]);
+  }
+
+  /** W-33, T2: each generation has exactly one audit event; it was stored before it left, and exactly one token of it left. */
+  #generations(look: Look): void {
+    const issued = look.events
+      .filter(({ type }) => type === 'reeve.token.issued')
+      .flatMap(({ data }) => (JSON.parse(data) as { agents: { agent: AgentId; generation: number }[] }).agents);
+    const sent = this.#container.requests.flatMap(({ body }) => grantsIn(body));
+    for (const { agent, credential } of look.agents) {
+      const told = issued.filter((one) => one.agent === agent.id).map(({ generation }) => generation);
+      expect(told, `W-33: audit events of ${agent.name}`).toEqual(Array.from(told, (_, at) => at + 1));
+      expect(told.length, `W-33: audit events of ${agent.name}`).toBe(credential.minted);
+      const left = sent.filter((grant) => grant.agent === agent.id);
+      for (const [gen, grants] of Map.groupBy(left, (grant) => grant.gen)) {
+        expect(gen, 'T2: stored before it leaves').toBeLessThanOrEqual(credential.minted);
+        expect(new Set(grants.map(({ jti }) => jti)).size, 'one token of a generation').toBe(1);
+      }
+    }
+  }
+
+  /** No call of a live agent was refused: 401 is for who was stopped, revoked, retired, or replaced by a later incarnation. */
+  #agentCalls(look: Look): void {
+    const calls = lab.agentCalls.slice(this.#calls);
+    this.#calls = lab.agentCalls.length;
+    for (const { path, bearer } of calls.filter(({ status, bearer }) => status === 401 && bearer.includes('.'))) {
+      const { agent: id, inc, gen } = claimsOf(bearer);
+      const found = look.agents.find(({ agent }) => agent.id === id);
+      const over = found === undefined || inc < found.agent.inc || !mayCall(found);
+      expect(over, `401 on ${path}: ${found?.agent.name} ${found?.agent.state} ${inc}, generation ${gen}`).toBe(true);
+    }
+  }
+
+  /** What runs in the box is what the town says that runs: nobody else, nobody missing, and each with a token that was minted. */
+  async #box(look: Look): Promise<void> {
+    const runs = look.agents.filter(({ agent }) => agent.session !== null && takesMessages(agent.state));
+    const held = await this.#held();
+    expect(held.map(({ agent, inc }) => `${agent} ${inc}`).toSorted(), `orphans: ${describe(look)}`).toEqual(
+      runs.map(({ agent }) => `${agent.id} ${agent.inc}`).toSorted(),
+    );
+    expect(this.#container.registry.size, 'keys in the registry').toBe(runs.length);
+    for (const { agent, credential } of runs) {
+      const gen = held.find((one) => one.agent === agent.id)?.gen;
+      expect(gen, `what ${agent.name} holds was minted`).toBeLessThanOrEqual(credential.minted);
+      expect(gen, `what ${agent.name} acked it holds`).toBeGreaterThanOrEqual(credential.acked);
+    }
+  }
+
+  /** `GET /agents`, in the session that was opened last. */
+  async #held(): Promise<{ agent: AgentId; inc: number; gen: number }[]> {
+    const opening = this.#container.requests.findLast(({ path }) => path === '/session');
+    if (opening === undefined) return [];
+    const { session, container } = JSON.parse(opening.body) as OpenSession;
+    const { town } = splitContainerName(container);
+    const order = { audience: session, town, container, method: 'GET', path: '/agents', bodyDigest: await sha256('') };
+    const token = await mintPushToken(await (await deployment()).issuer(), order, lab.clock.now());
+    const headers = { authorization: `Bearer ${token}` };
+    const { status, body } = await this.#container.ask({ method: 'GET', path: '/agents', headers, body: '' });
+    // A control server that came up after it holds no session, so nobody runs.
+    if (status === 409) return [];
+    expect(status, 'the box answers').toBe(200);
+    return (JSON.parse(body) as { agents: { agent: AgentId; inc: number; gen: number }[] }).agents;
+  }
+
+  /** Each live agent calls with the token that it holds now. */
+  async #probes(look: Look): Promise<void> {
+    for (const found of look.agents) {
+      const { agent } = found;
+      if (agent.session === null || !mayCall(found)) continue;
+      let held = '';
+      this.#container.registry.register(agent.id, { setToken: (token) => void (held = token) })();
+      const { status, body } = await api('POST', '/v1/agent/heartbeat', HEARTBEAT, held);
+      expect(status, `the probe of ${agent.name}: ${JSON.stringify(body)} ${describe(look)}`).toBe(200);
+    }
+  }
+}
+
+const mayCall = ({ agent, credential }: Look['agents'][number]): boolean =>
+  takesMessages(agent.state) && credential.revokedAtMs === null;
+
+function grantsIn(body: string): Grant[] {
+  const { grant, grants } = JSON.parse(body === '' ? '{}' : body) as { grant?: Grant; grants?: Grant[] };
+  return [...(grant === undefined ? [] : [grant]), ...(grants ?? [])];
+}

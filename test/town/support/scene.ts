@@ -1,0 +1,146 @@
+/** A world with one of everything that a credential can be wrong about. Built once per file; refused calls leave it as it is. */
+import { env } from 'cloudflare:test';
+import { expect, vi } from 'vitest';
+import { makeId, type Grant, type OpenSession, type TownId } from '../../../src/protocol/index.ts';
+import { randomBytes } from '../../../src/lib/secret.ts';
+import { newKey } from '../../../src/tokens/key-edit.ts';
+import type { AgentView } from '../../../src/town/views.ts';
+import { lab } from './lab.ts';
+import { TestTown, api } from './town.ts';
+import { CONTAINER_SECRET, currentKeys, useKeys } from './wiring.ts';
+
+/** Agents of the person's own town, by what became of them. */
+const FATES = ['live', 'mate', 'cut', 'revoked', 'stopped', 'superseded', 'retired', 'failed'] as const;
+type Fate = (typeof FATES)[number];
+
+export interface Scene {
+  readonly town: TestTown;
+  /** `live`, `mate`, `cut` and `revoked` are placed in container 0, the others in container 1. */
+  readonly agents: Readonly<Record<Fate, AgentView>>;
+  /** Message of `live`. */
+  readonly message: string;
+  /** Sessions of the two containers of `town`. */
+  readonly sessions: readonly [OpenSession, OpenSession];
+  /** Another town of the same person, whose container was restarted: its session, and the one before. */
+  readonly other: { readonly town: TestTown; readonly agent: AgentView; session: OpenSession; ended: OpenSession };
+  /** A town whose database was put back: tokens from before are refused. */
+  readonly restored: { readonly town: TestTown; readonly agent: AgentView; readonly beforeMs: number };
+  /** A town of somebody else, with an agent at work. */
+  readonly foreign: { readonly town: TestTown; readonly agent: AgentView; readonly session: OpenSession };
+  /** An id that no town has. */
+  readonly ghost: TownId;
+}
+
+export async function buildScene(): Promise<Scene> {
+  const { keys } = await currentKeys();
+  // One key that still verifies, and one that is tainted, beside the active one.
+  await useKeys({ keys: [...keys, await newKey('verify'), await newKey('tainted')] });
+  const town = await TestTown.create();
+  const agents = await settle(town);
+  const { id: message } = await town.send('live', 'hello');
+  await town.until('live', message, 'done');
+  const other = await restartedTown();
+  const scene: Scene = {
+    town,
+    agents: { ...agents, live: await town.read('live') },
+    message,
+    sessions: [sessionOf(town, 0), sessionOf(town, 1)],
+    other,
+    restored: await restoredTown(),
+    foreign: await foreignTown(),
+    ghost: makeId('town', randomBytes(20)),
+  };
+  // Nothing that happens by itself is left: what changes from here on, a call has changed.
+  await town.elapse(0);
+  return scene;
+}
+
+/** What a control server was told when its session was opened last. */
+export function sessionOf(town: TestTown, index = 0): OpenSession {
+  const request = town.container(index).requests.findLast(({ path }) => path === '/session');
+  return JSON.parse(request?.body ?? '{}') as OpenSession;
+}
+
+/** Every grant that crossed to the containers of a town, oldest first. */
+export function grantsOf(town: TestTown, ...indexes: readonly number[]): Grant[] {
+  return (indexes.length === 0 ? [0] : indexes)
+    .flatMap((index) => town.container(index).requests)
+    .flatMap(({ body }) => {
+      const sent = JSON.parse(body || '{}') as { grant?: Grant; grants?: Grant[] };
+      return [...(sent.grant === undefined ? [] : [sent.grant]), ...(sent.grants ?? [])];
+    });
+}
+
+async function settle(town: TestTown): Promise<Record<Fate, AgentView>> {
+  const made: Partial<Record<Fate, AgentView>> = {};
+  for (const name of FATES) {
+    // A control server that says of a start that the agent is retired there: the town gives the agent up.
+    if (name === 'failed') town.container(1).after = (request, answer) => failedStart(request.path, answer);
+    made[name] = await town.agent(name);
+  }
+  town.container(1).after = (_, answer) => answer;
+  await town.api('POST', '/agents/cut/refresh', { revoke_older: true });
+  await town.api('POST', '/agents/revoked/revoke');
+  for (const name of ['stopped', 'superseded']) await town.api('POST', `/agents/${name}/stop`);
+  await town.api('POST', '/agents/superseded/start');
+  await town.api('DELETE', '/agents/retired');
+  const ids = Object.fromEntries(FATES.map((name) => [name, made[name]?.id ?? '']));
+  const now = await Promise.all(FATES.map(async (name) => [name, await town.read(ids[name] ?? '')] as const));
+  const agents = Object.fromEntries(now) as Record<Fate, AgentView>;
+  const states = Object.fromEntries(FATES.map((name) => [name, `${agents[name].state} ${agents[name].incarnation}`]));
+  expect(states).toEqual({
+    live: 'idle 1',
+    mate: 'idle 1',
+    cut: 'idle 1',
+    revoked: 'idle 1',
+    stopped: 'stopped 1',
+    superseded: 'idle 2',
+    retired: 'retired 1',
+    failed: 'failed 1',
+  });
+  return agents;
+}
+
+function failedStart<T extends { status: number; body: string }>(path: string, answer: T): T {
+  if (!path.endsWith('/start')) return answer;
+  const started = JSON.parse(answer.body) as object;
+  return { ...answer, status: 410, body: JSON.stringify({ ...started, outcome: 'retired', gen: 0, process_id: 0 }) };
+}
+
+async function restartedTown(): Promise<Scene['other']> {
+  const town = await TestTown.create();
+  await town.agent('ada');
+  const ended = sessionOf(town);
+  town.container().restart();
+  await api('POST', '/v1/container/hello', { version: 1 }, CONTAINER_SECRET);
+  const agent = await againIdle(town);
+  return { town, agent, session: sessionOf(town), ended };
+}
+
+async function restoredTown(): Promise<Scene['restored']> {
+  const town = await TestTown.create();
+  await town.agent('ada');
+  const beforeMs = lab.clock.now();
+  await town.api('POST', '/restored', {});
+  return { town, agent: await againIdle(town), beforeMs };
+}
+
+/** The agent `ada`, once its second incarnation runs. */
+function againIdle(town: TestTown): Promise<AgentView> {
+  return vi.waitFor(async () => {
+    await town.elapse(1000);
+    const agent = await town.read('ada');
+    if (agent.incarnation !== 2 || agent.state !== 'idle') throw new Error(`${agent.state} ${agent.incarnation}`);
+    return agent;
+  });
+}
+
+/** Made as the person and then given away in the directory, which is where ownership is decided. */
+async function foreignTown(): Promise<Scene['foreign']> {
+  const town = await TestTown.create();
+  await town.agent('eve');
+  await town.work('eve');
+  const agent = await town.read('eve');
+  await env.DIRECTORY.prepare('UPDATE towns SET owner = ? WHERE id = ?').bind('somebody-else', town.id).run();
+  return { town, agent, session: sessionOf(town) };
+}

@@ -1,0 +1,175 @@
+/** One town that is taken through bad weather: the world around it goes on until it is quiet. */
+import { env, runInDurableObject } from 'cloudflare:test';
+import { makeId, type AgentId, type MessageId, type TownId } from '../../../src/protocol/index.ts';
+import { Directory } from '../../../src/directory/directory-store.ts';
+import { randomBytes } from '../../../src/lib/secret.ts';
+import type { Result } from '../../../src/lib/result.ts';
+import { ROLES } from '../../../src/roster/agent.ts';
+import type { Town } from '../../../src/town/town.ts';
+import type { AgentView, MessageView } from '../../../src/town/views.ts';
+import { lab, type LabContainer } from './lab.ts';
+import { describe, isQuiet, isUnfinished, lookInto, type Look } from './look.ts';
+import { Promises } from './promises.ts';
+import { TestTown, startLab } from './town.ts';
+import { DEATH, expose, weather } from './weather.ts';
+
+/** The person of the development token. */
+const OWNER = 'dev';
+/** One step of the clock while agents work (ms): the step in which the agents of the lab work. */
+const STEP_MS = 1000;
+/** Steps after which what is not yet over waits for something that is due later. */
+const PATIENCE = 12;
+const MOST_STEPS = 80;
+/** Far more than any deadline of the lab, in real milliseconds. */
+const REAL_PATIENCE_MS = 5000;
+/** The platform rings an alarm that failed again after this (ms). */
+const ALARM_RETRY_MS = 2000;
+
+export class World {
+  readonly town: TestTown;
+  readonly promises: Promises;
+  /** For the one agent that a test may ask to make twice. */
+  readonly agentId: AgentId = newAgentId();
+  #message = newMessageId();
+
+  private constructor(id: TownId) {
+    this.town = new TestTown(id);
+    this.promises = new Promises(this.container);
+    expose(this.container, id);
+  }
+
+  /** A town as its person makes it, without the way through the edge. */
+  static async create(): Promise<World> {
+    startLab();
+    weather.clear();
+    const id = makeId('town', randomBytes(20));
+    const world = new World(id);
+    const town = { name: 'storm', owner: OWNER };
+    await new Directory(env.DIRECTORY).create({ ...town, id, createdAtMs: lab.clock.now() });
+    await world.stub.create(town);
+    return world;
+  }
+
+  get stub(): DurableObjectStub<Town> {
+    return env.TOWN.getByName(this.town.id);
+  }
+
+  get container(): LabContainer {
+    return this.town.container();
+  }
+
+  look(): Promise<Look> {
+    return lookInto(this.stub);
+  }
+
+  async create(name: string, id = newAgentId()): Promise<AgentView> {
+    return value(await this.stub.createAgent({ id, name, role: 'worker', scopes: ROLES.worker }));
+  }
+
+  /** The same message again, until `nextMessage`: a sender who was not answered asks again. */
+  async send(name: string, content: string): Promise<MessageView> {
+    return value(await this.stub.sendMessage(name, { id: this.#message, content, sender: `person:${OWNER}` }));
+  }
+
+  nextMessage(): void {
+    this.#message = newMessageId();
+  }
+
+  /** Goes to just after the town's sweep, so that the next one is almost a whole interval away whatever the town's phase. */
+  async afterSweep(): Promise<void> {
+    const { sweepAt, now } = await this.look();
+    if (sweepAt > now) lab.clock.advance(sweepAt + STEP_MS - now);
+  }
+
+  /** Sends a long turn to each, and waits until they are in it. */
+  async work(names: readonly string[], seconds: number): Promise<void> {
+    for (const name of names) {
+      this.nextMessage();
+      await this.send(name, `work ${seconds}`);
+    }
+    this.nextMessage();
+    for (let step = 0; step < PATIENCE; step += 1) {
+      await this.settled();
+      const { messages } = await this.look();
+      if (messages.filter(({ state }) => state === 'working').length === names.length) return;
+      lab.clock.advance(STEP_MS / 2);
+    }
+    throw new Error(`the agents do not begin: ${describe(await this.look())}`);
+  }
+
+  /** Goes to the next sweep and lets its alarm ring. */
+  async ringSweep(): Promise<void> {
+    const { due, now } = await this.look();
+    lab.clock.advance(Math.max(0, (due.sweep ?? 0) - now));
+    await this.ring();
+  }
+
+  /** Rings the alarm. One that dies is rung again by the platform, unless another was set before. */
+  async ring(): Promise<void> {
+    try {
+      await this.town.ring();
+    } catch {
+      await runInDurableObject(this.stub, async (_, { storage }) => {
+        if ((await storage.getAlarm()) === null) await storage.setAlarm(lab.clock.now() + ALARM_RETRY_MS);
+      });
+    }
+  }
+
+  /** The platform takes the object away, whatever it is at. */
+  async putDown(): Promise<void> {
+    await runInDurableObject(this.stub, (_, state) => state.abort(DEATH)).catch(() => undefined);
+    weather.isDown(this.town.id);
+  }
+
+  /** Nothing is under way any more: whatever was sent has come to its end, or never will. */
+  settled(): Promise<void> {
+    let quiet = 0;
+    return this.until(() => (quiet = weather.busy ? 0 : quiet + 1) > 2);
+  }
+
+  /** Lets run what runs, in real time, until something is so. */
+  async until(isSo: () => boolean): Promise<void> {
+    const end = performance.now() + REAL_PATIENCE_MS;
+    while (!isSo()) {
+      if (performance.now() > end) throw new Error(`what is under way does not end: ${weather.describe()}`);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  }
+
+  /** Lets the world go on until nothing is left to do but the next sweep. What must hold at every moment is held on the way. */
+  async calm(): Promise<Look> {
+    for (let step = 0; step < MOST_STEPS; step += 1) {
+      await this.settled();
+      const look = await this.look();
+      this.promises.always(look);
+      if (isQuiet(look) && !weather.helloDue) return look;
+      await this.#goOn(look, step);
+    }
+    throw new Error(`the town does not come to rest: ${describe(await this.look())}`);
+  }
+
+  /** The weather is over: everything that was promised holds. */
+  async hold(): Promise<void> {
+    await this.promises.quiet(await this.calm());
+  }
+
+  async #goOn(look: Look, step: number): Promise<void> {
+    if (weather.helloDue) {
+      weather.helloDue = false;
+      await this.stub.hello().catch(() => undefined);
+      return;
+    }
+    const soon = look.alarm !== null && look.alarm <= look.now + STEP_MS;
+    const works = look.messages.some(isUnfinished);
+    if (look.alarm !== null && (soon || !works || step > PATIENCE)) await this.ring();
+    else lab.clock.advance(STEP_MS);
+  }
+}
+
+const newAgentId = (): AgentId => makeId('agt', randomBytes(20));
+const newMessageId = (): MessageId => makeId('msg', randomBytes(20));
+
+function value<T>(result: Result<T, string>): T {
+  if (!result.ok) throw new Error(result.error);
+  return result.value;
+}
