@@ -230,7 +230,7 @@ describe('starts and ends that cross', () => {
           expect([processes.alive, registry.size, clock.pending]).toEqual([0, 0, 0]);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 40 },
     );
   });
 });
@@ -246,7 +246,7 @@ describe('the turn queue', TIME, () => {
         }
         await run.finish();
       }),
-      { numRuns: 150 },
+      { numRuns: 40 },
     );
   });
 });
