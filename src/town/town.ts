@@ -5,13 +5,13 @@ import type { TownEvent } from '../events/event-store.ts';
 import { systemClock } from '../lib/clock.ts';
 import { isMigrated, migrate } from '../lib/migrate.ts';
 import { err, ok, type Result } from '../lib/result.ts';
-import type { Agent } from '../roster/agent.ts';
 import { nextSweepAt } from '../tokens/refresh-policy.ts';
 import { GUARD_MS } from './alarm-plan.ts';
 import { authorizeCall, type CallRefusal, type VerifiedCall } from './authorize-call.ts';
 import { noteSession } from './containers.ts';
 import { createAgent, type NewAgent } from './create-agent.ts';
 import { acceptMessage } from './deliver-message.ts';
+import { Entrance, type Missing } from './entrance.ts';
 import { confirmEnd, retireAgent, stopAgent } from './end-agent.ts';
 import { forceRefresh } from './force-refresh.ts';
 import { hearEvents, hearHeartbeat } from './hear-agent.ts';
@@ -23,7 +23,7 @@ import { revokeAgent } from './revoke-agent.ts';
 import { readAgent, readHealth, readTown } from './read-town.ts';
 import { rearm } from './rearm.ts';
 import { restoreTown } from './restore-town.ts';
-import { alone, runDue } from './run-due.ts';
+import { runDue } from './run-due.ts';
 import { TOWN_SCHEMA } from './schema.ts';
 import { serveAgent } from './serve-agent.ts';
 import { requestStart } from './start-agent.ts';
@@ -33,21 +33,21 @@ import { townPorts } from './town-ports.ts';
 import { messageView, type AgentView, type MessageView, type TownView } from './views.ts';
 import type { TownWiring } from './wiring.ts';
 
-type Missing = 'not_found';
-
 export class Town extends DurableObject {
   readonly #ports: TownPorts | null;
+  readonly #door: Entrance;
 
   /** `wiring` null: misconfigured. `ports` joins it with the object's own storage. */
   constructor(ctx: DurableObjectState, env: object, wiring: TownWiring | null, ports = townPorts) {
     super(ctx, env);
     if (isMigrated(ctx.storage.sql)) migrate(ctx.storage, TOWN_SCHEMA);
     this.#ports = wiring === null ? null : ports(ctx, wiring);
+    this.#door = new Entrance(ctx, this.#ports);
   }
 
   /** Makes this town exist. Idempotent. */
   async create(town: Pick<TownRecord, 'name' | 'owner'>): Promise<TownView> {
-    const p = this.#need();
+    const p = this.#door.ports();
     migrate(this.ctx.storage, TOWN_SCHEMA);
     const now = p.clock.now();
     p.transaction(() => {
@@ -60,20 +60,20 @@ export class Town extends DurableObject {
   }
 
   async describe(): Promise<Result<TownView, Missing>> {
-    return this.#in((p) => ok(readTown(p)));
+    return this.#door.in((p) => ok(readTown(p)));
   }
 
   async health(): Promise<Result<Health, Missing>> {
-    return this.#in((p) => ok(readHealth(p)));
+    return this.#door.in((p) => ok(readHealth(p)));
   }
 
   /** The database was put back to an earlier state. */
   async restored(): Promise<Result<{ containers: number; renewed: number }, Missing>> {
-    return this.#in(async (p) => ok(await restoreTown(p)));
+    return this.#door.in(async (p) => ok(await restoreTown(p)));
   }
 
   async createAgent(agent: NewAgent): Promise<Result<AgentView, 'name_taken' | 'limit_exceeded' | Missing>> {
-    return this.#in(async (p) => {
+    return this.#door.in(async (p) => {
       const created = createAgent(p, agent);
       if (!created.ok) return created;
       await serveAgent(p, created.value.id);
@@ -82,16 +82,16 @@ export class Town extends DurableObject {
   }
 
   async listAgents(after: string, limit: number): Promise<Result<AgentView[], Missing>> {
-    return this.#in((p) => ok(p.agents.list(after, limit).map(({ id }) => readAgent(p, id))));
+    return this.#door.in((p) => ok(p.agents.list(after, limit).map(({ id }) => readAgent(p, id))));
   }
 
   async getAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
-    return this.#with(idOrName, (p, agent) => readAgent(p, agent.id));
+    return this.#door.with(idOrName, (p, agent) => readAgent(p, agent.id));
   }
 
   /** Teardown; `confirmed` says that process and key are gone. */
   async retireAgent(idOrName: string): Promise<Result<{ agent: AgentView; confirmed: boolean }, Missing>> {
-    return this.#with(idOrName, async (p, { id }) => {
+    return this.#door.with(idOrName, async (p, { id }) => {
       retireAgent(p, id);
       await confirmEnd(p, id);
       return { agent: readAgent(p, id), confirmed: p.agents.get(id)?.endDueAtMs === null };
@@ -99,7 +99,7 @@ export class Town extends DurableObject {
   }
 
   async stopAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
-    return this.#with(idOrName, async (p, { id }) => {
+    return this.#door.with(idOrName, async (p, { id }) => {
       stopAgent(p, id);
       await confirmEnd(p, id);
       return readAgent(p, id);
@@ -107,7 +107,7 @@ export class Town extends DurableObject {
   }
 
   async startAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
-    return this.#with(idOrName, async (p, { id }) => {
+    return this.#door.with(idOrName, async (p, { id }) => {
       requestStart(p, id);
       await serveAgent(p, id);
       return readAgent(p, id);
@@ -115,18 +115,18 @@ export class Town extends DurableObject {
   }
 
   async revokeAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
-    return this.#with(idOrName, (p, { id }) => {
+    return this.#door.with(idOrName, (p, { id }) => {
       revokeAgent(p, id);
       return readAgent(p, id);
     });
   }
 
   async refreshAgent(idOrName: string, revokeOlder: boolean): Promise<Result<SweepReport, Missing>> {
-    return this.#with(idOrName, (p, agent) => forceRefresh(p, [agent], revokeOlder));
+    return this.#door.with(idOrName, (p, agent) => forceRefresh(p, [agent], revokeOlder));
   }
 
   async refreshTown(revokeOlder: boolean): Promise<Result<SweepReport, Missing>> {
-    return this.#in(async (p) => ok(await forceRefresh(p, p.agents.live(), revokeOlder)));
+    return this.#door.in(async (p) => ok(await forceRefresh(p, p.agents.live(), revokeOlder)));
   }
 
   /** Accepts a message; it is delivered meanwhile or later. `sender` comes from the verified credential. */
@@ -134,52 +134,52 @@ export class Town extends DurableObject {
     idOrName: string,
     message: { id: MessageId; content: string; sender: string },
   ): Promise<Result<MessageView, Missing | 'agent_retired'>> {
-    return this.#in((p) => {
+    return this.#door.in((p) => {
       const agent = p.agents.find(idOrName);
       if (agent === null) return err('not_found');
       if (agent.state === 'retired') return err('agent_retired');
       const accepted = acceptMessage(p, { ...message, agent });
-      this.#meanwhile(p, 'serve', () => serveAgent(p, agent.id));
+      this.#door.meanwhile(p, 'serve', () => serveAgent(p, agent.id));
       return ok(messageView(accepted));
     });
   }
 
   async listMessages(idOrName: string, afterSeq: number, limit: number): Promise<Result<MessageView[], Missing>> {
-    return this.#with(idOrName, (p, { id }) => p.messages.list(id, afterSeq, limit).map(messageView));
+    return this.#door.with(idOrName, (p, { id }) => p.messages.list(id, afterSeq, limit).map(messageView));
   }
 
   async getMessage(idOrName: string, message: string): Promise<Result<MessageView, Missing>> {
-    return this.#in((p) => {
+    return this.#door.in((p) => {
       const found = p.messages.get(message);
       return found !== null && found.agent === p.agents.find(idOrName)?.id ? ok(messageView(found)) : err('not_found');
     });
   }
 
   async listEvents(after: number, limit: number): Promise<Result<TownEvent[], Missing>> {
-    return this.#in((p) => ok(p.events.list(p.id, after, limit)));
+    return this.#door.in((p) => ok(p.events.list(p.id, after, limit)));
   }
 
   async heartbeat(call: VerifiedCall): Promise<Result<HeartbeatAnswer, CallRefusal | Missing>> {
-    return this.#in((p) => {
+    return this.#door.in((p) => {
       const authorized = authorizeCall(p, call, 'heartbeat');
       return authorized.ok ? ok(hearHeartbeat(p, authorized.agent)) : err(authorized.code);
     });
   }
 
   async reportEvents(call: VerifiedCall, batch: EventBatch): Promise<Result<EventBatchAnswer, CallRefusal | Missing>> {
-    return this.#in((p) => {
+    return this.#door.in((p) => {
       const authorized = authorizeCall(p, call, 'events');
       return authorized.ok ? ok(hearEvents(p, authorized.agent, batch)) : err(authorized.code);
     });
   }
 
   async pull(request: PullRequest): Promise<Result<Grant, PullRefusal | Missing>> {
-    return this.#in((p) => pullToken(p, request));
+    return this.#door.in((p) => pullToken(p, request));
   }
 
   /** A control server came up somewhere: looks whether one of this town's containers is meant. */
   async hello(): Promise<void> {
-    await this.#in(async (p) => {
+    await this.#door.in(async (p) => {
       for (const { index } of p.containers.list()) {
         if (p.agents.inContainer(index).length === 0) continue;
         const checked = await p.link(index).check();
@@ -192,42 +192,10 @@ export class Town extends DurableObject {
   override async alarm(): Promise<void> {
     const p = this.#ports;
     if (p === null) return this.ctx.storage.setAlarm(systemClock.now() + GUARD_MS);
-    if (!this.#exists(p)) return;
+    if (!this.#door.exists(p)) return;
     await p.alarm.guard(p.clock.now());
     noteKeySet(p);
     await runDue(p);
     await rearm(p, true);
-  }
-
-  /** Every request passes here: it finds the town, works, and leaves the alarm set for whatever is due now (T5, S-06). */
-  async #in<T, E>(work: (p: TownPorts) => Result<T, E> | Promise<Result<T, E>>): Promise<Result<T, E | Missing>> {
-    const p = this.#need();
-    if (!this.#exists(p)) return err('not_found');
-    noteKeySet(p);
-    try {
-      return await work(p);
-    } finally {
-      await rearm(p, false);
-    }
-  }
-
-  #with<T>(idOrName: string, work: (p: TownPorts, agent: Agent) => T | Promise<T>): Promise<Result<T, Missing>> {
-    return this.#in(async (p) => {
-      const agent = p.agents.find(idOrName);
-      return agent === null ? err('not_found') : ok(await work(p, agent));
-    });
-  }
-
-  #meanwhile(p: TownPorts, work: string, run: () => Promise<void>): void {
-    this.ctx.waitUntil(alone(p, work, run).then(() => rearm(p, false)));
-  }
-
-  #need(): TownPorts {
-    if (this.#ports === null) throw new Error('misconfigured');
-    return this.#ports;
-  }
-
-  #exists(p: TownPorts): boolean {
-    return isMigrated(this.ctx.storage.sql) && p.town.get() !== null;
   }
 }

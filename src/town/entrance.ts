@@ -1,0 +1,57 @@
+import { isMigrated } from '../lib/migrate.ts';
+import { err, ok, type Result } from '../lib/result.ts';
+import type { Agent } from '../roster/agent.ts';
+import { noteKeySet } from './note-key-set.ts';
+import type { TownPorts } from './ports.ts';
+import { rearm } from './rearm.ts';
+import { alone } from './run-due.ts';
+
+export type Missing = 'not_found';
+
+/**
+ * The way into a town. Every request passes here: it finds the town, works, and leaves the alarm set for whatever is due
+ * afterwards (T5, S-06). A town that was never created is missing, and nothing is written for it.
+ */
+export class Entrance {
+  readonly #ctx: Pick<DurableObjectState, 'storage' | 'waitUntil'>;
+  readonly #ports: TownPorts | null;
+
+  /** `ports` null: the deployment is misconfigured, and every request throws. */
+  constructor(ctx: Pick<DurableObjectState, 'storage' | 'waitUntil'>, ports: TownPorts | null) {
+    this.#ctx = ctx;
+    this.#ports = ports;
+  }
+
+  async in<T, E>(work: (p: TownPorts) => Result<T, E> | Promise<Result<T, E>>): Promise<Result<T, E | Missing>> {
+    const p = this.ports();
+    if (!this.exists(p)) return err('not_found');
+    noteKeySet(p);
+    try {
+      return await work(p);
+    } finally {
+      await rearm(p, false);
+    }
+  }
+
+  /** For one agent, by id or by the name of a live one. */
+  with<T>(idOrName: string, work: (p: TownPorts, agent: Agent) => T | Promise<T>): Promise<Result<T, Missing>> {
+    return this.in(async (p) => {
+      const agent = p.agents.find(idOrName);
+      return agent === null ? err('not_found') : ok(await work(p, agent));
+    });
+  }
+
+  /** Goes on behind the answer. What it leaves undone is in storage with its due time. */
+  meanwhile(p: TownPorts, work: string, run: () => Promise<void>): void {
+    this.#ctx.waitUntil(alone(p, work, run).then(() => rearm(p, false)));
+  }
+
+  ports(): TownPorts {
+    if (this.#ports === null) throw new Error('misconfigured');
+    return this.#ports;
+  }
+
+  exists(p: TownPorts): boolean {
+    return isMigrated(this.#ctx.storage.sql) && p.town.get() !== null;
+  }
+}
