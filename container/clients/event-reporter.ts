@@ -9,7 +9,8 @@ import { RefusalCount } from './refusal-count.ts';
 
 /** At most four batches a second. */
 const BATCH_SPACING_MS = 250;
-const BACKOFF = { firstMs: 250, maxMs: 30_000 };
+/** Jitter takes half of a wait at most: the shortest one keeps to the rate, too. */
+const BACKOFF = { firstMs: 2 * BATCH_SPACING_MS, maxMs: 30_000 };
 const TIMEOUT_MS = 10_000;
 /** Past these, deltas are dropped: minutes of fast output while the town cannot be reached. */
 const MAX_BUFFERED_EVENTS = 2_000;

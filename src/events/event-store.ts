@@ -1,4 +1,7 @@
-/** Table `events`: what happened in a town, in order. Read by polling with `after`. */
+/**
+ * Table `events`: what happened in a town, in order. Every append takes the next `seq` without a gap, and what is no longer kept
+ * goes from the old end only, so a reader that knows the last `seq` it has seen misses nothing without being told.
+ */
 import type { TownId } from '#protocol';
 
 /** Types are named like a noun and what became of it; a type never changes its meaning. */
@@ -40,6 +43,20 @@ export interface TownEvent {
   readonly data: EventData;
 }
 
+/** Events that are kept at most, and for how long (ms). The newest stays whatever its age: it tells where the town is. */
+export const MAX_EVENTS_KEPT = 100_000;
+export const EVENT_LIFE_MS = 30 * 24 * 3_600_000;
+/** Every so many appends the old end is looked at, and at most twice as many are removed: bounded work, and it catches up. */
+const PRUNE_EVERY = 64;
+const PRUNE_STEP = 2 * PRUNE_EVERY;
+
+/** A page of events, oldest first. */
+export interface EventPage {
+  readonly items: TownEvent[];
+  /** `seq` of the oldest event that is kept; 0 where there is none. What came between `after` and this is gone. */
+  readonly oldest: number;
+}
+
 type Row = { seq: number; type: EventType; subject: string; at_ms: number; data: string };
 
 export class EventStore {
@@ -51,13 +68,31 @@ export class EventStore {
 
   /** Appends in the transaction of what it tells of, so that neither is there without the other. `subject` is an id. */
   append(type: EventType, subject: string, data: EventData, nowMs: number): void {
-    this.#sql.exec(
-      'INSERT INTO events (type, subject, at_ms, data) VALUES (?, ?, ?, ?)',
-      type,
-      subject,
-      nowMs,
-      JSON.stringify(data),
-    );
+    const { seq } = this.#sql
+      .exec<{ seq: number }>(
+        'INSERT INTO events (type, subject, at_ms, data) VALUES (?, ?, ?, ?) RETURNING seq',
+        type,
+        subject,
+        nowMs,
+        JSON.stringify(data),
+      )
+      .one();
+    if (seq % PRUNE_EVERY === 0) this.#prune(seq, nowMs);
+  }
+
+  /** `seq` of the newest event, 0 before the first. */
+  head(): number {
+    return this.#sql.exec<{ seq: number | null }>('SELECT MAX(seq) AS seq FROM events').one().seq ?? 0;
+  }
+
+  /** `seq` of the oldest event that is kept, 0 where there is none. */
+  oldest(): number {
+    return this.#sql.exec<{ seq: number | null }>('SELECT MIN(seq) AS seq FROM events').one().seq ?? 0;
+  }
+
+  /** As `list`, and from where on events are kept. */
+  page(town: TownId, after: number, limit: number): EventPage {
+    return { items: this.list(town, after, limit), oldest: this.oldest() };
   }
 
   /** Events with a `seq` above `after`, oldest first. */
@@ -66,6 +101,16 @@ export class EventStore {
       .exec<Row>('SELECT seq, type, subject, at_ms, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?', after, limit)
       .toArray()
       .map((row) => toEvent(town, row));
+  }
+
+  #prune(newest: number, nowMs: number): void {
+    this.#sql.exec(
+      'DELETE FROM events WHERE seq < ? AND seq < ? AND (seq <= ? OR at_ms < ?)',
+      newest,
+      this.oldest() + PRUNE_STEP,
+      newest - MAX_EVENTS_KEPT,
+      nowMs - EVENT_LIFE_MS,
+    );
   }
 }
 

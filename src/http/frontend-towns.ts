@@ -141,14 +141,14 @@ function listEvents(app: App, inTown: Guard[]): void {
       summary: 'Read events after a sequence number',
       middleware: inTown,
       request: { params: s.townParams, query: s.eventsQuery },
-      responses: answers(200, s.pageOf(s.eventSchema), 'A page of CloudEvents'),
+      responses: answers(200, s.eventPageSchema, 'A page of CloudEvents, and from where on events are kept'),
     }),
     async (c) => {
       const { after, limit } = c.req.valid('query');
-      const events = await c.get('town').listEvents(after, limit);
-      if (!events.ok) throw new Refusal(events.error);
-      const items = events.value;
-      return c.json({ items, next: items.length === limit ? String(items.at(-1)?.seq) : null }, 200);
+      const page = await c.get('town').listEvents(after, limit);
+      if (!page.ok) throw new Refusal(page.error);
+      const { items, oldest } = page.value;
+      return c.json({ items, next: items.length === limit ? String(items.at(-1)?.seq) : null, oldest }, 200);
     },
   );
 }

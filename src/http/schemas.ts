@@ -136,6 +136,12 @@ export const problemBody = z.object(problemSchema.shape).openapi('Problem');
 /** A page of a list; `next` goes into `after` (events) or `cursor` (all others), null at the end. */
 export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() });
 
+export const eventPageSchema = pageOf(eventSchema).extend({
+  oldest: count.openapi({
+    description: 'seq of the oldest event that is kept: what lies between `after` and it is gone',
+  }),
+});
+
 export const townParams = z.object({ town: z.string().openapi({ description: 'id of the town' }) });
 export const agentParams = townParams.extend({ agent: z.string().max(64).openapi({ description: 'id or name' }) });
 export const messageParams = agentParams.extend({ message: z.string().max(64) });

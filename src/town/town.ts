@@ -1,7 +1,7 @@
 /** The Durable Object of one town: a table of contents. It constructs, wires and delegates; rules live in the verbs beside it. */
 import { DurableObject } from 'cloudflare:workers';
 import { type EventBatch, type EventBatchAnswer, type Grant, type HeartbeatAnswer, type MessageId } from '#protocol';
-import type { TownEvent } from '../events/event-store.ts';
+import type { EventPage } from '../events/event-store.ts';
 import { systemClock } from '../lib/clock.ts';
 import { isMigrated, migrate } from '../lib/migrate.ts';
 import { err, ok, type Result } from '../lib/result.ts';
@@ -155,8 +155,8 @@ export class Town extends DurableObject {
     });
   }
 
-  async listEvents(after: number, limit: number): Promise<Result<TownEvent[], Missing>> {
-    return this.#door.in((p) => ok(p.events.list(p.id, after, limit)));
+  async listEvents(after: number, limit: number): Promise<Result<EventPage, Missing>> {
+    return this.#door.in((p) => ok(p.events.page(p.id, after, limit)));
   }
 
   async heartbeat(call: VerifiedCall): Promise<Result<HeartbeatAnswer, CallRefusal | Missing>> {

@@ -108,7 +108,7 @@ export class FakeTown {
   }
   listEvents(after: number, limit: number) {
     return this.#note('listEvents', [after, limit], () =>
-      ok(Array.from({ length: Math.min(limit, 3) }, (_, at) => ({ seq: after + at + 1 }))),
+      ok({ items: Array.from({ length: Math.min(limit, 3) }, (_, at) => ({ seq: after + at + 1 })), oldest: 1 }),
     );
   }
   heartbeat(call: VerifiedCall) {

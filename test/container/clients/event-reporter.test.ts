@@ -46,6 +46,42 @@ describe('EventReporter', () => {
     expect(scene.town.counters).toEqual([1, 2, 3, 4]);
   });
 
+  it('keeps to that rate where the town refuses at once, and answers again', async () => {
+    const { scene, reporter } = reporting();
+    const sentAtMs: number[] = [];
+    let refusals = 0;
+    scene.town.intercept = () => {
+      sentAtMs.push(scene.clock.monoMs());
+      return (refusals += 1) % 2 === 1 ? problemAnswer('unavailable') : undefined;
+    };
+    for (let tick = 0; tick < 400; tick += 1) {
+      reporter.add(delta(`tick ${tick}`));
+      await scene.clock.advance(10);
+    }
+    const inOneSecond = sentAtMs.map((from) => sentAtMs.filter((at) => at >= from && at < from + SECONDS).length);
+    expect(sentAtMs.length).toBeGreaterThan(8);
+    expect(Math.max(...inOneSecond)).toBeLessThanOrEqual(4);
+  });
+
+  it('under pressure deltas go first and results never: all results arrive, in order, after an outage', async () => {
+    const { scene, reporter } = reporting();
+    scene.town.intercept = () => problemAnswer('unavailable');
+    for (let turn = 1; turn <= 5; turn += 1) {
+      for (let piece = 0; piece < 1000; piece += 1) reporter.add(delta(`${turn}.${piece}`));
+      const result = { state: 'done' as const, reply: `reply ${turn}`, truncated: false };
+      reporter.add({ type: 'turn.finished', message: messageId(turn), attempt: 1, at, result });
+      await scene.clock.advance(SECONDS);
+    }
+    scene.town.intercept = () => undefined;
+    await scene.clock.advance(120 * SECONDS);
+    const results = scene.town.events.filter(({ type }) => type === 'turn.finished');
+    expect(results.map(({ message }) => message)).toEqual([1, 2, 3, 4, 5].map(messageId));
+    const deltas = scene.town.events.filter(({ type }) => type === 'turn.delta');
+    // The batch that was under way when the outage began, and a buffer of 2,000 with three results in it.
+    expect(deltas.length).toBeLessThanOrEqual(100 + 2000);
+    expect(deltas.length).toBeGreaterThan(1900);
+  });
+
   it('sends one batch under one counter until it is acknowledged, with backoff', async () => {
     const { scene, reporter } = reporting();
     scene.town.intercept = () => problemAnswer('unavailable');
