@@ -31,9 +31,11 @@ const messageState = z.object({
 });
 export type MessageState = z.infer<typeof messageState>;
 
+const report = z.object({ due: z.number(), ok: z.number(), failed: z.number(), skipped: z.number() });
+
 const townState = z.object({
   id: z.string(),
-  last_sweep: z.object({ due: z.number(), ok: z.number(), failed: z.number(), skipped: z.number() }).nullable(),
+  last_sweep: report.nullable(),
 });
 
 const CALL_TIMEOUT_MS = 15_000;
@@ -54,6 +56,11 @@ export class ApiClient {
 
   readTown(town: string): Promise<z.infer<typeof townState>> {
     return this.#json('GET', `/v1/towns/${town}`, townState);
+  }
+
+  /** Refreshes every agent now. */
+  refreshTown(town: string): Promise<z.infer<typeof report>> {
+    return this.#json('POST', `/v1/towns/${town}/refresh`, report, {});
   }
 
   createAgent(town: string, name: string): Promise<AgentState> {

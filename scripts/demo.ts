@@ -35,7 +35,7 @@ async function main(): Promise<number> {
       TOKEN_TTL_SECONDS: String(TTL_SECONDS),
       HEARTBEAT_SECONDS: '1',
     };
-    const ports = { worker: workerPort, container: containerPort };
+    const ports = { worker: workerPort, containers: [containerPort] };
     const variables = await workerVariables(stateDir, settings, ports);
     story.say(
       `A Worker and a control server start; tokens live ${TTL_SECONDS} s, a sweep comes every ${INTERVAL_SECONDS} s.`,
@@ -43,9 +43,8 @@ async function main(): Promise<number> {
     stack = await startStack({
       stateDir,
       workerPort,
-      containerPort,
+      controlPorts: [containerPort],
       variables,
-      runControlServer: true,
       cancelled: ended,
     });
     const api = new ApiClient(stack.url, variables['REEVE_DEV_TOKEN'] ?? '');

@@ -44,12 +44,12 @@ async function ownSecrets(stateDir: string): Promise<Variables> {
 export async function workerVariables(
   stateDir: string,
   outside: Readonly<Record<string, string | undefined>>,
-  ports: { worker: number; container: number },
+  ports: { worker: number; containers: readonly number[] },
 ): Promise<Variables> {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const own: Variables = {
     PUBLIC_URL: `http://127.0.0.1:${ports.worker}`,
-    CONTAINER_URL: `http://127.0.0.1:${ports.container}`,
+    CONTAINER_URL: ports.containers.map((port) => `http://127.0.0.1:${port}`).join(','),
     ...(await ownSecrets(stateDir)),
   };
   for (const name of WORKER_VARIABLES) {

@@ -1,4 +1,4 @@
-/** A whole Reeve on this machine: a Worker under wrangler dev, and a control server as a process of its own. */
+/** A whole Reeve on this machine: a Worker under wrangler dev, and control servers as processes of their own. */
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { publicKeys, privateKeySetSchema } from '../src/tokens/key-set.ts';
@@ -9,20 +9,17 @@ export interface StackOptions {
   /** Holds secrets, logs and all state of the Worker. */
   readonly stateDir: string;
   readonly workerPort: number;
-  readonly containerPort: number;
+  /** One control server is started on each; none where `CONTAINER_URL` was set from outside and somebody else runs them. */
+  readonly controlPorts: readonly number[];
   readonly variables: Readonly<Variables>;
-  /** False where `CONTAINER_URL` was set from outside: somebody else runs the control servers. */
-  readonly runControlServer: boolean;
   /** Ends the start early, with nothing left running. */
   readonly cancelled?: Promise<unknown>;
 }
 
 export interface Stack {
   readonly url: string;
-  /** Process id of the control server that runs now, or null between two. */
-  readonly controlPid: () => number | null;
-  /** Ends the control server as a crash would; it is started again. */
-  readonly crashControlServer: () => void;
+  /** Ends a control server, the first or the nth, as a crash would; it is started again. */
+  readonly crashControlServer: (nth?: number) => void;
   /** Calls of agents that the Worker refused so far, from its log. */
   readonly refusedCalls: () => number;
   /** Resolves with a reason when the Worker died by itself. */
@@ -46,12 +43,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   writePrivate(envFile, envText(options.variables));
   await migrateDirectory(options.stateDir, logs);
   const worker = startChild(workerProgram(options, envFile, logs));
-  const control = options.runControlServer ? keepRunning(controlProgram(options, logs)) : null;
+  const controls = options.controlPorts.map((_, nth) => keepRunning(controlProgram(options, nth, logs)));
   const url = `http://127.0.0.1:${options.workerPort}`;
   let stopping = false;
   const stop = async (): Promise<void> => {
     stopping = true;
-    await Promise.all([worker.stop(), control?.stop()]);
+    await Promise.all([worker, ...controls].map((one) => one.stop()));
   };
   const failed = worker.exited.then((code) => {
     return stopping
@@ -60,7 +57,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   });
   try {
     await Promise.race([
-      Promise.all([answers(`${url}/healthz`), control === null ? null : answers(healthOf(options))]),
+      Promise.all([`${url}/healthz`, ...options.controlPorts.map(healthOf)].map(answers)),
       failed.then((reason) => Promise.reject(new Error(reason))),
       ...(options.cancelled === undefined
         ? []
@@ -72,15 +69,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
   return {
     url,
-    controlPid: () => control?.pid() ?? null,
-    crashControlServer: () => control?.crash(),
+    crashControlServer: (nth = 0) => controls[nth]?.crash(),
     refusedCalls: () => readFileSync(join(logs, 'worker.log'), 'utf8').match(REFUSED)?.length ?? 0,
     failed,
     stop,
   };
 }
 
-const healthOf = (options: StackOptions): string => `http://127.0.0.1:${options.containerPort}/health`;
+const healthOf = (port: number): string => `http://127.0.0.1:${port}/health`;
 
 /** What every child gets: a path, a home for caches, and no surprises of the shell. */
 function baseEnv(): Record<string, string> {
@@ -122,7 +118,7 @@ function workerProgram(options: StackOptions, envFile: string, logs: string): Pr
   };
 }
 
-function controlProgram({ variables, workerPort, containerPort }: StackOptions, logs: string): Program {
+function controlProgram({ variables, workerPort, controlPorts }: StackOptions, nth: number, logs: string): Program {
   const keys = privateKeySetSchema.parse(JSON.parse(variables['SIGNING_KEYS'] ?? ''));
   return {
     name: 'control server',
@@ -132,15 +128,15 @@ function controlProgram({ variables, workerPort, containerPort }: StackOptions, 
       REEVE_API_URL: `http://127.0.0.1:${workerPort}`,
       REEVE_ISSUER: variables['PUBLIC_URL'] ?? '',
       REEVE_JWKS: JSON.stringify(publicKeys(keys)),
-      CONTAINER_PORT: String(containerPort),
+      CONTAINER_PORT: String(controlPorts[nth]),
       CONTAINER_SECRET: variables['CONTAINER_SECRET'] ?? '',
     },
-    logFile: join(logs, 'container.log'),
+    logFile: join(logs, nth === 0 ? 'container.log' : `container-${nth + 1}.log`),
   };
 }
 
 /** Starts a program again whenever it ends by itself. */
-function keepRunning(program: Program): { pid(): number | null; crash(): void; stop(): Promise<void> } {
+function keepRunning(program: Program): { crash(): void; stop(): Promise<void> } {
   let child: Child | null = null;
   let stopping = false;
   let wait = RESTART_MS.first;
@@ -159,7 +155,6 @@ function keepRunning(program: Program): { pid(): number | null; crash(): void; s
   };
   run();
   return {
-    pid: () => child?.pid ?? null,
     crash: () => child?.kill(),
     stop: async () => {
       stopping = true;

@@ -41,6 +41,8 @@ export interface ConfigError {
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 /** A secret shorter than this can be guessed. */
 const MIN_SECRET_CHARS = 16;
+/** Addresses of control servers. */
+export const MAX_CONTAINER_URLS = 16;
 
 const whole = (rule: string, min: number, max: number, fallback: number) =>
   z
@@ -79,7 +81,7 @@ const signingKeys = z
 const containerUrls = z
   .string('is required: Cloudflare Containers are not supported yet, name the address of a control server')
   .transform((text) => text.split(',').map((part) => part.trim()))
-  .pipe(z.array(origin).min(1).max(16))
+  .pipe(z.array(origin).min(1).max(MAX_CONTAINER_URLS, `must be at most ${MAX_CONTAINER_URLS} addresses`))
   .refine((urls) => urls.every(isLoopbackOrHttps), 'must be https, or http on loopback');
 
 const variables = z.object({

@@ -37,12 +37,12 @@ beforeAll(async () => {
   process.env['HOME'] = join(stateDir, 'home');
   const [worker, container, tapped] = [await freePort(), await freePort(), await freePort()];
   const outside = { ...settings, CONTAINER_URL: `http://127.0.0.1:${tapped}` };
-  variables = await workerVariables(stateDir, outside, { worker, container });
+  variables = await workerVariables(stateDir, outside, { worker, containers: [container] });
   tap = await Wiretap.open(tapped, container);
   const watch = watchDescendants(stateDir);
   let stack: Stack | null = null;
   try {
-    const options = { stateDir, workerPort: worker, containerPort: container, variables, runControlServer: true };
+    const options = { stateDir, workerPort: worker, controlPorts: [container], variables };
     stack = await startStack(options);
     provoked = await provoke({ stack, variables, tap, containerPort: container });
     bundles = readEverything(join(ROOT, '.wrangler'));

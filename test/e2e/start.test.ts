@@ -1,4 +1,3 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,39 +5,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ApiClient } from '../../scripts/api-client.ts';
 import { freePort, isFree } from '../../scripts/ports.ts';
+import { endAll, linesOf, run, tokenIn, untilPrinted, type Run } from './support/command.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const stateDir = mkdtempSync(join(tmpdir(), 'reeve-start-'));
-const running = new Set<ChildProcess>();
-
-interface Run {
-  readonly child: ChildProcess;
-  readonly output: () => string;
-  readonly exited: Promise<number | null>;
-}
-
-/** Runs a command of the README, in a process group of its own. */
-function run(command: string, args: readonly string[], env: Record<string, string> = {}): Run {
-  const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, detached: true });
-  running.add(child);
-  let text = '';
-  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  const exited = new Promise<number | null>((resolve) => {
-    child.once('close', (code) => {
-      running.delete(child);
-      resolve(code);
-    });
-  });
-  return { child, output: () => text, exited };
-}
-
-/** Resolves with the output once it holds `text`. */
-async function untilPrinted(started: Run, text: string): Promise<string> {
-  await expect.poll(() => started.output(), { timeout: 90_000, interval: 100 }).toContain(text);
-  return started.output();
-}
-
 let ports: { PORT: string; CONTAINER_PORT: string };
 const start = (env: Record<string, string> = {}, ...args: string[]): Run =>
   run('npm', ['start', ...(args.length === 0 ? [] : ['--', ...args])], { REEVE_STATE_DIR: stateDir, ...ports, ...env });
@@ -47,12 +17,7 @@ beforeAll(async () => {
   ports = { PORT: String(await freePort()), CONTAINER_PORT: String(await freePort()) };
 });
 
-afterEach(async () => {
-  for (const child of running) {
-    child.kill('SIGTERM');
-    await new Promise((resolve) => child.once('close', resolve));
-  }
-});
+afterEach(endAll);
 
 afterAll(() => rmSync(stateDir, { recursive: true, force: true }));
 
@@ -119,6 +84,26 @@ describe('npm start', () => {
     expect(linesOf(refused)[0]).toMatch(/^reeve: TOKEN_TTL_SECONDS must be at least 2 \* REFRESH_INTERVAL_SECONDS/);
     expect(refused.output()).not.toContain('3601');
   });
+
+  it('a number of control servers that cannot be is refused with exit code 2, and beside CONTAINER_URL any is', async () => {
+    for (const containers of ['0', '17', '-1', 'two']) {
+      const refused = start({}, `--containers=${containers}`);
+      expect(await refused.exited).toBe(2);
+      expect(linesOf(refused)).toEqual(['reeve: --containers must be 1 to 16']);
+    }
+    const both = start({ CONTAINER_URL: 'http://127.0.0.1:1' }, '--containers', '2');
+    expect(await both.exited).toBe(2);
+    expect(linesOf(both)[0]).toMatch(/^reeve: --containers starts control servers, and CONTAINER_URL names/);
+  });
+
+  it('an argument that is not known is refused with exit code 2 and the usage, which --help prints', async () => {
+    const refused = start({}, '--contaners', '2');
+    expect(await refused.exited).toBe(2);
+    expect(refused.output()).toContain('Usage: npm start');
+    const help = start({}, '--help');
+    expect(await help.exited).toBe(0);
+    expect(help.output()).toContain('--containers <n>');
+  });
 });
 
 describe('npm run demo', () => {
@@ -137,13 +122,3 @@ function tourFor(port: string): string {
   const here = block.replaceAll('8787', port).replaceAll('.reeve/auth-header', join(stateDir, 'auth-header'));
   return `set -e\n${here.replaceAll('reeve() { curl', 'reeve() { sleep 0.3; curl --fail-with-body')}`;
 }
-
-const tokenIn = (dir: string): string =>
-  /^REEVE_DEV_TOKEN='(.+)'$/m.exec(readFileSync(join(dir, 'dev.env'), 'utf8'))?.[1] ?? 'no token';
-
-/** What the program itself printed: npm's own lines begin with `>`. */
-const linesOf = (ended: Run): string[] =>
-  ended
-    .output()
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('>') && !line.startsWith('npm '));
