@@ -10,6 +10,7 @@ export type EventType =
   | 'reeve.town.restored'
   | 'reeve.keys.changed'
   | 'reeve.agent.created'
+  | 'reeve.agent.changed'
   | 'reeve.agent.starting'
   | 'reeve.agent.started'
   | 'reeve.agent.stopped'

@@ -17,6 +17,7 @@ export function agentRoutes(app: App, edge: Edge): void {
   createAgent(app, inTown);
   listAgents(app, inTown);
   readAgent(app, inTown);
+  changeAgent(app, inTown);
   tearDown(app, inTown);
   verbs(app, inTown);
   refreshAgent(app, inTown);
@@ -80,6 +81,32 @@ function readAgent(app: App, inTown: Guard[]): void {
   );
 }
 
+function changeAgent(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'patch',
+      path: AGENT,
+      summary: 'Change the role of an agent, from its next start on, and its scopes',
+      description:
+        'A scope that is taken away is refused at once; one that is given comes with the next token. Scopes do not follow ' +
+        'the role: what is left out stays as it is, and must be within the scopes of the role.',
+      middleware: [...inTown, smallBody],
+      request: { params: s.agentParams, body: jsonBody(s.agentChangeSchema) },
+      responses: answers(200, s.agentSchema, 'The agent'),
+    }),
+    async (c) => {
+      const { role, scopes } = c.req.valid('json');
+      const changed = await c.get('town').changeAgent(c.req.valid('param').agent, { role, scopes });
+      if (changed.ok) return c.json(changed.value, 200);
+      if (changed.error === 'beyond_role') {
+        throw new Refusal('invalid_request', { errors: [{ path: 'scopes', message: s.BEYOND_ROLE }] });
+      }
+      if (changed.error === 'agent_retired') throw new Refusal('state_conflict', RETIRED);
+      throw new Refusal(changed.error);
+    },
+  );
+}
+
 function tearDown(app: App, inTown: Guard[]): void {
   app.openapi(
     createRoute({
@@ -117,7 +144,7 @@ function verbs(app: App, inTown: Guard[]): void {
         const name = c.req.valid('param').agent;
         const before = await town.getAgent(name);
         if (!before.ok) throw new Refusal(before.error);
-        if (before.value.state === 'retired') throw new Refusal('state_conflict', { detail: 'The agent is retired.' });
+        if (before.value.state === 'retired') throw new Refusal('state_conflict', RETIRED);
         const agent = await town[`${verb}Agent`](before.value.id);
         if (!agent.ok) throw new Refusal(agent.error);
         return c.json(agent.value, 200);
@@ -143,6 +170,8 @@ function refreshAgent(app: App, inTown: Guard[]): void {
     },
   );
 }
+
+const RETIRED = { detail: 'The agent is retired.' };
 
 const SUMMARY = {
   start: 'Start an agent, also a stopped or revoked one',

@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { agentIdSchema, messageIdSchema, problemSchema, townIdSchema } from '#protocol';
 import { MESSAGE_STATES } from '../outbox/message.ts';
-import { AGENT_STATES, ROLES, SCOPES, type Role } from '../roster/agent.ts';
+import { AGENT_STATES, ROLES, SCOPES, isWithinRole, type Role } from '../roster/agent.ts';
 
 const time = z.iso.datetime();
 const count = z.number().int().min(0);
@@ -15,19 +15,26 @@ export const nameSchema = z
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion
 const roleSchema = z.enum(Object.keys(ROLES) as [Role, ...Role[]]);
 const scopeSchema = z.enum(SCOPES);
+const scopesSchema = z.array(scopeSchema).max(16);
+/** Where the scopes that an agent would have are more than its role may have. */
+export const BEYOND_ROLE = 'must be within the scopes of the role';
 
 export const newTownSchema = z.strictObject({ name: nameSchema }).openapi('NewTown');
 export const newAgentSchema = z
   .strictObject({
     name: nameSchema,
     role: roleSchema.default('worker'),
-    scopes: z.array(scopeSchema).max(16).optional(),
+    scopes: scopesSchema.optional(),
   })
-  .refine(({ role, scopes }) => scopes?.every((scope) => grantable(role, scope)) ?? true, {
-    path: ['scopes'],
-    message: 'must be within the scopes of the role',
-  })
+  .refine(({ role, scopes }) => isWithinRole(role, scopes ?? []), { path: ['scopes'], message: BEYOND_ROLE })
   .openapi('NewAgent');
+export const agentChangeSchema = z
+  .strictObject({
+    role: roleSchema.optional(),
+    scopes: scopesSchema.optional(),
+    runtime: z.null('must be null, the built-in agent: other runtimes are not supported yet').optional(),
+  })
+  .openapi('AgentChange');
 export const newMessageSchema = z.strictObject({ content: z.string().min(1) }).openapi('NewMessage');
 export const refreshSchema = z.strictObject({ revoke_older: z.boolean().default(false) }).openapi('Refresh');
 
@@ -150,7 +157,3 @@ const limit = z.coerce.number().int().min(1).max(200).default(50);
 export const listQuery = z.object({ cursor: z.string().max(64).default(''), limit });
 export const seqQuery = z.object({ cursor: z.coerce.number().int().min(0).default(0), limit });
 export const eventsQuery = z.object({ after: z.coerce.number().int().min(0).default(0), limit });
-
-function grantable(role: Role, scope: (typeof SCOPES)[number]): boolean {
-  return ROLES[role].some((granted) => granted === scope);
-}

@@ -102,6 +102,11 @@ export class AgentStore {
     this.#sql.exec('UPDATE agents SET state = ? WHERE id = ?', to, id);
   }
 
+  /** What it is and may do from now on. */
+  change(id: AgentId, role: Role, scopes: readonly Scope[]): void {
+    this.#sql.exec('UPDATE agents SET role = ?, scopes = ? WHERE id = ?', role, scopes.join(' '), id);
+  }
+
   /** Begins the next incarnation: it runs nowhere yet and has reported nothing. */
   nextIncarnation(id: AgentId, startDueAtMs: number): void {
     this.move(id, 'starting');

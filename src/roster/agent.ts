@@ -15,6 +15,12 @@ export const ROLES = {
 } as const satisfies Record<string, readonly Scope[]>;
 export type Role = keyof typeof ROLES;
 
+/** Whether an agent of this role may be granted all of these scopes. */
+export function isWithinRole(role: Role, scopes: readonly Scope[]): boolean {
+  const most: readonly Scope[] = ROLES[role];
+  return scopes.every((scope) => most.includes(scope));
+}
+
 export interface Agent {
   readonly id: AgentId;
   readonly name: string;

@@ -8,6 +8,7 @@ import { err, ok, type Result } from '../lib/result.ts';
 import { nextSweepAt } from '../tokens/refresh-policy.ts';
 import { GUARD_MS } from './alarm-plan.ts';
 import { authorizeCall, type CallRefusal, type VerifiedCall } from './authorize-call.ts';
+import { changeAgent, type AgentChange, type ChangeRefusal } from './change-agent.ts';
 import { noteSession } from './containers.ts';
 import { createAgent, type NewAgent } from './create-agent.ts';
 import { acceptMessage } from './deliver-message.ts';
@@ -87,6 +88,13 @@ export class Town extends DurableObject {
 
   async getAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
     return this.#door.with(idOrName, (p, agent) => readAgent(p, agent.id));
+  }
+
+  async changeAgent(idOrName: string, change: AgentChange): Promise<Result<AgentView, Missing | ChangeRefusal>> {
+    return this.#door.in((p) => {
+      const changed = changeAgent(p, idOrName, change);
+      return changed.ok ? ok(readAgent(p, changed.value)) : changed;
+    });
   }
 
   /** Teardown; `confirmed` says that process and key are gone. */

@@ -126,6 +126,50 @@ describe('agents', () => {
     });
   });
 
+  test('are changed by what is named, and only by that', async () => {
+    const patch = async (json: unknown, name = 'ada') =>
+      (await scene.send('PATCH', `${AGENTS}/${name}`, { json })).status;
+    expect(await patch({ role: 'mayor' })).toBe(200);
+    expect(lastCall()).toMatchObject({ method: 'changeAgent', given: ['ada', { role: 'mayor' }] });
+    expect(await patch({ scopes: ['heartbeat'], runtime: null })).toBe(200);
+    expect(lastCall()).toMatchObject({ method: 'changeAgent', given: ['ada', { scopes: ['heartbeat'] }] });
+    expect(await patch({ role: 'worker' }, 'nobody')).toBe(404);
+    for (const json of [
+      { role: 'king' },
+      { scopes: ['admin'] },
+      { scopes: null },
+      { name: 'bob' },
+      { state: 'idle' },
+    ]) {
+      expect(await patch(json), JSON.stringify(json)).toBe(400);
+    }
+  });
+
+  test('W-30: a change past the grant of the role is 400 with its path, and one of a retired agent 409', async () => {
+    const refused = async (error: string) => {
+      scene.town.instead = () => ({ ok: false, error });
+      return scene.send('PATCH', `${AGENTS}/ada`, { json: { role: 'worker' } });
+    };
+    const beyond = await refused('beyond_role');
+    expect(beyond.status).toBe(400);
+    expect(problemSchema.parse(await beyond.json()).errors).toEqual([
+      { path: 'scopes', message: 'must be within the scopes of the role' },
+    ]);
+    const retired = await refused('agent_retired');
+    expect([retired.status, await codeOf(retired)]).toEqual([409, 'state_conflict']);
+  });
+
+  test('take no runtime but the built-in one, and no town is asked to store another', async () => {
+    const before = scene.calls.length;
+    const runtime = { command: 'node', args: ['agent.js'], env: {}, cwd: '/', credentials: 'none' };
+    const response = await scene.send('PATCH', `${AGENTS}/ada`, { json: { runtime } });
+    expect(response.status).toBe(400);
+    expect(problemSchema.parse(await response.json()).errors).toEqual([
+      { path: 'runtime', message: 'must be null, the built-in agent: other runtimes are not supported yet' },
+    ]);
+    expect(scene.calls).toHaveLength(before);
+  });
+
   test('K-07: teardown is 200 where process and key are gone, and 202 where the container has yet to confirm', async () => {
     expect((await scene.send('DELETE', `${AGENTS}/ada`)).status).toBe(200);
     const agent = scene.town.agents.get(agentId(1));

@@ -4,6 +4,7 @@ import {
   ROLES,
   SCOPES,
   canMove,
+  isWithinRole,
   needsSweep,
   placeInFirstWithRoom,
   takesMessages,
@@ -50,6 +51,13 @@ describe('roles', () => {
   test('a worker may not start and stop agents, nor exchange tokens; a mayor may do everything', () => {
     expect(ROLES.worker).toEqual(['heartbeat', 'events', 'mail', 'peers', 'delegate']);
     expect([...ROLES.mayor].toSorted()).toEqual([...SCOPES].toSorted());
+  });
+
+  test('a grant is within a role if every scope of it is; no scope at all is within any', () => {
+    expect(isWithinRole('worker', ROLES.worker)).toBe(true);
+    expect(isWithinRole('worker', [])).toBe(true);
+    expect(isWithinRole('worker', ['heartbeat', 'exchange'])).toBe(false);
+    expect(isWithinRole('mayor', SCOPES)).toBe(true);
   });
 });
 

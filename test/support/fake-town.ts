@@ -4,6 +4,7 @@
  */
 import type { AgentId, Grant, MessageId, TownId } from '#protocol';
 import type { VerifiedCall } from '../../src/town/authorize-call.ts';
+import type { AgentChange } from '../../src/town/change-agent.ts';
 import type { NewAgent } from '../../src/town/create-agent.ts';
 import type { PullRequest } from '../../src/town/pull-token.ts';
 import type { AgentView, MessageView, TownView } from '../../src/town/views.ts';
@@ -60,6 +61,9 @@ export class FakeTown {
   }
   getAgent(idOrName: string) {
     return this.#note('getAgent', [idOrName], () => this.#found(idOrName));
+  }
+  changeAgent(idOrName: string, change: AgentChange) {
+    return this.#note('changeAgent', [idOrName, change], () => this.#found(idOrName));
   }
   retireAgent(idOrName: string) {
     return this.#note('retireAgent', [idOrName], () => {

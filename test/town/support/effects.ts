@@ -42,6 +42,7 @@ export const TOWN_EFFECTS: Effects = {
   'agents.endsDue': READ,
   'agents.earliestStart': READ,
   'agents.earliestEnd': READ,
+  'agents.change': WRITE,
   'agents.move': WRITE,
   'agents.nextIncarnation': WRITE,
   'agents.planStart': WRITE,
