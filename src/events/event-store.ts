@@ -62,9 +62,12 @@ type Row = { seq: number; type: EventType; subject: string; at_ms: number; data:
 
 export class EventStore {
   readonly #sql: SqlStorage;
+  readonly #onAppend: () => void;
 
-  constructor(sql: SqlStorage) {
+  /** `onAppend` is called in the transaction, which may be rolled back yet: what it leads to reads the table afterwards. */
+  constructor(sql: SqlStorage, onAppend: () => void) {
     this.#sql = sql;
+    this.#onAppend = onAppend;
   }
 
   /** Appends in the transaction of what it tells of, so that neither is there without the other. `subject` is an id. */
@@ -79,6 +82,7 @@ export class EventStore {
       )
       .one();
     if (seq % PRUNE_EVERY === 0) this.#prune(seq, nowMs);
+    this.#onAppend();
   }
 
   /** `seq` of the newest event, 0 before the first. */

@@ -9,6 +9,7 @@ import { containerRoutes } from './container.ts';
 import type { Edge, EdgeEnv } from './edge.ts';
 import { agentRoutes } from './frontend-agents.ts';
 import { messageRoutes } from './frontend-messages.ts';
+import { streamRoutes } from './frontend-stream.ts';
 import { townRoutes } from './frontend-towns.ts';
 import { Refusal, problemResponse, refuseInvalid } from './problem.ts';
 import { publicRoutes } from './public.ts';
@@ -20,6 +21,7 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   townRoutes(app, edge);
   agentRoutes(app, edge);
   messageRoutes(app, edge);
+  streamRoutes(app, edge);
   agentCallRoutes(app, edge);
   containerRoutes(app, edge);
   app.doc31('/openapi.json', {

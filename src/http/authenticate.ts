@@ -1,7 +1,8 @@
 /** Who is calling: people, agents, containers. Each is a middleware that runs before the body is read. */
 import type { MiddlewareHandler } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import { MAX_AUTHORIZATION_BYTES, townIdSchema } from '#protocol';
+import { MAX_AUTHORIZATION_BYTES, ticketSchema, townIdSchema } from '#protocol';
+import { sha256 } from '../lib/secret.ts';
 import { verifyAgentToken } from '../tokens/verify.ts';
 import type { Edge, EdgeEnv } from './edge.ts';
 import { Refusal } from './problem.ts';
@@ -56,6 +57,25 @@ export function requireContainerSecret(edge: Edge): MiddlewareHandler<EdgeEnv> {
   return createMiddleware<EdgeEnv>(async (c, next) => {
     const bearer = bearerOf(c.req.header('authorization'));
     if (!(await edge.config.containerSecret.matches(bearer))) throw new Refusal('invalid_token');
+    await next();
+  });
+}
+
+/**
+ * A reader that shows a ticket in the address, because a browser can set no header there; the town compares it. Whatever is wrong
+ * with ticket or town looks the same, and no Durable Object is touched for a town that is not there.
+ */
+export function requireTicket(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const text = c.req.query('ticket');
+    if (text === undefined) throw new Refusal('unauthenticated');
+    const ticket = ticketSchema.safeParse(text);
+    const id = townIdSchema.safeParse(c.req.param('town'));
+    if (!ticket.success || !id.success) throw new Refusal('invalid_token');
+    const entry = await edge.directory.get(id.data);
+    if (entry === null) throw new Refusal('invalid_token');
+    c.set('ticket', { digest: await sha256(ticket.data), owner: entry.owner });
+    c.set('town', edge.town(entry.id));
     await next();
   });
 }

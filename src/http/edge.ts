@@ -30,6 +30,8 @@ export interface EdgeEnv {
     town: DurableObjectStub<Town>;
     agent: { claims: AgentClaims; kid: string };
     bearer: string;
+    /** Of a reader of the stream: SHA-256 of its ticket, and whose the town is. */
+    ticket: { digest: string; owner: string };
   };
 }
 

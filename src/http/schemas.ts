@@ -149,6 +149,8 @@ export const eventPageSchema = pageOf(eventSchema).extend({
   }),
 });
 
+export const ticketSchema = z.object({ ticket: z.string(), expires_at: time }).openapi('Ticket');
+
 export const townParams = z.object({ town: z.string().openapi({ description: 'id of the town' }) });
 export const agentParams = townParams.extend({ agent: z.string().max(64).openapi({ description: 'id or name' }) });
 export const messageParams = agentParams.extend({ message: z.string().max(64) });
@@ -156,4 +158,9 @@ export const messageParams = agentParams.extend({ message: z.string().max(64) })
 const limit = z.coerce.number().int().min(1).max(200).default(50);
 export const listQuery = z.object({ cursor: z.string().max(64).default(''), limit });
 export const seqQuery = z.object({ cursor: z.coerce.number().int().min(0).default(0), limit });
+/** Without `after` a stream begins with the next event. `ticket` is read before, with the credentials. */
+export const streamQuery = z.object({
+  ticket: z.string().optional(),
+  after: z.coerce.number().int().min(0).optional(),
+});
 export const eventsQuery = z.object({ after: z.coerce.number().int().min(0).default(0), limit });

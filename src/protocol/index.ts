@@ -4,4 +4,5 @@ export * from './claims.ts';
 export * from './control.ts';
 export * from './ids.ts';
 export * from './limits.ts';
+export * from './stream.ts';
 export * from './wire-errors.ts';

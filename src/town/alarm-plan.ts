@@ -7,6 +7,8 @@ export interface DueTimes {
   readonly delivery: number | null;
   readonly start: number | null;
   readonly end: number | null;
+  /** The first stream whose credential is over. */
+  readonly socketEnd: number | null;
 }
 
 /** Set before any work: if the object dies in it, the alarm rings again this much later (ms). */

@@ -1,8 +1,11 @@
 /** What an agent says, as itself: heartbeats and what happened in its turns. The call is authorised before. */
 import type { EventBatch, EventBatchAnswer, HeartbeatAnswer, TurnEvent } from '#protocol';
+import type { Delta } from '../events/frame.ts';
 import type { Agent } from '../roster/agent.ts';
 import { UNACKED_GRACE_MS } from '../tokens/refresh-policy.ts';
 import { noteActivity } from './activity.ts';
+import { feedReaders } from './feed-readers.ts';
+import { liveDelta } from './live-delta.ts';
 import { noteTurnFinished, noteTurnStarted } from './note-turn.ts';
 import type { TownPorts } from './ports.ts';
 
@@ -19,18 +22,25 @@ export function hearHeartbeat(p: TownPorts, agent: Agent): HeartbeatAnswer {
  * lost is recognised when it comes again.
  */
 export function hearEvents(p: TownPorts, caller: Agent, batch: EventBatch): EventBatchAnswer {
-  return p.transaction(() => {
+  const deltas: Delta[] = [];
+  const answer = p.transaction(() => {
     const agent = p.agents.get(caller.id);
     if (agent === null || agent.inc !== caller.inc || batch.counter <= agent.reported) {
       return { counter: batch.counter, repeated: true };
     }
     const now = p.clock.now();
-    for (const event of batch.events) apply(p, agent, event, now);
+    batch.events.forEach((event, at) => {
+      apply(p, agent, event, now);
+      const delta = liveDelta(p, agent, event, `${agent.id}-${agent.inc}-${batch.counter}-${at}`);
+      if (delta !== null) deltas.push(delta);
+    });
     p.agents.reported(agent.id, batch.counter);
     p.agents.heard(agent.id, now);
     noteActivity(p, agent.id);
     return { counter: batch.counter, repeated: false };
   });
+  feedReaders(p, deltas);
+  return answer;
 }
 
 /** Only a message of this agent, in its current attempt, moves; anything else is old news and changes nothing. */

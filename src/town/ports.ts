@@ -1,6 +1,7 @@
 /** What the town's verbs need of the world. Verbs take these as an argument and reach for nothing else. */
 import type { TownId } from '#protocol';
 import type { EventStore } from '../events/event-store.ts';
+import type { TicketStore } from '../events/ticket-store.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { ContainerLink } from '../link/container-link.ts';
@@ -10,6 +11,7 @@ import type { AgentTokenOrder, MintedToken } from '../tokens/mint.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
 import type { ContainerStore } from './container-store.ts';
 import type { Flights } from './flights.ts';
+import type { Readers } from './readers.ts';
 import type { Slots } from './slots.ts';
 import type { SweepStore } from './sweep-store.ts';
 import type { TownAlarm } from './town-alarm.ts';
@@ -36,6 +38,8 @@ export interface TownPorts {
   readonly tokens: TokenStore;
   readonly messages: MessageStore;
   readonly events: EventStore;
+  readonly tickets: TicketStore;
+  readonly readers: Readers;
   readonly containers: ContainerStore;
   readonly sweeps: SweepStore;
   readonly alarm: TownAlarm;

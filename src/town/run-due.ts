@@ -4,6 +4,7 @@ import { needsSweep } from '../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { RUN_BUDGET_AGENTS, RUN_BUDGET_MS, type DueTimes } from './alarm-plan.ts';
 import { confirmEnd } from './end-agent.ts';
+import { endStreams } from './hear-reader.ts';
 import type { TownPorts } from './ports.ts';
 import { refreshSweep, retryPushes } from './refresh-sweep.ts';
 import { serveAgent } from './serve-agent.ts';
@@ -16,6 +17,7 @@ export function dueTimes(p: TownPorts): DueTimes {
     delivery: p.messages.earliestDelivery(),
     start: p.agents.earliestStart(),
     end: p.agents.earliestEnd(),
+    socketEnd: p.readers.firstEnd(),
   };
 }
 
@@ -26,6 +28,7 @@ export function dueTimes(p: TownPorts): DueTimes {
 export async function runDue(p: TownPorts): Promise<void> {
   const now = p.clock.now();
   const until = now + RUN_BUDGET_MS;
+  endStreams(p);
   const retries = p.tokens.retriesDue(now, RUN_BUDGET_AGENTS);
   p.transaction(() => {
     for (const id of retries) {

@@ -63,4 +63,12 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'ALTER TABLE agent_tokens ADD COLUMN failing_since_ms INTEGER',
     ],
   },
+  {
+    id: '0003-stream',
+    statements: [
+      `CREATE TABLE tickets (
+         digest TEXT PRIMARY KEY, person TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, ends_at_ms INTEGER NOT NULL
+       ) STRICT`,
+    ],
+  },
 ];

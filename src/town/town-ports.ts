@@ -1,12 +1,15 @@
 import { townIdSchema } from '#protocol';
 import { EventStore } from '../events/event-store.ts';
+import { TicketStore } from '../events/ticket-store.ts';
 import { MessageStore } from '../outbox/message-store.ts';
 import { AgentStore } from '../roster/agent-store.ts';
 import { TokenStore } from '../tokens/token-store.ts';
 import { planAlarm } from './alarm-plan.ts';
 import { ContainerStore } from './container-store.ts';
+import { feedReaders } from './feed-readers.ts';
 import { Flights } from './flights.ts';
 import type { TownPorts } from './ports.ts';
+import { Readers } from './readers.ts';
 import { dueTimes } from './run-due.ts';
 import { Slots } from './slots.ts';
 import { SweepStore } from './sweep-store.ts';
@@ -26,7 +29,12 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     agents: new AgentStore(sql),
     tokens: new TokenStore(sql),
     messages: new MessageStore(sql),
-    events: new EventStore(sql),
+    events: new EventStore(
+      sql,
+      afterThisStep(() => feedReaders(ports)),
+    ),
+    tickets: new TicketStore(sql),
+    readers: new Readers(ctx),
     containers: new ContainerStore(sql),
     sweeps: new SweepStore(sql),
     alarm,
@@ -48,4 +56,20 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     flights: new Flights(),
   };
   return ports;
+}
+
+/**
+ * Runs `work` once, after the synchronous step under way, however often it is asked for in it. A transaction is one step: by then
+ * it is committed, or rolled back.
+ */
+function afterThisStep(work: () => void): () => void {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    queueMicrotask(() => {
+      asked = false;
+      work();
+    });
+  };
 }

@@ -2,6 +2,7 @@
 import { DurableObject } from 'cloudflare:workers';
 import { type EventBatch, type EventBatchAnswer, type Grant, type HeartbeatAnswer, type MessageId } from '#protocol';
 import type { EventPage } from '../events/event-store.ts';
+import type { Ticket } from '../events/ticket-store.ts';
 import { systemClock } from '../lib/clock.ts';
 import { isMigrated, migrate } from '../lib/migrate.ts';
 import { err, ok, type Result } from '../lib/result.ts';
@@ -16,8 +17,10 @@ import { Entrance, type Missing } from './entrance.ts';
 import { confirmEnd, retireAgent, stopAgent } from './end-agent.ts';
 import { forceRefresh } from './force-refresh.ts';
 import { hearEvents, hearHeartbeat } from './hear-agent.ts';
+import { hearReader } from './hear-reader.ts';
 import type { Health } from './health.ts';
 import { noteKeySet } from './note-key-set.ts';
+import { addTicket, openStream } from './open-stream.ts';
 import type { TownPorts } from './ports.ts';
 import { pullToken, type PullRefusal, type PullRequest } from './pull-token.ts';
 import { revokeAgent } from './revoke-agent.ts';
@@ -165,6 +168,28 @@ export class Town extends DurableObject {
 
   async listEvents(after: number, limit: number): Promise<Result<EventPage, Missing>> {
     return this.#door.in((p) => ok(p.events.page(p.id, after, limit)));
+  }
+
+  async addTicket(ticket: Ticket): Promise<Result<null, 'limit_exceeded' | Missing>> {
+    return this.#door.in((p) => addTicket(p, ticket));
+  }
+
+  /** A reader of the stream: the one request that is no call, because a socket leaves by it. A refusal is its code, as text. */
+  override async fetch(request: Request): Promise<Response> {
+    const opened = await this.#door.in((p) => openStream(p, request));
+    return opened.ok ? opened.value : new Response(opened.error, { status: 403 });
+  }
+
+  override webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): void {
+    hearReader(this.#door.ports(), socket, frame);
+  }
+
+  override async webSocketClose(): Promise<void> {
+    await this.#door.in((p) => ok(p.readers.forget()));
+  }
+
+  override webSocketError(): Promise<void> {
+    return this.webSocketClose();
   }
 
   async heartbeat(call: VerifiedCall): Promise<Result<HeartbeatAnswer, CallRefusal | Missing>> {

@@ -14,7 +14,7 @@ let events: EventStore;
 beforeEach(() => {
   storage = objectStorage();
   migrate(storage, TOWN_SCHEMA);
-  events = new EventStore(storage.sql);
+  events = new EventStore(storage.sql, () => undefined);
 });
 
 const append = (count: number, nowMs = NOW_MS): void => {

@@ -3,6 +3,7 @@
  * so a test sees which town was touched, and with what.
  */
 import type { AgentId, Grant, MessageId, TownId } from '#protocol';
+import type { Ticket } from '../../src/events/ticket-store.ts';
 import type { VerifiedCall } from '../../src/town/authorize-call.ts';
 import type { AgentChange } from '../../src/town/change-agent.ts';
 import type { NewAgent } from '../../src/town/create-agent.ts';
@@ -114,6 +115,13 @@ export class FakeTown {
     return this.#note('listEvents', [after, limit], () =>
       ok({ items: Array.from({ length: Math.min(limit, 3) }, (_, at) => ({ seq: after + at + 1 })), oldest: 1 }),
     );
+  }
+  addTicket(ticket: Ticket) {
+    return this.#note('addTicket', [ticket], () => ok(null));
+  }
+  /** Refuses: a socket cannot be made outside of workerd. */
+  fetch(url: string, init: { headers: Record<string, string> }) {
+    return this.#note('fetch', [url, init.headers], () => new Response('invalid_token', { status: 403 }));
   }
   heartbeat(call: VerifiedCall) {
     return this.#note('heartbeat', [call], () => ok({ minted: 1, lagging: false }));

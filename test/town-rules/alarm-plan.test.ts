@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { LOST_AFTER_MS, mustRearm, planAlarm, type DueTimes } from '../../src/town/alarm-plan.ts';
 
 const NOW_MS = Date.UTC(2030, 0, 1, 12);
-const NOTHING: DueTimes = { sweep: null, pushRetry: null, delivery: null, start: null, end: null };
+const NOTHING: DueTimes = { sweep: null, pushRetry: null, delivery: null, start: null, end: null, socketEnd: null };
 
 describe('the one alarm of a town', () => {
   test('K-10: is not set where nothing is due', () => {
@@ -16,7 +16,14 @@ describe('the one alarm of a town', () => {
   });
 
   test('rings at the earliest of all', () => {
-    const due = { sweep: NOW_MS + 9, pushRetry: NOW_MS + 7, delivery: NOW_MS + 3, start: null, end: NOW_MS + 4 };
+    const due = {
+      sweep: NOW_MS + 9,
+      pushRetry: NOW_MS + 7,
+      delivery: NOW_MS + 3,
+      start: null,
+      end: NOW_MS + 4,
+      socketEnd: null,
+    };
     expect(planAlarm(due, NOW_MS)).toBe(NOW_MS + 3);
   });
 

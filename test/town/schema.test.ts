@@ -19,6 +19,7 @@ const TABLES = {
     'id agent seq state content sender attempt tries deliver_at_ms created_at_ms delivered_at_ms finished_at_ms reply truncated error',
   migrations: 'at id',
   sweeps: 'seq started_at_ms finished_at_ms due ok failed skipped results',
+  tickets: 'digest person expires_at_ms ends_at_ms',
   town: 'one id name owner created_at_ms valid_from_ms sweep_at_ms key_set',
 };
 

@@ -1,6 +1,6 @@
 /** The doors of the Worker: whose credential opens each route, and what a caller can ask for behind it. */
 import { RIGHT_CONTAINER, RIGHT_PERSON, secretOf, type Credential, type Outcome } from './credentials.ts';
-import type { Scene } from './scene.ts';
+import { ticketInto, type Scene } from './scene.ts';
 
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
 const NO_ID = '00000000000000000000';
@@ -11,7 +11,8 @@ const EVENTS = {
 
 /** Whose credential opens a route, and a body with which it does. */
 type Door = { readonly body?: object } & (
-  { readonly opensFor: 'person' | 'session' | 'container' } | { readonly opensFor: 'agent'; readonly scope: string }
+  | { readonly opensFor: 'person' | 'session' | 'container' | 'ticket' }
+  | { readonly opensFor: 'agent'; readonly scope: string }
 );
 
 const TOWN = '/v1/towns/{town}';
@@ -26,6 +27,8 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`POST ${TOWN}/restored`]: { opensFor: 'person', body: {} },
   [`POST ${TOWN}/refresh`]: { opensFor: 'person', body: { revoke_older: true } },
   [`GET ${TOWN}/events`]: { opensFor: 'person' },
+  [`POST ${TOWN}/tickets`]: { opensFor: 'person' },
+  [`GET ${TOWN}/stream`]: { opensFor: 'ticket' },
   [`POST ${TOWN}/agents`]: { opensFor: 'person', body: { name: 'newcomer' } },
   [`GET ${TOWN}/agents`]: { opensFor: 'person' },
   [`GET ${AGENT}`]: { opensFor: 'person' },
@@ -57,6 +60,8 @@ export const PUBLIC = [
 export interface Place {
   readonly name: string;
   readonly fill: Readonly<Record<string, string>>;
+  /** What stands behind the path, made for each request. */
+  readonly query?: () => Promise<string>;
   readonly body?: object;
   readonly opensFor: string | null;
   readonly outcome: Outcome;
@@ -72,6 +77,8 @@ export function doorOf(route: string): Door {
 export function outcomeOf(route: string, place: Place, credential: Credential): Outcome {
   const door = doorOf(route);
   if (door.opensFor === 'agent') return credential.asAgent(door.scope);
+  // A ticket stands in the address; no header adds to it or takes from it.
+  if (door.opensFor === 'ticket') return place.outcome;
   return credential.name === place.opensFor ? place.outcome : credential.refusal;
 }
 
@@ -83,6 +90,7 @@ export function placesOf(scene: Scene, route: string): Place[] {
     agent: () => [door],
     container: () => [{ ...door, opensFor: RIGHT_CONTAINER }],
     session: () => pullPlaces(scene),
+    ticket: () => ticketPlaces(scene),
   }[doorOf(route).opensFor]();
 }
 
@@ -111,6 +119,32 @@ function personsPlaces(scene: Scene, route: string): Place[] {
   if (route.includes('{message}')) places.push(of('a message of another agent', { agent: agents.mate.id }));
   return places;
 }
+
+function ticketPlaces({ town, other, foreign, ghost, tickets }: Scene): Place[] {
+  const of = (name: string, id: string, ticket: string | null, outcome: Outcome = 'invalid_token'): Place => {
+    const query = async () => (ticket === null ? '' : `?ticket=${ticket}`);
+    return { name, fill: { town: id }, query, opensFor: null, outcome };
+  };
+  const fresh = async () => `?ticket=${await ticketInto(town, 'dev')}`;
+  return [
+    { ...of('their town, with a ticket for it', town.id, null, 'accepted'), query: fresh },
+    of('their town, with no ticket', town.id, null, 'unauthenticated'),
+    of('their town, with an empty ticket', town.id, ''),
+    of('their town, with a ticket that nobody gave out', town.id, 'A'.repeat(43)),
+    of('their town, with a ticket that was used', town.id, tickets.used),
+    of('their town, with a ticket that expired', town.id, tickets.expired),
+    of('their town, with a ticket of somebody else for it', town.id, tickets.strangers),
+    of('their town, with a ticket for their other town', town.id, tickets.other),
+    of('their other town, with a ticket for the first', other.town.id, tickets.own),
+    of('their town, with a character of its ticket changed', town.id, changed(tickets.own)),
+    of("somebody else's town, with a ticket for one's own", foreign.town.id, tickets.own),
+    of("somebody else's town, with a ticket from when it was one's own", foreign.town.id, tickets.foreign),
+    of('a town that is not there', ghost, tickets.own),
+    of('no id of a town', 'town', tickets.own),
+  ];
+}
+
+const changed = (text: string): string => `${text.startsWith('A') ? 'B' : 'A'}${text.slice(1)}`;
 
 function pullPlaces({ town, agents, sessions, other, foreign, ghost }: Scene): Place[] {
   const [first, second] = [town.containerName(0), town.containerName(1)];

@@ -11,6 +11,7 @@ export const WRITE: readonly Fault[] = ['dies before', 'dies after', 'breaks bef
 const READ = 'reads only: to die at it is to die at the effect before it';
 const VALUE = 'a value, or a pure function';
 const LOG = 'a line for people; nothing depends on it';
+const SOCKET = 'the connection dies with the object; its reader comes again with the place that it knows';
 const IN_MEMORY = 'in memory only; the work that runs in it is cut at its own effects';
 /** The contract of the link is that it never rejects; what breaks or hangs beneath it is cut at the object of the container. */
 const LINK: readonly Fault[] = ['dies before', 'dies after'];
@@ -84,6 +85,17 @@ export const TOWN_EFFECTS: Effects = {
   'events.page': READ,
   'events.head': READ,
   'events.oldest': READ,
+  'tickets.add': WRITE,
+  'tickets.find': READ,
+  'tickets.remove': WRITE,
+  'readers.accept': SOCKET,
+  'readers.open': READ,
+  'readers.count': READ,
+  'readers.readerOf': READ,
+  'readers.keep': SOCKET,
+  'readers.close': SOCKET,
+  'readers.firstEnd': READ,
+  'readers.forget': IN_MEMORY,
   'containers.get': READ,
   'containers.list': READ,
   'containers.ensure': WRITE,

@@ -2,10 +2,11 @@
 import { env } from 'cloudflare:test';
 import { expect, vi } from 'vitest';
 import { makeId, type Grant, type OpenSession, type TownId } from '../../../src/protocol/index.ts';
-import { randomBytes } from '../../../src/lib/secret.ts';
+import { base64url, randomBytes, sha256 } from '../../../src/lib/secret.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
 import type { AgentView } from '../../../src/town/views.ts';
 import { lab } from './lab.ts';
+import { RawReader, readersOf } from './raw-reader.ts';
 import { TestTown, api } from './town.ts';
 import { CONTAINER_SECRET, currentKeys, useKeys } from './wiring.ts';
 
@@ -27,6 +28,8 @@ export interface Scene {
   readonly restored: { readonly town: TestTown; readonly agent: AgentView; readonly beforeMs: number };
   /** A town of somebody else, with an agent at work. */
   readonly foreign: { readonly town: TestTown; readonly agent: AgentView; readonly session: OpenSession };
+  /** Tickets for the stream: of `town`, but for the last two, which are of `other` and of `foreign`. */
+  readonly tickets: Readonly<Record<'own' | 'used' | 'expired' | 'strangers' | 'other' | 'foreign', string>>;
   /** An id that no town has. */
   readonly ghost: TownId;
 }
@@ -40,6 +43,7 @@ export async function buildScene(): Promise<Scene> {
   const { id: message } = await town.send('live', 'hello');
   await town.until('live', message, 'done');
   const other = await restartedTown();
+  const foreign = await foreignTown();
   const scene: Scene = {
     town,
     agents: { ...agents, live: await town.read('live') },
@@ -47,7 +51,15 @@ export async function buildScene(): Promise<Scene> {
     sessions: [sessionOf(town, 0), sessionOf(town, 1)],
     other,
     restored: await restoredTown(),
-    foreign: await foreignTown(),
+    foreign,
+    tickets: {
+      own: await ticketInto(town, 'dev'),
+      used: await usedTicket(town),
+      strangers: await ticketInto(town, 'somebody-else'),
+      expired: await ticketInto(town, 'dev', 0),
+      other: await ticketInto(other.town, 'dev'),
+      foreign: await ticketInto(foreign.town, 'dev'),
+    },
     ghost: makeId('town', randomBytes(20)),
   };
   // Nothing that happens by itself is left: what changes from here on, a call has changed.
@@ -143,4 +155,25 @@ async function foreignTown(): Promise<Scene['foreign']> {
   const agent = await town.read('eve');
   await env.DIRECTORY.prepare('UPDATE towns SET owner = ? WHERE id = ?').bind('somebody-else', town.id).run();
   return { town, agent, session: sessionOf(town) };
+}
+
+/** A ticket of a person, past the edge. It lasts while the matrix is gone through, unless it is to be over. */
+export async function ticketInto(town: TestTown, person: string, lifeMs = 3_600_000): Promise<string> {
+  const ticket = base64url(randomBytes(32));
+  const endsAtMs = lab.clock.now() + lifeMs;
+  const added = await env.TOWN.getByName(town.id).addTicket({
+    digest: await sha256(ticket),
+    person,
+    expiresAtMs: endsAtMs,
+    endsAtMs,
+  });
+  if (!added.ok) throw new Error(added.error);
+  return ticket;
+}
+
+async function usedTicket(town: TestTown): Promise<string> {
+  const ticket = await ticketInto(town, 'dev');
+  (await RawReader.with(town, ticket)).close();
+  await vi.waitFor(async () => expect(await readersOf(town)).toEqual([]));
+  return ticket;
 }

@@ -1,0 +1,74 @@
+/** What a reader of the live stream and the town say to each other (docs/stream.md). Frames are JSON texts. */
+import { z } from 'zod';
+
+/** How long a ticket lives (s), and how many may wait to be used in one town. */
+export const TICKET_TTL_SECONDS = 30;
+export const MAX_TICKETS_PER_TOWN = 200;
+/** A ticket: 256 random bits in base64url. */
+export const ticketSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'expected a ticket');
+
+/** A stream ends with the credential of its person, and after this long (s) at the latest. */
+export const MAX_STREAM_SECONDS = 3600;
+/** Sockets of one town: of one person, and of all. What is sent to a reader that stalls is held in memory, so they are few. */
+export const MAX_STREAMS_PER_PERSON = 100;
+export const MAX_STREAMS_PER_TOWN = 128;
+/** A reader that has not confirmed so many stored events is cut; past so many deltas it gets no more of them. */
+export const MAX_UNACKED_EVENTS = 1000;
+export const MAX_UNACKED_DELTAS = 500;
+/** The same in bytes of frames: events, and half of it for deltas, so that these go first. */
+export const MAX_UNACKED_BYTES = 512 * 1024;
+/** While a reader catches up, so much is on its way to it; more follows when it confirms. */
+export const REPLAY_EVENTS = 500;
+export const REPLAY_BYTES = 256 * 1024;
+/** A frame of a reader: all it has to say are a few numbers. */
+export const MAX_STREAM_FRAME_BYTES = 1024;
+
+/** Why the town closes a stream. 1003, 1008 and 1009 are those of RFC 6455, section 7.4.1. */
+export const STREAM_CLOSE = {
+  /** Neither text nor anything that a reader says; and a text that is none of its frames. */
+  unsupported: { code: 1003, reason: 'frames are texts' },
+  invalid: { code: 1008, reason: 'not a frame of this protocol' },
+  too_large: { code: 1009, reason: 'the frame is too large' },
+  /** The credential that it was opened with is over: come again with a new ticket. */
+  ended: { code: 4001, reason: 'the credential ended' },
+  /** Too much is unconfirmed. */
+  stalled: { code: 4008, reason: 'reconnect with after' },
+} as const;
+export type StreamClose = keyof typeof STREAM_CLOSE;
+
+/** Answered by the platform, so that a reader can see that its connection lives without waking the town. */
+export const STREAM_PING = '{"type":"ping"}';
+export const STREAM_PONG = '{"type":"pong"}';
+
+/**
+ * What a reader says: everything up to event `seq`, and of this connection's deltas up to number `deltas`, has arrived. Without
+ * `deltas` it confirms all that were sent so far.
+ */
+export const streamAckSchema = z.strictObject({
+  type: z.literal('ack'),
+  seq: z.number().int().min(0),
+  deltas: z.number().int().min(0).optional(),
+});
+export type StreamAck = z.infer<typeof streamAckSchema>;
+
+/**
+ * How the Worker hands a reader over to its town, in one header of the upgrade: a socket cannot cross a call. `digest` is the
+ * SHA-256 of the ticket, whose text stays in the Worker; `owner` is whose the town is, by the directory; `after` is the last event
+ * that the reader has, null where it begins with the next one.
+ */
+export const STREAM_REQUEST_HEADER = 'x-reeve-stream';
+const streamRequestSchema = z.object({
+  digest: z.string(),
+  owner: z.string(),
+  after: z.number().int().min(0).nullable(),
+});
+export type StreamRequest = z.infer<typeof streamRequestSchema>;
+
+/** Escaped, because the name of an owner may hold any letter. */
+export function writeStreamRequest(request: StreamRequest): string {
+  return encodeURIComponent(JSON.stringify(request));
+}
+
+export function readStreamRequest(text: string): StreamRequest {
+  return streamRequestSchema.parse(JSON.parse(decodeURIComponent(text)));
+}

@@ -1,0 +1,86 @@
+/**
+ * Sends what happened to the readers of the stream, from the table and after it was committed: what was rolled back is never
+ * seen. Each reader has its place in the table, so a feed that is lost is made up by the next, without gap and repeat. Synchronous
+ * to the end: nothing can happen between the events and the deltas of one feed.
+ */
+import { deltaFrame, eventFrame, type Delta, type Frame } from '../events/frame.ts';
+import { afterDelta, afterEvent, afterFeed, roomOf, takesDeltas, type Reader } from '../events/reader.ts';
+import { messageOf } from '../lib/result.ts';
+import type { TownPorts } from './ports.ts';
+import type { OpenSocket } from './readers.ts';
+
+/** Events that are read from the table at once. */
+const PAGE = 100;
+
+type Page = readonly { readonly seq: number; readonly frame: Frame }[];
+
+/** The frames of one feed, each made once: most readers are at the same place. Events by the `seq` that they follow. */
+interface Frames {
+  readonly deltas: readonly { readonly afterSeq: number; readonly frame: Frame }[];
+  readonly pages: Map<number, Page>;
+}
+
+/** Brings every reader up to the newest event, with `deltas` in their places. Never throws. */
+export function feedReaders(p: TownPorts, deltas: readonly Delta[] = []): void {
+  const open = p.readers.open();
+  if (open.length === 0) return;
+  const frames = {
+    deltas: deltas.map((delta) => ({ afterSeq: delta.afterSeq, frame: deltaFrame(p.id, delta) })),
+    pages: new Map<number, Page>(),
+  };
+  for (const one of open) feed(p, one, frames);
+}
+
+/** Brings one reader up to the newest event. Never throws. */
+export function feedReader(p: TownPorts, one: OpenSocket): void {
+  feed(p, one, { deltas: [], pages: new Map() });
+}
+
+function feed(p: TownPorts, { socket, reader }: OpenSocket, frames: Frames): void {
+  try {
+    const head = p.events.head();
+    if (reader.sent < head && roomOf(reader, head).kind === 'stalled') return p.readers.close(socket, 'stalled');
+    let now = reader;
+    for (const { afterSeq, frame } of frames.deltas) {
+      now = sendEvents(p, socket, now, { until: afterSeq, head }, frames.pages);
+      // One that is behind catches up with what is stored, and has its deltas in the replies.
+      if (now.sent !== afterSeq || !takesDeltas(now)) continue;
+      socket.send(frame.text);
+      now = afterDelta(now, frame.bytes);
+    }
+    now = sendEvents(p, socket, now, { until: head, head }, frames.pages);
+    p.readers.keep(socket, afterFeed(now, head));
+  } catch (thrown) {
+    // The socket broke under it: the platform tells of its end, and its reader comes again.
+    p.log.warn('stream.feed_failed', { town: p.id, error: messageOf(thrown) });
+  }
+}
+
+/** Sends events up to `until`, as far as there is room. */
+function sendEvents(
+  p: TownPorts,
+  socket: WebSocket,
+  from: Reader,
+  { until, head }: { readonly until: number; readonly head: number },
+  pages: Map<number, Page>,
+): Reader {
+  let reader = from;
+  while (reader.sent < until) {
+    const page = pageAfter(p, reader.sent, pages);
+    if (page.length === 0) break;
+    for (const { seq, frame } of page) {
+      if (seq > until || roomOf(reader, head).kind !== 'send') return reader;
+      socket.send(frame.text);
+      reader = afterEvent(reader, seq, frame.bytes);
+    }
+  }
+  return reader;
+}
+
+function pageAfter(p: TownPorts, after: number, pages: Map<number, Page>): Page {
+  const known = pages.get(after);
+  if (known !== undefined) return known;
+  const page = p.events.list(p.id, after, PAGE).map((event) => ({ seq: event.seq, frame: eventFrame(event) }));
+  pages.set(after, page);
+  return page;
+}
