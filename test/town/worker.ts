@@ -7,7 +7,7 @@ import { Town as TownObject } from '../../src/town/town.ts';
 import { linkPorts } from '../../src/link/link-ports.ts';
 import { townPorts } from '../../src/town/town-ports.ts';
 import { lab } from './support/lab.ts';
-import { exposed, exposedStub, hurried } from './support/weather.ts';
+import { exposed, exposedStub, hurried } from './support/cuts.ts';
 import { deployment, labLinkWiring, labTownWiring } from './support/wiring.ts';
 
 export class Town extends TownObject {

@@ -7,7 +7,9 @@
  */
 export type Fault = 'dies before' | 'dies after' | 'breaks before' | 'breaks after' | 'hangs';
 
-export const WRITE: readonly Fault[] = ['dies before', 'dies after', 'breaks before', 'breaks after'];
+const WRITE: readonly Fault[] = ['dies before', 'dies after'];
+/** Of the writes those that a database refuses most likely, and whose failure has to take back all that came with them. */
+const FRAGILE: readonly Fault[] = [...WRITE, 'breaks before', 'breaks after'];
 const READ = 'reads only: to die at it is to die at the effect before it';
 const VALUE = 'a value, or a pure function';
 const LOG = 'a line for people; nothing depends on it';
@@ -15,6 +17,9 @@ const SOCKET = 'the connection dies with the object; its reader comes again with
 const IN_MEMORY = 'in memory only; the work that runs in it is cut at its own effects';
 /** The contract of the link is that it never rejects; what breaks or hangs beneath it is cut at the object of the container. */
 const LINK: readonly Fault[] = ['dies before', 'dies after'];
+
+/** Writes are done at once; every other effect leaves the object and is waited for. */
+export const isWrite = (faults: Effects[string] | undefined): boolean => faults === WRITE || faults === FRAGILE;
 
 export type Effects = Readonly<Record<string, readonly Fault[] | string>>;
 
@@ -39,13 +44,14 @@ export const TOWN_EFFECTS: Effects = {
   'agents.live': READ,
   'agents.inContainer': READ,
   'agents.inUse': READ,
+  'agents.watched': READ,
   'agents.startsDue': READ,
   'agents.endsDue': READ,
   'agents.earliestStart': READ,
   'agents.earliestEnd': READ,
   'agents.change': WRITE,
   'agents.move': WRITE,
-  'agents.nextIncarnation': WRITE,
+  'agents.nextIncarnation': FRAGILE,
   'agents.planStart': WRITE,
   'agents.planEnd': WRITE,
   'agents.started': WRITE,
@@ -54,10 +60,11 @@ export const TOWN_EFFECTS: Effects = {
   'agents.reported': WRITE,
   'tokens.add': WRITE,
   'tokens.get': READ,
-  'tokens.allocate': WRITE,
-  'tokens.ack': WRITE,
+  'tokens.allocate': FRAGILE,
+  'tokens.ack': FRAGILE,
   'tokens.used': WRITE,
   'tokens.lagging': WRITE,
+  'tokens.failing': WRITE,
   'tokens.outcome': WRITE,
   'tokens.retry': WRITE,
   'tokens.retriesDue': READ,
@@ -65,7 +72,7 @@ export const TOWN_EFFECTS: Effects = {
   'tokens.revoke': WRITE,
   'tokens.pardon': WRITE,
   'tokens.cutAt': WRITE,
-  'messages.accept': WRITE,
+  'messages.accept': FRAGILE,
   'messages.get': READ,
   'messages.list': READ,
   'messages.nextBatch': READ,
@@ -103,13 +110,13 @@ export const TOWN_EFFECTS: Effects = {
   'containers.heard': WRITE,
   'containers.hold': WRITE,
   'sweeps.add': WRITE,
-  'sweeps.last': READ,
-  'alarm.guard': WRITE,
+  'sweeps.latest': READ,
+  'alarm.guard': FRAGILE,
   'alarm.cover': 'the last step of each transaction, and cut with it',
   'alarm.forget': IN_MEMORY,
   'alarm.read': READ,
-  'alarm.plan': WRITE,
-  transaction: WRITE,
+  'alarm.plan': FRAGILE,
+  transaction: FRAGILE,
   mint: ['dies before', 'dies after', 'breaks before', 'breaks after', 'hangs'],
   'link.open': LINK,
   'link.check': LINK,

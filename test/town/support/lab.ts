@@ -2,8 +2,9 @@
  * The world around the towns under test, in one isolate with them: a clock that is turned by hand, and containers in which the
  * real control server runs. A container may sleep, crash, hang or refuse; the town reaches it only through its real link.
  *
- * Control servers run in the context of the test, as processes of their own would: requests cross over as plain data, so that
- * evicting a Durable Object takes nothing of a container with it.
+ * Control servers run in the context of the test, as processes of their own would, so that the death of a Durable Object takes
+ * nothing of a container with it. A promise that is settled in one context goes on in that context, whoever waits for it;
+ * therefore requests and answers cross over as plain data, and either side looks for them by timers of its own.
  */
 import { inProcessSpawn } from '../../../container/agents/in-process-agent.ts';
 import { createControlServer, type ControlServer } from '../../../container/control-server.ts';
@@ -29,9 +30,11 @@ export interface LabAnswer {
 interface Job {
   readonly container: LabContainer;
   readonly request: LabRequest;
-  readonly done: (answer: LabAnswer) => void;
-  readonly failed: (error: Error) => void;
+  answer: LabAnswer | { readonly failed: string } | null;
 }
+
+/** A turn of the event loop, in the context of whoever waits for it. */
+export const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 /** One turn that an agent began, as its process saw it. */
 export interface LabTurn {
@@ -47,7 +50,6 @@ export class Lab {
   readonly #containers = new Map<string, LabContainer>();
   readonly #underWay = new Set<Promise<unknown>>();
   #jobs: Job[] = [];
-  #wake: () => void = () => undefined;
   /** Calls of agents into the Worker; the test file sets it to the Worker under test. */
   worker: LabFetch = () => Promise.reject(new Error('the lab has no Worker yet'));
   /** Every agent call, newest last: path and the bearer that it carried. */
@@ -57,6 +59,7 @@ export class Lab {
   /** Real milliseconds: how long a test waits for a container that hangs. Read when an AgentContainer comes up. */
   pushTimeoutMs = 300;
   readonly #serving = new Set<Promise<unknown>>();
+  #turn: Promise<void> | null = null;
 
   /** Requests and calls that are under way. */
   get busy(): number {
@@ -71,12 +74,23 @@ export class Lab {
     return made;
   }
 
-  /** Hands a request over to the test's context. Called in the context of a Durable Object. */
-  submit(container: LabContainer, request: LabRequest): Promise<LabAnswer> {
-    return new Promise((done, failed) => {
-      this.#jobs.push({ container, request, done, failed });
-      this.#wake();
-    });
+  /** Hands a request over to the test's context, and waits for what comes of it. Called in the context of a Durable Object. */
+  async submit(container: LabContainer, request: LabRequest, signal: AbortSignal | null): Promise<LabAnswer> {
+    const job: Job = { container, request, answer: null };
+    this.#jobs.push(job);
+    while (job.answer === null) {
+      if (signal?.aborted === true) throw new DOMException('timed out', 'TimeoutError');
+      await nextTurn();
+    }
+    if ('failed' in job.answer) throw new TypeError(job.answer.failed);
+    return job.answer;
+  }
+
+  /** A turn of the event loop of the test's context, which all of it share: each timer of the platform takes a millisecond. */
+  turn(): Promise<void> {
+    return (this.#turn ??= nextTurn().then(() => {
+      this.#turn = null;
+    }));
   }
 
   /** Ends the world of one test: no process lives on, no timer runs, and no call is under way. */
@@ -106,17 +120,21 @@ export class Lab {
   /** Serves requests until the test file ends. Call once per file, in the context of the test. */
   async drive(): Promise<never> {
     for (;;) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        if (this.#jobs.length > 0) resolve();
-      });
+      await this.turn();
       const jobs = this.#jobs;
       this.#jobs = [];
-      for (const { container, request, done, failed } of jobs) {
-        const served = container.serve(request);
+      for (const job of jobs) {
+        const served = this.#serve(job).finally(() => this.#serving.delete(served));
         this.#serving.add(served);
-        served.finally(() => this.#serving.delete(served)).then(done, failed);
       }
+    }
+  }
+
+  async #serve(job: Job): Promise<void> {
+    try {
+      job.answer = await job.container.serve(job.request);
+    } catch (thrown) {
+      job.answer = { failed: String(thrown) };
     }
   }
 }
@@ -184,12 +202,8 @@ export class LabContainer {
       fetch: async (path, init) => {
         const headers = Object.fromEntries(new Headers(init.headers).entries());
         const body = typeof init.body === 'string' ? init.body : '';
-        const aborted = new Promise<never>((_, reject) => {
-          init.signal?.addEventListener('abort', () => reject(new DOMException('timed out', 'TimeoutError')));
-        });
         const request = { method: init.method ?? 'GET', path, headers, body };
-        const sent = this.network(request, () => this.#lab.submit(this, request));
-        const answer = await Promise.race([sent, aborted]);
+        const answer = await this.network(request, () => this.#lab.submit(this, request, init.signal ?? null));
         return new Response(answer.body, { status: answer.status, headers: answer.headers });
       },
     };

@@ -15,6 +15,8 @@ export interface Look {
   readonly due: DueTimes;
   /** Of the town, whether or not anybody is at work. */
   readonly sweepAt: number;
+  /** Tokens issued before this are refused: the database was put back. */
+  readonly validFrom: number;
   readonly agents: readonly { readonly agent: Agent; readonly credential: Credential }[];
   readonly messages: readonly Message[];
   readonly events: readonly { readonly type: string; readonly subject: string; readonly data: string }[];
@@ -26,11 +28,13 @@ export function lookInto(stub: DurableObjectStub): Promise<Look> {
   return runInDurableObject(stub, async (_, state) => {
     const p = townPorts(state, labTownWiring(noWayOut));
     const agents = p.agents.list('', MOST);
+    const town = p.town.get();
     return {
       now: lab.clock.now(),
       alarm: await state.storage.getAlarm(),
       due: dueTimes(p),
-      sweepAt: p.town.get()?.sweepAtMs ?? 0,
+      sweepAt: town?.sweepAtMs ?? 0,
+      validFrom: town?.validFromMs ?? 0,
       agents: agents.map((agent) => ({ agent, credential: p.tokens.get(agent.id) })),
       messages: agents.flatMap(({ id }) => p.messages.list(id, 0, MOST)),
       events: state.storage.sql.exec<Look['events'][number]>('SELECT type, subject, data FROM events').toArray(),

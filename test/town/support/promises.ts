@@ -94,14 +94,14 @@ export class Promises {
     }
   }
 
-  /** No call of a live agent was refused: 401 is for who was stopped, revoked, retired, or replaced by a later incarnation. */
+  /** No call of a live agent was refused: 401 is for who was stopped, revoked, retired, replaced, or issued before a restore. */
   #agentCalls(look: Look): void {
     const calls = lab.agentCalls.slice(this.#calls);
     this.#calls = lab.agentCalls.length;
     for (const { path, bearer } of calls.filter(({ status, bearer }) => status === 401 && bearer.includes('.'))) {
-      const { agent: id, inc, gen } = claimsOf(bearer);
+      const { agent: id, inc, gen, iat } = claimsOf(bearer);
       const found = look.agents.find(({ agent }) => agent.id === id);
-      const over = found === undefined || inc < found.agent.inc || !mayCall(found);
+      const over = found === undefined || inc < found.agent.inc || iat * 1000 < look.validFrom || !mayCall(found);
       expect(over, `401 on ${path}: ${found?.agent.name} ${found?.agent.state} ${inc}, generation ${gen}`).toBe(true);
     }
   }

@@ -11,14 +11,17 @@ import { lab, type LabContainer } from './lab.ts';
 import { describe, isQuiet, isUnfinished, lookInto, type Look } from './look.ts';
 import { Promises } from './promises.ts';
 import { TestTown, startLab } from './town.ts';
-import { DEATH, expose, weather } from './weather.ts';
+import { DEATH, expose } from './cuts.ts';
+import { weather } from './weather.ts';
 
 /** The person of the development token. */
 const OWNER = 'dev';
 /** One step of the clock while agents work (ms): the step in which the agents of the lab work. */
 const STEP_MS = 1000;
 /** Steps after which what is not yet over waits for something that is due later. */
-const PATIENCE = 12;
+const PATIENCE = 6;
+/** Steps within which an agent of a calm town is in its turn. */
+const MOST_STEPS_TO_WORK = 12;
 const MOST_STEPS = 80;
 /** Far more than any deadline of the lab, in real milliseconds. */
 const REAL_PATIENCE_MS = 5000;
@@ -88,7 +91,7 @@ export class World {
       await this.send(name, `work ${seconds}`);
     }
     this.nextMessage();
-    for (let step = 0; step < PATIENCE; step += 1) {
+    for (let step = 0; step < MOST_STEPS_TO_WORK; step += 1) {
       await this.settled();
       const { messages } = await this.look();
       if (messages.filter(({ state }) => state === 'working').length === names.length) return;
@@ -132,7 +135,7 @@ export class World {
     const end = performance.now() + REAL_PATIENCE_MS;
     while (!isSo()) {
       if (performance.now() > end) throw new Error(`what is under way does not end: ${weather.describe()}`);
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await lab.turn();
     }
   }
 

@@ -1,0 +1,82 @@
+/** The verbs of a town, each with the world that it finds. */
+import { ROLES, type Agent } from '../../../src/roster/agent.ts';
+import { lab } from './lab.ts';
+import type { Scenario } from './matrix.ts';
+import type { World } from './world.ts';
+
+/** Seconds, and so steps of the clock: at work when the verb comes, and done soon after the weather is over. */
+const WORK_SECONDS = 4;
+/** Just inside the window in which a client refreshes ahead (ms after the token was issued). */
+const NEAR_EXPIRY_MS = 10_600_000;
+
+type Step = (world: World) => Promise<unknown>;
+
+/** Exactly these agents are there, idle, and the first `working` of them are put to work. What is there already is kept. */
+const agents =
+  (names: readonly string[], working = 0): Step =>
+  async (world) => {
+    await world.afterSweep();
+    const { agents } = await world.look();
+    const live = new Map<string, Agent>(
+      agents.filter(({ agent }) => agent.state !== 'retired').map(({ agent }) => [agent.name, agent]),
+    );
+    for (const name of live.keys()) if (!names.includes(name)) await world.stub.retireAgent(name);
+    for (const name of names) {
+      if (live.has(name)) await world.stub.startAgent(name);
+      else await world.create(name);
+    }
+    if (working > 0) await world.work(names.slice(0, working), WORK_SECONDS);
+    world.nextMessage();
+  };
+
+const inOrder =
+  (...steps: readonly Step[]): Step =>
+  async (world) => {
+    for (const step of steps) await step(world);
+  };
+
+const sleeps: Step = async ({ container }) => container.sleep();
+const restarts: Step = async ({ container }) => container.restart();
+const hello: Step = (world) => world.send('ada', 'hello');
+
+/** Time passes without an alarm until the agent's own client asks for a token. */
+const pull: Step = async (world) => {
+  lab.clock.advance(NEAR_EXPIRY_MS);
+  await world.settled();
+  lab.clock.advance(0);
+  await world.settled();
+};
+
+const START_AND_STOP = inOrder(agents(['ada']), ({ stub }) => stub.stopAgent('ada'), hello);
+
+export const SCENARIOS: readonly Scenario[] = [
+  { verb: 'deliver', arrange: agents(['ada']), act: hello, whole: true },
+  { verb: 'sweep', arrange: agents(['ada', 'bob'], 2), act: (world) => world.ringSweep() },
+  { verb: 'force', arrange: agents(['ada'], 1), act: ({ stub }) => stub.refreshAgent('ada', true) },
+  { verb: 'force all', arrange: agents(['ada', 'bob'], 1), act: ({ stub }) => stub.refreshTown(false) },
+  { verb: 'pull', arrange: agents(['ada'], 1), act: pull },
+  { verb: 'start', arrange: agents([]), act: (world) => world.create('ada', world.agentId), fresh: true },
+  { verb: 'start again', arrange: START_AND_STOP, act: ({ stub }) => stub.startAgent('ada') },
+  {
+    verb: 'pardon',
+    arrange: inOrder(agents(['ada']), ({ stub }) => stub.revokeAgent('ada')),
+    act: ({ stub }) => stub.startAgent('ada'),
+    until: 'link.open',
+  },
+  {
+    verb: 'change',
+    arrange: inOrder(agents(['ada']), ({ stub }) => stub.changeAgent('ada', { role: 'worker', scopes: ROLES.worker })),
+    act: ({ stub }) => stub.changeAgent('ada', { role: 'mayor', scopes: ROLES.mayor }),
+  },
+  { verb: 'stop', arrange: agents(['ada'], 1), act: ({ stub }) => stub.stopAgent('ada') },
+  { verb: 'revoke', arrange: agents(['ada']), act: ({ stub }) => stub.revokeAgent('ada') },
+  { verb: 'retire', arrange: agents(['ada'], 1), act: (world) => world.stub.retireAgent('ada') },
+  {
+    verb: 'hello',
+    arrange: inOrder(agents(['ada'], 1), restarts),
+    act: ({ stub }) => stub.hello(),
+    until: 'link.open',
+  },
+  { verb: 'wake', arrange: inOrder(agents(['ada']), sleeps), act: hello, until: 'link.start' },
+  { verb: 'restore', arrange: agents(['ada'], 1), act: ({ stub }) => stub.restored(), until: 'link.open' },
+];
