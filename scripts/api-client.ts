@@ -80,6 +80,30 @@ export class ApiClient {
     return this.#json('GET', `/v1/towns/${town}/agents/${agent}/messages/${message}`, messageState);
   }
 
+  /** Forces a refresh of one agent. */
+  async refresh(town: string, agent: string): Promise<void> {
+    await this.#json('POST', `/v1/towns/${town}/agents/${agent}/refresh`, z.object({ due: z.number() }), {});
+  }
+
+  /** A ticket for the stream; null: this town is none of ours, or the credential is over. */
+  async ticket(town: string): Promise<string | null> {
+    const response = await this.#call('POST', `/v1/towns/${town}/tickets`);
+    const text = await response.text();
+    if (response.status === 401 || response.status === 404) return null;
+    if (!response.ok) throw new Error(`POST tickets: ${response.status}`);
+    return z.object({ ticket: z.string() }).parse(JSON.parse(text)).ticket;
+  }
+
+  /** `seq` of the newest event. */
+  async head(town: string): Promise<number> {
+    const page = z.object({ items: z.array(z.object({ seq: z.number() })), next: z.string().nullable() });
+    for (let after = 0; ;) {
+      const { items, next } = await this.#json('GET', `/v1/towns/${town}/events?limit=200&after=${after}`, page);
+      after = items.at(-1)?.seq ?? after;
+      if (next === null) return after;
+    }
+  }
+
   /** Status of the teardown: 200 or 202. */
   async deleteAgent(town: string, agent: string): Promise<number> {
     return (await this.#call('DELETE', `/v1/towns/${town}/agents/${agent}`)).status;

@@ -8,7 +8,8 @@ import { walls } from './support/walls.ts';
 
 const WORKER = readSources('src');
 const CONTAINER = readSources('container');
-const PRODUCT = [...WORKER, ...CONTAINER];
+const CLIENT = readSources('client');
+const PRODUCT = [...WORKER, ...CONTAINER, ...CLIENT];
 const TESTS = readSources('test').filter(({ path }) => path.endsWith('.test.ts'));
 
 interface Fixture {
@@ -92,6 +93,11 @@ describe('walls', () => {
       keeps: ["import 'hono'; import 'jose';"],
     },
     { at: 'container/main.ts', keeps: ["import { serve } from '@hono/node-server';"] },
+    {
+      at: 'client/connection.ts',
+      breaks: ["import '#protocol';", "import '../src/lib/clock.ts';", "import 'zod';", "import 'node:path';"],
+      keeps: ["import './outside.ts';"],
+    },
   ]);
 
   holds('the protocol is imported as #protocol and in no other way', rules.oneDoorToTheProtocol, [

@@ -64,6 +64,8 @@ const WALLS: readonly Wall[] = [
     mayTypes: ['src/env.ts'],
     packages: [],
   },
+  // Runs in browsers and in Node: nothing but itself.
+  { of: 'client/', may: [], packages: [] },
   { of: 'container/main.ts', may: ['container/', PROTOCOL], packages: ['@hono/node-server', 'node:'] },
   { of: 'container/control/', may: ['container/', PROTOCOL], packages: ['hono', 'jose', 'zod', 'node:'] },
   { of: 'container/', may: ['container/', PROTOCOL], packages: ['zod', 'node:'] },

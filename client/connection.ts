@@ -1,0 +1,110 @@
+import type { Outside, Socket } from './outside.ts';
+import { parseFrame, type StreamDelta, type StreamEvent } from './stream-event.ts';
+
+/** Frames that may be unconfirmed, and for how long (ms): the town stops sending far beyond this. */
+const ACK_FRAMES = 100;
+const ACK_MS = 500;
+/** A connection that says nothing is asked after this (ms), and given up after that: networks go without a word. */
+const PING_MS = 25_000;
+const SILENT_MS = 60_000;
+/** The first frame comes within this (ms). */
+const OPENED_MS = 15_000;
+
+export interface ConnectionEvents {
+  /** The first frame: events follow this one. */
+  readonly onOpened: (after: number) => void;
+  /** False: it does not follow the one before; the connection is given up. */
+  readonly onEvent: (event: StreamEvent) => boolean;
+  readonly onDelta: (delta: StreamDelta) => void;
+  /** It ended, for whatever reason: by the town's code, or 0 where it was given up here. Called at most once, never after `close`. */
+  readonly onEnd: (code: number) => void;
+}
+
+/** One connection to the stream: confirms what arrives, and sees that it lives. */
+export class Connection {
+  readonly #outside: Outside;
+  readonly #on: ConnectionEvents;
+  readonly #socket: Socket;
+  #over = false;
+  #heardAtMs: number;
+  /** What was heard on this connection; and how much of it the town does not know of. */
+  #seq: number | null = null;
+  #deltas = 0;
+  #unconfirmed = 0;
+  #cancelAck: (() => void) | null = null;
+  #cancelWatch: () => void = () => undefined;
+
+  constructor(outside: Outside, address: string, on: ConnectionEvents) {
+    this.#outside = outside;
+    this.#on = on;
+    this.#heardAtMs = outside.nowMs();
+    this.#socket = outside.connect(address, {
+      onText: (text) => this.#hear(text),
+      onClose: (code) => this.#end(code),
+    });
+    this.#cancelWatch = outside.after(OPENED_MS, () => this.#end(0));
+  }
+
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#cancelAck?.();
+    this.#cancelWatch();
+    this.#socket.close();
+  }
+
+  #hear(text: string): void {
+    if (this.#over) return;
+    this.#heardAtMs = this.#outside.nowMs();
+    const frame = parseFrame(text);
+    // Before the first frame nothing else has a place.
+    if (frame === null || (this.#seq === null) !== (frame.kind === 'opened')) return this.#end(0);
+    switch (frame.kind) {
+      case 'opened':
+        this.#seq = frame.after;
+        this.#watch();
+        return this.#on.onOpened(frame.after);
+      case 'event':
+        if (!this.#on.onEvent(frame.event)) return this.#end(0);
+        this.#seq = frame.event.seq;
+        return this.#confirmSoon();
+      case 'delta':
+        this.#deltas += 1;
+        this.#confirmSoon();
+        return this.#on.onDelta(frame.delta);
+      case 'pong':
+      case 'other':
+        return;
+    }
+  }
+
+  #confirmSoon(): void {
+    // A listener may have closed it.
+    if (this.#over) return;
+    this.#unconfirmed += 1;
+    if (this.#unconfirmed >= ACK_FRAMES) this.#confirm();
+    else this.#cancelAck ??= this.#outside.after(ACK_MS, () => this.#confirm());
+  }
+
+  #confirm(): void {
+    this.#cancelAck?.();
+    this.#cancelAck = null;
+    this.#unconfirmed = 0;
+    this.#socket.send(JSON.stringify({ type: 'ack', seq: this.#seq, deltas: this.#deltas }));
+  }
+
+  #watch(): void {
+    this.#cancelWatch();
+    this.#cancelWatch = this.#outside.after(PING_MS, () => {
+      if (this.#outside.nowMs() - this.#heardAtMs >= SILENT_MS) return this.#end(0);
+      this.#socket.send('{"type":"ping"}');
+      this.#watch();
+    });
+  }
+
+  #end(code: number): void {
+    if (this.#over) return;
+    this.close();
+    this.#on.onEnd(code);
+  }
+}

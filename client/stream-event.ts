@@ -1,0 +1,73 @@
+/** What a town sends its readers (docs/stream.md), read without a schema library: this runs in browsers as it is. */
+
+/** A stored event: a CloudEvent with its place in the town's history. */
+export interface StreamEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly subject: string;
+  readonly time: string;
+  readonly seq: number;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** A piece of a reply, while it is written. */
+export interface StreamDelta {
+  readonly id: string;
+  readonly agent: string;
+  readonly message: string;
+  readonly attempt: number;
+  readonly text: string;
+}
+
+/** `other` is what a newer town may say; null is what no town says. */
+type StreamFrame =
+  | { readonly kind: 'opened'; readonly after: number }
+  | { readonly kind: 'event'; readonly event: StreamEvent }
+  | { readonly kind: 'delta'; readonly delta: StreamDelta }
+  | { readonly kind: 'pong' | 'other' };
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export function parseFrame(text: string): StreamFrame | null {
+  const fields = fieldsOf(asJson(text));
+  if (fields === null || typeof fields['type'] !== 'string') return null;
+  if (typeof fields['seq'] === 'number') return eventOf(fields, fields['seq']);
+  switch (fields['type']) {
+    case 'pong':
+      return { kind: 'pong' };
+    case 'reeve.stream.opened': {
+      const after = fieldsOf(fields['data'])?.['after'];
+      return typeof after === 'number' ? { kind: 'opened', after } : null;
+    }
+    case 'reeve.turn.delta':
+      return deltaOf(fields);
+    default:
+      return { kind: 'other' };
+  }
+}
+
+function eventOf({ id, type, subject, time, data }: Fields, seq: number): StreamFrame | null {
+  const content = fieldsOf(data);
+  if (typeof id !== 'string' || typeof type !== 'string' || typeof subject !== 'string') return null;
+  if (typeof time !== 'string' || content === null) return null;
+  return { kind: 'event', event: { id, type, subject, time, seq, data: content } };
+}
+
+function deltaOf({ id, subject, data }: Fields): StreamFrame | null {
+  const { message, attempt, text } = fieldsOf(data) ?? {};
+  if (typeof id !== 'string' || typeof subject !== 'string' || typeof message !== 'string') return null;
+  if (typeof attempt !== 'number' || typeof text !== 'string') return null;
+  return { kind: 'delta', delta: { id, agent: subject, message, attempt, text } };
+}
+
+function fieldsOf(value: unknown): Fields | null {
+  return typeof value === 'object' && value !== null ? { ...value } : null;
+}
+
+function asJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,47 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { townId } from '../support/ids.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const TOWN = townId(1);
+const stateDir = mkdtempSync(join(tmpdir(), 'reeve-follow-'));
+
+beforeAll(() => writeFileSync(join(stateDir, 'auth-header'), 'Authorization: Bearer a-token-for-this-test\n'));
+afterAll(() => rmSync(stateDir, { recursive: true, force: true }));
+
+function run(args: readonly string[], env: Record<string, string> = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'scripts/follow.ts'), ...args], {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'] ?? '', REEVE_STATE_DIR: stateDir, ...env },
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  return { status, stdout, stderr };
+}
+
+describe('npm run follow', () => {
+  test('--help tells what it does', () => {
+    const { status, stdout } = run(['--help']);
+    expect(status).toBe(0);
+    expect(stdout).toContain('Usage: npm run follow -- <town>');
+  });
+
+  test.each([
+    ['no town', [], {}, /name one town/],
+    ['a town that is none', ['first-town'], {}, /name one town/],
+    ['two towns', [TOWN, TOWN], {}, /name one town/],
+    ['an option that it does not know', [TOWN, '--since', '1'], {}, /--since/],
+    ['a place that is no number', [TOWN, '--after', 'now'], {}, /--after must be a number/],
+    ['a place without a number', [TOWN, '--after'], {}, /--after/],
+    ['an address that is none', [TOWN], { REEVE_URL: 'reeve' }, /REEVE_URL/],
+    ['a folder without a token', [TOWN], { REEVE_STATE_DIR: '/nowhere' }, /no token/],
+  ])('%s is one line on the terminal and exit code 2', (_, args, env, line) => {
+    const { status, stdout, stderr } = run(args, env);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(line);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+});
