@@ -7,6 +7,8 @@ export interface DueTimes {
   readonly delivery: number | null;
   readonly start: number | null;
   readonly end: number | null;
+  /** A new session that a container owes since a restore. */
+  readonly renewal: number | null;
   /** The first stream whose credential is over. */
   readonly socketEnd: number | null;
 }

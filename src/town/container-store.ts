@@ -8,9 +8,19 @@ export interface ContainerRecord {
   /** After a timeout nothing but a person's request goes there before this. */
   readonly heldUntilMs: number;
   readonly failures: number;
+  /** After a restore of the database: when a new session is asked for again, or null. */
+  readonly renewDueAtMs: number | null;
+  readonly renewTries: number;
 }
 
-type Row = { idx: number; session: SessionId | null; held_until_ms: number; failures: number };
+type Row = {
+  idx: number;
+  session: SessionId | null;
+  held_until_ms: number;
+  failures: number;
+  renew_due_at_ms: number | null;
+  renew_tries: number;
+};
 
 export class ContainerStore {
   readonly #sql: SqlStorage;
@@ -45,6 +55,19 @@ export class ContainerStore {
     this.#sql.exec('UPDATE containers SET held_until_ms = ?, failures = failures + 1 WHERE idx = ?', untilMs, index);
   }
 
+  /** When its new session is asked for again, after how many failures; null: it has one. */
+  planRenewal(index: number, atMs: number | null, tries: number): void {
+    this.#sql.exec('UPDATE containers SET renew_due_at_ms = ?, renew_tries = ? WHERE idx = ?', atMs, tries, index);
+  }
+
+  renewalsDue(nowMs: number): number[] {
+    return this.#many('SELECT * FROM containers WHERE renew_due_at_ms <= ?', nowMs).map(({ index }) => index);
+  }
+
+  earliestRenewal(): number | null {
+    return this.#sql.exec<{ at: number | null }>('SELECT MIN(renew_due_at_ms) AS at FROM containers').one().at;
+  }
+
   #many(query: string, ...bindings: SqlStorageValue[]): ContainerRecord[] {
     return this.#sql
       .exec<Row>(query, ...bindings)
@@ -54,6 +77,8 @@ export class ContainerStore {
         session: row.session,
         heldUntilMs: row.held_until_ms,
         failures: row.failures,
+        renewDueAtMs: row.renew_due_at_ms,
+        renewTries: row.renew_tries,
       }));
   }
 }

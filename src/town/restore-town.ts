@@ -1,26 +1,48 @@
+import { backoffMs } from '../lib/backoff.ts';
+import { PUSH_RETRY, SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { noteAnswer, noteSession } from './containers.ts';
 import type { TownPorts } from './ports.ts';
 
 /**
  * After the database was put back to an earlier state: whatever was issued before now is refused, so no token that was revoked
  * or retired since that state comes back, and every container gets a new session, in which live agents start again by
- * themselves. Answers how many containers have their new session; the others get it at their next contact. Idempotent.
+ * themselves. Answers how many containers have theirs; the others are asked again until they do (T5). Idempotent.
  */
 export async function restoreTown(p: TownPorts): Promise<{ containers: number; renewed: number }> {
+  const containers = p.containers.list().map(({ index }) => index);
   p.transaction(() => {
     const now = p.clock.now();
     // Times in tokens are whole seconds: the next one, so that nothing issued within this second passes.
     p.town.setValidFrom((Math.floor(now / 1000) + 1) * 1000);
+    for (const index of containers) p.containers.planRenewal(index, now + SAFETY_RETRY_MS, 0);
     p.events.append('reeve.town.restored', p.id, {}, now);
   });
-  const containers = p.containers.list().map(({ index }) => index);
-  const renewed = await Promise.all(
-    containers.map(async (index) => {
-      const answer = await p.slots.run('delivery', index, () => p.link(index).renew());
-      if (answer.kind !== 'answered') noteAnswer(p, index, answer);
-      else noteSession(p, index, answer.value);
-      return answer.kind === 'answered';
-    }),
-  );
-  return { containers: containers.length, renewed: renewed.filter(Boolean).length };
+  await Promise.all(containers.map((index) => renewContainer(p, index)));
+  const renewed = containers.filter((index) => p.containers.get(index)?.renewDueAtMs === null);
+  return { containers: containers.length, renewed: renewed.length };
+}
+
+/**
+ * Asks a container for a new session where one is owed: agents that run in the old one, and that the restored town may know
+ * nothing of, end with it. Single flight per container; the next try is stored before it is asked.
+ */
+export function renewContainer(p: TownPorts, index: number): Promise<void> {
+  return p.flights.run(`renew:${index}`, async () => {
+    const owed = p.containers.get(index);
+    if (owed === null || owed.renewDueAtMs === null) return;
+    p.containers.planRenewal(index, p.clock.now() + SAFETY_RETRY_MS, owed.renewTries);
+    const answer = await p.slots.run('delivery', index, () => p.link(index).renew());
+    p.transaction(() => {
+      if (answer.kind === 'answered') noteSession(p, index, answer.value);
+      else noteAnswer(p, index, answer);
+      if (answer.kind !== 'unreachable') {
+        // Asleep: nobody runs in it, and the session was given up.
+        p.containers.planRenewal(index, null, 0);
+        return;
+      }
+      const tries = owed.renewTries + 1;
+      const wait = backoffMs(PUSH_RETRY, tries, p.random(), answer.retryAfterMs);
+      p.containers.planRenewal(index, p.clock.now() + wait, tries);
+    });
+  });
 }

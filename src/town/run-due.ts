@@ -7,6 +7,7 @@ import { confirmEnd } from './end-agent.ts';
 import { endStreams } from './hear-reader.ts';
 import type { TownPorts } from './ports.ts';
 import { refreshSweep, retryPushes } from './refresh-sweep.ts';
+import { renewContainer } from './restore-town.ts';
 import { serveAgent } from './serve-agent.ts';
 
 /** When each kind of work is due, from the stores. A sweep counts only while an agent is at work: an idle town sleeps. */
@@ -17,6 +18,7 @@ export function dueTimes(p: TownPorts): DueTimes {
     delivery: p.messages.earliestDelivery(),
     start: p.agents.earliestStart(),
     end: p.agents.earliestEnd(),
+    renewal: p.containers.earliestRenewal(),
     socketEnd: p.readers.firstEnd(),
   };
 }
@@ -42,6 +44,7 @@ export async function runDue(p: TownPorts): Promise<void> {
   const starts = p.agents.startsDue(now, RUN_BUDGET_AGENTS).map((agent) => agent.id);
   const served = new Set([...starts, ...p.messages.deliveriesDue(now, RUN_BUDGET_AGENTS)]);
   await Promise.all([
+    ...p.containers.renewalsDue(now).map((index) => alone(p, 'renew', () => renewContainer(p, index))),
     ...ends.map((agent) => alone(p, 'end', () => confirmEnd(p, agent.id))),
     ...[...served].map((id) => alone(p, 'serve', () => serveAgent(p, id))),
     alone(p, 'sweep', () => p.flights.run('sweep', () => refreshSweep(p, until))),

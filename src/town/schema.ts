@@ -71,4 +71,12 @@ export const TOWN_SCHEMA: readonly Migration[] = [
        ) STRICT`,
     ],
   },
+  {
+    id: '0004-renewals',
+    statements: [
+      // After a restore: when the container is asked for a new session again, until it has one.
+      'ALTER TABLE containers ADD COLUMN renew_due_at_ms INTEGER',
+      'ALTER TABLE containers ADD COLUMN renew_tries INTEGER NOT NULL DEFAULT 0',
+    ],
+  },
 ];

@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { LOST_AFTER_MS, mustRearm, planAlarm, type DueTimes } from '../../src/town/alarm-plan.ts';
 
 const NOW_MS = Date.UTC(2030, 0, 1, 12);
-const NOTHING: DueTimes = { sweep: null, pushRetry: null, delivery: null, start: null, end: null, socketEnd: null };
+const NOTHING: DueTimes = {
+  sweep: null,
+  pushRetry: null,
+  delivery: null,
+  start: null,
+  end: null,
+  renewal: null,
+  socketEnd: null,
+};
 
 describe('the one alarm of a town', () => {
   test('K-10: is not set where nothing is due', () => {
@@ -22,6 +30,7 @@ describe('the one alarm of a town', () => {
       delivery: NOW_MS + 3,
       start: null,
       end: NOW_MS + 4,
+      renewal: null,
       socketEnd: null,
     };
     expect(planAlarm(due, NOW_MS)).toBe(NOW_MS + 3);

@@ -47,8 +47,8 @@ function noWayOut(): never {
 }
 
 /** Nothing is left to do, and no alarm is left that would find nothing; the next sweep apart. */
-export function isQuiet({ alarm, due: { sweep, pushRetry, delivery, start, end }, messages, agents }: Look): boolean {
-  if ([pushRetry, delivery, start, end].some((at) => at !== null) || (sweep === null && alarm !== null)) return false;
+export function isQuiet({ alarm, due: { sweep, ...others }, messages, agents }: Look): boolean {
+  if (Object.values(others).some((at) => at !== null) || (sweep === null && alarm !== null)) return false;
   return !messages.some(isUnfinished) && agents.every(({ agent }) => agent.state !== 'starting');
 }
 

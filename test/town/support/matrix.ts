@@ -14,6 +14,8 @@ export interface Scenario {
   readonly until?: string;
   /** Its rows go on until the town is quiet: what the agents say afterwards belongs to it. */
   readonly whole?: true;
+  /** What else is true once the weather is over; `since`: how many requests its container had seen before the verb. */
+  readonly after?: (world: World, since: number) => void;
   /** It differs in a town that has seen it before. */
   readonly fresh?: true;
 }
@@ -71,6 +73,7 @@ export async function broken(scenario: Scenario, strikes: readonly Strike[]): Pr
 /** One case. */
 async function survive(world: World, scenario: Scenario, strike: Strike): Promise<void> {
   await scenario.arrange(world);
+  const since = world.container.requests.length;
   weather.begin(world.town.id, strike);
   const accepted = scenario.act(world).then(
     () => true,
@@ -87,4 +90,5 @@ async function survive(world: World, scenario: Scenario, strike: Strike): Promis
   // Whoever was not told that it was accepted asks again.
   if (!told) await scenario.act(world);
   await world.hold();
+  scenario.after?.(world, since);
 }

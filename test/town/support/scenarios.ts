@@ -78,5 +78,14 @@ export const SCENARIOS: readonly Scenario[] = [
     until: 'link.open',
   },
   { verb: 'wake', arrange: inOrder(agents(['ada']), sleeps), act: hello, until: 'link.start' },
-  { verb: 'restore', arrange: agents(['ada'], 1), act: ({ stub }) => stub.restored(), until: 'link.open' },
+  {
+    verb: 'restore',
+    arrange: agents(['ada'], 1),
+    act: ({ stub }) => stub.restored(),
+    until: 'link.open',
+    after: ({ container }, since) => {
+      const opened = container.requests.slice(since).some(({ path }) => path === '/session');
+      if (!opened) throw new Error('S-26: no new session was opened');
+    },
+  },
 ];
