@@ -49,7 +49,8 @@ function feed(p: TownPorts, { socket, reader }: OpenSocket, frames: Frames): voi
       now = afterDelta(now, frame.bytes);
     }
     now = sendEvents(p, socket, now, { until: head, head }, frames.pages);
-    p.readers.keep(socket, afterFeed(now, head));
+    // Most of the time nothing is new to a reader: nothing is written then.
+    if (now !== reader || reader.live !== (reader.sent === head)) p.readers.keep(socket, afterFeed(now, head));
   } catch (thrown) {
     // The socket broke under it: the platform tells of its end, and its reader comes again.
     p.log.warn('stream.feed_failed', { town: p.id, error: messageOf(thrown) });

@@ -30,7 +30,6 @@ export function dueTimes(p: TownPorts): DueTimes {
 export async function runDue(p: TownPorts): Promise<void> {
   const now = p.clock.now();
   const until = now + RUN_BUDGET_MS;
-  endStreams(p);
   const retries = p.tokens.retriesDue(now, RUN_BUDGET_AGENTS);
   p.transaction(() => {
     for (const id of retries) {
@@ -45,6 +44,7 @@ export async function runDue(p: TownPorts): Promise<void> {
   const served = new Set([...starts, ...p.messages.deliveriesDue(now, RUN_BUDGET_AGENTS)]);
   await Promise.all([
     ...p.containers.renewalsDue(now).map((index) => alone(p, 'renew', () => renewContainer(p, index))),
+    alone(p, 'streams', async () => endStreams(p)),
     ...ends.map((agent) => alone(p, 'end', () => confirmEnd(p, agent.id))),
     ...[...served].map((id) => alone(p, 'serve', () => serveAgent(p, id))),
     alone(p, 'sweep', () => p.flights.run('sweep', () => refreshSweep(p, until))),

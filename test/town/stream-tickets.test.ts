@@ -15,8 +15,11 @@ import { tablesOf } from './support/footprint.ts';
 import { lab } from './support/lab.ts';
 import { RawReader, inside, knockAt, readersOf, refusalOf, ticketFor } from './support/raw-reader.ts';
 import { TestTown } from './support/town.ts';
+import { weather } from './support/weather.ts';
 import { DEV_TOKEN, PUBLIC_URL, deployment } from './support/wiring.ts';
 
+/** For more than a hundred connections, beside other work on the machine. */
+const PATIENCE_MS = 30_000;
 const UPGRADE = { upgrade: 'websocket' };
 const knock = async (town: string, ticket: string) => refusalOf(await knockAt(town, { ticket }));
 const tablesOfTown = (town: TestTown) => tablesOf(town.id, town.stub);
@@ -114,6 +117,26 @@ describe('a ticket', () => {
     expect(await knock(town.id, ticket)).toBe('opened');
   });
 
+  it.each([
+    ['tickets.remove', 'dies before'],
+    ['tickets.remove', 'dies after'],
+    ['tickets.remove', 'breaks after'],
+    ['transaction', 'dies after'],
+  ] as const)(
+    'in use when its town breaks (%s %s) leaves no reader behind, and another one opens',
+    async (effect, fault) => {
+      const [ticket, other] = [await ticketFor(town), await ticketFor(town)];
+      weather.begin(town.id, { layer: 'town', effect, nth: 1, fault });
+      // Refused, or opened just before the town dies: then the connection dies with it.
+      const reader = await RawReader.with(town, ticket).catch(() => null);
+      await reader?.until(({ closed }) => closed !== null);
+      expect(weather.struck).toBe(true);
+      weather.end();
+      expect(await readersOf(town)).toEqual([]);
+      expect(await knock(town.id, other)).toBe('opened');
+    },
+  );
+
   it('cannot be spoken for by a header of the caller', async () => {
     const headers = { ...UPGRADE, 'x-reeve-stream': encodeURIComponent('{"digest":"x","owner":"dev","after":0}') };
     await expectRefused('401 invalid_token', async () =>
@@ -136,30 +159,34 @@ describe('limits', () => {
     expect(await status()).toBe(201);
   });
 
-  it(`${MAX_STREAMS_PER_PERSON} streams of one person, ${MAX_STREAMS_PER_TOWN} of a town; a ticket that finds no room is kept`, async () => {
-    for (let nth = 1; nth < MAX_STREAMS_PER_PERSON; nth += 1) await RawReader.open(town);
-    const last = await RawReader.open(town);
-    const ticket = await ticketFor(town);
-    expect(await knock(town.id, ticket)).toBe('429 limit_exceeded');
-    last.close();
-    await expect.poll(async () => (await readersOf(town)).length).toBe(MAX_STREAMS_PER_PERSON - 1);
-    await RawReader.with(town, ticket);
-    // The town belongs to somebody else from now on, who finds what is left.
-    await env.DIRECTORY.prepare('UPDATE towns SET owner = ? WHERE id = ?').bind('eve', town.id).run();
-    const eves = async (nth: number) => {
-      const text = String(nth).padStart(43, 'A');
-      const digest = await sha256(text);
-      await inside(town, (p) => {
-        const now = p.clock.now();
-        p.tickets.add({ digest, person: 'eve', expiresAtMs: now + 30_000, endsAtMs: now + 60_000 }, 1000, now);
-      });
-      return text;
-    };
-    for (let nth = MAX_STREAMS_PER_PERSON; nth < MAX_STREAMS_PER_TOWN; nth += 1) {
-      await RawReader.with(town, await eves(nth));
-    }
-    expect(await knock(town.id, await eves(999))).toBe('429 limit_exceeded');
-  });
+  it(
+    `${MAX_STREAMS_PER_PERSON} streams of one person, ${MAX_STREAMS_PER_TOWN} of a town; a ticket that finds no room is kept`,
+    async () => {
+      for (let nth = 1; nth < MAX_STREAMS_PER_PERSON; nth += 1) await RawReader.open(town);
+      const last = await RawReader.open(town);
+      const ticket = await ticketFor(town);
+      expect(await knock(town.id, ticket)).toBe('429 limit_exceeded');
+      last.close();
+      await expect.poll(async () => (await readersOf(town)).length).toBe(MAX_STREAMS_PER_PERSON - 1);
+      await RawReader.with(town, ticket);
+      // The town belongs to somebody else from now on, who finds what is left.
+      await env.DIRECTORY.prepare('UPDATE towns SET owner = ? WHERE id = ?').bind('eve', town.id).run();
+      const eves = async (nth: number) => {
+        const text = String(nth).padStart(43, 'A');
+        const digest = await sha256(text);
+        await inside(town, (p) => {
+          const now = p.clock.now();
+          p.tickets.add({ digest, person: 'eve', expiresAtMs: now + 30_000, endsAtMs: now + 60_000 }, 1000, now);
+        });
+        return text;
+      };
+      for (let nth = MAX_STREAMS_PER_PERSON; nth < MAX_STREAMS_PER_TOWN; nth += 1) {
+        await RawReader.with(town, await eves(nth));
+      }
+      expect(await knock(town.id, await eves(999))).toBe('429 limit_exceeded');
+    },
+    PATIENCE_MS,
+  );
 });
 
 describe('the end of a stream', () => {
