@@ -1,4 +1,4 @@
-/** Entry point of the Worker: the fetch handler and the two Durable Objects, given their wiring. */
+/** Entry point of the Worker: the fetch handler, the cron handler and the two Durable Objects, given their wiring. */
 import type { Env } from './env.ts';
 import { createWorker } from './http/worker.ts';
 import { AgentContainer as ContainerObject } from './link/agent-container.ts';

@@ -1,6 +1,6 @@
 /**
- * D1 table `towns`: who owns which town. It is asked before a Durable Object is touched, so an unknown town costs one read and
- * creates nothing (M-13). Agent tokens need no look-up here: their town is signed.
+ * D1 table `towns`: who owns which town, and when each wants to be awake next. It is asked before a Durable Object is touched, so
+ * an unknown town costs one read and creates nothing (M-13). Agent tokens need no look-up here: their town is signed.
  */
 import type { TownId } from '#protocol';
 
@@ -11,7 +11,13 @@ export interface TownEntry {
   readonly createdAtMs: number;
 }
 
-type Row = { id: TownId; name: string; owner: string; created_at_ms: number };
+/** An entry as the watchdog reads it. */
+export interface WatchedTown extends TownEntry {
+  /** By when the town has something to do, as it said last; null: nothing. Past by much: its alarm was lost. */
+  readonly nextDueAtMs: number | null;
+}
+
+type Row = { id: TownId; name: string; owner: string; created_at_ms: number; next_due_at_ms: number | null };
 
 export class Directory {
   readonly #db: D1Database;
@@ -20,12 +26,20 @@ export class Directory {
     this.#db = db;
   }
 
-  /** Idempotent by id. */
+  /** Idempotent by id. The town is due until it says otherwise, so one whose object was never reached is found by the watchdog. */
   async create(town: TownEntry): Promise<void> {
     await this.#db
-      .prepare('INSERT INTO towns (id, name, owner, created_at_ms) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING')
+      .prepare(
+        `INSERT INTO towns (id, name, owner, created_at_ms, next_due_at_ms) VALUES (?1, ?2, ?3, ?4, ?4)
+         ON CONFLICT (id) DO NOTHING`,
+      )
       .bind(town.id, town.name, town.owner, town.createdAtMs)
       .run();
+  }
+
+  /** When the town has something to do next, or null. */
+  async plan(id: TownId, dueAtMs: number | null): Promise<void> {
+    await this.#db.prepare('UPDATE towns SET next_due_at_ms = ? WHERE id = ?').bind(dueAtMs, id).run();
   }
 
   async get(id: string): Promise<TownEntry | null> {
@@ -40,6 +54,15 @@ export class Directory {
       .bind(owner, after, limit)
       .all<Row>();
     return results.map(toEntry);
+  }
+
+  /** A page of all towns with an id above `after`, in the order of ids. */
+  async pageOfWatched(after: string, limit: number): Promise<WatchedTown[]> {
+    const { results } = await this.#db
+      .prepare('SELECT * FROM towns WHERE id > ? ORDER BY id LIMIT ?')
+      .bind(after, limit)
+      .all<Row>();
+    return results.map((row) => ({ ...toEntry(row), nextDueAtMs: row.next_due_at_ms }));
   }
 
   /** A page of all ids above `after`: by key, because an offset would skip towns that are created meanwhile. */

@@ -4,27 +4,35 @@ import { KEYS_RULE } from '../tokens/key-set.ts';
 import { createApp } from './app.ts';
 import { edgeOf } from './edge.ts';
 import { problemResponse } from './problem.ts';
+import { watchTowns } from './watchdog.ts';
 
 type Fetch = (request: Request, context: ExecutionContext) => Response | Promise<Response>;
 
+interface Handlers {
+  readonly fetch: Fetch;
+  readonly watch: () => Promise<unknown>;
+}
+
 /**
- * The fetch handler. Configuration is parsed and keys are imported once per isolate, with the first request; a bad
- * configuration answers 503 and names each variable and its rule, never a value.
+ * The fetch handler, and the hourly watchdog. Configuration is parsed and keys are imported once per isolate, with the first
+ * request; a bad configuration answers 503 and names each variable and its rule, never a value, and nothing is watched.
  */
 export function createWorker(): ExportedHandler<Env> {
-  const built = new WeakMap<Env, Fetch>();
+  const built = new WeakMap<Env, Handlers>();
+  const handlersOf = (env: Env): Handlers => {
+    const handlers = built.get(env) ?? build(env);
+    built.set(env, handlers);
+    return handlers;
+  };
   return {
-    fetch(request, env, context) {
-      const serve = built.get(env) ?? build(env);
-      built.set(env, serve);
-      return serve(request, context);
-    },
+    fetch: (request, env, context) => handlersOf(env).fetch(request, context),
+    scheduled: async (_, env) => void (await handlersOf(env).watch()),
   };
 }
 
-function build(env: Env): Fetch {
+function build(env: Env): Handlers {
   const config = parseConfig(env);
-  if (!config.ok) return refuseAll(config.error);
+  if (!config.ok) return { fetch: refuseAll(config.error), watch: () => Promise.resolve() };
   const edge = edgeOf(env, config.value);
   const app = createApp(edge);
   const serve: Fetch = (request, context) => app.fetch(request, {}, context);
@@ -33,7 +41,10 @@ function build(env: Env): Fetch {
     () => serve,
     () => refuseAll([{ variable: 'SIGNING_KEYS', rule: KEYS_RULE }]),
   );
-  return async (request, context) => (await ready)(request, context);
+  return {
+    fetch: async (request, context) => (await ready)(request, context),
+    watch: () => watchTowns(edge),
+  };
 }
 
 /** Answers 503 to everything; says why in the log once. */

@@ -26,8 +26,27 @@ export const LOST_AFTER_MS = 60_000;
  * alarm is lost. Null: nothing is due, and the town costs nothing (T5, K-10).
  */
 export function planAlarm(due: DueTimes, nowMs: number): number | null {
+  const earliest = earliestDue(due);
+  return earliest === null ? null : Math.max(earliest, nowMs + 1);
+}
+
+/** The earliest of what is due, which may be past; null: nothing is. */
+export function earliestDue(due: DueTimes): number | null {
   const times = Object.values(due).filter((at): at is number => at !== null);
-  return times.length === 0 ? null : Math.max(Math.min(...times), nowMs + 1);
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+/** The directory is told of a later time only where it is later by more than this (ms). */
+const LATER_BY_MS = 60_000;
+
+/**
+ * Whether the directory, which was told `told`, has to hear that the town is due at `due`. What is due within a guard is not told:
+ * somebody is at work on it, or the alarm rings in seconds, and by then it is past, which is told. So a delivery costs no write.
+ */
+export function isNews(told: number | null, due: number | null, nowMs: number): boolean {
+  if (due === null) return told !== null;
+  if (due > nowMs && due <= nowMs + GUARD_MS) return false;
+  return told === null || due < told || due > told + LATER_BY_MS;
 }
 
 /** Whether the alarm that is set has to be set anew to ring at `wanted`. */

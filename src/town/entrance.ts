@@ -1,10 +1,12 @@
 import { isMigrated } from '../lib/migrate.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
+import { earliestDue, isNews } from './alarm-plan.ts';
 import { noteKeySet } from './note-key-set.ts';
 import type { TownPorts } from './ports.ts';
 import { rearm } from './rearm.ts';
-import { alone } from './run-due.ts';
+import { alone, dueTimes, runDue } from './run-due.ts';
+import { tellDue } from './tell-due.ts';
 
 export type Missing = 'not_found';
 
@@ -29,7 +31,7 @@ export class Entrance {
     try {
       return await work(p);
     } finally {
-      await rearm(p, false);
+      await this.leave(p, false);
     }
   }
 
@@ -41,9 +43,32 @@ export class Entrance {
     });
   }
 
+  /** The alarm: does what is due, and leaves it set for what comes next. */
+  async ring(): Promise<void> {
+    const p = this.ports();
+    if (!this.exists(p)) return;
+    await p.alarm.guard(p.clock.now());
+    // Told before the work: if every run of it dies, and the alarm with them, the watchdog knows.
+    this.#tell(p, earliestDue(dueTimes(p)));
+    noteKeySet(p);
+    await runDue(p);
+    await this.leave(p, true);
+  }
+
   /** Goes on behind the answer. What it leaves undone is in storage with its due time. */
   meanwhile(p: TownPorts, work: string, run: () => Promise<void>): void {
-    this.#ctx.waitUntil(alone(p, work, run).then(() => rearm(p, false)));
+    this.#ctx.waitUntil(alone(p, work, run).then(() => this.leave(p, false)));
+  }
+
+  /** The alarm is set for what is due, `exact` at the end of its own run; the directory hears of it behind the answer. */
+  async leave(p: TownPorts, exact: boolean): Promise<void> {
+    this.#tell(p, await rearm(p, exact));
+  }
+
+  /** Tells the directory when something is due, if that is news to it. */
+  #tell(p: TownPorts, dueAtMs: number | null): void {
+    if (!isNews(p.town.get()?.toldDueAtMs ?? null, dueAtMs, p.clock.now())) return;
+    this.#ctx.waitUntil(alone(p, 'tell', () => tellDue(p)));
   }
 
   ports(): TownPorts {

@@ -15,6 +15,7 @@ import type { Readers } from './readers.ts';
 import type { Slots } from './slots.ts';
 import type { SweepStore } from './sweep-store.ts';
 import type { TownAlarm } from './town-alarm.ts';
+import type { TownDirectory } from './town-directory.ts';
 import type { TownStore } from './town-store.ts';
 
 /** Settings of the deployment that the rules need. */
@@ -49,6 +50,8 @@ export interface TownPorts {
   readonly mint: (order: AgentTokenOrder, nowMs: number) => Promise<MintedToken>;
   /** The way to a container, by index. Never rejects. */
   readonly link: (container: number) => ContainerLink;
+  /** This town's entry in the directory. Never rejects. */
+  readonly directory: TownDirectory;
   readonly slots: Slots;
   readonly flights: Flights;
 }

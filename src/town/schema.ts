@@ -79,4 +79,9 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'ALTER TABLE containers ADD COLUMN renew_tries INTEGER NOT NULL DEFAULT 0',
     ],
   },
+  {
+    id: '0005-told',
+    // When the directory thinks that this town is due: what it is told again is only what moved.
+    statements: ['ALTER TABLE town ADD COLUMN told_due_at_ms INTEGER'],
+  },
 ];

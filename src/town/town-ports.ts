@@ -52,6 +52,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
       }
     },
     link: (container) => wiring.link(id, container),
+    directory: wiring.directory(id),
     slots: new Slots(),
     flights: new Flights(),
   };

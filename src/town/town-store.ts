@@ -12,6 +12,8 @@ export interface TownRecord {
   readonly sweepAtMs: number;
   /** Fingerprint of the key set that the town last worked with. */
   readonly keySet: string;
+  /** What the directory was told last of when this town is due. */
+  readonly toldDueAtMs: number | null;
 }
 
 type Row = {
@@ -22,6 +24,7 @@ type Row = {
   valid_from_ms: number;
   sweep_at_ms: number;
   key_set: string;
+  told_due_at_ms: number | null;
 };
 
 export class TownStore {
@@ -33,13 +36,15 @@ export class TownStore {
 
   create(town: Omit<TownRecord, 'validFromMs'>): void {
     this.#sql.exec(
-      'INSERT INTO town (one, id, name, owner, created_at_ms, valid_from_ms, sweep_at_ms, key_set) VALUES (1, ?, ?, ?, ?, 0, ?, ?)',
+      `INSERT INTO town (one, id, name, owner, created_at_ms, valid_from_ms, sweep_at_ms, key_set, told_due_at_ms)
+       VALUES (1, ?, ?, ?, ?, 0, ?, ?, ?)`,
       town.id,
       town.name,
       town.owner,
       town.createdAtMs,
       town.sweepAtMs,
       town.keySet,
+      town.toldDueAtMs,
     );
   }
 
@@ -54,12 +59,18 @@ export class TownStore {
       validFromMs: row.valid_from_ms,
       sweepAtMs: row.sweep_at_ms,
       keySet: row.key_set,
+      toldDueAtMs: row.told_due_at_ms,
     };
   }
 
   /** From now on the town works with this key set. */
   useKeySet(fingerprint: string): void {
     this.#sql.exec('UPDATE town SET key_set = ?', fingerprint);
+  }
+
+  /** The directory has it that this town is due then. */
+  told(dueAtMs: number | null): void {
+    this.#sql.exec('UPDATE town SET told_due_at_ms = ?', dueAtMs);
   }
 
   /** Refuses every token that was issued before. */

@@ -1,17 +1,18 @@
 /** The Durable Object of one town: a table of contents. It constructs, wires and delegates; rules live in the verbs beside it. */
 import { DurableObject } from 'cloudflare:workers';
 import { type EventBatch, type EventBatchAnswer, type Grant, type HeartbeatAnswer, type MessageId } from '#protocol';
+import type { WatchedTown } from '../directory/directory-store.ts';
 import type { EventPage } from '../events/event-store.ts';
 import type { Ticket } from '../events/ticket-store.ts';
 import { systemClock } from '../lib/clock.ts';
 import { isMigrated, migrate } from '../lib/migrate.ts';
 import { err, ok, type Result } from '../lib/result.ts';
-import { nextSweepAt } from '../tokens/refresh-policy.ts';
 import { GUARD_MS } from './alarm-plan.ts';
 import { authorizeCall, type CallRefusal, type VerifiedCall } from './authorize-call.ts';
 import { changeAgent, type AgentChange, type ChangeRefusal } from './change-agent.ts';
 import { noteSession } from './containers.ts';
 import { createAgent, type NewAgent } from './create-agent.ts';
+import { createTown } from './create-town.ts';
 import { acceptMessage } from './deliver-message.ts';
 import { Entrance, type Missing } from './entrance.ts';
 import { confirmEnd, retireAgent, stopAgent } from './end-agent.ts';
@@ -19,15 +20,12 @@ import { forceRefresh } from './force-refresh.ts';
 import { hearEvents, hearHeartbeat } from './hear-agent.ts';
 import { hearReader } from './hear-reader.ts';
 import type { Health } from './health.ts';
-import { noteKeySet } from './note-key-set.ts';
 import { addTicket, openStream } from './open-stream.ts';
 import type { TownPorts } from './ports.ts';
 import { pullToken, type PullRefusal, type PullRequest } from './pull-token.ts';
 import { revokeAgent } from './revoke-agent.ts';
 import { readAgent, readHealth, readTown } from './read-town.ts';
-import { rearm } from './rearm.ts';
 import { restoreTown } from './restore-town.ts';
-import { runDue } from './run-due.ts';
 import { TOWN_SCHEMA } from './schema.ts';
 import { serveAgent } from './serve-agent.ts';
 import { requestStart } from './start-agent.ts';
@@ -53,14 +51,15 @@ export class Town extends DurableObject {
   async create(town: Pick<TownRecord, 'name' | 'owner'>): Promise<TownView> {
     const p = this.#door.ports();
     migrate(this.ctx.storage, TOWN_SCHEMA);
-    const now = p.clock.now();
-    p.transaction(() => {
-      if (p.town.get() !== null) return;
-      const sweepAtMs = nextSweepAt(p.id, p.settings.refreshIntervalMs, now);
-      p.town.create({ id: p.id, ...town, createdAtMs: now, sweepAtMs, keySet: p.settings.keySet });
-      p.events.append('reeve.town.created', p.id, { name: town.name }, now);
-    });
+    createTown(p, town);
+    await this.#door.leave(p, false);
     return readTown(p);
+  }
+
+  /** The directory has this town as overdue: finishes its creation, and sets its alarm for what is due. Runs nothing else. */
+  async watch(said: Pick<WatchedTown, 'name' | 'owner' | 'nextDueAtMs'>): Promise<void> {
+    if (!this.#door.exists(this.#door.ports())) await this.create(said);
+    await this.#door.in((p) => ok(p.town.told(said.nextDueAtMs)));
   }
 
   async describe(): Promise<Result<TownView, Missing>> {
@@ -223,12 +222,7 @@ export class Town extends DurableObject {
   }
 
   override async alarm(): Promise<void> {
-    const p = this.#ports;
-    if (p === null) return this.ctx.storage.setAlarm(systemClock.now() + GUARD_MS);
-    if (!this.#door.exists(p)) return;
-    await p.alarm.guard(p.clock.now());
-    noteKeySet(p);
-    await runDue(p);
-    await rearm(p, true);
+    if (this.#ports === null) return this.ctx.storage.setAlarm(systemClock.now() + GUARD_MS);
+    return this.#door.ring();
   }
 }

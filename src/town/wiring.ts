@@ -1,6 +1,7 @@
 /** Joins the nouns into what the two Durable Objects are given. The only place that turns `Config` into ports. */
 import { containerNameSchema, splitContainerName, type ContainerName, type TownId } from '#protocol';
 import { parseConfig, type Config, type Env } from '../env.ts';
+import { Directory } from '../directory/directory-store.ts';
 import { systemClock, within, type Clock } from '../lib/clock.ts';
 import { consoleLog, type Log } from '../lib/log.ts';
 import type { LinkWiring } from '../link/link-ports.ts';
@@ -11,6 +12,7 @@ import { activeKid, fingerprint } from '../tokens/key-set.ts';
 import { KeyRing } from '../tokens/key-ring.ts';
 import { mintAgentToken, mintPushToken, type AgentTokenOrder, type Issuer, type MintedToken } from '../tokens/mint.ts';
 import type { TownSettings } from './ports.ts';
+import { townDirectory, type TownDirectory } from './town-directory.ts';
 
 /** What a Town is given. */
 export interface TownWiring {
@@ -20,6 +22,7 @@ export interface TownWiring {
   readonly log: Log;
   readonly mint: (order: AgentTokenOrder, nowMs: number) => Promise<MintedToken>;
   readonly link: (town: TownId, container: number) => ContainerLink;
+  readonly directory: (town: TownId) => TownDirectory;
 }
 
 /** The issuer of one object or isolate: the keys are imported at the first use and kept. */
@@ -39,6 +42,7 @@ export function wireTown(env: Env): TownWiring | null {
   const config = parseConfig(env);
   if (!config.ok) return null;
   const issuer = lazyIssuer(config.value);
+  const directory = new Directory(env.DIRECTORY);
   return {
     settings: {
       refreshIntervalMs: config.value.refreshIntervalMs,
@@ -56,6 +60,7 @@ export function wireTown(env: Env): TownWiring | null {
         // A handshake of two requests, the request itself, and a margin for the way.
         (call) => within(3 * config.value.pushTimeoutMs + 1000, call),
       ),
+    directory: (town) => townDirectory(directory, town, consoleLog),
   };
 }
 

@@ -43,4 +43,17 @@ describe('the directory', () => {
     const rest = await directory.pageOfIds(first.at(-1) ?? '', 10);
     expect([...first, ...rest]).toEqual([townId(2), townId(4), townId(5), townId(6)]);
   });
+
+  test('has a town as due from its first moment until the town says otherwise', async () => {
+    const directory = await directoryOf(entry(1), entry(2));
+    await directory.plan(townId(2), 99);
+    expect(await directory.pageOfWatched('', 10)).toEqual([
+      { ...entry(1), nextDueAtMs: 1 },
+      { ...entry(2), nextDueAtMs: 99 },
+    ]);
+    await directory.plan(townId(2), null);
+    await directory.plan(townId(3), 5);
+    expect(await directory.pageOfWatched(townId(1), 10)).toEqual([{ ...entry(2), nextDueAtMs: null }]);
+    expect(await directory.get(townId(3))).toBeNull();
+  });
 });

@@ -47,6 +47,10 @@ describe('npm start', () => {
     expect(tour.output()).not.toContain('problem');
     const api = new ApiClient(`http://127.0.0.1:${ports.PORT}`, tokenIn(stateDir));
     expect((await api.readTown(town.id)).id).toBe(town.id);
+    // The address that rings the watchdog on this machine.
+    expect((await fetch(`http://127.0.0.1:${ports.PORT}/cdn-cgi/local/scheduled`)).status).toBe(200);
+    const workerLog = () => readFileSync(join(stateDir, 'logs/worker.log'), 'utf8');
+    await expect.poll(workerLog).toMatch(/"event":"watchdog.done","looked":\d+,"overdue":0,"woken":0,"failed":0/);
     const agent = await api.createAgent(town.id, 'ada');
     expect(agent.state).toBe('idle');
 

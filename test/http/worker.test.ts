@@ -75,6 +75,19 @@ describe('a Worker', () => {
     expect(lines).toHaveLength(2);
   });
 
+  test('watches its towns when the platform rings it, and with a bad configuration watches nothing', async () => {
+    const ring = async (variables: Bindings) => {
+      const env = { ...variables, DIRECTORY: directoryDatabase(), TOWN: {}, AGENT_CONTAINER: {} };
+      const { scheduled } = createWorker();
+      // The handler's type is the platform's, which is not among the types of these tests.
+      // oxlint-disable-next-line typescript/no-unsafe-call
+      await scheduled?.({ cron: '17 * * * *', scheduledTime: 0, noRetry: () => undefined }, env, context);
+      return lines.splice(0).map((line) => (JSON.parse(line) as { event: string }).event);
+    };
+    expect(await ring(bindings())).toEqual(['watchdog.done']);
+    expect(await ring(bindings({ HEARTBEAT_SECONDS: '0' }))).toEqual(['config.refused']);
+  });
+
   test('never tells a value of its configuration, in the answer or in the log', async () => {
     const mark = 'zx81-marker';
     const broken: Bindings = { PUBLIC_URL: mark, SIGNING_KEYS: mark, CONTAINER_SECRET: mark, REEVE_DEV_TOKEN: mark };

@@ -132,6 +132,9 @@ export class FakeTown {
   pull(request: PullRequest) {
     return this.#note('pull', [request], () => ok(grantFor(request.agent)));
   }
+  watch(said: object) {
+    return this.#note('watch', [said], () => undefined);
+  }
   hello() {
     return this.#note('hello', [], () => undefined);
   }

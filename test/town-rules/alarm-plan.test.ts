@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { LOST_AFTER_MS, mustRearm, planAlarm, type DueTimes } from '../../src/town/alarm-plan.ts';
+import {
+  GUARD_MS,
+  LOST_AFTER_MS,
+  earliestDue,
+  isNews,
+  mustRearm,
+  planAlarm,
+  type DueTimes,
+} from '../../src/town/alarm-plan.ts';
 
 const NOW_MS = Date.UTC(2030, 0, 1, 12);
 const NOTHING: DueTimes = {
@@ -64,5 +72,37 @@ describe('setting the alarm anew', () => {
 
   test('takes away an alarm that nothing needs', () => {
     expect(mustRearm(NOW_MS + 10, null, NOW_MS)).toBe(true);
+  });
+});
+
+describe('what the directory hears', () => {
+  const LATER_MS = 60_000;
+  const FAR_MS = NOW_MS + 3_600_000;
+
+  test('is the earliest of what is due, also where that is past', () => {
+    expect(earliestDue(NOTHING)).toBeNull();
+    expect(earliestDue({ ...NOTHING, sweep: NOW_MS + 5, end: NOW_MS - 5 })).toBe(NOW_MS - 5);
+  });
+
+  test('is that something is due, and that nothing is any more', () => {
+    expect(isNews(null, FAR_MS, NOW_MS)).toBe(true);
+    expect(isNews(FAR_MS, null, NOW_MS)).toBe(true);
+    expect(isNews(null, null, NOW_MS)).toBe(false);
+  });
+
+  test('is every earlier time, and a later one only where it is later by more than a minute', () => {
+    expect(isNews(FAR_MS, FAR_MS, NOW_MS)).toBe(false);
+    expect(isNews(FAR_MS, FAR_MS - 1, NOW_MS)).toBe(true);
+    expect(isNews(FAR_MS, FAR_MS + LATER_MS, NOW_MS)).toBe(false);
+    expect(isNews(FAR_MS, FAR_MS + LATER_MS + 1, NOW_MS)).toBe(true);
+  });
+
+  test('is not what is due within a guard, so that a delivery costs no write; once it is past it is', () => {
+    for (const told of [null, FAR_MS]) {
+      expect(isNews(told, NOW_MS + GUARD_MS, NOW_MS)).toBe(false);
+      expect(isNews(told, NOW_MS + 1, NOW_MS)).toBe(false);
+      expect(isNews(told, NOW_MS + GUARD_MS + 1, NOW_MS)).toBe(true);
+      expect(isNews(told, NOW_MS, NOW_MS)).toBe(true);
+    }
   });
 });

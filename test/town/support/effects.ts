@@ -36,6 +36,7 @@ export const TOWN_EFFECTS: Effects = {
   'town.get': READ,
   'town.planSweep': WRITE,
   'town.useKeySet': WRITE,
+  'town.told': WRITE,
   'town.setValidFrom': WRITE,
   'agents.add': WRITE,
   'agents.get': READ,
@@ -131,6 +132,7 @@ export const TOWN_EFFECTS: Effects = {
   'link.refreshMany': LINK,
   'link.stop': LINK,
   'link.retire': LINK,
+  'directory.plan': ['dies before', 'dies after'],
   'slots.run': IN_MEMORY,
   'flights.run': IN_MEMORY,
 };

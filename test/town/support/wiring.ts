@@ -1,4 +1,6 @@
 /** The configuration and the wiring of the Worker under test: everything real but the clock and the containers. */
+import { env } from 'cloudflare:test';
+import { Directory } from '../../../src/directory/directory-store.ts';
 import { parseConfig, type Config } from '../../../src/env.ts';
 import { splitContainerName, type TownId } from '../../../src/protocol/index.ts';
 import type { LinkWiring } from '../../../src/link/link-ports.ts';
@@ -7,6 +9,7 @@ import { neverRejects, type Bound } from '../../../src/link/never-rejects.ts';
 import { newKeySet } from '../../../src/tokens/key-edit.ts';
 import { activeKid, fingerprint, type PrivateKeySet } from '../../../src/tokens/key-set.ts';
 import { mintAgentToken, mintPushToken, type Issuer } from '../../../src/tokens/mint.ts';
+import { townDirectory } from '../../../src/town/town-directory.ts';
 import { lazyIssuer, type TownWiring } from '../../../src/town/wiring.ts';
 import type { Log } from '../../../src/lib/log.ts';
 import { lab } from './lab.ts';
@@ -66,6 +69,7 @@ export function labTownWiring(link: (container: string) => ContainerLink, bound?
     log: silent,
     mint: async (order, nowMs) => mintAgentToken(await (await deployment()).issuer(), order, nowMs),
     link: (town: TownId, container: number) => neverRejects(() => link(`${town}:${container}`), bound),
+    directory: (town) => townDirectory(new Directory(env.DIRECTORY), town, silent),
   };
 }
 

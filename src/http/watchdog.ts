@@ -1,0 +1,69 @@
+/** The hourly look at all towns: finds those whose alarm was lost, and wakes only them. */
+import type { TownId } from '#protocol';
+import type { WatchedTown } from '../directory/directory-store.ts';
+import { within } from '../lib/clock.ts';
+import { messageOf } from '../lib/result.ts';
+import type { Edge } from './edge.ts';
+
+/** A town that is past its time by this much (ms) does not come back by itself: an alarm rings, is retried, or is lost. */
+const OVERDUE_MS = 10 * 60_000;
+const PAGE = 100;
+/** Towns that are woken side by side. */
+const LANES = 6;
+/** Longest time (ms) for one town: it only sets its alarm. */
+const TOWN_TIMEOUT_MS = 10_000;
+
+/** Counts of one run. `overdue` = `woken` + towns that failed; a page that could not be read counts as `failed` too. */
+export interface WatchReport {
+  looked: number;
+  overdue: number;
+  woken: number;
+  failed: number;
+}
+
+/**
+ * Looks at every town of the directory, page by page and by key, so that a town which comes or goes meanwhile hides no other (A-02).
+ * No object of a town that is not overdue is touched. Each failure is counted, logged and skipped (F9). Never rejects.
+ */
+export async function watchTowns(edge: Pick<Edge, 'directory' | 'town' | 'clock' | 'log'>): Promise<WatchReport> {
+  const report: WatchReport = { looked: 0, overdue: 0, woken: 0, failed: 0 };
+  const failed = (event: string, town: TownId | null, thrown: unknown): void => {
+    report.failed += 1;
+    edge.log.error(event, { town, error: messageOf(thrown) });
+  };
+  let page: WatchedTown[] = [];
+  do {
+    try {
+      page = await edge.directory.pageOfWatched(page.at(-1)?.id ?? '', PAGE);
+    } catch (thrown) {
+      failed('watchdog.page_failed', null, thrown);
+      break;
+    }
+    const overdue = page.filter((town) => isOverdue(town, edge.clock.now()));
+    report.looked += page.length;
+    report.overdue += overdue.length;
+    await sideBySide(overdue, async ({ id, name, owner, nextDueAtMs }) => {
+      try {
+        await within(TOWN_TIMEOUT_MS, edge.town(id).watch({ name, owner, nextDueAtMs }));
+        report.woken += 1;
+      } catch (thrown) {
+        failed('watchdog.town_failed', id, thrown);
+      }
+    });
+  } while (page.length === PAGE);
+  edge.log.info('watchdog.done', { ...report });
+  return report;
+}
+
+function isOverdue({ nextDueAtMs }: WatchedTown, nowMs: number): boolean {
+  return nextDueAtMs !== null && nextDueAtMs <= nowMs - OVERDUE_MS;
+}
+
+/** Each in turn in one of a few lanes. `work` never rejects. */
+async function sideBySide<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  const lane = async (): Promise<void> => {
+    for (const item of rest) await work(item);
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+}

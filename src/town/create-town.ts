@@ -1,0 +1,16 @@
+import { nextSweepAt } from '../tokens/refresh-policy.ts';
+import type { TownPorts } from './ports.ts';
+import type { TownRecord } from './town-store.ts';
+
+/** Makes this town exist; the same again changes nothing. The caller has brought the tables up. */
+export function createTown(p: TownPorts, { name, owner }: Pick<TownRecord, 'name' | 'owner'>): void {
+  p.transaction(() => {
+    if (p.town.get() !== null) return;
+    const now = p.clock.now();
+    const sweepAtMs = nextSweepAt(p.id, p.settings.refreshIntervalMs, now);
+    const { keySet } = p.settings;
+    // The directory has the town as due since it was entered there, so that nothing is due is news to it.
+    p.town.create({ id: p.id, name, owner, createdAtMs: now, sweepAtMs, keySet, toldDueAtMs: now });
+    p.events.append('reeve.town.created', p.id, { name }, now);
+  });
+}
