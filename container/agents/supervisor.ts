@@ -90,6 +90,7 @@ export class Supervisor {
     });
   }
 
+  /** Of messages only what is held, without results: after a long silence those would be more than one answer may carry. */
   list(): RunningAgents {
     const live = [...this.#running.values()].filter((running) => !running.isEnding);
     const agents = live.map((running) => ({
@@ -97,7 +98,7 @@ export class Supervisor {
       inc: running.cell.inc,
       gen: running.gen,
       process_id: running.processId,
-      messages: running.held(),
+      messages: running.held().map(({ message, attempt, state }) => ({ message, attempt, state })),
     }));
     return { agents };
   }

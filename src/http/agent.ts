@@ -24,7 +24,7 @@ function heartbeat(app: App, agent: Guard): void {
       responses: answers(200, heartbeatAnswerSchema, 'Heard; whether a newer token waits'),
     }),
     async (c) => {
-      const heard = await c.get('town').heartbeat(c.get('agent'));
+      const heard = await c.get('town').heartbeat(c.get('agent'), c.req.valid('json'));
       if (!heard.ok) throw refusalOf(heard.error);
       return c.json(heard.value, 200);
     },

@@ -8,6 +8,7 @@ import {
   type EndAgent,
   type Grant,
   type MessagesAccepted,
+  type RunningAgents,
   type SessionId,
   type StartAgent,
   type SwapResult,
@@ -83,6 +84,10 @@ export class AgentContainer extends DurableObject implements ContainerLink {
 
   async retire(session: SessionId, agent: AgentId, body: EndAgent): Promise<LinkAnswer<AgentEnded>> {
     return this.#send(session, () => this.#ports.client.retire(session, agent, body));
+  }
+
+  async list(session: SessionId): Promise<LinkAnswer<RunningAgents>> {
+    return this.#send(session, () => this.#ports.client.list(session));
   }
 
   /** Sends in `session`, and in no other: work that was begun for one session cannot land in the next. */

@@ -8,6 +8,7 @@ import type {
   EndAgent,
   Grant,
   MessagesAccepted,
+  RunningAgents,
   SessionId,
   StartAgent,
   SwapResult,
@@ -52,6 +53,8 @@ export interface ContainerLink {
   refreshMany(session: SessionId, grants: readonly Grant[]): Promise<LinkAnswer<SwapResults>>;
   stop(session: SessionId, agent: AgentId, body: EndAgent): Promise<LinkAnswer<AgentEnded>>;
   retire(session: SessionId, agent: AgentId, body: EndAgent): Promise<LinkAnswer<AgentEnded>>;
+  /** Who runs there, and what of their messages is held. */
+  list(session: SessionId): Promise<LinkAnswer<RunningAgents>>;
 }
 
 /** Where a container runs. Asking never starts it; only `wake` does (T10). */

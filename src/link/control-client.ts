@@ -6,6 +6,7 @@ import {
   healthSchema,
   messagesAcceptedSchema,
   problemSchema,
+  runningAgentsSchema,
   sessionOpenedSchema,
   swapResultSchema,
   swapResultsSchema,
@@ -20,6 +21,7 @@ import {
   type Health,
   type MessagesAccepted,
   type OpenSession,
+  type RunningAgents,
   type SessionOpened,
   type StartAgent,
   type SwapResult,
@@ -109,6 +111,16 @@ export class ControlClient {
 
   retire(session: string, agent: AgentId, body: EndAgent): Promise<ControlAnswer<AgentEnded>> {
     return this.#post(session, `/agents/${agent}/retire`, body, agentEndedSchema);
+  }
+
+  list(session: string): Promise<ControlAnswer<RunningAgents>> {
+    return this.#call({
+      method: 'GET',
+      path: '/agents',
+      audience: session,
+      answer: runningAgentsSchema,
+      timeoutMs: this.#timeoutMs,
+    });
   }
 
   #post<T>(session: string, path: string, body: unknown, answer: Schema<T>, timeoutMs = this.#timeoutMs) {

@@ -41,6 +41,7 @@ export function neverRejects(
     refreshMany: (session, grants) => safe(() => stub().refreshMany(session, grants)),
     stop: (session, agent, body) => safe(() => stub().stop(session, agent, body)),
     retire: (session, agent, body) => safe(() => stub().retire(session, agent, body)),
+    list: (session) => safe(() => stub().list(session)),
   };
 }
 

@@ -9,7 +9,7 @@ import {
   type MessageId,
   type TurnResult,
 } from '#protocol';
-import type { Message, MessageState } from './message.ts';
+import type { HandedOver, Message, MessageState } from './message.ts';
 
 type Row = {
   id: MessageId;
@@ -142,12 +142,21 @@ export class MessageStore {
     return changed.length > 0;
   }
 
-  /** What the agent held is queued again as a new attempt: it, or its session, is gone. Answers the ids. */
-  requeueUnfinished(agent: AgentId): MessageId[] {
-    return this.#ids(
+  /** What the box has of the agent's messages, as far as the town knows, in order. */
+  handedOver(agent: AgentId): HandedOver[] {
+    return this.#sql
+      .exec<HandedOver>(`SELECT id, attempt, state FROM messages WHERE agent = ? AND ${UNFINISHED} ORDER BY seq`, agent)
+      .toArray();
+  }
+
+  /** Queues it as a new attempt, unless it has changed meanwhile. */
+  queueAgain({ id, attempt, state }: HandedOver): boolean {
+    return this.#exists(
       `UPDATE messages SET state = 'queued', attempt = attempt + 1, tries = 0, delivered_at_ms = NULL
-       WHERE agent = ? AND ${UNFINISHED} RETURNING id`,
-      agent,
+       WHERE id = ? AND attempt = ? AND state = ? RETURNING id`,
+      id,
+      attempt,
+      state,
     );
   }
 

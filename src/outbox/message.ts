@@ -26,3 +26,6 @@ export interface Message {
   readonly truncated: boolean;
   readonly error: string | null;
 }
+
+/** A message that was handed over, as somebody saw it: it moves only where it is still like that. */
+export type HandedOver = Pick<Message, 'id' | 'attempt'> & { readonly state: 'delivered' | 'working' };

@@ -1,25 +1,9 @@
 /** Table `agents`. Synchronous; a read and its write hold no await between them. */
 import type { AgentId, SessionId } from '#protocol';
-import { canMove, type Agent, type AgentState, type Role, type Scope } from './agent.ts';
+import { toAgent, type AgentRow } from './agent-row.ts';
+import { canMove, type Agent, type AgentState, type Role, type Scope, type StallReason } from './agent.ts';
 
-type Row = {
-  id: AgentId;
-  name: string;
-  role: Role;
-  scopes: string;
-  state: AgentState;
-  inc: number;
-  container: number;
-  session: SessionId | null;
-  process_id: number | null;
-  created_at_ms: number;
-  last_heard_at_ms: number | null;
-  reported: number;
-  start_due_at_ms: number | null;
-  start_tries: number;
-  end_due_at_ms: number | null;
-  end_tries: number;
-};
+type DueColumn = 'start_due_at_ms' | 'end_due_at_ms' | 'look_at_ms' | 'revive_at_ms';
 
 const LIVE = "state NOT IN ('retired')";
 
@@ -79,11 +63,19 @@ export class AgentStore {
   }
 
   startsDue(nowMs: number, limit: number): Agent[] {
-    return this.#many('SELECT * FROM agents WHERE start_due_at_ms <= ? ORDER BY start_due_at_ms LIMIT ?', nowMs, limit);
+    return this.#due('start_due_at_ms', nowMs, limit);
   }
 
   endsDue(nowMs: number, limit: number): Agent[] {
-    return this.#many('SELECT * FROM agents WHERE end_due_at_ms <= ? ORDER BY end_due_at_ms LIMIT ?', nowMs, limit);
+    return this.#due('end_due_at_ms', nowMs, limit);
+  }
+
+  looksDue(nowMs: number, limit: number): Agent[] {
+    return this.#due('look_at_ms', nowMs, limit);
+  }
+
+  revivalsDue(nowMs: number, limit: number): Agent[] {
+    return this.#due('revive_at_ms', nowMs, limit);
   }
 
   earliestStart(): number | null {
@@ -94,12 +86,31 @@ export class AgentStore {
     return this.#min('end_due_at_ms');
   }
 
+  earliestLook(): number | null {
+    return this.#min('look_at_ms');
+  }
+
+  earliestRevival(): number | null {
+    return this.#min('revive_at_ms');
+  }
+
   /** Moves an agent. Throws on a move that the states do not know: a broken invariant, not an outcome. */
   move(id: AgentId, to: AgentState): void {
     const agent = this.get(id);
     if (agent === null) throw new Error(`no agent ${id} to move`);
     if (!canMove(agent.state, to)) throw new Error(`agent ${id}: no move from ${agent.state} to ${to}`);
-    this.#sql.exec('UPDATE agents SET state = ? WHERE id = ?', to, id);
+    this.#sql.exec(
+      `UPDATE agents SET state = ?1, stalled_why = NULL, stalled_at_ms = NULL, revive_at_ms = NULL,
+         look_at_ms = CASE WHEN ?1 IN ('working', 'stalled') THEN look_at_ms END WHERE id = ?2`,
+      to,
+      id,
+    );
+  }
+
+  /** It is at work, and no good sign is seen of it. */
+  stall(id: AgentId, why: StallReason, nowMs: number): void {
+    this.move(id, 'stalled');
+    this.#sql.exec('UPDATE agents SET stalled_why = ?, stalled_at_ms = ? WHERE id = ?', why, nowMs, id);
   }
 
   /** What it is and may do from now on. */
@@ -107,12 +118,13 @@ export class AgentStore {
     this.#sql.exec('UPDATE agents SET role = ?, scopes = ? WHERE id = ?', role, scopes.join(' '), id);
   }
 
-  /** Begins the next incarnation: it runs nowhere yet and has reported nothing. */
-  nextIncarnation(id: AgentId, startDueAtMs: number): void {
+  /** Begins the next incarnation in a container: it runs nowhere yet and has reported nothing. */
+  nextIncarnation(id: AgentId, container: number, startDueAtMs: number): void {
     this.move(id, 'starting');
     this.#sql.exec(
-      `UPDATE agents SET inc = inc + 1, session = NULL, process_id = NULL, reported = 0,
+      `UPDATE agents SET inc = inc + 1, container = ?, session = NULL, process_id = NULL, reported = 0,
          start_due_at_ms = ?, start_tries = 0, end_due_at_ms = NULL, end_tries = 0 WHERE id = ?`,
+      container,
       startDueAtMs,
       id,
     );
@@ -141,8 +153,38 @@ export class AgentStore {
     this.#sql.exec('UPDATE agents SET session = NULL, process_id = NULL, start_due_at_ms = NULL WHERE id = ?', id);
   }
 
-  heard(id: AgentId, nowMs: number): void {
-    this.#sql.exec('UPDATE agents SET last_heard_at_ms = ? WHERE id = ?', nowMs, id);
+  /** It spoke. `progressAtMs` null: nothing new is known of its output. */
+  heard(id: AgentId, nowMs: number, progressAtMs: number | null): void {
+    this.#sql.exec(
+      `UPDATE agents SET last_heard_at_ms = ?1,
+         progress_at_ms = CASE WHEN ?2 > COALESCE(progress_at_ms, 0) THEN ?2 ELSE progress_at_ms END WHERE id = ?3`,
+      nowMs,
+      progressAtMs,
+      id,
+    );
+  }
+
+  /** From now on it is expected to be heard. */
+  watch(id: AgentId, nowMs: number): void {
+    this.#sql.exec('UPDATE agents SET watched_from_ms = ? WHERE id = ?', nowMs, id);
+  }
+
+  /** Plans the next look at it, or clears the plan. */
+  planLook(id: AgentId, atMs: number | null): void {
+    this.#sql.exec('UPDATE agents SET look_at_ms = ? WHERE id = ?', atMs, id);
+  }
+
+  countRestart(id: AgentId): void {
+    this.#sql.exec('UPDATE agents SET restarts = restarts + 1 WHERE id = ?', id);
+  }
+
+  /** It finished a turn, or somebody revived it: what was before counts no more. */
+  forgetRestarts(id: AgentId): void {
+    this.#sql.exec('UPDATE agents SET restarts = 0 WHERE id = ? AND restarts > 0', id);
+  }
+
+  planRevival(id: AgentId, atMs: number | null): void {
+    this.#sql.exec('UPDATE agents SET revive_at_ms = ? WHERE id = ?', atMs, id);
   }
 
   reported(id: AgentId, counter: number): void {
@@ -155,35 +197,17 @@ export class AgentStore {
 
   #many(query: string, ...bindings: SqlStorageValue[]): Agent[] {
     return this.#sql
-      .exec<Row>(query, ...bindings)
+      .exec<AgentRow>(query, ...bindings)
       .toArray()
       .map(toAgent);
   }
 
-  #min(column: 'start_due_at_ms' | 'end_due_at_ms'): number | null {
+  /** Agents whose time has come, the longest waiting first. */
+  #due(column: DueColumn, nowMs: number, limit: number): Agent[] {
+    return this.#many(`SELECT * FROM agents WHERE ${column} <= ? ORDER BY ${column} LIMIT ?`, nowMs, limit);
+  }
+
+  #min(column: DueColumn): number | null {
     return this.#sql.exec<{ at: number | null }>(`SELECT MIN(${column}) AS at FROM agents`).one().at;
   }
-}
-
-function toAgent(row: Row): Agent {
-  return {
-    id: row.id,
-    name: row.name,
-    role: row.role,
-    // Written by `add` from this very type.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    scopes: row.scopes.split(' ').filter(Boolean) as Scope[],
-    state: row.state,
-    inc: row.inc,
-    container: row.container,
-    session: row.session,
-    processId: row.process_id,
-    createdAtMs: row.created_at_ms,
-    lastHeardAtMs: row.last_heard_at_ms,
-    reported: row.reported,
-    startDueAtMs: row.start_due_at_ms,
-    startTries: row.start_tries,
-    endDueAtMs: row.end_due_at_ms,
-    endTries: row.end_tries,
-  };
 }

@@ -4,6 +4,9 @@ import type { AgentId, SessionId } from '#protocol';
 export const AGENT_STATES = ['starting', 'idle', 'working', 'stalled', 'stopped', 'failed', 'retired'] as const;
 export type AgentState = (typeof AGENT_STATES)[number];
 
+/** Why an agent at work is stalled: nothing is heard of it, or it is heard and gets nowhere. */
+export type StallReason = 'silent' | 'no_output';
+
 /** What an agent may ask of the town; the `scope` of its tokens. */
 export const SCOPES = ['heartbeat', 'events', 'mail', 'peers', 'delegate', 'exchange', 'agents'] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -43,11 +46,23 @@ export interface Agent {
   readonly startTries: number;
   readonly endDueAtMs: number | null;
   readonly endTries: number;
+  /** Since when it is expected to be heard: it began to work, or the town came back from being away. */
+  readonly watchedFromMs: number;
+  /** When it last showed output, by the town's clock, or null: never. */
+  readonly progressAtMs: number | null;
+  /** When it is looked at next, or null: nobody waits for it. */
+  readonly lookAtMs: number | null;
+  readonly stalledWhy: StallReason | null;
+  readonly stalledAtMs: number | null;
+  /** How often it was started again since its last finished turn. */
+  readonly restarts: number;
+  /** When it is tried again after it has failed, or null. */
+  readonly reviveAtMs: number | null;
 }
 
 const MOVES: Readonly<Record<AgentState, readonly AgentState[]>> = {
   starting: ['starting', 'idle', 'stopped', 'failed', 'retired'],
-  idle: ['idle', 'starting', 'working', 'stopped', 'retired'],
+  idle: ['idle', 'starting', 'working', 'stopped', 'failed', 'retired'],
   working: ['working', 'idle', 'stalled', 'starting', 'stopped', 'failed', 'retired'],
   stalled: ['stalled', 'working', 'idle', 'starting', 'stopped', 'failed', 'retired'],
   stopped: ['stopped', 'starting', 'retired'],
@@ -70,9 +85,36 @@ export function takesMessages(state: AgentState): boolean {
   return state === 'idle' || state === 'working' || state === 'stalled';
 }
 
-/** The container with room for one more, by index: the first that holds fewer than `capacity` live agents. */
-export function placeInFirstWithRoom(population: ReadonlyMap<number, number>, capacity: number): number {
+/** Where agents live, and where they may. */
+export interface Housing {
+  /** Live agents by container. */
+  readonly population: ReadonlyMap<number, number>;
+  /** Agents a container. */
+  readonly capacity: number;
+  /** Containers of which nothing is heard. */
+  readonly lost: ReadonlySet<number>;
+  /** Addresses that containers take by turns: those whose indexes differ by a multiple of it share one. */
+  readonly addresses: number;
+}
+
+/** The first container, by index, with room for one more, at an address that is not lost; where all are lost, the first with room. */
+export function place(housing: Housing): number {
+  const { population, capacity } = housing;
+  const among = isAllLost(housing) ? { ...housing, lost: new Set<number>() } : housing;
   let index = 0;
-  while ((population.get(index) ?? 0) >= capacity) index += 1;
+  while ((population.get(index) ?? 0) >= capacity || isLost(among, index)) index += 1;
   return index;
+}
+
+/** Where an agent starts next: where it was, or, where that is lost and another address is not, elsewhere. */
+export function placeAgain(from: number, housing: Housing): number {
+  return isLost(housing, from) && !isAllLost(housing) ? place(housing) : from;
+}
+
+function isLost({ lost, addresses }: Housing, index: number): boolean {
+  return [...lost].some((other) => other % addresses === index % addresses);
+}
+
+function isAllLost({ lost, addresses }: Housing): boolean {
+  return new Set([...lost].map((index) => index % addresses)).size >= addresses;
 }

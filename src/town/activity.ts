@@ -1,6 +1,7 @@
 import type { AgentId } from '#protocol';
 import { nextSweepAt } from '../tokens/refresh-policy.ts';
 import type { TownPorts } from './ports.ts';
+import { beginWatch } from './watch-liveness.ts';
 
 /**
  * Brings an agent's state in line with its messages: it works while it holds an unfinished one. An idle agent's push is not
@@ -11,13 +12,14 @@ export function noteActivity(p: TownPorts, id: AgentId): void {
   const agent = p.agents.get(id);
   if (agent === null) return;
   if (p.messages.hasUnfinished(id)) {
-    if (agent.state !== 'idle' && agent.state !== 'stalled') return;
+    if (agent.state !== 'idle') return;
     const now = p.clock.now();
     const town = p.town.get();
     if (town !== null && town.sweepAtMs <= now && p.agents.inUse().length === 0) {
       p.town.planSweep(nextSweepAt(p.id, p.settings.refreshIntervalMs, now));
     }
     p.agents.move(id, 'working');
+    beginWatch(p, id);
     return;
   }
   if (agent.state !== 'working' && agent.state !== 'stalled') return;

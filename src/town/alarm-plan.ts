@@ -11,6 +11,10 @@ export interface DueTimes {
   readonly renewal: number | null;
   /** The first stream whose credential is over. */
   readonly socketEnd: number | null;
+  /** A look at an agent at work, or a probe of a container that is in doubt. */
+  readonly liveness: number | null;
+  /** Another try for an agent that has failed. */
+  readonly revival: number | null;
 }
 
 /** Set before any work: if the object dies in it, the alarm rings again this much later (ms). */
@@ -36,8 +40,11 @@ export function earliestDue(due: DueTimes): number | null {
   return times.length === 0 ? null : Math.min(...times);
 }
 
-/** The directory is told of a later time only where it is later by more than this (ms). */
-const LATER_BY_MS = 60_000;
+/**
+ * The directory is told of a later time only where it is later by more than this (ms): half of what the watchdog takes for overdue,
+ * so that a town at work, whose looks move with every heartbeat, costs it one write in five minutes.
+ */
+const LATER_BY_MS = 300_000;
 
 /**
  * Whether the directory, which was told `told`, has to hear that the town is due at `due`. What is due within a guard is not told:

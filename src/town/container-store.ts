@@ -3,7 +3,7 @@ import type { SessionId } from '#protocol';
 
 export interface ContainerRecord {
   readonly index: number;
-  /** The session that the town's agents were started in, or null before the first. */
+  /** The session that the town's agents were started in, or null: before the first, or after the container was abandoned. */
   readonly session: SessionId | null;
   /** After a timeout nothing but a person's request goes there before this. */
   readonly heldUntilMs: number;
@@ -11,6 +11,14 @@ export interface ContainerRecord {
   /** After a restore of the database: when a new session is asked for again, or null. */
   readonly renewDueAtMs: number | null;
   readonly renewTries: number;
+  /** When it is asked next who runs there, or null: nobody doubts it. */
+  readonly probeAtMs: number | null;
+  /** How often it was asked in a row without an answer. */
+  readonly probeTries: number;
+  /** Since when neither it nor one of its agents was heard, though somebody asked; null: it was. */
+  readonly unheardSinceMs: number | null;
+  /** Since when it is abandoned, or null. */
+  readonly lostAtMs: number | null;
 }
 
 type Row = {
@@ -20,6 +28,10 @@ type Row = {
   failures: number;
   renew_due_at_ms: number | null;
   renew_tries: number;
+  probe_at_ms: number | null;
+  probe_tries: number;
+  unheard_since_ms: number | null;
+  lost_at_ms: number | null;
 };
 
 export class ContainerStore {
@@ -41,14 +53,40 @@ export class ContainerStore {
     this.#sql.exec('INSERT INTO containers (idx) VALUES (?) ON CONFLICT (idx) DO NOTHING', index);
   }
 
-  /** Takes a session into use; it was heard, so nothing holds it back. */
+  /** Takes a session into use; it was heard, so nothing is held against it. */
   opened(index: number, session: SessionId): void {
-    this.#sql.exec('UPDATE containers SET session = ?, held_until_ms = 0, failures = 0 WHERE idx = ?', session, index);
+    this.#sql.exec(
+      `UPDATE containers SET session = ?, held_until_ms = 0, failures = 0, probe_at_ms = NULL, probe_tries = 0,
+         unheard_since_ms = NULL, lost_at_ms = NULL WHERE idx = ?`,
+      session,
+      index,
+    );
   }
 
   /** It answered. Writes only where there was a failure to forget. */
   heard(index: number): void {
-    this.#sql.exec('UPDATE containers SET held_until_ms = 0, failures = 0 WHERE idx = ? AND failures > 0', index);
+    this.#sql.exec(
+      `UPDATE containers SET held_until_ms = 0, failures = 0, unheard_since_ms = NULL
+       WHERE idx = ? AND (failures > 0 OR unheard_since_ms IS NOT NULL)`,
+      index,
+    );
+  }
+
+  /** Something in it spoke, so it is there; the way to it may still be blocked. Writes only where that is news. */
+  alive(index: number): void {
+    this.#sql.exec(
+      'UPDATE containers SET unheard_since_ms = NULL WHERE idx = ? AND unheard_since_ms IS NOT NULL',
+      index,
+    );
+  }
+
+  /** It was asked and did not answer; the first of a row is remembered. */
+  unheard(index: number, nowMs: number): void {
+    this.#sql.exec(
+      'UPDATE containers SET unheard_since_ms = COALESCE(unheard_since_ms, ?) WHERE idx = ?',
+      nowMs,
+      index,
+    );
   }
 
   hold(index: number, untilMs: number): void {
@@ -68,6 +106,40 @@ export class ContainerStore {
     return this.#sql.exec<{ at: number | null }>('SELECT MIN(renew_due_at_ms) AS at FROM containers').one().at;
   }
 
+  /** Plans the next probe, or clears the plan. */
+  planProbe(index: number, atMs: number | null, tries: number): void {
+    this.#sql.exec('UPDATE containers SET probe_at_ms = ?, probe_tries = ? WHERE idx = ?', atMs, tries, index);
+  }
+
+  /** Abandoned: its session is no longer used, and it is asked again at `probeAtMs`. */
+  lose(index: number, nowMs: number, probeAtMs: number): void {
+    this.#sql.exec(
+      `UPDATE containers SET session = NULL, lost_at_ms = ?, unheard_since_ms = NULL, probe_at_ms = ?, probe_tries = 0
+       WHERE idx = ?`,
+      nowMs,
+      probeAtMs,
+      index,
+    );
+  }
+
+  lost(): number[] {
+    return this.#many('SELECT * FROM containers WHERE lost_at_ms IS NOT NULL').map(({ index }) => index);
+  }
+
+  /** Containers to be asked now; those that are lost only where `lostToo`. */
+  probesDue(nowMs: number, lostToo: boolean): number[] {
+    return this.#many(
+      `SELECT * FROM containers WHERE probe_at_ms <= ? AND (lost_at_ms IS NULL OR ?) ORDER BY probe_at_ms`,
+      nowMs,
+      Number(lostToo),
+    ).map(({ index }) => index);
+  }
+
+  earliestProbe(lostToo: boolean): number | null {
+    const query = 'SELECT MIN(probe_at_ms) AS at FROM containers WHERE lost_at_ms IS NULL OR ?';
+    return this.#sql.exec<{ at: number | null }>(query, Number(lostToo)).one().at;
+  }
+
   #many(query: string, ...bindings: SqlStorageValue[]): ContainerRecord[] {
     return this.#sql
       .exec<Row>(query, ...bindings)
@@ -79,6 +151,10 @@ export class ContainerStore {
         failures: row.failures,
         renewDueAtMs: row.renew_due_at_ms,
         renewTries: row.renew_tries,
+        probeAtMs: row.probe_at_ms,
+        probeTries: row.probe_tries,
+        unheardSinceMs: row.unheard_since_ms,
+        lostAtMs: row.lost_at_ms,
       }));
   }
 }

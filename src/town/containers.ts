@@ -16,6 +16,9 @@ export function noteSession(p: TownPorts, index: number, session: SessionId): vo
       p.containers.heard(index);
       return;
     }
+    if (p.containers.get(index)?.lostAtMs !== null) {
+      p.events.append('reeve.container.found', `${p.id}:${index}`, {}, p.clock.now());
+    }
     p.containers.opened(index, session);
     for (const agent of p.agents.inContainer(index)) {
       if (agent.session !== null && agent.session !== session) {
@@ -25,6 +28,13 @@ export function noteSession(p: TownPorts, index: number, session: SessionId): vo
       if (agent.state === 'starting' && agent.startTries > 0) p.agents.planStart(agent.id, p.clock.now(), 0);
     }
   });
+}
+
+/** A session that holds. One that was abandoned is given up first, so that what ran in it ends before anything new begins (K-12). */
+export async function openContainer(p: TownPorts, index: number, wake: boolean): Promise<LinkAnswer<SessionId>> {
+  if (p.containers.get(index)?.lostAtMs === null) return p.link(index).open(wake);
+  const renewed = await p.link(index).renew();
+  return renewed.kind === 'asleep' ? p.link(index).open(wake) : renewed;
 }
 
 /** Draws the consequences for the container of any answer: after a timeout its next request waits (T7). */
@@ -46,6 +56,28 @@ export function noteAnswer(p: TownPorts, index: number, answer: LinkAnswer<unkno
       return;
     }
   }
+}
+
+/** How long (ms) after it was not reached a container is asked whether it is there at all. */
+const PROBE_AFTER_MS = 15_000;
+
+/**
+ * Somebody waits for this container, and it was not reached: it is asked from now on until it answers or is abandoned. Whoever
+ * works there is watched anyway; this is for those who wait to start, or for their messages.
+ */
+export function doubtContainer(p: TownPorts, index: number): void {
+  const container = p.containers.get(index);
+  if (container === null || container.lostAtMs !== null) return;
+  const now = p.clock.now();
+  p.containers.unheard(index, now);
+  probeSoon(p, index, now + PROBE_AFTER_MS);
+}
+
+/** Plans a probe, unless one comes sooner. */
+export function probeSoon(p: TownPorts, index: number, atMs: number): void {
+  const container = p.containers.get(index);
+  if (container === null || (container.probeAtMs !== null && container.probeAtMs <= atMs)) return;
+  p.containers.planProbe(index, atMs, container.probeTries);
 }
 
 /** Until when nothing is sent there unasked, or null: it is not held back. */

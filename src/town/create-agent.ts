@@ -1,6 +1,7 @@
 import { MAX_AGENTS_PER_TOWN, type AgentId } from '#protocol';
 import { err, ok, type Result } from '../lib/result.ts';
-import { placeInFirstWithRoom, type Agent, type Role, type Scope } from '../roster/agent.ts';
+import type { Agent, Role, Scope } from '../roster/agent.ts';
+import { containerForNew } from './place-agent.ts';
 import type { TownPorts } from './ports.ts';
 
 export interface NewAgent {
@@ -21,13 +22,9 @@ export function createAgent(p: TownPorts, agent: NewAgent): Result<Agent, 'name_
     const known = p.agents.get(agent.id);
     if (known !== null) return ok(known);
     if (p.agents.find(agent.name) !== null) return err('name_taken');
-    const live = p.agents.live();
-    if (live.length >= MAX_AGENTS_PER_TOWN) return err('limit_exceeded');
-    const population = new Map<number, number>();
-    for (const { container } of live) population.set(container, (population.get(container) ?? 0) + 1);
-    const container = placeInFirstWithRoom(population, p.settings.agentsPerContainer);
+    if (p.agents.live().length >= MAX_AGENTS_PER_TOWN) return err('limit_exceeded');
+    const container = containerForNew(p);
     const now = p.clock.now();
-    p.containers.ensure(container);
     p.agents.add({ ...agent, container, createdAtMs: now }, now);
     p.tokens.add(agent.id);
     p.events.append('reeve.agent.created', agent.id, { name: agent.name, role: agent.role }, now);

@@ -5,8 +5,8 @@ import type { Message } from '../outbox/message.ts';
 import { takesMessages, type Agent } from '../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { noteActivity } from './activity.ts';
-import { beginIncarnation } from './agent-gone.ts';
-import { heldUntil, noteAnswer } from './containers.ts';
+import { beginIncarnation, reviveAgent } from './agent-gone.ts';
+import { doubtContainer, heldUntil, noteAnswer } from './containers.ts';
 import { issueRefusal } from './issue-refusal.ts';
 import { issueToken, type IssueAnswer } from './issue-token.ts';
 import { noteTurnFinished, noteTurnStarted } from './note-turn.ts';
@@ -37,6 +37,7 @@ export function acceptMessage(p: TownPorts, message: NewMessage): Message {
     const deliverAtMs = waits ? null : now + SAFETY_RETRY_MS;
     p.messages.accept({ id, agent: agent.id, content, sender, createdAtMs: now, deliverAtMs });
     p.events.append('reeve.message.accepted', agent.id, { message: id, sender }, now);
+    if (agent.state === 'failed') reviveAgent(p, agent.id);
     const accepted = p.messages.get(id);
     if (accepted === null) throw new Error('an accepted message is a row');
     return accepted;
@@ -117,6 +118,7 @@ function settle(
     const retryAfterMs = answer.kind === 'unreachable' ? answer.retryAfterMs : 0;
     p.messages.planDelivery(ids(batch), now + backoffMs(DELIVERY_RETRY, tries, p.random(), retryAfterMs), tries);
   }
+  if (answer.kind === 'unreachable') doubtContainer(p, agent.container);
   // Asleep, or another session: its next start follows at once. Anything else comes back through the alarm, so that a box which
   // contradicts itself is not asked in a loop.
   return answer.kind === 'asleep' || answer.kind === 'session_changed';

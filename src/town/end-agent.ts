@@ -4,9 +4,9 @@ import { backoffMs } from '../lib/backoff.ts';
 import type { LinkAnswer } from '../link/container-link.ts';
 import type { Agent } from '../roster/agent.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
-import { requeue } from './agent-gone.ts';
 import { noteAnswer } from './containers.ts';
 import type { TownPorts } from './ports.ts';
+import { requeueAll } from './requeue-messages.ts';
 
 /**
  * Teardown. In one step the agent is retired for ever (T9), so its token is refused from here on; its unfinished messages end
@@ -80,6 +80,6 @@ function settle(p: TownPorts, asked: Agent, answer: LinkAnswer<AgentEnded> | nul
   // Answered, or the container sleeps, or runs another session: either way the process and its key are gone.
   p.agents.planEnd(agent.id, null, 0);
   p.agents.ended(agent.id);
-  if (agent.state === 'stopped') requeue(p, agent, now);
+  if (agent.state === 'stopped') requeueAll(p, agent.id, now);
   else p.events.append('reeve.agent.teardown_confirmed', agent.id, { incarnation: agent.inc }, now);
 }

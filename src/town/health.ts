@@ -3,6 +3,7 @@ import type { AgentId } from '#protocol';
 import { timestamp } from '../lib/clock.ts';
 import { needsSweep, type Agent } from '../roster/agent.ts';
 import type { Credential } from '../tokens/token-store.ts';
+import type { ContainerRecord } from './container-store.ts';
 import type { SweepRecord } from './sweep-store.ts';
 
 export type HealthStatus = 'green' | 'amber' | 'red';
@@ -25,6 +26,7 @@ export interface Health {
 
 export interface HealthInput {
   readonly agents: readonly { readonly agent: Agent; readonly credential: Credential }[];
+  readonly containers: readonly ContainerRecord[];
   /** Newest first. */
   readonly sweeps: readonly SweepRecord[];
   readonly activeKid: string;
@@ -38,6 +40,7 @@ const START_GRACE_MS = 60_000;
 export function townHealth(input: HealthInput): Health {
   const reasons = [
     ...sweepReasons(input),
+    ...input.containers.flatMap(containerReasons),
     ...input.agents.flatMap((row) => agentReasons(input, row.agent, row.credential)),
   ];
   const worst = reasons.some(({ status }) => status === 'red') ? 'red' : 'amber';
@@ -61,6 +64,14 @@ function sweepReasons({ sweeps }: HealthInput): HealthReason[] {
   ];
 }
 
+/** Lost: its agents were placed again, where another address was left. In doubt: nobody in it is heard, and it does not answer. */
+function containerReasons({ index, lostAtMs, unheardSinceMs }: ContainerRecord): HealthReason[] {
+  const sinceMs = lostAtMs ?? unheardSinceMs;
+  if (sinceMs === null) return [];
+  const kind = lostAtMs === null ? CONTAINER_SILENT : CONTAINER_LOST;
+  return [{ ...kind, agent: null, since: timestamp(sinceMs), detail: `Container ${index}: ${kind.detail}` }];
+}
+
 function agentReasons({ nowMs, activeKid }: HealthInput, agent: Agent, credential: Credential): HealthReason[] {
   const atWork = needsSweep(agent.state);
   const { expiresAtMs, failingSinceMs, laggingAtMs, revokedAtMs, ackedAtMs, lastError } = credential;
@@ -73,6 +84,12 @@ function agentReasons({ nowMs, activeKid }: HealthInput, agent: Agent, credentia
     }),
     when(starting && nowMs - (failingSinceMs ?? nowMs) >= START_GRACE_MS, failingSinceMs, agent, NOT_STARTING),
     when(agent.state === 'failed', failingSinceMs ?? agent.createdAtMs, agent, FAILED),
+    when(agent.stalledWhy === 'silent', agent.stalledAtMs, agent, SILENT),
+    when(agent.stalledWhy === 'no_output', agent.stalledAtMs, agent, NO_OUTPUT),
+    when(agent.restarts > 1 && agent.state !== 'failed', agent.lastHeardAtMs, agent, {
+      ...RESTARTS,
+      detail: `It was started again ${agent.restarts} times without finishing a turn.`,
+    }),
     when(agent.endDueAtMs !== null && agent.endTries > 0, agent.endDueAtMs, agent, END_OPEN),
     when(laggingAtMs !== null, laggingAtMs, agent, LAGGING),
     when(revokedAtMs !== null, revokedAtMs, agent, REVOKED),
@@ -109,7 +126,38 @@ const FAILED: Kind = {
   code: 'agent_failed',
   status: 'red',
   detail: 'The agent was given up.',
-  advice: 'POST .../start starts it again; DELETE tears it down.',
+  advice: 'POST .../start starts it again, and so does a message; one that waits does so after half an hour.',
+};
+const SILENT: Kind = {
+  code: 'agent_silent',
+  status: 'amber',
+  detail: 'The agent works, and none of its last three heartbeats came.',
+  advice: 'After ten minutes it is started again by itself, if its container answers.',
+};
+const NO_OUTPUT: Kind = {
+  code: 'agent_no_output',
+  status: 'amber',
+  detail: 'The agent works and is heard, and has shown no output for 15 minutes.',
+  advice: 'It may be in a long step; POST .../stop and .../start end its turn and run it again.',
+};
+const RESTARTS: Kind = {
+  code: 'agent_restarts',
+  status: 'amber',
+  detail: '',
+  advice: 'Look at the log of its control server; it is tried ever more rarely, and given up in the end.',
+};
+const CONTAINER_SILENT: Kind = {
+  code: 'container_silent',
+  status: 'amber',
+  detail: 'neither it nor an agent in it is heard.',
+  advice:
+    'After ten minutes it is abandoned, and its agents start elsewhere; look at the machine and at CONTAINER_URL.',
+};
+const CONTAINER_LOST: Kind = {
+  code: 'container_lost',
+  status: 'red',
+  detail: 'it was abandoned, because nothing was heard of it for ten minutes.',
+  advice: 'Look at the machine and at CONTAINER_URL. It is taken back as soon as it says hello or answers.',
 };
 const END_OPEN: Kind = {
   code: 'end_unconfirmed',

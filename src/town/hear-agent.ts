@@ -1,5 +1,5 @@
 /** What an agent says, as itself: heartbeats and what happened in its turns. The call is authorised before. */
-import type { EventBatch, EventBatchAnswer, HeartbeatAnswer, TurnEvent } from '#protocol';
+import type { EventBatch, EventBatchAnswer, Heartbeat, HeartbeatAnswer, TurnEvent } from '#protocol';
 import type { Delta } from '../events/frame.ts';
 import type { Agent } from '../roster/agent.ts';
 import { UNACKED_GRACE_MS } from '../tokens/refresh-policy.ts';
@@ -8,11 +8,13 @@ import { feedReaders } from './feed-readers.ts';
 import { liveDelta } from './live-delta.ts';
 import { noteTurnFinished, noteTurnStarted } from './note-turn.ts';
 import type { TownPorts } from './ports.ts';
+import { noteHeard } from './watch-liveness.ts';
 
 /** Notes the heartbeat, and tells the agent when a newer token of its own is out that nobody confirmed. */
-export function hearHeartbeat(p: TownPorts, agent: Agent): HeartbeatAnswer {
+export function hearHeartbeat(p: TownPorts, agent: Agent, beat: Heartbeat | null): HeartbeatAnswer {
   const now = p.clock.now();
-  p.agents.heard(agent.id, now);
+  const progressAt = beat?.last_progress_at ?? null;
+  p.transaction(() => noteHeard(p, agent, progressAt === null ? null : Date.parse(progressAt)));
   const { minted, mintedAtMs, acked } = p.tokens.get(agent.id);
   return { minted, lagging: minted > acked && now - mintedAtMs >= UNACKED_GRACE_MS };
 }
@@ -35,7 +37,8 @@ export function hearEvents(p: TownPorts, caller: Agent, batch: EventBatch): Even
       if (delta !== null) deltas.push(delta);
     });
     p.agents.reported(agent.id, batch.counter);
-    p.agents.heard(agent.id, now);
+    // What it tells of its turns is output.
+    noteHeard(p, agent, Math.max(...batch.events.map(({ at }) => Date.parse(at))));
     noteActivity(p, agent.id);
     return { counter: batch.counter, repeated: false };
   });

@@ -23,4 +23,5 @@ export function noteTurnFinished(
 ): void {
   if (!p.messages.finish(message, attempt, result, nowMs)) return;
   p.events.append('reeve.turn.finished', agent, { message, attempt, state: result.state }, nowMs);
+  p.agents.forgetRestarts(agent);
 }

@@ -22,6 +22,10 @@ import type { TownStore } from './town-store.ts';
 export interface TownSettings {
   readonly refreshIntervalMs: number;
   readonly agentsPerContainer: number;
+  /** Addresses that containers take by turns; infinite where each container is a machine of its own. */
+  readonly containerAddresses: number;
+  /** How often an agent at work says that it is. */
+  readonly heartbeatMs: number;
   /** The key that signs, and a fingerprint of the whole set with its states. */
   readonly activeKid: string;
   readonly keySet: string;

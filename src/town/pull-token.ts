@@ -23,6 +23,7 @@ export async function pullToken(p: TownPorts, request: PullRequest): Promise<Res
   if (p.containers.get(request.container) === null) return err('unauthenticated');
   const trusted = await p.link(request.container).authenticate(request.session, request.secretDigest);
   if (!trusted) return err('unauthenticated');
+  p.containers.alive(request.container);
   const agent = p.agents.get(request.agent);
   if (agent === null || agent.container !== request.container) return err('not_found');
   // Above the town's own: from before a restore. A plain refusal, because that incarnation may be reached again.

@@ -23,5 +23,11 @@ const SWEEPS_LOOKED_AT = 24;
 export function readHealth(p: TownPorts): Health {
   const agents = p.agents.watched().map((agent) => ({ agent, credential: p.tokens.get(agent.id) }));
   const sweeps = p.sweeps.latest(SWEEPS_LOOKED_AT);
-  return townHealth({ agents, sweeps, activeKid: p.settings.activeKid, nowMs: p.clock.now() });
+  return townHealth({
+    agents,
+    sweeps,
+    containers: p.containers.list(),
+    activeKid: p.settings.activeKid,
+    nowMs: p.clock.now(),
+  });
 }

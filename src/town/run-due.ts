@@ -3,24 +3,34 @@ import { messageOf } from '../lib/result.ts';
 import { needsSweep } from '../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { RUN_BUDGET_AGENTS, RUN_BUDGET_MS, type DueTimes } from './alarm-plan.ts';
+import { reviveAgent } from './agent-gone.ts';
 import { confirmEnd } from './end-agent.ts';
 import { endStreams } from './hear-reader.ts';
 import type { TownPorts } from './ports.ts';
+import { probeContainer } from './probe-container.ts';
 import { refreshSweep, retryPushes } from './refresh-sweep.ts';
 import { renewContainer } from './restore-town.ts';
 import { serveAgent } from './serve-agent.ts';
+import { lookAtAgents } from './watch-liveness.ts';
 
-/** When each kind of work is due, from the stores. A sweep counts only while an agent is at work: an idle town sleeps. */
+/** When each kind of work is due, from the stores. A sweep, and a look at a lost container, count only while an agent is at work: an idle town sleeps. */
 export function dueTimes(p: TownPorts): DueTimes {
+  const isAtWork = p.agents.inUse().length > 0;
   return {
-    sweep: p.agents.inUse().length > 0 ? (p.town.get()?.sweepAtMs ?? null) : null,
+    sweep: isAtWork ? (p.town.get()?.sweepAtMs ?? null) : null,
     pushRetry: p.tokens.earliestRetry(),
     delivery: p.messages.earliestDelivery(),
     start: p.agents.earliestStart(),
     end: p.agents.earliestEnd(),
     renewal: p.containers.earliestRenewal(),
     socketEnd: p.readers.firstEnd(),
+    liveness: earliest(p.agents.earliestLook(), p.containers.earliestProbe(isAtWork)),
+    revival: p.agents.earliestRevival(),
   };
+}
+
+function earliest(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other);
 }
 
 /**
@@ -39,6 +49,11 @@ export async function runDue(p: TownPorts): Promise<void> {
       } else p.tokens.retry(id, null, 0);
     }
   });
+  lookAtAgents(p, RUN_BUDGET_AGENTS);
+  const probes = p.containers.probesDue(p.clock.now(), p.agents.inUse().length > 0);
+  p.transaction(() => {
+    for (const { id } of p.agents.revivalsDue(now, RUN_BUDGET_AGENTS)) reviveAgent(p, id);
+  });
   const ends = p.agents.endsDue(now, RUN_BUDGET_AGENTS);
   const starts = p.agents.startsDue(now, RUN_BUDGET_AGENTS).map((agent) => agent.id);
   const served = new Set([...starts, ...p.messages.deliveriesDue(now, RUN_BUDGET_AGENTS)]);
@@ -47,6 +62,7 @@ export async function runDue(p: TownPorts): Promise<void> {
     alone(p, 'streams', async () => endStreams(p)),
     ...ends.map((agent) => alone(p, 'end', () => confirmEnd(p, agent.id))),
     ...[...served].map((id) => alone(p, 'serve', () => serveAgent(p, id))),
+    ...probes.map((index) => alone(p, 'probe', () => probeContainer(p, index))),
     alone(p, 'sweep', () => p.flights.run('sweep', () => refreshSweep(p, until))),
     alone(p, 'retry', () => retryPushes(p, retries, until)),
   ]);

@@ -84,4 +84,24 @@ export const TOWN_SCHEMA: readonly Migration[] = [
     // When the directory thinks that this town is due: what it is told again is only what moved.
     statements: ['ALTER TABLE town ADD COLUMN told_due_at_ms INTEGER'],
   },
+  {
+    id: '0006-liveness',
+    statements: [
+      'ALTER TABLE agents ADD COLUMN watched_from_ms INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE agents ADD COLUMN progress_at_ms INTEGER',
+      'ALTER TABLE agents ADD COLUMN look_at_ms INTEGER',
+      'ALTER TABLE agents ADD COLUMN stalled_why TEXT',
+      'ALTER TABLE agents ADD COLUMN stalled_at_ms INTEGER',
+      'ALTER TABLE agents ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE agents ADD COLUMN revive_at_ms INTEGER',
+      'CREATE INDEX agents_by_look ON agents (look_at_ms) WHERE look_at_ms IS NOT NULL',
+      'CREATE INDEX agents_by_revival ON agents (revive_at_ms) WHERE revive_at_ms IS NOT NULL',
+      // Whoever is at work when this step comes is looked at in the first run after it, and waited for from then on.
+      "UPDATE agents SET look_at_ms = COALESCE(last_heard_at_ms, created_at_ms) WHERE state IN ('working', 'stalled')",
+      'ALTER TABLE containers ADD COLUMN probe_at_ms INTEGER',
+      'ALTER TABLE containers ADD COLUMN probe_tries INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE containers ADD COLUMN unheard_since_ms INTEGER',
+      'ALTER TABLE containers ADD COLUMN lost_at_ms INTEGER',
+    ],
+  },
 ];

@@ -1,6 +1,13 @@
 /** The Durable Object of one town: a table of contents. It constructs, wires and delegates; rules live in the verbs beside it. */
 import { DurableObject } from 'cloudflare:workers';
-import { type EventBatch, type EventBatchAnswer, type Grant, type HeartbeatAnswer, type MessageId } from '#protocol';
+import {
+  type EventBatch,
+  type EventBatchAnswer,
+  type Grant,
+  type Heartbeat,
+  type HeartbeatAnswer,
+  type MessageId,
+} from '#protocol';
 import type { WatchedTown } from '../directory/directory-store.ts';
 import type { EventPage } from '../events/event-store.ts';
 import type { Ticket } from '../events/ticket-store.ts';
@@ -10,7 +17,6 @@ import { err, ok, type Result } from '../lib/result.ts';
 import { GUARD_MS } from './alarm-plan.ts';
 import { authorizeCall, type CallRefusal, type VerifiedCall } from './authorize-call.ts';
 import { changeAgent, type AgentChange, type ChangeRefusal } from './change-agent.ts';
-import { noteSession } from './containers.ts';
 import { createAgent, type NewAgent } from './create-agent.ts';
 import { createTown } from './create-town.ts';
 import { acceptMessage } from './deliver-message.ts';
@@ -20,6 +26,7 @@ import { forceRefresh } from './force-refresh.ts';
 import { hearEvents, hearHeartbeat } from './hear-agent.ts';
 import { hearReader } from './hear-reader.ts';
 import type { Health } from './health.ts';
+import { hearHello } from './hear-hello.ts';
 import { addTicket, openStream } from './open-stream.ts';
 import type { TownPorts } from './ports.ts';
 import { pullToken, type PullRefusal, type PullRequest } from './pull-token.ts';
@@ -191,10 +198,13 @@ export class Town extends DurableObject {
     return this.webSocketClose();
   }
 
-  async heartbeat(call: VerifiedCall): Promise<Result<HeartbeatAnswer, CallRefusal | Missing>> {
+  async heartbeat(
+    call: VerifiedCall,
+    beat: Heartbeat | null = null,
+  ): Promise<Result<HeartbeatAnswer, CallRefusal | Missing>> {
     return this.#door.in((p) => {
       const authorized = authorizeCall(p, call, 'heartbeat');
-      return authorized.ok ? ok(hearHeartbeat(p, authorized.agent)) : err(authorized.code);
+      return authorized.ok ? ok(hearHeartbeat(p, authorized.agent, beat)) : err(authorized.code);
     });
   }
 
@@ -211,14 +221,7 @@ export class Town extends DurableObject {
 
   /** A control server came up somewhere: looks whether one of this town's containers is meant. */
   async hello(): Promise<void> {
-    await this.#door.in(async (p) => {
-      for (const { index } of p.containers.list()) {
-        if (p.agents.inContainer(index).length === 0) continue;
-        const checked = await p.link(index).check();
-        if (checked.kind === 'answered') noteSession(p, index, checked.value);
-      }
-      return ok(null);
-    });
+    await this.#door.in(async (p) => ok(await hearHello(p)));
   }
 
   override async alarm(): Promise<void> {

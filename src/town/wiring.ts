@@ -47,6 +47,8 @@ export function wireTown(env: Env): TownWiring | null {
     settings: {
       refreshIntervalMs: config.value.refreshIntervalMs,
       agentsPerContainer: config.value.agentsPerContainer,
+      containerAddresses: config.value.containerUrls.length,
+      heartbeatMs: config.value.heartbeatSeconds * 1000,
       activeKid: activeKid(config.value.signingKeys),
       keySet: fingerprint(config.value.signingKeys),
     },

@@ -27,6 +27,7 @@ const CALLS: readonly [string, number, (link: ContainerLink) => Promise<unknown>
   ['refreshMany', 2, (link) => link.refreshMany(SESSION, [GRANT])],
   ['stop', 3, (link) => link.stop(SESSION, AGENT, { inc: 1 })],
   ['retire', 3, (link) => link.retire(SESSION, AGENT, { inc: 1 })],
+  ['list', 1, (link) => link.list(SESSION)],
 ];
 
 /** A stub whose every call does the same: answers what it was called with, or throws. */
@@ -50,6 +51,7 @@ function stubThat(act: (method: string, given: unknown[]) => unknown): Container
     refreshMany: call('refreshMany'),
     stop: call('stop'),
     retire: call('retire'),
+    list: call('list'),
   };
 }
 

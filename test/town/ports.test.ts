@@ -16,6 +16,10 @@ import { World } from './support/world.ts';
 const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'town.create': 'the making of a town, which every case begins with',
   'town.useKeySet': 'a deployment with other keys',
+  'agents.stall': 'an agent that is not heard',
+  'agents.planRevival': 'an agent that has failed',
+  'containers.unheard': 'a container that is not reached',
+  'containers.lose': 'a container that is abandoned',
   'tokens.lagging': 'a client that keeps an old token for a minute',
   'tokens.failing': 'a push or a start that failed',
   'containers.hold': 'a container that hangs or is busy',

@@ -12,8 +12,9 @@ const TABLES = {
   agent_tokens:
     'agent minted minted_at_ms acked acked_at_ms in_use min_gen issued_at_ms expires_at_ms kid lagging_gen lagging_at_ms reason last_outcome last_error retry_at_ms retry_tries revoked_at_ms cut_at_gen failing_since_ms',
   agents:
-    'id name role scopes state inc container session process_id created_at_ms last_heard_at_ms reported start_due_at_ms start_tries end_due_at_ms end_tries',
-  containers: 'idx session held_until_ms failures renew_due_at_ms renew_tries',
+    'id name role scopes state inc container session process_id created_at_ms last_heard_at_ms reported start_due_at_ms start_tries end_due_at_ms end_tries watched_from_ms progress_at_ms look_at_ms stalled_why stalled_at_ms restarts revive_at_ms',
+  containers:
+    'idx session held_until_ms failures renew_due_at_ms renew_tries probe_at_ms probe_tries unheard_since_ms lost_at_ms',
   events: 'seq type subject at_ms data',
   messages:
     'id agent seq state content sender attempt tries deliver_at_ms created_at_ms delivered_at_ms finished_at_ms reply truncated error',

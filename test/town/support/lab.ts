@@ -12,6 +12,7 @@ import { Registry } from '../../../container/clients/registry.ts';
 import type { ContainerName } from '../../../src/protocol/index.ts';
 import type { ContainerBackend } from '../../../src/link/container-link.ts';
 import { LabClock } from './lab-clock.ts';
+import { subjectOf } from './tokens.ts';
 
 /** One request as it crossed from a town to a container. */
 export interface LabRequest {
@@ -45,6 +46,9 @@ export interface LabTurn {
 
 export type LabFetch = (url: string, init: RequestInit) => Promise<Response>;
 
+const OWN_ADDRESSES = Number.POSITIVE_INFINITY;
+const RARE_HEARTBEAT_MS = 3_600_000;
+
 export class Lab {
   readonly clock = new LabClock();
   readonly #containers = new Map<string, LabContainer>();
@@ -52,12 +56,21 @@ export class Lab {
   #jobs: Job[] = [];
   /** Calls of agents into the Worker; the test file sets it to the Worker under test. */
   worker: LabFetch = () => Promise.reject(new Error('the lab has no Worker yet'));
+  /** Agents whose calls are lost on their way, by id: the rest of their container is not. */
+  readonly silent = new Set<string>();
   /** Every agent call, newest last: path and the bearer that it carried. */
   readonly agentCalls: { path: string; bearer: string; status: number }[] = [];
   /** Every turn that was begun in any container. */
   readonly turns: LabTurn[] = [];
   /** Real milliseconds: how long a test waits for a container that hangs. Read when an AgentContainer comes up. */
   pushTimeoutMs = 300;
+  /** Each container is a machine of its own; a test may let them share addresses. Read when a Town comes up. */
+  containerAddresses = OWN_ADDRESSES;
+  /**
+   * How often towns expect a heartbeat; boxes send them more often. Read when a Town comes up. Long, so that a test which turns
+   * the clock by hours pays for no looks at agents that it does not ask about; those that do set it to what it is in production.
+   */
+  heartbeatMs = RARE_HEARTBEAT_MS;
   readonly #serving = new Set<Promise<unknown>>();
   #turn: Promise<void> | null = null;
 
@@ -96,6 +109,9 @@ export class Lab {
   /** Ends the world of one test: no process lives on, no timer runs, and no call is under way. */
   async end(): Promise<void> {
     this.clock.stopTimers();
+    this.silent.clear();
+    this.containerAddresses = OWN_ADDRESSES;
+    this.heartbeatMs = RARE_HEARTBEAT_MS;
     for (const container of this.#containers.values()) container.end();
     this.#containers.clear();
     this.#serving.clear();
@@ -104,12 +120,14 @@ export class Lab {
 
   /** A call of an agent into the Worker. */
   async call(url: string, init: RequestInit): Promise<Response> {
+    const bearer = new Headers(init.headers).get('authorization')?.replace('Bearer ', '') ?? '';
+    const speaker = bearer.includes('.') ? subjectOf(bearer) : url;
+    if ([...this.silent].some((agent) => speaker.includes(agent))) throw new TypeError('the connection was reset');
     // With its body: the call is over when all of the answer is here.
     const call = this.worker(url, init).then(async (answer) => new Response(await answer.text(), answer));
     this.#underWay.add(call);
     try {
       const response = await call;
-      const bearer = new Headers(init.headers).get('authorization')?.replace('Bearer ', '') ?? '';
       this.agentCalls.push({ path: new URL(url).pathname, bearer, status: response.status });
       return response;
     } finally {

@@ -39,6 +39,15 @@ const sleeps: Step = async ({ container }) => container.sleep();
 const restarts: Step = async ({ container }) => container.restart();
 const hello: Step = (world) => world.send('ada', 'hello');
 
+/** A message whose delivery failed: it waits for its repeat, and its container is in doubt. */
+const undelivered: Step = async (world) => {
+  const { container } = world;
+  container.before = ({ path }) => (path.endsWith('/messages') ? { status: 500, headers: {}, body: '' } : null);
+  await hello(world);
+  await world.settled();
+  container.before = () => null;
+};
+
 /** Time passes without an alarm until the agent's own client asks for a token. */
 const pull: Step = async (world) => {
   lab.clock.advance(NEAR_EXPIRY_MS);
@@ -88,4 +97,5 @@ export const SCENARIOS: readonly Scenario[] = [
       if (!opened) throw new Error('S-26: no new session was opened');
     },
   },
+  { verb: 'probe', arrange: inOrder(agents(['ada']), undelivered), act: (world) => world.ring() },
 ];

@@ -62,7 +62,13 @@ function deploy(keys: PrivateKeySet): Deployment {
 
 export function labTownWiring(link: (container: string) => ContainerLink, bound?: Bound): TownWiring {
   return {
-    settings: { refreshIntervalMs: 3_600_000, agentsPerContainer: 4, ...keysNow },
+    settings: {
+      refreshIntervalMs: 3_600_000,
+      agentsPerContainer: 4,
+      containerAddresses: lab.containerAddresses,
+      heartbeatMs: lab.heartbeatMs,
+      ...keysNow,
+    },
     clock: lab.clock,
     // The top of the jitter: waits double, and the first retry comes after exactly 15 s.
     random: () => 1,

@@ -1,0 +1,152 @@
+/**
+ * A container of which somebody waits to hear is asked who runs in it (`GET /agents`). Its answer tells who is gone and which
+ * messages were lost; without an answer for ten minutes it is abandoned. A probe never starts a container (T10).
+ */
+import type { RunningAgents, SessionId } from '#protocol';
+import { backoffMs } from '../lib/backoff.ts';
+import { takesMessages, type Agent } from '../roster/agent.ts';
+import { PUSH_RETRY, SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
+import { abandonContainer, askAgain } from './abandon-container.ts';
+import { agentGone } from './agent-gone.ts';
+import { heldUntil, noteAnswer, noteSession } from './containers.ts';
+import { issueRefusal } from './issue-refusal.ts';
+import { GIVEN_UP_AFTER_MS, judge, wasAway } from './liveness-plan.ts';
+import type { TownPorts } from './ports.ts';
+import { reconcile, seenIn, type Seen } from './reconcile-agents.ts';
+
+/** Asks a container that is due. Single flight per container; whatever it comes to, the next probe is planned, or none is needed. */
+export function probeContainer(p: TownPorts, index: number): Promise<void> {
+  return p.flights.run(`probe:${index}`, async () => {
+    if (!prepare(p, index)) return;
+    await p.slots.run('sweep', index, () => probe(p, index));
+  });
+}
+
+/** Whether it is asked now. Its next probe is stored before anything is sent, and while this one waits for its slot. */
+function prepare(p: TownPorts, index: number): boolean {
+  return p.transaction(() => {
+    const now = p.clock.now();
+    const container = p.containers.get(index);
+    if (container === null || container.probeAtMs === null || container.probeAtMs > now) return false;
+    if (container.lostAtMs === null && !isNeeded(p, index)) {
+      p.containers.planProbe(index, null, 0);
+      p.containers.alive(index);
+      return false;
+    }
+    // While the town was away nobody could be heard: the ten minutes begin anew.
+    if (wasAway(container.probeAtMs, now)) p.containers.alive(index);
+    const waitsUntilMs = heldBack(p, index);
+    p.containers.planProbe(index, waitsUntilMs ?? now + SAFETY_RETRY_MS, container.probeTries);
+    return waitsUntilMs === null;
+  });
+}
+
+/** Until when the container is left alone, or null. At the latest until its ten minutes are over: then it is asked for the last time. */
+function heldBack(p: TownPorts, index: number): number | null {
+  const held = heldUntil(p, index);
+  const unheardSinceMs = p.containers.get(index)?.unheardSinceMs ?? null;
+  if (held === null || unheardSinceMs === null) return held;
+  const overAtMs = unheardSinceMs + GIVEN_UP_AFTER_MS;
+  return overAtMs <= p.clock.now() ? null : Math.min(held, overAtMs);
+}
+
+async function probe(p: TownPorts, index: number): Promise<void> {
+  const container = p.containers.get(index);
+  if (container === null) return;
+  if (container.lostAtMs !== null) return askAgain(p, index);
+  if (container.session === null) return firstContact(p, index);
+  const { session } = container;
+  const seen = seenIn(p, index, session);
+  const answer = await p.link(index).list(session);
+  noteAnswer(p, index, answer);
+  switch (answer.kind) {
+    case 'answered':
+      await answered(p, index, session, seen, answer.value);
+      return;
+    case 'session_changed':
+      return; // Who ran in the old one is gone; `noteAnswer` has drawn that.
+    case 'asleep':
+      p.transaction(() => asleep(p, index));
+      return;
+    case 'unreachable':
+      return unanswered(p, index, answer.retryAfterMs);
+  }
+}
+
+/** Nothing was ever started there: a session is all that can be asked for. */
+async function firstContact(p: TownPorts, index: number): Promise<void> {
+  const answer = await p.link(index).check();
+  if (answer.kind === 'answered') return noteSession(p, index, answer.value);
+  noteAnswer(p, index, answer);
+  if (answer.kind === 'unreachable') await unanswered(p, index, answer.retryAfterMs);
+}
+
+/** Who is missing is gone, and so are the messages that are missing; who is there and silent for too long is stopped. */
+async function answered(
+  p: TownPorts,
+  index: number,
+  session: SessionId,
+  seen: readonly Seen[],
+  list: RunningAgents,
+): Promise<void> {
+  p.transaction(() => reconcile(p, index, session, seen, list));
+  for (const { id } of p.agents.inContainer(index)) {
+    const agent = p.agents.get(id);
+    if (agent !== null && isGivenUp(p, agent)) await stopSilent(p, session, agent);
+  }
+  p.transaction(() => p.containers.planProbe(index, nextProbe(p, index), 0));
+}
+
+function isGivenUp(p: TownPorts, agent: Agent): boolean {
+  return agent.stalledWhy === 'silent' && judge(agent, p.settings.heartbeatMs, p.clock.now()).isGivenUp;
+}
+
+/** Alone, and only once the box has confirmed that it runs no more (K-12): the others in this container go on. */
+async function stopSilent(p: TownPorts, session: SessionId, agent: Agent): Promise<void> {
+  const answer = await p.link(agent.container).stop(session, agent.id, { inc: agent.inc });
+  // Not answered in time, the box is still at it, and is asked again; nobody else there waits for that.
+  if (answer.kind === 'unreachable') return;
+  noteAnswer(p, agent.container, answer);
+  if (answer.kind !== 'answered') return;
+  p.transaction(() => agentGone(p, agent, { why: 'stopped_silent', containerRuns: true }));
+}
+
+/** It does not run: nobody in it does. Whoever has work wakes it again, at the pace of its own restarts. */
+function asleep(p: TownPorts, index: number): void {
+  p.containers.planProbe(index, null, 0);
+  p.containers.alive(index);
+  for (const agent of p.agents.inContainer(index)) agentGone(p, agent, { why: 'asleep', containerRuns: false });
+}
+
+async function unanswered(p: TownPorts, index: number, retryAfterMs: number): Promise<void> {
+  const isOver = p.transaction(() => {
+    const now = p.clock.now();
+    p.containers.unheard(index, now);
+    const container = p.containers.get(index);
+    const overAtMs = (container?.unheardSinceMs ?? now) + GIVEN_UP_AFTER_MS;
+    const tries = (container?.probeTries ?? 0) + 1;
+    const nextMs = now + backoffMs(PUSH_RETRY, tries, p.random(), retryAfterMs);
+    p.containers.planProbe(index, overAtMs > now ? Math.min(nextMs, overAtMs) : nextMs, tries);
+    return overAtMs <= now;
+  });
+  if (isOver) await abandonContainer(p, index);
+}
+
+/** Somebody waits to hear of it: an agent that is silent, that cannot be started, or that has messages waiting. */
+function isNeeded(p: TownPorts, index: number): boolean {
+  return p.agents.inContainer(index).some((agent) => {
+    if (issueRefusal(agent, p.tokens.get(agent.id)) !== null) return false;
+    if (agent.state === 'starting') return agent.startTries > 0;
+    return agent.stalledWhy === 'silent' || (takesMessages(agent.state) && p.messages.hasQueued(agent.id));
+  });
+}
+
+/** It answered: it is asked again while somebody in it is silent, at the latest when that one is given up. */
+function nextProbe(p: TownPorts, index: number): number | null {
+  const now = p.clock.now();
+  const looks = p.agents
+    .inContainer(index)
+    .filter(({ stalledWhy }) => stalledWhy === 'silent')
+    .map((agent) => judge(agent, p.settings.heartbeatMs, now).lookAtMs);
+  return looks.length === 0 ? null : Math.max(Math.min(...looks), now + PUSH_RETRY.firstMs);
+}

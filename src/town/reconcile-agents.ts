@@ -1,0 +1,55 @@
+/** What the town thinks that runs in a container, held against what the container says. Synchronous. */
+import type { AgentId, RunningAgents, SessionId } from '#protocol';
+import type { HandedOver } from '../outbox/message.ts';
+import { takesMessages } from '../roster/agent.ts';
+import { noteActivity } from './activity.ts';
+import { agentGone } from './agent-gone.ts';
+import type { TownPorts } from './ports.ts';
+import { requeueMessages } from './requeue-messages.ts';
+
+/** An agent as it was before the container was asked. */
+export interface Seen {
+  readonly id: AgentId;
+  readonly inc: number;
+  readonly handedOver: readonly HandedOver[];
+}
+
+/** Who runs there in this session, as far as the town knows, and what was handed over. Read before the request. */
+export function seenIn(p: TownPorts, index: number, session: SessionId): Seen[] {
+  return p.agents
+    .inContainer(index)
+    .filter((agent) => agent.session === session && takesMessages(agent.state))
+    .map(({ id, inc }) => ({ id, inc, handedOver: p.messages.handedOver(id) }));
+}
+
+/**
+ * Of those who were seen before the request, whoever is missing in the answer is gone. Of their messages, only what had been
+ * handed over before the request, is unchanged since, and is missing in the answer is queued again: what was under way while the
+ * container answered is no loss. Inside a transaction of the caller.
+ */
+export function reconcile(
+  p: TownPorts,
+  index: number,
+  session: SessionId,
+  seen: readonly Seen[],
+  list: RunningAgents,
+): void {
+  const running = new Map(list.agents.map((agent) => [agent.agent, agent]));
+  for (const { id, inc, handedOver } of seen) {
+    const agent = p.agents.get(id);
+    if (agent === null || agent.inc !== inc || agent.session !== session || agent.container !== index) continue;
+    const found = running.get(id);
+    if (found?.inc !== inc) {
+      const why = found === undefined ? 'unknown_agent' : 'incarnation_mismatch';
+      agentGone(p, agent, { why, containerRuns: true });
+      continue;
+    }
+    const held = new Map(found.messages.map(({ message, attempt }) => [message, attempt]));
+    const lost = handedOver.filter((message) => (held.get(message.id) ?? 0) < message.attempt);
+    if (lost.length === 0) continue;
+    const now = p.clock.now();
+    requeueMessages(p, id, lost, now);
+    p.messages.planQueue(id, now);
+    noteActivity(p, id);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Agents at work are waited for: each has a time by which it is heard (T5). One that is not, or that shows no output, is stalled,
+ * which is no end: it is well again as soon as there is a good sign. Silence makes the town ask the container. Synchronous; the
+ * functions that move an agent run inside a transaction of the caller.
+ */
+import type { AgentId } from '#protocol';
+import { needsSweep, type Agent, type StallReason } from '../roster/agent.ts';
+import { probeSoon } from './containers.ts';
+import { issueRefusal } from './issue-refusal.ts';
+import { judge, wasAway } from './liveness-plan.ts';
+import type { TownPorts } from './ports.ts';
+
+/** The agent goes to work: from now on it is waited for. A revoked one is not: nothing that it says is heard. */
+export function beginWatch(p: TownPorts, id: AgentId): void {
+  const agent = p.agents.get(id);
+  if (agent === null) return;
+  p.agents.watch(id, p.clock.now());
+  look(p, id);
+}
+
+/** The agent spoke, in a call that was authorised. `progressAtMs`: when it says that it last showed output; null: it does not say. */
+export function noteHeard(p: TownPorts, agent: Agent, progressAtMs: number | null): void {
+  const now = p.clock.now();
+  // Its clock may be ahead of the town's: what lies in the future would hide that nothing comes.
+  p.agents.heard(agent.id, now, progressAtMs === null ? null : Math.min(progressAtMs, now));
+  p.containers.alive(agent.container);
+  look(p, agent.id);
+}
+
+/** Looks at everybody whose time has come. */
+export function lookAtAgents(p: TownPorts, limit: number): void {
+  p.transaction(() => {
+    const now = p.clock.now();
+    for (const { id, lookAtMs } of p.agents.looksDue(now, limit)) {
+      // While the town was away nobody could be heard: it waits anew.
+      if (lookAtMs !== null && wasAway(lookAtMs, now)) p.agents.watch(id, now);
+      look(p, id);
+    }
+  });
+}
+
+/** Judges an agent by its signs, tells where that changed, and plans the next look. */
+function look(p: TownPorts, id: AgentId): void {
+  const agent = p.agents.get(id);
+  if (agent === null || !needsSweep(agent.state)) return;
+  if (issueRefusal(agent, p.tokens.get(id)) !== null) {
+    p.agents.planLook(id, null);
+    return;
+  }
+  const now = p.clock.now();
+  const { stalled, lookAtMs } = judge(agent, p.settings.heartbeatMs, now);
+  if (stalled !== agent.stalledWhy) tell(p, agent, stalled);
+  if (stalled === 'silent') probeSoon(p, agent.container, now);
+  p.agents.planLook(id, lookAtMs);
+}
+
+function tell(p: TownPorts, agent: Agent, stalled: StallReason | null): void {
+  const now = p.clock.now();
+  const { id, inc: incarnation } = agent;
+  if (stalled === null) {
+    p.agents.move(id, 'working');
+    p.events.append('reeve.agent.recovered', id, { incarnation, was: agent.stalledWhy }, now);
+  } else {
+    p.agents.stall(id, stalled, now);
+    p.events.append('reeve.agent.stalled', id, { incarnation, why: stalled }, now);
+  }
+}

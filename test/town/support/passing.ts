@@ -1,0 +1,55 @@
+/** Time as it passes outside: what agents say arrives before the town looks, and alarms ring when they are due. */
+import { runDurableObjectAlarm } from 'cloudflare:test';
+import { lab } from './lab.ts';
+import type { TestTown } from './town.ts';
+
+/** Half of a heartbeat. */
+const STEP_MS = 15_000;
+export const MINUTE = 60_000;
+
+/** Lets `ms` pass. */
+export async function pass(town: TestTown, ms: number): Promise<void> {
+  const until = lab.clock.now() + ms;
+  await settled();
+  while (lab.clock.now() < until) {
+    const alarm = (await town.alarmAt()) ?? until;
+    const next = Math.min(until, lab.clock.now() + STEP_MS, Math.max(alarm, lab.clock.now()));
+    lab.clock.advance(next - lab.clock.now());
+    await settled();
+    const due = await town.alarmAt();
+    if (due !== null && due <= lab.clock.now() + 1) {
+      lab.clock.advance(Math.max(0, due - lab.clock.now()));
+      await runDurableObjectAlarm(town.stub);
+      await settled();
+    }
+  }
+}
+
+/** Whatever can arrive has arrived; what hangs is not waited for. */
+async function settled(): Promise<void> {
+  let quiet = 0;
+  for (let turn = 0; turn < 60 && quiet < 3; turn += 1) {
+    await new Promise((resolve) => setTimeout(resolve, turn < 20 ? 0 : 5));
+    quiet = lab.busy === 0 ? quiet + 1 : 0;
+  }
+}
+
+/** From here on nothing that these agents say reaches the Worker; answers what lets it through again. */
+export function silence(...agents: readonly string[]): () => void {
+  for (const agent of agents) lab.silent.add(agent);
+  return () => agents.forEach((agent) => lab.silent.delete(agent));
+}
+
+/** The network between the town and one of its containers is gone, both ways; answers what brings it back. */
+export function cutOff(town: TestTown, index = 0): () => void {
+  const container = town.container(index);
+  const { network, outgoing } = container;
+  const gone = (): Promise<never> => Promise.reject(new TypeError('the connection was reset'));
+  container.network = gone;
+  container.outgoing = gone;
+  return () => Object.assign(container, { network, outgoing });
+}
+
+export async function eventsOf(town: TestTown, type: string): Promise<Record<string, unknown>[]> {
+  return (await town.events()).filter((event) => event.type === type).map(({ data }) => data);
+}
