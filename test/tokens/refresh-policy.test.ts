@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { dueInSweep, nextSweepAt } from '../../src/tokens/refresh-policy.ts';
 import { townId } from '../support/ids.ts';
@@ -77,6 +78,51 @@ describe('a sweep', () => {
 
   test('takes what was pushed before it fell due and never acked', () => {
     expect(due(HOUR_MS, { lateMs: 1000, mintedAgoMs: 1001, retryAtMs: NOW_MS + 1 })).toBe(true);
+  });
+});
+
+describe('nobody is left out', () => {
+  const age = fc.integer({ min: 0, max: 4 * HOUR_MS });
+  const aToken = fc.record({
+    issuedAgoMs: fc.option(age),
+    mintedAgoMs: age,
+    retryInMs: fc.option(fc.integer({ min: -HOUR_MS, max: 300_000 })),
+    kid: fc.constantFrom('active', 'old', null),
+  });
+
+  test('a sweep takes every token that is old, of another key or unacked, unless its own retry has it since the sweep fell due', () => {
+    fc.assert(
+      fc.property(aToken, fc.integer({ min: 0, max: 2 * HOUR_MS }), (token, lateMs) => {
+        const { issuedAgoMs, mintedAgoMs, retryInMs, kid } = token;
+        const sweepAtMs = NOW_MS - lateMs;
+        const issuedAtMs = issuedAgoMs === null ? null : NOW_MS - issuedAgoMs;
+        const retryAtMs = retryInMs === null ? null : NOW_MS + retryInMs;
+        const asked = { issuedAtMs, mintedAtMs: NOW_MS - mintedAgoMs, retryAtMs, kid };
+        const due = dueInSweep(asked, { sweepAtMs, nowMs: NOW_MS, intervalMs: HOUR_MS, activeKid: 'active' });
+        const retried = retryAtMs !== null && mintedAgoMs <= lateMs;
+        const fresh = issuedAgoMs !== null && issuedAgoMs < HOUR_MS / 2 && kid === 'active';
+        if (!due) expect(retried || fresh).toBe(true);
+        if (due) expect(retried || fresh).toBe(false);
+      }),
+    );
+  });
+
+  test('every instant is followed by exactly one sweep of a town in each interval, always at the same phase', () => {
+    const instant = fc.integer({ min: 0, max: NOW_MS });
+    fc.assert(
+      fc.property(
+        fc.nat(1_000_000),
+        fc.integer({ min: 1000, max: 4 * HOUR_MS }),
+        instant,
+        instant,
+        (id, interval, a, b) => {
+          const [first, second] = [nextSweepAt(townId(id), interval, a), nextSweepAt(townId(id), interval, b)];
+          expect(first - a).toBeGreaterThan(0);
+          expect(first - a).toBeLessThanOrEqual(interval);
+          expect(Math.abs(first - second) % interval).toBe(0);
+        },
+      ),
+    );
   });
 });
 

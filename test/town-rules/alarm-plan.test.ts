@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   GUARD_MS,
@@ -43,6 +44,42 @@ describe('the one alarm of a town', () => {
       expect(planAlarm({ ...NOTHING, sweep: at }, NOW_MS)).toBe(NOW_MS + 1);
     }
     expect(planAlarm({ ...NOTHING, sweep: NOW_MS + 2 }, NOW_MS)).toBe(NOW_MS + 2);
+  });
+});
+
+/** Due long ago, soon or later, or not at all. */
+const aDueTime = fc.option(fc.integer({ min: NOW_MS - 7_200_000, max: NOW_MS + 7_200_000 }));
+const someDueTimes: fc.Arbitrary<DueTimes> = fc
+  .tuple(...Object.keys(NOTHING).map(() => aDueTime))
+  .map((times) => ({ ...NOTHING, ...Object.fromEntries(Object.keys(NOTHING).map((key, at) => [key, times[at]])) }));
+
+describe('whatever is due', () => {
+  test('T5: the alarm is set exactly where something is due, to the earliest of all, and never to now', () => {
+    fc.assert(
+      fc.property(someDueTimes, (due) => {
+        const at = planAlarm(due, NOW_MS);
+        const times = Object.values(due).filter((time: number | null) => time !== null);
+        expect(at === null).toBe(times.length === 0);
+        if (at === null) return;
+        expect(at).toBeGreaterThan(NOW_MS);
+        for (const time of times) expect(at).toBeLessThanOrEqual(Math.max(time, NOW_MS + 1));
+        expect([NOW_MS + 1, ...times]).toContain(at);
+      }),
+    );
+  });
+
+  test('T5: an alarm that is left as it is rings in time for it, or was set within the last minute', () => {
+    fc.assert(
+      fc.property(someDueTimes, aDueTime, (due, set) => {
+        const wanted = planAlarm(due, NOW_MS);
+        if (mustRearm(set, wanted, NOW_MS)) return;
+        if (wanted === null) expect(set).toBeNull();
+        else {
+          expect(set).toBeLessThanOrEqual(wanted);
+          expect(set).toBeGreaterThanOrEqual(NOW_MS - LOST_AFTER_MS);
+        }
+      }),
+    );
   });
 });
 

@@ -20,6 +20,7 @@ type Growing = Record<(typeof GROWING)[number], number>;
 export class Promises {
   readonly #container: LabContainer;
   readonly #highest = new Map<AgentId, Growing>();
+  readonly #retired = new Set<AgentId>();
   #calls = lab.agentCalls.length;
   readonly #turns = lab.turns.length;
 
@@ -38,6 +39,8 @@ export class Promises {
       for (const key of GROWING) {
         expect(now[key], `T2: ${key} of ${agent.name} never falls`).toBeGreaterThanOrEqual(before?.[key] ?? 0);
       }
+      if (this.#retired.has(agent.id)) expect(agent.state, `T9: ${agent.name} stays retired`).toBe('retired');
+      if (agent.state === 'retired') this.#retired.add(agent.id);
       expect(now.acked, `what is acked of ${agent.name} was minted`).toBeLessThanOrEqual(now.minted);
       expect(now.inUse, `what ${agent.name} uses was minted`).toBeLessThanOrEqual(now.minted);
       this.#highest.set(agent.id, now);
@@ -94,14 +97,22 @@ export class Promises {
     }
   }
 
-  /** No call of a live agent was refused: 401 is for who was stopped, revoked, retired, replaced, or issued before a restore. */
+  /**
+   * No call of a live agent was refused: 401 is for who was stopped, revoked, retired or replaced, and for a call that was under
+   * way with a token that a person cut off, or that was issued before a restore.
+   */
   #agentCalls(look: Look): void {
     const calls = lab.agentCalls.slice(this.#calls);
     this.#calls = lab.agentCalls.length;
     for (const { path, bearer } of calls.filter(({ status, bearer }) => status === 401 && bearer.includes('.'))) {
       const { agent: id, inc, gen, iat } = claimsOf(bearer);
       const found = look.agents.find(({ agent }) => agent.id === id);
-      const over = found === undefined || inc < found.agent.inc || iat * 1000 < look.validFrom || !mayCall(found);
+      const over =
+        found === undefined ||
+        inc < found.agent.inc ||
+        gen < found.credential.minGen ||
+        iat * 1000 < look.validFrom ||
+        !mayCall(found);
       expect(over, `401 on ${path}: ${found?.agent.name} ${found?.agent.state} ${inc}, generation ${gen}`).toBe(true);
     }
   }
@@ -124,7 +135,7 @@ export class Promises {
   /** `GET /agents`, in the session that was opened last. */
   async #held(): Promise<{ agent: AgentId; inc: number; gen: number }[]> {
     const opening = this.#container.requests.findLast(({ path }) => path === '/session');
-    if (opening === undefined) return [];
+    if (opening === undefined || !this.#container.running) return [];
     const { session, container } = JSON.parse(opening.body) as OpenSession;
     const { town } = splitContainerName(container);
     const order = { audience: session, town, container, method: 'GET', path: '/agents', bodyDigest: await sha256('') };

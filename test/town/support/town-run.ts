@@ -1,0 +1,192 @@
+/** One order of events that people, boxes, networks and the platform may bring over a town, and what is done with it. */
+import * as fc from 'fast-check';
+import type { OpenSession } from '../../../src/protocol/index.ts';
+import { lab, type LabAnswer, type LabRequest } from './lab.ts';
+import { api } from './town.ts';
+import { weather } from './weather.ts';
+import { World } from './world.ts';
+
+const NAMES = ['ada', 'bob', 'cyd'] as const;
+
+/** Just inside the window in which a client refreshes ahead (ms after the token was issued). */
+const NEAR_EXPIRY_MS = 10_600_000;
+
+/** What people ask for, and what happens to a town by itself. */
+const WISHES = ['send', 'force', 'force and cut', 'force all', 'stop', 'start', 'retire'] as const;
+const EVENTS = ['delay', 'late', 'repeat', 'pull', 'lost pull', 'evict', 'restart', 'sleep', 'ring', 'wait'] as const;
+
+type Wish = (typeof WISHES)[number];
+type Event = (typeof EVENTS)[number];
+
+interface TownStep {
+  readonly kind: Wish | Event;
+  readonly name: (typeof NAMES)[number];
+  /** Which of the requests that were seen, where one is repeated. */
+  readonly which: number;
+  /** The next step does not wait for this one. */
+  readonly hasty: boolean;
+}
+
+export const someNames = fc.constantFrom(NAMES.slice(0, 1), NAMES.slice(0, 2), NAMES.slice(0, 3));
+
+export const aTownStep: fc.Arbitrary<TownStep> = fc.record({
+  kind: fc.constantFrom(...WISHES, ...EVENTS),
+  name: fc.constantFrom(...NAMES),
+  which: fc.nat(99),
+  hasty: fc.boolean(),
+});
+
+const isWish = (kind: Wish | Event): kind is Wish => WISHES.some((wish) => wish === kind);
+
+/** A request that does something to an agent, whose loss the town notices. */
+const isOrder = ({ path }: LabRequest): boolean => path.startsWith('/agents/');
+
+const GATEWAY_TIMEOUT: LabAnswer = { status: 504, headers: {}, body: '' };
+
+export class TownRun {
+  readonly #world: World;
+  readonly #names: readonly string[];
+  /** Requests that the network holds; it told their senders that they are lost. */
+  readonly #held: LabRequest[] = [];
+  #holds = 0;
+
+  private constructor(world: World, names: readonly string[]) {
+    this.#world = world;
+    this.#names = names;
+    world.container.before = (request) => {
+      if (this.#holds === 0 || !isOrder(request)) return null;
+      this.#holds -= 1;
+      this.#held.push(request);
+      return GATEWAY_TIMEOUT;
+    };
+  }
+
+  /** A town with these agents, just after its sweep. */
+  static async create(names: readonly string[]): Promise<TownRun> {
+    const world = await World.create();
+    await world.afterSweep();
+    for (const name of names) await world.create(name);
+    return new TownRun(world, names);
+  }
+
+  async take(steps: readonly TownStep[]): Promise<void> {
+    let underWay: Promise<unknown>[] = [];
+    for (const [at, step] of steps.entries()) {
+      // What the platform breaks off rejects, and is no failure of the town's: its promises are looked at afterwards.
+      underWay.push(this.#step(step).catch(() => undefined));
+      if (step.hasty && at < steps.length - 1) continue;
+      await Promise.all(underWay);
+      underWay = [];
+      await this.#world.settled();
+      this.#world.promises.always(await this.#world.look());
+    }
+  }
+
+  /**
+   * The network lets everything through again, what it holds first, and everybody is written to: nothing else tells a town that
+   * a container was put to sleep. Then all that was promised holds.
+   */
+  async end(): Promise<void> {
+    this.#holds = 0;
+    await this.#world.settled();
+    for (const request of this.#held) await this.#world.container.ask(request);
+    for (const name of this.#names) {
+      this.#world.nextMessage();
+      await this.#world.send(name, 'hello').catch(() => undefined);
+    }
+    await this.#world.hold();
+  }
+
+  #step({ kind, name, which }: TownStep): Promise<void> {
+    return isWish(kind) ? this.#wish(kind, name, which) : this.#happen(kind, name, which);
+  }
+
+  async #wish(wish: Wish, name: string, which: number): Promise<void> {
+    const { stub } = this.#world;
+    switch (wish) {
+      case 'send':
+        this.#world.nextMessage();
+        await this.#world.send(name, `work ${1 + (which % 3)}`);
+        return;
+      case 'force':
+      case 'force and cut':
+        await stub.refreshAgent(name, wish === 'force and cut');
+        return;
+      case 'force all':
+        await stub.refreshTown(false);
+        return;
+      case 'stop':
+        await stub.stopAgent(name);
+        return;
+      case 'start':
+        await this.#start(name);
+        return;
+      case 'retire':
+        await stub.retireAgent(name);
+        return;
+    }
+  }
+
+  async #happen(event: Event, name: string, which: number): Promise<void> {
+    const { container } = this.#world;
+    switch (event) {
+      case 'delay':
+        this.#holds += 1;
+        return;
+      case 'late':
+        await this.#again(this.#held.shift());
+        return;
+      case 'repeat': {
+        const orders = container.requests.filter(isOrder);
+        await this.#again(orders.at(-1 - (which % Math.max(1, orders.length))));
+        return;
+      }
+      case 'pull':
+        lab.clock.advance(NEAR_EXPIRY_MS);
+        return;
+      case 'lost pull':
+        await this.#pull(name);
+        return;
+      case 'evict':
+        await this.#world.putDown();
+        return;
+      case 'restart':
+        container.restart();
+        weather.helloDue = true;
+        return;
+      case 'sleep':
+        container.sleep();
+        return;
+      case 'ring':
+        await this.#world.ring();
+        return;
+      case 'wait':
+        lab.clock.advance(1000 * (which % 40));
+        return;
+    }
+  }
+
+  /** The same request once more, byte for byte. */
+  async #again(request: LabRequest | undefined): Promise<unknown> {
+    return request === undefined ? null : this.#world.container.ask(request);
+  }
+
+  /** A name that was retired is given to another agent. */
+  async #start(name: string): Promise<unknown> {
+    if (!this.#names.includes(name)) return null;
+    const started = await this.#world.stub.startAgent(name);
+    return started.ok ? started : this.#world.create(name);
+  }
+
+  /** The box asks, and the answer is lost. */
+  async #pull(name: string): Promise<unknown> {
+    const { container, stub } = this.#world;
+    const opening = container.requests.findLast(({ path }) => path === '/session');
+    const agent = await stub.getAgent(name);
+    if (opening === undefined || !agent.ok) return null;
+    const { session, secret } = JSON.parse(opening.body) as OpenSession;
+    const { id, incarnation } = agent.value;
+    const path = `/v1/container/${container.name}/agents/${id}/token`;
+    return api('POST', path, { session, inc: incarnation, gen: 0 }, secret);
+  }
+}
