@@ -1,8 +1,8 @@
 /** The live stream: what every reader sees, and what it takes to be cut. */
-import { evictDurableObject } from 'cloudflare:test';
+import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { lab } from './support/lab.ts';
-import { EVENT_LIFE_MS } from '../../src/events/event-store.ts';
+import { EVENT_LIFE_MS, EventStore } from '../../src/events/event-store.ts';
 import { STREAM_CLOSE, makeId } from '../../src/protocol/index.ts';
 import { feedReaders } from '../../src/town/feed-readers.ts';
 import { RawReader, happen, inside, readersOf } from './support/raw-reader.ts';
@@ -85,6 +85,34 @@ describe('a reader', () => {
     const all = await town.events();
     await reader.until(({ seqs }) => seqs.length === all.length - before);
     expect(reader.events.slice(1)).toEqual(all.slice(before));
+  });
+
+  it('a feed that was lost is made up by the next one, in order', async () => {
+    const town = await TestTown.create();
+    const reader = await RawReader.open(town);
+    await runInDurableObject(town.stub, (_, { storage }) => {
+      // Committed, and the object died before it fed anybody.
+      new EventStore(storage.sql, () => undefined).append('reeve.agent.started', 'agt_1', {}, lab.clock.now());
+    });
+    await happen(town, 1);
+    const head = await headOf(town);
+    await reader.until(({ seqs }) => seqs.length === 2);
+    expect(reader.seqs).toEqual([head - 1, head]);
+  });
+
+  it('whose town dies comes again with its place, and has everything once', async () => {
+    const town = await TestTown.create();
+    const seqs: number[] = [];
+    for (const name of ['ada', 'bob', 'cyd']) {
+      const reader = await RawReader.open(town, seqs.at(-1) ?? 0);
+      await town.agent(name);
+      const head = await headOf(town);
+      await reader.until((now) => now.seqs.at(-1) === head);
+      seqs.push(...reader.seqs);
+      await abortAllDurableObjects();
+      await reader.until(({ closed }) => closed !== null);
+    }
+    expect(seqs).toEqual(range(1, await headOf(town)));
   });
 
   it('is answered a ping by the platform', async () => {
