@@ -30,7 +30,13 @@ export type EventType =
   | 'reeve.message.delivered'
   | 'reeve.message.queued_again'
   | 'reeve.turn.started'
-  | 'reeve.turn.finished';
+  | 'reeve.turn.finished'
+  | 'reeve.mail.sent'
+  | 'reeve.delegation.created'
+  | 'reeve.delegation.finished'
+  | 'reeve.delegation.expired'
+  | 'reeve.delegation.announced'
+  | 'reeve.delegation.result_refused';
 
 /** Flat on purpose: an event names things by id and tells states and counts, never texts of a conversation (F14). */
 type EventValue = string | number | boolean | null | string[] | Record<string, string | number>[];

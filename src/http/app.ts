@@ -5,9 +5,11 @@ import { requestId } from 'hono/request-id';
 import { routePath } from 'hono/route';
 import { messageOf } from '../lib/result.ts';
 import { agentCallRoutes } from './agent.ts';
+import { agentLedgerRoutes } from './agent-ledger.ts';
 import { containerRoutes } from './container.ts';
 import type { Edge, EdgeEnv } from './edge.ts';
 import { agentRoutes } from './frontend-agents.ts';
+import { delegationRoutes } from './frontend-delegations.ts';
 import { messageRoutes } from './frontend-messages.ts';
 import { streamRoutes } from './frontend-stream.ts';
 import { townRoutes } from './frontend-towns.ts';
@@ -22,7 +24,9 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   agentRoutes(app, edge);
   messageRoutes(app, edge);
   streamRoutes(app, edge);
+  delegationRoutes(app, edge);
   agentCallRoutes(app, edge);
+  agentLedgerRoutes(app, edge);
   containerRoutes(app, edge);
   app.doc31('/openapi.json', {
     openapi: '3.1.0',

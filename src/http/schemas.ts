@@ -113,6 +113,7 @@ export const messageSchema = z
     state: z.enum(MESSAGE_STATES),
     content: z.string(),
     sender: z.string(),
+    kind: z.enum(['user', 'system']).openapi({ description: 'system: the town itself, about delegations' }),
     attempts: count,
     created_at: time,
     delivered_at: time.nullable(),

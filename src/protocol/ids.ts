@@ -7,6 +7,8 @@ import { z } from 'zod';
 export type TownId = `town_${string}`;
 export type AgentId = `agt_${string}`;
 export type MessageId = `msg_${string}`;
+export type MailId = `mail_${string}`;
+export type DelegationId = `dlg_${string}`;
 export type SessionId = `ses_${string}`;
 export type BootId = `boot_${string}`;
 /** `<town>:<index>`: the name of one `AgentContainer` object. */
@@ -28,6 +30,8 @@ const idOf = <T extends string>(prefix: string): z.ZodType<T, T> =>
 export const townIdSchema = idOf<TownId>('town');
 export const agentIdSchema = idOf<AgentId>('agt');
 export const messageIdSchema = idOf<MessageId>('msg');
+export const mailIdSchema = idOf<MailId>('mail');
+export const delegationIdSchema = idOf<DelegationId>('dlg');
 export const sessionIdSchema = idOf<SessionId>('ses');
 export const bootIdSchema = idOf<BootId>('boot');
 

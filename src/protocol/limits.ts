@@ -32,6 +32,24 @@ export const MAX_AGENTS_PER_PUSH = 100;
 /** Events in one batch. */
 export const MAX_EVENTS_PER_BATCH = 100;
 
+/** Calls of one agent in a minute, and mails and delegations together that it begins in one. */
+export const MAX_CALLS_PER_MINUTE = 300;
+export const MAX_LETTERS_PER_MINUTE = 30;
+
+/** Mails that wait in one agent's box, and the bytes of their texts. */
+export const MAX_MAILS_WAITING = 1000;
+export const MAX_MAIL_BYTES_WAITING = 8 * 1024 * 1024;
+/** Bytes of the texts in one page of mail; a page holds at least one. */
+export const MAX_MAIL_PAGE_BYTES = 256 * 1024;
+
+/** A delegation that is made for another one counts as one deeper; the first has depth 1. */
+export const MAX_DELEGATION_DEPTH = 5;
+/** How long a delegation is open, in seconds: unless it says otherwise, and at most. */
+export const DEFAULT_DELEGATION_SECONDS = 3600;
+export const MAX_DELEGATION_SECONDS = 86_400;
+/** Delegations of one agent that are open, or over and not announced to it yet. */
+export const MAX_DELEGATIONS_UNDER_WAY = 100;
+
 /** Longest lifetime of an agent token, in seconds: eight hours bound what a stolen one is worth. */
 export const MAX_TOKEN_TTL_SECONDS = 28_800;
 /** Lifetime of a push token in seconds: long enough for one request, short enough that a stolen one is worthless. */

@@ -15,6 +15,9 @@ export interface DueTimes {
   readonly liveness: number | null;
   /** Another try for an agent that has failed. */
   readonly revival: number | null;
+  /** The first deadline of an open delegation, and the first announcement that waits. */
+  readonly delegation: number | null;
+  readonly announcement: number | null;
 }
 
 /** Set before any work: if the object dies in it, the alarm rings again this much later (ms). */

@@ -1,5 +1,6 @@
 /** Decides each agent call on the town's own rows, so that teardown and revocation hold at once (T9, T11). Synchronous. */
 import { isTerminal, type AgentClaims, type TerminalCode } from '#protocol';
+import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent, Scope } from '../roster/agent.ts';
 import { LAG_GRACE_MS } from '../tokens/refresh-policy.ts';
 import type { Credential } from '../tokens/token-store.ts';
@@ -19,10 +20,11 @@ type Reason =
   | 'generation_ahead'
   | 'generation_cut'
   | 'before_valid_from'
-  | 'missing_scope';
+  | 'missing_scope'
+  | 'too_many_calls';
 
-/** What the caller is told: the terminal codes end its client; anything else is a plain 401, or 403 for the scope. */
-export type CallRefusal = TerminalCode | 'invalid_token' | 'insufficient_scope';
+/** What the caller is told: the terminal codes end its client; anything else is a plain 401, 403 for the scope, 429 for its rate. */
+export type CallRefusal = TerminalCode | 'invalid_token' | 'insufficient_scope' | 'limit_exceeded';
 
 export type Authorized =
   { readonly ok: true; readonly agent: Agent } | { readonly ok: false; readonly code: CallRefusal };
@@ -35,9 +37,23 @@ export function authorizeCall(p: TownPorts, call: VerifiedCall, scope: Scope): A
     const credential = p.tokens.get(agent.id);
     const reason = refusal(p, call, agent, credential, scope);
     if (reason !== null) return refuse(p, call, reason);
+    const rate = p.calls.take(agent.id, p.clock.now());
+    if (rate === 'refused_first') return refuse(p, call, 'too_many_calls');
+    if (rate === 'refused') return { ok: false, code: 'limit_exceeded' };
     note(p, call, credential);
     return { ok: true, agent };
   });
+}
+
+/** Does what an accepted call asks for, as its agent. */
+export function asAgent<T>(
+  p: TownPorts,
+  call: VerifiedCall,
+  scope: Scope,
+  work: (agent: Agent) => T,
+): Result<T, CallRefusal> {
+  const authorized = authorizeCall(p, call, scope);
+  return authorized.ok ? ok(work(authorized.agent)) : err(authorized.code);
 }
 
 function refusal(
@@ -78,5 +94,6 @@ function refuse(p: TownPorts, { claims }: VerifiedCall, reason: Reason): Authori
   const { agent, inc, gen } = claims;
   p.log.warn('agent.call_refused', { town: p.id, agent, incarnation: inc, generation: gen, reason });
   if (reason === 'missing_scope') return { ok: false, code: 'insufficient_scope' };
+  if (reason === 'too_many_calls') return { ok: false, code: 'limit_exceeded' };
   return { ok: false, code: isTerminal(reason) ? reason : 'invalid_token' };
 }

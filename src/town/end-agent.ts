@@ -5,6 +5,7 @@ import type { LinkAnswer } from '../link/container-link.ts';
 import type { Agent } from '../roster/agent.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { noteAnswer } from './containers.ts';
+import { endDelegationsOf } from './finish-delegation.ts';
 import type { TownPorts } from './ports.ts';
 import { requeueAll } from './requeue-messages.ts';
 
@@ -23,6 +24,7 @@ export function retireAgent(p: TownPorts, id: AgentId): void {
     p.tokens.retry(id, null, 0);
     const failed = p.messages.failAll(id, 'agent_retired', now);
     p.events.append('reeve.agent.retired', id, { incarnation: agent.inc, failed_messages: failed }, now);
+    endDelegationsOf(p, id, now);
   });
 }
 

@@ -5,10 +5,13 @@ import type { TicketStore } from '../events/ticket-store.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { ContainerLink } from '../link/container-link.ts';
+import type { DelegationStore } from '../ledger/delegation-store.ts';
+import type { MailStore } from '../ledger/mail-store.ts';
 import type { MessageStore } from '../outbox/message-store.ts';
 import type { AgentStore } from '../roster/agent-store.ts';
 import type { AgentTokenOrder, MintedToken } from '../tokens/mint.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
+import type { CallRate } from './call-rate.ts';
 import type { ContainerStore } from './container-store.ts';
 import type { Flights } from './flights.ts';
 import type { Readers } from './readers.ts';
@@ -45,6 +48,8 @@ export interface TownPorts {
   readonly events: EventStore;
   readonly tickets: TicketStore;
   readonly readers: Readers;
+  readonly mail: MailStore;
+  readonly delegations: DelegationStore;
   readonly containers: ContainerStore;
   readonly sweeps: SweepStore;
   readonly alarm: TownAlarm;
@@ -58,4 +63,5 @@ export interface TownPorts {
   readonly directory: TownDirectory;
   readonly slots: Slots;
   readonly flights: Flights;
+  readonly calls: CallRate;
 }

@@ -4,6 +4,7 @@ import { needsSweep } from '../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { RUN_BUDGET_AGENTS, RUN_BUDGET_MS, type DueTimes } from './alarm-plan.ts';
 import { reviveAgent } from './agent-gone.ts';
+import { tendDelegations } from './announce.ts';
 import { confirmEnd } from './end-agent.ts';
 import { endStreams } from './hear-reader.ts';
 import type { TownPorts } from './ports.ts';
@@ -26,6 +27,8 @@ export function dueTimes(p: TownPorts): DueTimes {
     socketEnd: p.readers.firstEnd(),
     liveness: earliest(p.agents.earliestLook(), p.containers.earliestProbe(isAtWork)),
     revival: p.agents.earliestRevival(),
+    delegation: p.delegations.earliestDeadline(),
+    announcement: p.delegations.earliestAnnouncement(),
   };
 }
 
@@ -57,6 +60,7 @@ export async function runDue(p: TownPorts): Promise<void> {
   const ends = p.agents.endsDue(now, RUN_BUDGET_AGENTS);
   const starts = p.agents.startsDue(now, RUN_BUDGET_AGENTS).map((agent) => agent.id);
   const served = new Set([...starts, ...p.messages.deliveriesDue(now, RUN_BUDGET_AGENTS)]);
+  await alone(p, 'delegations', async () => tendDelegations(p).forEach((id) => served.add(id)));
   await Promise.all([
     ...p.containers.renewalsDue(now).map((index) => alone(p, 'renew', () => renewContainer(p, index))),
     alone(p, 'streams', async () => endStreams(p)),

@@ -104,4 +104,30 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'ALTER TABLE containers ADD COLUMN lost_at_ms INTEGER',
     ],
   },
+  {
+    id: '0007-ledger',
+    statements: [
+      `CREATE TABLE mail (
+         seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+         from_agent TEXT NOT NULL, to_agent TEXT NOT NULL, text TEXT NOT NULL, bytes INTEGER NOT NULL,
+         sent_at_ms INTEGER NOT NULL, read_at_ms INTEGER
+       ) STRICT`,
+      'CREATE INDEX mail_unread ON mail (to_agent, seq) WHERE read_at_ms IS NULL',
+      'CREATE INDEX mail_by_sender ON mail (from_agent, sent_at_ms)',
+      'CREATE INDEX mail_by_age ON mail (sent_at_ms)',
+      `CREATE TABLE delegations (
+         seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+         from_agent TEXT NOT NULL, to_agent TEXT NOT NULL, parent TEXT, depth INTEGER NOT NULL,
+         state TEXT NOT NULL, task TEXT NOT NULL, created_at_ms INTEGER NOT NULL, deadline_at_ms INTEGER NOT NULL,
+         finished_at_ms INTEGER, result TEXT, error TEXT,
+         announce_at_ms INTEGER, announced_at_ms INTEGER, warned INTEGER NOT NULL DEFAULT 0
+       ) STRICT`,
+      "CREATE INDEX delegations_open ON delegations (deadline_at_ms) WHERE state = 'open'",
+      "CREATE INDEX delegations_by_target ON delegations (to_agent) WHERE state = 'open'",
+      'CREATE INDEX delegations_by_maker ON delegations (from_agent, created_at_ms)',
+      'CREATE INDEX delegations_unannounced ON delegations (announce_at_ms) WHERE announce_at_ms IS NOT NULL',
+      'CREATE INDEX delegations_announced ON delegations (from_agent, announced_at_ms)',
+      'CREATE INDEX delegations_by_end ON delegations (finished_at_ms) WHERE finished_at_ms IS NOT NULL',
+    ],
+  },
 ];

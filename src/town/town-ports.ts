@@ -1,10 +1,13 @@
 import { townIdSchema } from '#protocol';
 import { EventStore } from '../events/event-store.ts';
 import { TicketStore } from '../events/ticket-store.ts';
+import { DelegationStore } from '../ledger/delegation-store.ts';
+import { MailStore } from '../ledger/mail-store.ts';
 import { MessageStore } from '../outbox/message-store.ts';
 import { AgentStore } from '../roster/agent-store.ts';
 import { TokenStore } from '../tokens/token-store.ts';
 import { planAlarm } from './alarm-plan.ts';
+import { CallRate } from './call-rate.ts';
 import { ContainerStore } from './container-store.ts';
 import { feedReaders } from './feed-readers.ts';
 import { Flights } from './flights.ts';
@@ -35,6 +38,8 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     ),
     tickets: new TicketStore(sql),
     readers: new Readers(ctx),
+    mail: new MailStore(sql),
+    delegations: new DelegationStore(sql),
     containers: new ContainerStore(sql),
     sweeps: new SweepStore(sql),
     alarm,
@@ -55,6 +60,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     directory: wiring.directory(id),
     slots: new Slots(),
     flights: new Flights(),
+    calls: new CallRate(),
   };
   return ports;
 }

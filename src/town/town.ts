@@ -14,11 +14,13 @@ import type { Ticket } from '../events/ticket-store.ts';
 import { systemClock } from '../lib/clock.ts';
 import { isMigrated, migrate } from '../lib/migrate.ts';
 import { err, ok, type Result } from '../lib/result.ts';
+import { answerAgent, type AgentAnswer, type AgentRequest, type RequestRefusal } from './agent-requests.ts';
 import { GUARD_MS } from './alarm-plan.ts';
-import { authorizeCall, type CallRefusal, type VerifiedCall } from './authorize-call.ts';
+import { asAgent, type CallRefusal, type VerifiedCall } from './authorize-call.ts';
 import { changeAgent, type AgentChange, type ChangeRefusal } from './change-agent.ts';
 import { createAgent, type NewAgent } from './create-agent.ts';
 import { createTown } from './create-town.ts';
+import { listDelegations, type DelegationPage } from './delegation-views.ts';
 import { acceptMessage } from './deliver-message.ts';
 import { Entrance, type Missing } from './entrance.ts';
 import { confirmEnd, retireAgent, stopAgent } from './end-agent.ts';
@@ -202,17 +204,22 @@ export class Town extends DurableObject {
     call: VerifiedCall,
     beat: Heartbeat | null = null,
   ): Promise<Result<HeartbeatAnswer, CallRefusal | Missing>> {
-    return this.#door.in((p) => {
-      const authorized = authorizeCall(p, call, 'heartbeat');
-      return authorized.ok ? ok(hearHeartbeat(p, authorized.agent, beat)) : err(authorized.code);
-    });
+    return this.#door.in((p) => asAgent(p, call, 'heartbeat', (agent) => hearHeartbeat(p, agent, beat)));
   }
 
   async reportEvents(call: VerifiedCall, batch: EventBatch): Promise<Result<EventBatchAnswer, CallRefusal | Missing>> {
+    return this.#door.in((p) => asAgent(p, call, 'events', (agent) => hearEvents(p, agent, batch)));
+  }
+
+  /** What an agent asks for as itself: peers, mail, delegations. */
+  async callAsAgent(call: VerifiedCall, request: AgentRequest): Promise<Result<AgentAnswer, RequestRefusal | Missing>> {
     return this.#door.in((p) => {
-      const authorized = authorizeCall(p, call, 'events');
-      return authorized.ok ? ok(hearEvents(p, authorized.agent, batch)) : err(authorized.code);
+      return answerAgent(p, call, request, (id) => this.#door.meanwhile(p, 'serve', () => serveAgent(p, id)));
     });
+  }
+
+  async listDelegations(after: number, limit: number): Promise<Result<DelegationPage, Missing>> {
+    return this.#door.in((p) => ok(listDelegations(p, after, limit)));
   }
 
   async pull(request: PullRequest): Promise<Result<Grant, PullRefusal | Missing>> {

@@ -1,5 +1,5 @@
 /** Rows as the outside sees them: snake_case, RFC 3339, no storage detail. */
-import type { AgentId, MessageId, TownId } from '#protocol';
+import { messageKind, type AgentId, type MessageId, type TownId } from '#protocol';
 import { timestamp } from '../lib/clock.ts';
 import type { Message, MessageState } from '../outbox/message.ts';
 import { needsSweep, type Agent, type AgentState, type Role, type Scope } from '../roster/agent.ts';
@@ -40,6 +40,8 @@ export interface MessageView {
   state: MessageState;
   content: string;
   sender: string;
+  /** `system`: the town's own, about delegations; nobody wrote it. */
+  kind: 'user' | 'system';
   attempts: number;
   created_at: string;
   delivered_at: string | null;
@@ -109,6 +111,7 @@ export function messageView(message: Message): MessageView {
     state: message.state,
     content: message.content,
     sender: message.sender,
+    kind: messageKind(message.sender),
     attempts: message.attempt,
     created_at: timestamp(message.createdAtMs),
     delivered_at: timestamp(message.deliveredAtMs),

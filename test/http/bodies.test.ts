@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { MAX_BODY_BYTES, MAX_EVENT_BATCH_BYTES, MAX_MESSAGE_BYTES, problemSchema } from '#protocol';
 import { CONTAINER_SECRET } from '../support/bindings.ts';
 import { OWN, makeScene, type EdgeScene } from '../support/fake-edge.ts';
-import { agentId, containerName, messageId, sessionId } from '../support/ids.ts';
+import { agentId, containerName, delegationId, messageId, sessionId } from '../support/ids.ts';
 
 const scene = await makeScene();
 const agentBearer = await scene.agentToken();
@@ -49,6 +49,27 @@ const ROUTES: readonly Route[] = [
       events: [{ type: 'turn.started', message: messageId(1), attempt: 1, at: '2030-01-01T12:00:00Z' }],
     },
     cap: MAX_EVENT_BATCH_BYTES,
+  },
+  {
+    name: 'send mail',
+    path: '/v1/agent/mail',
+    bearer: agentBearer,
+    good: { to: 'bob', text: 'hello' },
+    cap: MAX_BODY_BYTES,
+  },
+  {
+    name: 'delegate',
+    path: '/v1/agent/delegations',
+    bearer: agentBearer,
+    good: { to: 'bob', task: 'hello' },
+    cap: MAX_BODY_BYTES,
+  },
+  {
+    name: 'post a result',
+    path: `/v1/agent/delegations/${delegationId(1)}/result`,
+    bearer: agentBearer,
+    good: { state: 'done', text: 'hello' },
+    cap: MAX_BODY_BYTES,
   },
   {
     name: 'hello',

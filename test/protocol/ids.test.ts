@@ -3,6 +3,8 @@ import {
   agentIdSchema,
   bootIdSchema,
   containerNameSchema,
+  delegationIdSchema,
+  mailIdSchema,
   makeId,
   messageIdSchema,
   sessionIdSchema,
@@ -17,6 +19,8 @@ describe('an id', () => {
     ['town', townIdSchema],
     ['agt', agentIdSchema],
     ['msg', messageIdSchema],
+    ['mail', mailIdSchema],
+    ['dlg', delegationIdSchema],
     ['ses', sessionIdSchema],
     ['boot', bootIdSchema],
   ] as const;

@@ -2,13 +2,15 @@
  * A small honest town: agents and messages in memory, every call written down. The edge reaches it as it reaches a real one,
  * so a test sees which town was touched, and with what.
  */
-import type { AgentId, Grant, MessageId, TownId } from '#protocol';
 import type { Ticket } from '../../src/events/ticket-store.ts';
+import type { AgentId, DelegationView, Grant, MessageId, TownId } from '#protocol';
+import type { AgentAnswer, AgentRequest } from '../../src/town/agent-requests.ts';
 import type { VerifiedCall } from '../../src/town/authorize-call.ts';
 import type { AgentChange } from '../../src/town/change-agent.ts';
 import type { NewAgent } from '../../src/town/create-agent.ts';
 import type { PullRequest } from '../../src/town/pull-token.ts';
 import type { AgentView, MessageView, TownView } from '../../src/town/views.ts';
+import { agentId, delegationId, mailId } from './ids.ts';
 
 export interface TownCall {
   readonly town: TownId;
@@ -129,6 +131,12 @@ export class FakeTown {
   reportEvents(call: VerifiedCall, batch: { counter: number }) {
     return this.#note('reportEvents', [call, batch], () => ok({ counter: batch.counter, repeated: false }));
   }
+  callAsAgent(call: VerifiedCall, request: AgentRequest) {
+    return this.#note('callAsAgent', [call, request], () => ok(answerTo(call, request)));
+  }
+  listDelegations(after: number, limit: number) {
+    return this.#note('listDelegations', [after, limit], () => ok({ items: [DELEGATION], next: null }));
+  }
   pull(request: PullRequest) {
     return this.#note('pull', [request], () => ok(grantFor(request.agent)));
   }
@@ -195,6 +203,7 @@ export class FakeTown {
       state: 'queued',
       content,
       sender,
+      kind: 'user',
       attempts: 1,
       created_at: AT,
       delivered_at: null,
@@ -204,6 +213,38 @@ export class FakeTown {
       error: null,
     };
   }
+}
+
+const DELEGATION: DelegationView = {
+  id: delegationId(1),
+  from: agentId(1),
+  to: agentId(2),
+  parent: null,
+  depth: 1,
+  state: 'open',
+  error: null,
+  created_at: AT,
+  deadline_at: AT,
+  finished_at: null,
+  announced_at: null,
+};
+
+/** An answer of the kind that was asked for. */
+function answerTo({ claims }: VerifiedCall, request: AgentRequest): AgentAnswer {
+  switch (request.kind) {
+    case 'list_peers':
+      return { items: [{ id: agentId(2), name: 'bob', role: 'worker', state: 'idle' }], next: null };
+    case 'send_mail':
+      return { id: request.mail.id, to: agentId(2), sent_at: AT };
+    case 'read_mail':
+      return { items: [{ id: mailId(1), from: agentId(2), sent_at: AT, text: 'fenced' }], next: '1' };
+    case 'delegate':
+      return { ...DELEGATION, id: request.order.id, from: claims.agent };
+    case 'read_delegation':
+    case 'finish_delegation':
+      break;
+  }
+  return { ...DELEGATION, task: 'fenced', result: null };
 }
 
 export const grantFor = (agent: AgentId): Grant => ({

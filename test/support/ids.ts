@@ -4,6 +4,8 @@ import {
   type AgentId,
   type BootId,
   type ContainerName,
+  type DelegationId,
+  type MailId,
   type MessageId,
   type SessionId,
   type TownId,
@@ -16,6 +18,8 @@ const bytes = (seed: number): Uint8Array =>
 export const townId = (seed: number): TownId => makeId('town', bytes(seed));
 export const agentId = (seed: number): AgentId => makeId('agt', bytes(seed));
 export const messageId = (seed: number): MessageId => makeId('msg', bytes(seed));
+export const mailId = (seed: number): MailId => makeId('mail', bytes(seed));
+export const delegationId = (seed: number): DelegationId => makeId('dlg', bytes(seed));
 export const sessionId = (seed: number): SessionId => makeId('ses', bytes(seed));
 export const bootId = (seed: number): BootId => makeId('boot', bytes(seed));
 export const containerName = (seed: number, index = 0): ContainerName => `${townId(seed)}:${index}`;

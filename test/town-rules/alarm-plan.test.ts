@@ -21,6 +21,8 @@ const NOTHING: DueTimes = {
   liveness: null,
   revival: null,
   socketEnd: null,
+  delegation: null,
+  announcement: null,
 };
 
 describe('the one alarm of a town', () => {

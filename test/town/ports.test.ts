@@ -25,6 +25,13 @@ const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'containers.hold': 'a container that hangs or is busy',
   'tickets.add': 'a person who opens a stream; no agent depends on it',
   'tickets.remove': 'a person who opens a stream; no agent depends on it',
+  'mail.add': 'a mail, which is one row and one event in one step',
+  'mail.read': 'a reader that says how far it has read; to say it again is all that its loss costs',
+  'delegations.add': 'a delegation on its way: delegation-crash.test.ts cuts it',
+  'delegations.end': 'a result on its way: delegation-crash.test.ts cuts it',
+  'delegations.postpone': 'a result on its way: delegation-crash.test.ts cuts it',
+  'delegations.announced': 'a result on its way: delegation-crash.test.ts cuts it',
+  'delegations.warn': 'a result from somebody else, which changes nothing but this mark',
 };
 
 /** `store.method` for everything that can be called on the ports; the name alone for a value. */

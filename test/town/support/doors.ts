@@ -9,6 +9,9 @@ const EVENTS = {
   events: [{ type: 'turn.started', message: `msg_${NO_ID}`, attempt: 1, at: '2100-01-01T00:00:00Z' }],
 };
 
+/** The agents' delegations, by what the scene has of them. */
+const DELEGATION = '/v1/agent/delegations/{delegation}';
+
 /** Whose credential opens a route, and a body with which it does. */
 type Door = { readonly body?: object } & (
   | { readonly opensFor: 'person' | 'session' | 'container' | 'ticket' }
@@ -29,6 +32,7 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`GET ${TOWN}/events`]: { opensFor: 'person' },
   [`POST ${TOWN}/tickets`]: { opensFor: 'person' },
   [`GET ${TOWN}/stream`]: { opensFor: 'ticket' },
+  [`GET ${TOWN}/delegations`]: { opensFor: 'person' },
   [`POST ${TOWN}/agents`]: { opensFor: 'person', body: { name: 'newcomer' } },
   [`GET ${TOWN}/agents`]: { opensFor: 'person' },
   [`GET ${AGENT}`]: { opensFor: 'person' },
@@ -43,6 +47,12 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`GET ${AGENT}/messages/{message}`]: { opensFor: 'person' },
   'POST /v1/agent/heartbeat': { opensFor: 'agent', scope: 'heartbeat', body: HEARTBEAT },
   'POST /v1/agent/events': { opensFor: 'agent', scope: 'events', body: EVENTS },
+  'GET /v1/agent/peers': { opensFor: 'agent', scope: 'peers' },
+  'POST /v1/agent/mail': { opensFor: 'agent', scope: 'mail', body: { to: 'mate', text: 'hello' } },
+  'GET /v1/agent/mail': { opensFor: 'agent', scope: 'mail' },
+  'POST /v1/agent/delegations': { opensFor: 'agent', scope: 'delegate', body: { to: 'stopped', task: 'waits' } },
+  [`GET ${DELEGATION}`]: { opensFor: 'agent', scope: 'delegate' },
+  [`POST ${DELEGATION}/result`]: { opensFor: 'agent', scope: 'delegate', body: { state: 'done', text: 'it is' } },
   'POST /v1/container/hello': { opensFor: 'container', body: { version: 1 } },
   'POST /v1/container/{container}/agents/{agent}/token': { opensFor: 'session' },
 };
@@ -76,9 +86,12 @@ export function doorOf(route: string): Door {
 /** Agents' tokens are worth what they are worth; anything else opens one door, or none. */
 export function outcomeOf(route: string, place: Place, credential: Credential): Outcome {
   const door = doorOf(route);
-  if (door.opensFor === 'agent') return credential.asAgent(door.scope);
   // A ticket stands in the address; no header adds to it or takes from it.
   if (door.opensFor === 'ticket') return place.outcome;
+  if (door.opensFor === 'agent') {
+    const worth = credential.asAgent(door.scope);
+    return worth === 'accepted' ? place.outcome : worth;
+  }
   return credential.name === place.opensFor ? place.outcome : credential.refusal;
 }
 
@@ -87,11 +100,24 @@ export function placesOf(scene: Scene, route: string): Place[] {
   const door: Place = { name: 'the door', fill: {}, opensFor: null, outcome: 'accepted' };
   return {
     person: () => personsPlaces(scene, route),
-    agent: () => [door],
+    agent: () => agentsPlaces(scene, route, door),
     container: () => [{ ...door, opensFor: RIGHT_CONTAINER }],
     session: () => pullPlaces(scene),
     ticket: () => ticketPlaces(scene),
   }[doorOf(route).opensFor]();
+}
+
+function agentsPlaces({ delegations }: Scene, route: string, door: Place): Place[] {
+  if (!route.includes('{delegation}')) return [door];
+  const own = { ...door, fill: { delegation: delegations.own } };
+  // A result from somebody else is refused too, and warned of in an event: a test of its own shows it.
+  if (route.endsWith('/result')) return [own];
+  return [
+    own,
+    { ...door, name: 'a delegation of others', fill: { delegation: delegations.others }, outcome: 'not_found' },
+    { ...door, name: 'one that never was', fill: { delegation: `dlg_${NO_ID}` }, outcome: 'not_found' },
+    { ...door, name: 'no id', fill: { delegation: 'dlg_' }, outcome: 'not_found' },
+  ];
 }
 
 function personsPlaces(scene: Scene, route: string): Place[] {

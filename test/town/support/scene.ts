@@ -1,8 +1,9 @@
 /** A world with one of everything that a credential can be wrong about. Built once per file; refused calls leave it as it is. */
-import { env } from 'cloudflare:test';
+import { env, runInDurableObject } from 'cloudflare:test';
 import { expect, vi } from 'vitest';
-import { makeId, type Grant, type OpenSession, type TownId } from '../../../src/protocol/index.ts';
 import { base64url, randomBytes, sha256 } from '../../../src/lib/secret.ts';
+import { makeId, type DelegationId, type Grant, type OpenSession, type TownId } from '../../../src/protocol/index.ts';
+import { DelegationStore } from '../../../src/ledger/delegation-store.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
 import type { AgentView } from '../../../src/town/views.ts';
 import { lab } from './lab.ts';
@@ -14,12 +15,16 @@ import { CONTAINER_SECRET, currentKeys, useKeys } from './wiring.ts';
 const FATES = ['live', 'mate', 'cut', 'revoked', 'stopped', 'superseded', 'retired', 'failed'] as const;
 type Fate = (typeof FATES)[number];
 
+const DAY_MS = 86_400_000;
+
 export interface Scene {
   readonly town: TestTown;
   /** `live`, `mate`, `cut` and `revoked` are placed in container 0, the others in container 1. */
   readonly agents: Readonly<Record<Fate, AgentView>>;
   /** Message of `live`. */
   readonly message: string;
+  /** One that is open to `live`, and one in which it has no part. */
+  readonly delegations: { readonly own: DelegationId; readonly others: DelegationId };
   /** Sessions of the two containers of `town`. */
   readonly sessions: readonly [OpenSession, OpenSession];
   /** Another town of the same person, whose container was restarted: its session, and the one before. */
@@ -48,6 +53,7 @@ export async function buildScene(): Promise<Scene> {
     town,
     agents: { ...agents, live: await town.read('live') },
     message,
+    delegations: await openDelegations(town, agents),
     sessions: [sessionOf(town, 0), sessionOf(town, 1)],
     other,
     restored: await restoredTown(),
@@ -111,6 +117,30 @@ async function settle(town: TestTown): Promise<Record<Fate, AgentView>> {
     failed: 'failed 1',
   });
   return agents;
+}
+
+/** Written past the verbs, so that no agent is told of them and they stay open. */
+async function openDelegations(
+  town: TestTown,
+  { live, cut, stopped }: Record<Fate, AgentView>,
+): Promise<{ own: DelegationId; others: DelegationId }> {
+  const open = {
+    parent: null,
+    depth: 1,
+    task: 'hello',
+    createdAtMs: lab.clock.now(),
+    deadlineAtMs: lab.clock.now() + DAY_MS,
+  };
+  const ids = await runInDurableObject(town.stub, (_, { storage }) => {
+    const delegations = new DelegationStore(storage.sql);
+    const [own, others] = [makeId('dlg', randomBytes(20)), makeId('dlg', randomBytes(20))];
+    delegations.add({ ...open, id: own, from: stopped.id, to: live.id });
+    delegations.add({ ...open, id: others, from: stopped.id, to: cut.id });
+    return { own, others };
+  });
+  // Any request arms the alarm for their deadline.
+  await town.read('live');
+  return ids;
 }
 
 function failedStart<T extends { status: number; body: string }>(path: string, answer: T): T {

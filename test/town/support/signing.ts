@@ -12,6 +12,7 @@ import {
   type TownId,
 } from '../../../src/protocol/index.ts';
 import { base64url, randomBytes, sha256 } from '../../../src/lib/secret.ts';
+import { ROLES } from '../../../src/roster/agent.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
 import type { KeyState, PrivateKey } from '../../../src/tokens/key-set.ts';
 import { lab } from './lab.ts';
@@ -74,7 +75,7 @@ export async function pushTokensWithoutKey(push: Push): Promise<{ none: string; 
   return withoutKey(await pushClaims(push, {}), PUSH_TOKEN_TYP);
 }
 
-function agentClaims({ town, agent, inc, gen, scope = 'heartbeat events' }: Speaker, changes: Changes) {
+function agentClaims({ town, agent, inc, gen, scope = ROLES.worker.join(' ') }: Speaker, changes: Changes) {
   const iat = Math.floor((lab.clock.now() + (changes.atMs ?? 0)) / 1000);
   return {
     iss: PUBLIC_URL,

@@ -1,0 +1,241 @@
+/**
+ * Table `delegations`. A delegation is open or over, and moves once; its announcement is due at a time in its row, so neither is
+ * forgotten with the object. Synchronous; a read and its write hold no await between them.
+ */
+import type { AgentId, DelegationId, DelegationState } from '#protocol';
+import { announceAt, type Delegation } from './delegation.ts';
+
+type Row = {
+  seq: number;
+  id: DelegationId;
+  from_agent: AgentId;
+  to_agent: AgentId;
+  parent: DelegationId | null;
+  depth: number;
+  state: DelegationState;
+  task: string;
+  created_at_ms: number;
+  deadline_at_ms: number;
+  finished_at_ms: number | null;
+  result: string | null;
+  error: 'agent_retired' | null;
+  announce_at_ms: number | null;
+  announced_at_ms: number | null;
+  warned: number;
+};
+
+/** What a delegation ends with. */
+export interface Ending {
+  readonly state: Exclude<DelegationState, 'open'>;
+  readonly result: string | null;
+  readonly error: Delegation['error'];
+}
+
+/** Delegations of one agent that are kept after they were announced, the newest; and for how long (ms). */
+export const MAX_DELEGATIONS_KEPT = 1000;
+export const DELEGATION_LIFE_MS = 30 * 24 * 3_600_000;
+/** Rows that one step forgets at most. */
+const PRUNE_STEP = 200;
+
+const UNDER_WAY = "(state = 'open' OR announce_at_ms IS NOT NULL)";
+
+export class DelegationStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** Opens a delegation. */
+  add(
+    delegation: Pick<Delegation, 'id' | 'from' | 'to' | 'parent' | 'depth' | 'task' | 'createdAtMs' | 'deadlineAtMs'>,
+  ): void {
+    this.#sql.exec(
+      `INSERT INTO delegations (id, from_agent, to_agent, parent, depth, state, task, created_at_ms, deadline_at_ms)
+       VALUES (?, ?, ?, ?, ?, 'open', ?, ?, ?)`,
+      delegation.id,
+      delegation.from,
+      delegation.to,
+      delegation.parent,
+      delegation.depth,
+      delegation.task,
+      delegation.createdAtMs,
+      delegation.deadlineAtMs,
+    );
+  }
+
+  get(id: string): Delegation | null {
+    return this.#many('SELECT * FROM delegations WHERE id = ?', id)[0] ?? null;
+  }
+
+  /** Those with a `seq` above `after`, in order. */
+  list(after: number, limit: number): Delegation[] {
+    return this.#many('SELECT * FROM delegations WHERE seq > ? ORDER BY seq LIMIT ?', after, limit);
+  }
+
+  /** What this agent may work on, the oldest first. */
+  openTo(agent: AgentId): Delegation[] {
+    return this.#many("SELECT * FROM delegations WHERE to_agent = ? AND state = 'open' ORDER BY seq", agent);
+  }
+
+  openFrom(agent: AgentId): Delegation[] {
+    return this.#many("SELECT * FROM delegations WHERE from_agent = ? AND state = 'open' ORDER BY seq", agent);
+  }
+
+  /** Open ones whose deadline has passed. */
+  overdue(nowMs: number, limit: number): Delegation[] {
+    return this.#many(
+      "SELECT * FROM delegations WHERE state = 'open' AND deadline_at_ms <= ? ORDER BY deadline_at_ms LIMIT ?",
+      nowMs,
+      limit,
+    );
+  }
+
+  /** How many this agent began since then. */
+  countSince(from: AgentId, sinceMs: number): number {
+    return this.#count('from_agent = ? AND created_at_ms > ?', from, sinceMs);
+  }
+
+  /** How many of this agent are open, or not announced to it yet. */
+  countUnderWay(from: AgentId): number {
+    return this.#count(`from_agent = ? AND ${UNDER_WAY}`, from);
+  }
+
+  /**
+   * Ends one that is open, and plans its announcement, unless `announced` is false: nobody is there to hear it. False: it was over
+   * before, and stays as it was.
+   */
+  end(id: DelegationId, ending: Ending, nowMs: number, announced = true): boolean {
+    const found = this.get(id);
+    if (found?.state !== 'open') return false;
+    this.#sql.exec(
+      'UPDATE delegations SET state = ?, result = ?, error = ?, finished_at_ms = ?, announce_at_ms = ? WHERE id = ?',
+      ending.state,
+      ending.result,
+      ending.error,
+      nowMs,
+      announced ? announceAt(this.#lastAnnounced(found.from), nowMs) : null,
+      id,
+    );
+    return true;
+  }
+
+  /** Agents to which something is to be announced by now. */
+  announcementsDue(nowMs: number, limit: number): AgentId[] {
+    return this.#sql
+      .exec<{ from_agent: AgentId }>(
+        'SELECT DISTINCT from_agent FROM delegations WHERE announce_at_ms <= ? LIMIT ?',
+        nowMs,
+        limit,
+      )
+      .toArray()
+      .map((row) => row.from_agent);
+  }
+
+  /** Everything that is to be announced to this agent, also what is due later. */
+  unannounced(from: AgentId): Delegation[] {
+    return this.#many(
+      'SELECT * FROM delegations WHERE from_agent = ? AND announce_at_ms IS NOT NULL ORDER BY seq',
+      from,
+    );
+  }
+
+  /** Puts all announcements to this agent off. */
+  postpone(from: AgentId, untilMs: number): void {
+    this.#sql.exec(
+      'UPDATE delegations SET announce_at_ms = ? WHERE from_agent = ? AND announce_at_ms IS NOT NULL',
+      untilMs,
+      from,
+    );
+  }
+
+  /** All that was to be announced to this agent has been. */
+  announced(from: AgentId, nowMs: number): void {
+    this.#sql.exec(
+      `UPDATE delegations SET announce_at_ms = NULL, announced_at_ms = ?
+       WHERE from_agent = ? AND announce_at_ms IS NOT NULL`,
+      nowMs,
+      from,
+    );
+    this.#prune(from, nowMs);
+  }
+
+  /** Nobody is there any more to announce anything to. */
+  unheard(from: AgentId): void {
+    this.#sql.exec('UPDATE delegations SET announce_at_ms = NULL WHERE from_agent = ?', from);
+  }
+
+  /** Notes that somebody else sent a result; true the first time. */
+  warn(id: DelegationId): boolean {
+    return (
+      this.#sql.exec('UPDATE delegations SET warned = 1 WHERE id = ? AND warned = 0 RETURNING id', id).toArray()
+        .length > 0
+    );
+  }
+
+  earliestDeadline(): number | null {
+    return this.#sql
+      .exec<{ at: number | null }>("SELECT MIN(deadline_at_ms) AS at FROM delegations WHERE state = 'open'")
+      .one().at;
+  }
+
+  earliestAnnouncement(): number | null {
+    return this.#sql.exec<{ at: number | null }>('SELECT MIN(announce_at_ms) AS at FROM delegations').one().at;
+  }
+
+  #lastAnnounced(from: AgentId): number | null {
+    return this.#sql
+      .exec<{ at: number | null }>('SELECT MAX(announced_at_ms) AS at FROM delegations WHERE from_agent = ?', from)
+      .one().at;
+  }
+
+  /** What is kept of an agent's is the newest; what is old goes whoever's it is. Nothing that is under way is forgotten. */
+  #prune(from: AgentId, nowMs: number): void {
+    this.#sql.exec(
+      `DELETE FROM delegations WHERE seq IN (
+         SELECT seq FROM delegations WHERE from_agent = ? AND NOT ${UNDER_WAY}
+         ORDER BY seq DESC LIMIT ? OFFSET ?)`,
+      from,
+      PRUNE_STEP,
+      MAX_DELEGATIONS_KEPT,
+    );
+    this.#sql.exec(
+      `DELETE FROM delegations WHERE seq IN (
+         SELECT seq FROM delegations WHERE finished_at_ms < ? AND NOT ${UNDER_WAY} LIMIT ?)`,
+      nowMs - DELEGATION_LIFE_MS,
+      PRUNE_STEP,
+    );
+  }
+
+  #count(where: string, ...bindings: SqlStorageValue[]): number {
+    return this.#sql.exec<{ n: number }>(`SELECT COUNT(*) AS n FROM delegations WHERE ${where}`, ...bindings).one().n;
+  }
+
+  #many(query: string, ...bindings: SqlStorageValue[]): Delegation[] {
+    return this.#sql
+      .exec<Row>(query, ...bindings)
+      .toArray()
+      .map(toDelegation);
+  }
+}
+
+function toDelegation(row: Row): Delegation {
+  return {
+    seq: row.seq,
+    id: row.id,
+    from: row.from_agent,
+    to: row.to_agent,
+    parent: row.parent,
+    depth: row.depth,
+    state: row.state,
+    task: row.task,
+    createdAtMs: row.created_at_ms,
+    deadlineAtMs: row.deadline_at_ms,
+    finishedAtMs: row.finished_at_ms,
+    result: row.result,
+    error: row.error,
+    announceAtMs: row.announce_at_ms,
+    announcedAtMs: row.announced_at_ms,
+    warned: row.warned === 1,
+  };
+}

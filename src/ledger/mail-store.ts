@@ -1,0 +1,124 @@
+/** Table `mail`: what agents of a town write to each other. Synchronous; a read and its write hold no await between them. */
+import { MAX_MAIL_PAGE_BYTES, type AgentId, type MailId } from '#protocol';
+
+export interface Mail {
+  /** Order in the town, from 1. */
+  readonly seq: number;
+  readonly id: MailId;
+  readonly from: AgentId;
+  readonly to: AgentId;
+  readonly text: string;
+  /** Bytes of the text as JSON. */
+  readonly bytes: number;
+  readonly sentAtMs: number;
+  readonly readAtMs: number | null;
+}
+
+type Row = {
+  seq: number;
+  id: MailId;
+  from_agent: AgentId;
+  to_agent: AgentId;
+  text: string;
+  bytes: number;
+  sent_at_ms: number;
+  read_at_ms: number | null;
+};
+
+/** Mail is kept this long (ms), read or not. */
+export const MAIL_LIFE_MS = 30 * 24 * 3_600_000;
+/** Rows that one step forgets at most: more than come in one. */
+const PRUNE_STEP = 100;
+
+export class MailStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** Puts a mail into its reader's box; the same id again changes nothing. Old mail of anybody makes room. */
+  add(mail: Pick<Mail, 'id' | 'from' | 'to' | 'text' | 'sentAtMs'>): void {
+    this.#sql.exec(
+      `INSERT INTO mail (id, from_agent, to_agent, text, bytes, sent_at_ms) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO NOTHING`,
+      mail.id,
+      mail.from,
+      mail.to,
+      mail.text,
+      bytesOf(mail.text),
+      mail.sentAtMs,
+    );
+    this.#sql.exec(
+      'DELETE FROM mail WHERE seq IN (SELECT seq FROM mail WHERE sent_at_ms < ? ORDER BY seq LIMIT ?)',
+      mail.sentAtMs - MAIL_LIFE_MS,
+      PRUNE_STEP,
+    );
+  }
+
+  get(id: MailId): Mail | null {
+    return this.#many('SELECT * FROM mail WHERE id = ?', id)[0] ?? null;
+  }
+
+  /** Unread mail of this agent, the oldest first: at most `limit`, and as much text as a page holds, but at least one. */
+  unread(to: AgentId, limit: number): Mail[] {
+    const waiting = this.#many(
+      'SELECT * FROM mail WHERE to_agent = ? AND read_at_ms IS NULL ORDER BY seq LIMIT ?',
+      to,
+      limit,
+    );
+    let bytes = 0;
+    return waiting.filter((mail, at) => {
+      bytes += mail.bytes;
+      return at === 0 || bytes <= MAX_MAIL_PAGE_BYTES;
+    });
+  }
+
+  /** This agent has read its mail up to and with this `seq`. */
+  read(to: AgentId, seq: number, nowMs: number): void {
+    this.#sql.exec(
+      'UPDATE mail SET read_at_ms = ? WHERE to_agent = ? AND read_at_ms IS NULL AND seq <= ?',
+      nowMs,
+      to,
+      seq,
+    );
+  }
+
+  /** What waits in this agent's box. */
+  waiting(to: AgentId): { readonly count: number; readonly bytes: number } {
+    return this.#sql
+      .exec<{ count: number; bytes: number }>(
+        'SELECT COUNT(*) AS count, COALESCE(SUM(bytes), 0) AS bytes FROM mail WHERE to_agent = ? AND read_at_ms IS NULL',
+        to,
+      )
+      .one();
+  }
+
+  /** How many this agent wrote since then. */
+  countSince(from: AgentId, sinceMs: number): number {
+    return this.#sql
+      .exec<{ n: number }>('SELECT COUNT(*) AS n FROM mail WHERE from_agent = ? AND sent_at_ms > ?', from, sinceMs)
+      .one().n;
+  }
+
+  #many(query: string, ...bindings: SqlStorageValue[]): Mail[] {
+    return this.#sql
+      .exec<Row>(query, ...bindings)
+      .toArray()
+      .map((row) => ({
+        seq: row.seq,
+        id: row.id,
+        from: row.from_agent,
+        to: row.to_agent,
+        text: row.text,
+        bytes: row.bytes,
+        sentAtMs: row.sent_at_ms,
+        readAtMs: row.read_at_ms,
+      }));
+  }
+}
+
+/** Measured as JSON, so that a page of mail has the size that it is planned with. */
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(JSON.stringify(text)).length;
+}
