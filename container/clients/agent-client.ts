@@ -4,7 +4,8 @@
  * 2. read the cell, send;
  * 3. on 401 re-read the cell; if the generation changed, send once more with it (M-01, M-03);
  * 4. else pull once, and send once more if that changed it. Never a third time (M-02);
- * 5. a terminal code ends the client; 403 never refreshes (W-14); after five 401 in a row it tries once a minute.
+ * 5. a terminal code ends the client; 403 never refreshes (W-14); after five 401 in a row it tries once a minute, and so it does
+ *    after five failures of any kind once its token has expired (S-24).
  */
 import { isTerminal, type TerminalCode } from '#protocol';
 import type { Outside } from '../outside.ts';
@@ -55,6 +56,8 @@ export class AgentClient {
   #over: TerminalCode | null = null;
   /** 401 in a row; only an authenticated success sets it to 0, a fresh token does not (W-26). */
   #refusals = 0;
+  /** Calls in a row that came to nothing, whatever the reason. */
+  #losses = 0;
   #lastTryAtMs = 0;
   #lastGeneration: number | null = null;
   #calls = 0;
@@ -92,6 +95,7 @@ export class AgentClient {
     const outcome = await this.#sendTwiceAtMost(call);
     this.#calls += 1;
     if (outcome.kind !== 'ok') this.#failures += 1;
+    this.#losses = outcome.kind === 'ok' ? 0 : this.#losses + 1;
     return outcome;
   }
 
@@ -151,8 +155,18 @@ export class AgentClient {
   }
 
   #pauseLeftMs(): number {
-    if (this.#refusals < REFUSALS_BEFORE_PAUSE) return 0;
+    if (this.#refusals < REFUSALS_BEFORE_PAUSE && !this.#isCutOff()) return 0;
     return Math.max(0, this.#lastTryAtMs + PAUSE_MS - this.#parts.outside.clock.monoMs());
+  }
+
+  /**
+   * With a token that has expired a call can only fail before a pull has come through; where that fails too, the town is away for
+   * longer than a token lives, and trying often does not help (S-24). A push that arrives ends this at once.
+   */
+  #isCutOff(): boolean {
+    const { cell, townNowMs } = this.#parts;
+    const expired = cell.token !== null && cell.token.expiresAtMs <= townNowMs();
+    return expired && this.#losses >= REFUSALS_BEFORE_PAUSE;
   }
 
   /** Said once (W-12). The agent's process is left to the town, which stops or retires it. */
