@@ -18,6 +18,7 @@ import { sha256 } from '../../../src/lib/secret.ts';
 import { newKeySet } from '../../../src/tokens/key-edit.ts';
 import { KeyRing } from '../../../src/tokens/key-ring.ts';
 import { mintAgentToken, mintPushToken, type Issuer } from '../../../src/tokens/mint.ts';
+import { followStreams } from './follow-streams.ts';
 import type { Text } from './read-everything.ts';
 import type { Wiretap } from './wiretap.ts';
 
@@ -57,12 +58,19 @@ export async function provoke(scene: Scene): Promise<Provoked> {
   // Of sessions that ended meanwhile.
   await replays(caller);
   const pulls = await pull(scene, caller, town);
+  const streams = await followStreams(scene.stack.url, caller.devToken, town.id);
+  for (const ticket of Object.values(streams.tickets)) {
+    for (const query of [`ticket=${ticket}`, `ticket=${ticket}x`, `ticket=${ticket}&after=${ticket}`]) {
+      await caller.town('GET', `/v1/towns/${town.id}/stream?${query}`, {});
+    }
+    await caller.town('GET', `/v1/towns/${town.id}`, { bearer: ticket });
+  }
   for (const what of ['', '/agents', '/agents/ada/messages?limit=200', '/events?limit=200', '/health']) {
     await caller.town('GET', `/v1/towns/${town.id}${what}`, { bearer: caller.devToken });
   }
   return {
-    answers: caller.answers,
-    secrets: { ...tokens, ...pulls.secrets },
+    answers: [...caller.answers, ...streams.frames],
+    secrets: { ...tokens, ...pulls.secrets, ...streams.tickets },
     pulls: pulls.pulls,
     statuses: caller.statuses,
   };

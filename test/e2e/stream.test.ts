@@ -1,0 +1,172 @@
+/** A hundred readers of one town, over real connections, through what befalls a Worker. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { StreamClient } from '../../client/stream-client.ts';
+import { ApiClient } from '../../scripts/api-client.ts';
+import { workerVariables } from '../../scripts/dev-settings.ts';
+import { startStack, type Stack } from '../../scripts/dev-stack.ts';
+import { freePort } from '../../scripts/ports.ts';
+import { townId } from '../support/ids.ts';
+import { crashWorker, runtimeMemoryMib } from './support/crash-worker.ts';
+import { StalledReader } from './support/stalled-reader.ts';
+
+const READERS = 99;
+/** A hibernating object leaves memory after 10 s without a request (ms). */
+const EVICTED_MS = 13_000;
+const RUN_MS = 240_000;
+const PATIENCE_SECONDS = 60;
+
+const stateDir = mkdtempSync(join(tmpdir(), 'reeve-stream-'));
+let stack: Stack;
+let api: ApiClient;
+let port: number;
+
+beforeAll(async () => {
+  const [worker, container] = [await freePort(), await freePort()];
+  port = worker;
+  const variables = await workerVariables(stateDir, {}, { worker, containers: [container] });
+  stack = await startStack({
+    stateDir,
+    workerPort: worker,
+    controlPorts: [container],
+    variables,
+  });
+  const token = variables['REEVE_DEV_TOKEN'] ?? '';
+  api = new ApiClient(stack.url, token);
+  // As `npm start` leaves it.
+  writeFileSync(join(stateDir, 'auth-header'), `Authorization: Bearer ${token}\n`, { mode: 0o600 });
+});
+
+afterAll(async () => {
+  await stack.stop();
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+interface Following {
+  readonly client: StreamClient;
+  readonly seqs: number[];
+  gaps: number;
+  lives: number;
+}
+
+function follow(town: string): Following {
+  const following = { seqs: new Array<number>(), gaps: 0, lives: 0 };
+  const client = new StreamClient({
+    address: `${stack.url}/v1/towns/${town}/stream`,
+    ticket: () => api.ticket(town),
+    after: 0,
+    onEvent: ({ seq }) => void following.seqs.push(seq),
+    onGap: () => void (following.gaps += 1),
+    onState: (state) => {
+      if (state === 'live') following.lives += 1;
+    },
+  });
+  return Object.assign(following, { client });
+}
+
+/** So much happens, as fast as it can: each forced refresh is an event or two. */
+async function refresh(town: string, count: number): Promise<void> {
+  const one = async (): Promise<void> => {
+    for (let nth = 0; nth < count / 10; nth += 1) await api.refresh(town, 'ada');
+  };
+  await Promise.all(Array.from({ length: 10 }, one));
+}
+
+/** Every reader has everything. */
+function caughtUp(readers: readonly Following[], town: string): Promise<number> {
+  return api.eventually(PATIENCE_SECONDS, 'that every reader has everything', async () => {
+    const head = await api.head(town);
+    return readers.every(({ seqs }) => seqs.at(-1) === head) ? head : null;
+  });
+}
+
+describe.runIf(process.platform === 'linux')('a hundred readers', () => {
+  it(
+    'one of them stalled, an eviction and a crash in between: each ends with every event exactly once, and nothing piles up',
+    async () => {
+      const town = await api.createTown('followed');
+      await api.createAgent(town, 'ada');
+      const readers = Array.from({ length: READERS }, () => follow(town));
+      await caughtUp(readers, town);
+      const stalled = await StalledReader.open(
+        port,
+        `/v1/towns/${town}/stream?after=0&ticket=${await api.ticket(town)}`,
+      );
+      const memory = [runtimeMemoryMib()];
+
+      await refresh(town, 600);
+      await caughtUp(readers, town);
+      memory.push(runtimeMemoryMib());
+
+      await new Promise((resolve) => setTimeout(resolve, EVICTED_MS));
+      await refresh(town, 600);
+      const before = await caughtUp(readers, town);
+      memory.push(runtimeMemoryMib());
+      // Over all of this no connection of an honest reader ended, and the one that takes nothing was let go of.
+      expect(readers.map(({ lives }) => lives)).toEqual(readers.map(() => 1));
+      expect(before).toBeGreaterThan(1200);
+      const received = await stalled.readOn();
+      expect(received.closed).toBe(4008);
+      expect(received.texts.length).toBeLessThanOrEqual(1 + 1000);
+
+      expect(crashWorker(port)).toHaveLength(1);
+      await api.eventually(PATIENCE_SECONDS, 'the restart', () => api.head(town).catch(() => null));
+      await refresh(town, 50);
+      const head = await caughtUp(readers, town);
+      memory.push(runtimeMemoryMib());
+      // oxlint-disable-next-line eslint/no-console -- the size is for whoever reads the run
+      console.log(`${READERS} readers, ${head} events; runtimes hold ${memory.join(', ')} MiB`);
+
+      const all = Array.from({ length: head }, (_, at) => at + 1);
+      for (const { seqs, gaps, lives, client } of readers) {
+        client.close();
+        expect([gaps, lives]).toEqual([0, 2]);
+        expect(seqs).toEqual(all);
+      }
+    },
+    RUN_MS,
+  );
+});
+
+describe('npm run follow', () => {
+  /** Runs it until it has printed `enough`, or ends. `connected` is called when it is: a delta is for those who are there. */
+  async function run(args: readonly string[], enough: RegExp, connected?: () => unknown) {
+    const env = { ...process.env, REEVE_URL: stack.url, REEVE_STATE_DIR: stateDir };
+    const child = spawn(process.execPath, ['scripts/follow.ts', ...args], {
+      cwd: join(import.meta.dirname, '../..'),
+      env,
+    });
+    const printed = { out: '', err: '' };
+    child.stdout.on('data', (chunk: Buffer) => {
+      printed.out += chunk.toString();
+      if (enough.test(printed.out)) child.kill('SIGTERM');
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      printed.err += chunk.toString();
+      if (printed.err === 'following\n') connected?.();
+    });
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    return { code, ...printed };
+  }
+
+  it('shows events in order, and replies while they are written; a signal ends it with exit code 0', async () => {
+    const town = await api.createTown('shown');
+    await api.createAgent(town, 'ada');
+    const { code, out, err } = await run([town, '--after', '0'], /reeve\.turn\.finished/, () => {
+      return api.send(town, 'ada', 'good morning');
+    });
+    expect([code, err]).toEqual([0, 'following\n']);
+    expect(out).toMatch(/^ {6}1 {2}\S+Z {2}reeve\.town\.created {2}town_/);
+    expect(out).toMatch(/^ {9}agt_\w+ {2}"You said: good morning"$/m);
+    const seqs = [...out.matchAll(/^ *(\d+) {2}/gm)].map(([, seq]) => Number(seq));
+    expect(seqs).toEqual(seqs.map((_, at) => at + 1));
+  });
+
+  it('a town that is not there is told, with exit code 1', async () => {
+    const { code, out, err } = await run([townId(1)], /never/);
+    expect([code, out, err]).toEqual([1, '', 'reeve: this town is not there, or not yours\n']);
+  });
+});
