@@ -6,7 +6,8 @@ import { EVENT_LIFE_MS, EventStore } from '../../src/events/event-store.ts';
 import { STREAM_CLOSE, makeId } from '../../src/protocol/index.ts';
 import { feedReaders } from '../../src/town/feed-readers.ts';
 import { RawReader, happen, inside, readersOf } from './support/raw-reader.ts';
-import { TestTown } from './support/town.ts';
+import { lastTokenOf } from './support/tokens.ts';
+import { TestTown, api } from './support/town.ts';
 import { weather } from './support/weather.ts';
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, at) => from + at);
@@ -142,6 +143,47 @@ describe('a reader', () => {
     expect(await town.alarmAt()).not.toBeNull();
     reader.close();
     await expect.poll(() => town.alarmAt()).toBeNull();
+  });
+});
+
+describe('deltas', () => {
+  it('are shown once, in their place in the batch, and only those of the current attempt of a message of the agent', async () => {
+    const town = await TestTown.create();
+    const [ada] = [await town.agent('ada'), await town.agent('bob')];
+    const [mine, bobs] = [await town.work('ada'), await town.work('bob')];
+    const reader = await RawReader.open(town);
+    await reader.until(({ events }) => events.length === 1);
+    const at = new Date(lab.clock.now()).toISOString();
+    const delta = (text: string, more = {}) => ({
+      type: 'turn.delta',
+      message: mine.id,
+      attempt: 1,
+      at,
+      text,
+      ...more,
+    });
+    const result = { state: 'done', reply: 'a reply', truncated: false };
+    const batch = {
+      counter: 1000,
+      events: [
+        delta('one'),
+        delta('of an attempt that is over', { attempt: 2 }),
+        delta('of somebody else', { message: bobs.id }),
+        delta('two'),
+        { type: 'turn.finished', message: mine.id, attempt: 1, at, result },
+        delta('after the end'),
+      ],
+    };
+    const report = () => api<{ repeated: boolean }>('POST', '/v1/agent/events', batch, lastTokenOf(ada));
+    expect((await report()).body.repeated).toBe(false);
+    expect((await report()).body.repeated).toBe(true);
+    await happen(town, 1);
+    const head = await headOf(town);
+    await reader.until(({ seqs }) => seqs.at(-1) === head);
+    const shown = reader.events.slice(1).map(({ type, data }) => (type === 'reeve.turn.delta' ? data['text'] : type));
+    expect(shown).toEqual(['one', 'two', 'reeve.turn.finished', 'reeve.agent.started']);
+    const ids = reader.events.flatMap(({ ephemeral, id }) => (ephemeral === true ? [id] : []));
+    expect(new Set(ids).size).toBe(ids.length);
   });
 });
 

@@ -10,6 +10,7 @@ import { api, type TestTown } from './town.ts';
 import { PUBLIC_URL, labTownWiring } from './wiring.ts';
 
 export interface StreamEvent {
+  readonly id: string;
   readonly type: string;
   readonly subject: string;
   readonly seq?: number;
