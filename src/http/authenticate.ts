@@ -1,8 +1,9 @@
 /** Who is calling: people, agents, containers. Each is a middleware that runs before the body is read. */
 import type { MiddlewareHandler } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import { MAX_AUTHORIZATION_BYTES, ticketSchema, townIdSchema } from '#protocol';
+import { MAX_AUTHORIZATION_BYTES, ticketSchema, townIdSchema, type TownId } from '#protocol';
 import { sha256 } from '../lib/secret.ts';
+import type { TownEntry } from '../directory/directory-store.ts';
 import { verifyAgentToken } from '../tokens/verify.ts';
 import type { Edge, EdgeEnv } from './edge.ts';
 import { Refusal } from './problem.ts';
@@ -28,9 +29,18 @@ export function requirePerson(edge: Edge): MiddlewareHandler<EdgeEnv> {
 
 /** A person's own town. Unknown ones and those of others look the same, and no Durable Object is touched for them (M-13). */
 export function requireTown(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  return ownTown(edge, (id) => edge.directory.get(id));
+}
+
+/** The same, and also one that is being deleted: its person may ask again whether it is gone. */
+export function requireTownOrItsRest(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  return ownTown(edge, async (id) => (await edge.directory.find(id))?.entry ?? null);
+}
+
+function ownTown(edge: Edge, find: (id: TownId) => Promise<TownEntry | null>): MiddlewareHandler<EdgeEnv> {
   return createMiddleware<EdgeEnv>(async (c, next) => {
     const id = townIdSchema.safeParse(c.req.param('town'));
-    const entry = id.success ? await edge.directory.get(id.data) : null;
+    const entry = id.success ? await find(id.data) : null;
     if (entry === null || entry.owner !== c.get('person').id) throw new Refusal('not_found');
     c.set('town', edge.town(entry.id));
     await next();

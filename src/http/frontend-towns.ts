@@ -1,9 +1,9 @@
 /** Routes for people: towns and what happened in them. */
 import { createRoute } from '@hono/zod-openapi';
-import { makeId } from '#protocol';
+import { makeId, townIdSchema } from '#protocol';
 import { timestamp } from '../lib/clock.ts';
 import { randomBytes } from '../lib/secret.ts';
-import { requirePerson, requireTown } from './authenticate.ts';
+import { requirePerson, requireTown, requireTownOrItsRest } from './authenticate.ts';
 import type { App, Edge, Guard } from './edge.ts';
 import { Refusal } from './problem.ts';
 import { answers, jsonBody, smallBody } from './route-parts.ts';
@@ -15,6 +15,7 @@ export function townRoutes(app: App, edge: Edge): void {
   createTown(app, edge, person);
   listTowns(app, edge, person);
   readTown(app, inTown);
+  deleteTown(app, edge, [person, requireTownOrItsRest(edge)]);
   readHealth(app, inTown);
   restored(app, inTown);
   refreshTown(app, inTown);
@@ -75,6 +76,29 @@ function readTown(app: App, inTown: Guard[]): void {
       const town = await c.get('town').describe();
       if (!town.ok) throw new Refusal(town.error);
       return c.json(town.value, 200);
+    },
+  );
+}
+
+function deleteTown(app: App, edge: Edge, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'delete',
+      path: '/v1/towns/{town}',
+      summary: 'Delete a town with its agents and everything that it stores, for good',
+      middleware: inTown,
+      request: { params: s.townParams },
+      responses: {
+        ...answers(200, s.deletedTownSchema, 'Nothing of it is left; asked again it is not found'),
+        ...answers(202, s.deletedTownSchema, 'Nobody is let in and no token accepted; a container has yet to confirm'),
+      },
+    }),
+    async (c) => {
+      const id = townIdSchema.parse(c.req.valid('param').town);
+      // Directory first: whatever dies from here on, nobody finds the town, and the watchdog finishes it.
+      await edge.directory.markDeleted(id, edge.clock.now());
+      const { gone } = await c.get('town').remove();
+      return gone ? c.json({ id, status: 'deleted' as const }, 200) : c.json({ id, status: 'deleting' as const }, 202);
     },
   );
 }

@@ -75,6 +75,9 @@ export const healthSchema = z
   .openapi('Health');
 export const restoredSchema = z.object({ containers: count, renewed: count }).openapi('Restored');
 
+export const deletedTownSchema = z
+  .object({ id: townIdSchema, status: z.enum(['deleted', 'deleting']) })
+  .openapi('DeletedTown');
 export const townEntrySchema = z.object({ id: townIdSchema, name: z.string(), created_at: time }).openapi('TownEntry');
 
 export const agentSchema = z

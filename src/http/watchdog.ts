@@ -1,4 +1,4 @@
-/** The hourly look at all towns: finds those whose alarm was lost, and wakes only them. */
+/** The hourly look at all towns: finds those whose alarm was lost, or whose end was, and wakes only them. */
 import type { TownId } from '#protocol';
 import type { WatchedTown } from '../directory/directory-store.ts';
 import { within } from '../lib/clock.ts';
@@ -10,7 +10,7 @@ const OVERDUE_MS = 10 * 60_000;
 const PAGE = 100;
 /** Towns that are woken side by side. */
 const LANES = 6;
-/** Longest time (ms) for one town: it only sets its alarm. */
+/** Longest time (ms) for one town: it only sets its alarm, or goes on with its end. */
 const TOWN_TIMEOUT_MS = 10_000;
 
 /** Counts of one run. `overdue` = `woken` + towns that failed; a page that could not be read counts as `failed` too. */
@@ -42,9 +42,11 @@ export async function watchTowns(edge: Pick<Edge, 'directory' | 'town' | 'clock'
     const overdue = page.filter((town) => isOverdue(town, edge.clock.now()));
     report.looked += page.length;
     report.overdue += overdue.length;
-    await sideBySide(overdue, async ({ id, name, owner, nextDueAtMs }) => {
+    await sideBySide(overdue, async ({ id, name, owner, nextDueAtMs, deletedAtMs }) => {
       try {
-        await within(TOWN_TIMEOUT_MS, edge.town(id).watch({ name, owner, nextDueAtMs }));
+        const town = edge.town(id);
+        const waking = deletedAtMs === null ? town.watch({ name, owner, nextDueAtMs }) : town.remove();
+        await within(TOWN_TIMEOUT_MS, Promise.resolve<unknown>(waking));
         report.woken += 1;
       } catch (thrown) {
         failed('watchdog.town_failed', id, thrown);

@@ -52,6 +52,12 @@ export class AgentContainer extends DurableObject implements ContainerLink {
     return this.check();
   }
 
+  /** A process that somebody else runs goes on; this object keeps nothing of it, its session's digest neither. */
+  async destroy(): Promise<LinkAnswer<null>> {
+    await this.ctx.storage.deleteAll();
+    return { kind: 'answered', value: null };
+  }
+
   async check(): Promise<LinkAnswer<SessionId>> {
     return this.#ports.backend.running() ? this.#openSession() : { kind: 'asleep' };
   }

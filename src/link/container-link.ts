@@ -45,6 +45,8 @@ export interface ContainerLink {
   check(): Promise<LinkAnswer<SessionId>>;
   /** Gives the session up, also where the container is not reached, and opens another. */
   renew(): Promise<LinkAnswer<SessionId>>;
+  /** Gives the container up for good: nothing of it is kept. Nobody is in it any more. Idempotent. */
+  destroy(): Promise<LinkAnswer<null>>;
   /** Whether `secretDigest` (SHA-256, base64url) is that of the session's secret. */
   authenticate(session: SessionId, secretDigest: string): Promise<boolean>;
   start(session: SessionId, agent: AgentId, body: StartAgent): Promise<LinkAnswer<AgentStarted>>;

@@ -28,6 +28,7 @@ export function neverRejects(
     open: (wake) => safe(() => stub().open(wake)),
     check: () => safe(() => stub().check()),
     renew: () => safe(() => stub().renew()),
+    destroy: () => safe(() => stub().destroy()),
     authenticate: async (session, secretDigest) => {
       try {
         return await bound(stub().authenticate(session, secretDigest));

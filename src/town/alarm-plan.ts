@@ -9,6 +9,8 @@ export interface DueTimes {
   readonly end: number | null;
   /** A new session that a container owes since a restore. */
   readonly renewal: number | null;
+  /** The last steps of a deletion, once no container has to confirm any more. */
+  readonly removal: number | null;
   /** The first stream whose credential is over. */
   readonly socketEnd: number | null;
   /** A look at an agent at work, or a probe of a container that is in doubt. */

@@ -1,3 +1,4 @@
+import { within } from '../lib/clock.ts';
 import { isMigrated } from '../lib/migrate.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
@@ -5,8 +6,12 @@ import { earliestDue, isNews } from './alarm-plan.ts';
 import { noteKeySet } from './note-key-set.ts';
 import type { TownPorts } from './ports.ts';
 import { rearm } from './rearm.ts';
+import { beginRemoval, confirmAll, finishRemoval } from './remove-town.ts';
 import { alone, dueTimes, runDue } from './run-due.ts';
 import { tellDue } from './tell-due.ts';
+
+/** A person who deletes a town waits at most this long (ms) for its containers. */
+const REMOVAL_WAIT_MS = 8000;
 
 export type Missing = 'not_found';
 
@@ -46,13 +51,28 @@ export class Entrance {
   /** The alarm: does what is due, and leaves it set for what comes next. */
   async ring(): Promise<void> {
     const p = this.ports();
-    if (!this.exists(p)) return;
+    if (!this.#isThere(p)) return;
     await p.alarm.guard(p.clock.now());
     // Told before the work: if every run of it dies, and the alarm with them, the watchdog knows.
     this.#tell(p, earliestDue(dueTimes(p)));
     noteKeySet(p);
     await runDue(p);
+    if (!this.exists(p)) await alone(p, 'remove', () => finishRemoval(p));
     await this.leave(p, true);
+  }
+
+  /** Ends the town. Answers whether nothing of it is left; otherwise it goes on behind the answer, and by the alarm. */
+  async remove(): Promise<boolean> {
+    const p = this.ports();
+    // Wiped before, but for its entry in the directory; or never made.
+    if (!this.#isThere(p)) return p.directory.remove();
+    beginRemoval(p);
+    const work = alone(p, 'remove', () => confirmAll(p).then(() => finishRemoval(p))).then(() => this.leave(p, false));
+    this.#ctx.waitUntil(work);
+    return within(REMOVAL_WAIT_MS, work).then(
+      () => !this.#isThere(p),
+      () => false,
+    );
   }
 
   /** Goes on behind the answer. What it leaves undone is in storage with its due time. */
@@ -62,12 +82,15 @@ export class Entrance {
 
   /** The alarm is set for what is due, `exact` at the end of its own run; the directory hears of it behind the answer. */
   async leave(p: TownPorts, exact: boolean): Promise<void> {
+    // Wiped meanwhile: there is nothing to be due.
+    if (!this.#isThere(p)) return;
     this.#tell(p, await rearm(p, exact));
   }
 
   /** Tells the directory when something is due, if that is news to it. */
   #tell(p: TownPorts, dueAtMs: number | null): void {
-    if (!isNews(p.town.get()?.toldDueAtMs ?? null, dueAtMs, p.clock.now())) return;
+    // One that is being deleted is due in the directory until its entry goes.
+    if (!this.exists(p) || !isNews(p.town.get()?.toldDueAtMs ?? null, dueAtMs, p.clock.now())) return;
     this.#ctx.waitUntil(alone(p, 'tell', () => tellDue(p)));
   }
 
@@ -76,7 +99,13 @@ export class Entrance {
     return this.#ports;
   }
 
+  /** Whether this town was created, and is not being deleted. */
   exists(p: TownPorts): boolean {
+    return this.#isThere(p) && p.town.get()?.removalDueAtMs === null;
+  }
+
+  /** Whether anything of this town is stored. */
+  #isThere(p: TownPorts): boolean {
     return isMigrated(this.#ctx.storage.sql) && p.town.get() !== null;
   }
 }

@@ -61,6 +61,8 @@ export interface TownPorts {
   readonly link: (container: number) => ContainerLink;
   /** This town's entry in the directory. Never rejects. */
   readonly directory: TownDirectory;
+  /** Takes everything away that this object stores, its alarm too. */
+  readonly wipe: () => Promise<void>;
   readonly slots: Slots;
   readonly flights: Flights;
   readonly calls: CallRate;

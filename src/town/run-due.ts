@@ -17,12 +17,14 @@ import { lookAtAgents } from './watch-liveness.ts';
 /** When each kind of work is due, from the stores. A sweep, and a look at a lost container, count only while an agent is at work: an idle town sleeps. */
 export function dueTimes(p: TownPorts): DueTimes {
   const isAtWork = p.agents.inUse().length > 0;
+  const end = p.agents.earliestEnd();
   return {
     sweep: isAtWork ? (p.town.get()?.sweepAtMs ?? null) : null,
     pushRetry: p.tokens.earliestRetry(),
     delivery: p.messages.earliestDelivery(),
     start: p.agents.earliestStart(),
-    end: p.agents.earliestEnd(),
+    end,
+    removal: end === null ? (p.town.get()?.removalDueAtMs ?? null) : null,
     renewal: p.containers.earliestRenewal(),
     socketEnd: p.readers.firstEnd(),
     liveness: earliest(p.agents.earliestLook(), p.containers.earliestProbe(isAtWork)),

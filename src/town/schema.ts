@@ -130,4 +130,9 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'CREATE INDEX delegations_by_end ON delegations (finished_at_ms) WHERE finished_at_ms IS NOT NULL',
     ],
   },
+  {
+    id: '0008-removal',
+    // Not null: the town is being deleted, and nobody is let in; then what is left of it is tried next.
+    statements: ['ALTER TABLE town ADD COLUMN removal_due_at_ms INTEGER'],
+  },
 ];

@@ -10,6 +10,8 @@ const WRITE_TIMEOUT_MS = 10_000;
 /** What a town says to the directory of itself. Never rejects: false says that it did not come through, which is logged. */
 export interface TownDirectory {
   plan(dueAtMs: number | null): Promise<boolean>;
+  /** Clears the entry of a town that is deleted. */
+  remove(): Promise<boolean>;
 }
 
 export function townDirectory(directory: Directory, town: TownId, log: Log): TownDirectory {
@@ -22,5 +24,8 @@ export function townDirectory(directory: Directory, town: TownId, log: Log): Tow
       return false;
     }
   };
-  return { plan: (dueAtMs) => write('plan', directory.plan(town, dueAtMs)) };
+  return {
+    plan: (dueAtMs) => write('plan', directory.plan(town, dueAtMs)),
+    remove: () => write('remove', directory.remove(town)),
+  };
 }

@@ -58,6 +58,10 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     },
     link: (container) => wiring.link(id, container),
     directory: wiring.directory(id),
+    wipe: async () => {
+      await ctx.storage.deleteAll();
+      alarm.forget();
+    },
     slots: new Slots(),
     flights: new Flights(),
     calls: new CallRate(),

@@ -14,6 +14,8 @@ export interface TownRecord {
   readonly keySet: string;
   /** What the directory was told last of when this town is due. */
   readonly toldDueAtMs: number | null;
+  /** Not null: it is being deleted; then the last steps of that are tried next. */
+  readonly removalDueAtMs: number | null;
 }
 
 type Row = {
@@ -25,6 +27,7 @@ type Row = {
   sweep_at_ms: number;
   key_set: string;
   told_due_at_ms: number | null;
+  removal_due_at_ms: number | null;
 };
 
 export class TownStore {
@@ -34,7 +37,7 @@ export class TownStore {
     this.#sql = sql;
   }
 
-  create(town: Omit<TownRecord, 'validFromMs'>): void {
+  create(town: Omit<TownRecord, 'validFromMs' | 'removalDueAtMs'>): void {
     this.#sql.exec(
       `INSERT INTO town (one, id, name, owner, created_at_ms, valid_from_ms, sweep_at_ms, key_set, told_due_at_ms)
        VALUES (1, ?, ?, ?, ?, 0, ?, ?, ?)`,
@@ -60,6 +63,7 @@ export class TownStore {
       sweepAtMs: row.sweep_at_ms,
       keySet: row.key_set,
       toldDueAtMs: row.told_due_at_ms,
+      removalDueAtMs: row.removal_due_at_ms,
     };
   }
 
@@ -71,6 +75,10 @@ export class TownStore {
   /** The directory has it that this town is due then. */
   told(dueAtMs: number | null): void {
     this.#sql.exec('UPDATE town SET told_due_at_ms = ?', dueAtMs);
+  }
+
+  planRemoval(atMs: number): void {
+    this.#sql.exec('UPDATE town SET removal_due_at_ms = ?', atMs);
   }
 
   /** Refuses every token that was issued before. */

@@ -71,6 +71,11 @@ export class Town extends DurableObject {
     await this.#door.in((p) => ok(p.town.told(said.nextDueAtMs)));
   }
 
+  /** Ends this town for good. `gone`: nothing of it is left; otherwise a container has yet to confirm. Idempotent. */
+  async remove(): Promise<{ gone: boolean }> {
+    return { gone: await this.#door.remove() };
+  }
+
   async describe(): Promise<Result<TownView, Missing>> {
     return this.#door.in((p) => ok(readTown(p)));
   }

@@ -48,12 +48,32 @@ describe('the directory', () => {
     const directory = await directoryOf(entry(1), entry(2));
     await directory.plan(townId(2), 99);
     expect(await directory.pageOfWatched('', 10)).toEqual([
-      { ...entry(1), nextDueAtMs: 1 },
-      { ...entry(2), nextDueAtMs: 99 },
+      { ...entry(1), nextDueAtMs: 1, deletedAtMs: null },
+      { ...entry(2), nextDueAtMs: 99, deletedAtMs: null },
     ]);
     await directory.plan(townId(2), null);
     await directory.plan(townId(3), 5);
-    expect(await directory.pageOfWatched(townId(1), 10)).toEqual([{ ...entry(2), nextDueAtMs: null }]);
+    expect(await directory.pageOfWatched(townId(1), 10)).toEqual([
+      { ...entry(2), nextDueAtMs: null, deletedAtMs: null },
+    ]);
     expect(await directory.get(townId(3))).toBeNull();
+  });
+
+  test('shows a town that is being deleted to nobody but the watchdog, for which it stays due until its entry goes', async () => {
+    const directory = await directoryOf(entry(1), entry(2));
+    await directory.plan(townId(1), null);
+    await directory.remove(townId(1));
+    expect(await directory.get(townId(1))).toEqual(entry(1));
+    await directory.markDeleted(townId(1), 50);
+    await directory.markDeleted(townId(1), 60);
+    await directory.plan(townId(1), null);
+    expect(await directory.get(townId(1))).toBeNull();
+    expect((await directory.listOf('ann', '', 10)).map(({ id }) => id)).toEqual([townId(2)]);
+    expect(await directory.pageOfIds('', 10)).toEqual([townId(2)]);
+    const found = { ...entry(1), nextDueAtMs: 50, deletedAtMs: 50 };
+    expect((await directory.pageOfWatched('', 10))[0]).toEqual(found);
+    expect(await directory.find(townId(1))).toEqual({ entry: entry(1), deletedAtMs: 50 });
+    await directory.remove(townId(1));
+    expect(await directory.find(townId(1))).toBeNull();
   });
 });

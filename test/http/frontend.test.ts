@@ -2,8 +2,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { agentIdSchema, messageIdSchema, problemSchema, townIdSchema } from '#protocol';
 import { z } from 'zod';
 import { ROLES } from '../../src/roster/agent.ts';
-import { OWN, makeScene, type EdgeScene } from '../support/fake-edge.ts';
+import { FOREIGN, OWN, UNKNOWN, makeScene, type EdgeScene } from '../support/fake-edge.ts';
 import { agentId } from '../support/ids.ts';
+import { NOW_MS } from '../support/issuer.ts';
 
 const AGENTS = `/v1/towns/${OWN}/agents`;
 let scene: EdgeScene;
@@ -64,6 +65,37 @@ describe('towns', () => {
     expect(lastCall()).toMatchObject({ method: 'refreshTown', given: [true] });
     expect((await scene.send('POST', `/v1/towns/${OWN}/restored`)).status).toBe(200);
     expect(lastCall()).toMatchObject({ method: 'restored' });
+  });
+
+  test('a deleted one is marked in the directory before its object is asked, and its person may ask again until it is gone', async () => {
+    const path = `/v1/towns/${OWN}`;
+    let marked: unknown = null;
+    scene.town.instead = async () => {
+      marked = (await scene.edge.directory.find(OWN))?.deletedAtMs ?? null;
+      return { gone: false };
+    };
+    const first = await scene.send('DELETE', path);
+    expect([first.status, await first.json()]).toEqual([202, { id: OWN, status: 'deleting' }]);
+    expect(marked).toBe(NOW_MS);
+    expect((await scene.send('GET', path)).status).toBe(404);
+    expect((await read('/v1/towns')).items).toEqual([]);
+    const second = await scene.send('DELETE', path);
+    expect([second.status, await second.json()]).toEqual([200, { id: OWN, status: 'deleted' }]);
+    await scene.edge.directory.remove(OWN);
+    expect((await scene.send('DELETE', path)).status).toBe(404);
+  });
+
+  test('that are deleted are marked also where their object fails just then, and strangers mark nothing', async () => {
+    scene.town.instead = () => {
+      throw new Error('it is being replaced');
+    };
+    expect((await scene.send('DELETE', `/v1/towns/${OWN}`)).status).toBe(500);
+    expect(await scene.edge.directory.get(OWN)).toBeNull();
+    const before = scene.calls.length;
+    for (const id of [FOREIGN, UNKNOWN, 'town'])
+      expect((await scene.send('DELETE', `/v1/towns/${id}`)).status).toBe(404);
+    expect(await scene.edge.directory.get(FOREIGN)).not.toBeNull();
+    expect(scene.calls).toHaveLength(before);
   });
 
   test('events are read after a sequence number, and the page names where to go on', async () => {

@@ -43,6 +43,14 @@ describe('the watchdog', () => {
     ]);
   });
 
+  test('goes on with the end of a town that was deleted ten minutes ago', async () => {
+    const scene = await sceneOf(3);
+    await scene.edge.directory.markDeleted(townId(2), LONG_AGO_MS);
+    await scene.edge.directory.markDeleted(townId(3), NOW_MS - MINUTE_MS);
+    expect(await watchTowns(scene.edge)).toEqual({ looked: 3, overdue: 1, woken: 1, failed: 0 });
+    expect(scene.calls).toEqual([{ town: townId(2), method: 'remove', given: [] }]);
+  });
+
   test('a directory that fills its last page ends there', async () => {
     expect(await watchTowns((await sceneOf(200)).edge)).toMatchObject({ looked: 200 });
     expect(await watchTowns((await sceneOf(0)).edge)).toMatchObject({ looked: 0, failed: 0 });

@@ -143,6 +143,9 @@ export class FakeTown {
   watch(said: object) {
     return this.#note('watch', [said], () => undefined);
   }
+  remove() {
+    return this.#note('remove', [], () => ({ gone: true }));
+  }
   hello() {
     return this.#note('hello', [], () => undefined);
   }

@@ -20,6 +20,7 @@ const NOTHING: DueTimes = {
   renewal: null,
   liveness: null,
   revival: null,
+  removal: null,
   socketEnd: null,
   delegation: null,
   announcement: null,

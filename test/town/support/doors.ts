@@ -26,6 +26,7 @@ export const DOORS: Readonly<Record<string, Door>> = {
   'POST /v1/towns': { opensFor: 'person', body: { name: 'newcomer' } },
   'GET /v1/towns': { opensFor: 'person' },
   [`GET ${TOWN}`]: { opensFor: 'person' },
+  [`DELETE ${TOWN}`]: { opensFor: 'person' },
   [`GET ${TOWN}/health`]: { opensFor: 'person' },
   [`POST ${TOWN}/restored`]: { opensFor: 'person', body: {} },
   [`POST ${TOWN}/refresh`]: { opensFor: 'person', body: { revoke_older: true } },
