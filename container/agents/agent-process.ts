@@ -19,7 +19,7 @@ export type TurnOutput =
 export interface Prompt {
   readonly message: DeliveredMessage;
   readonly emit: (output: TurnOutput) => void;
-  /** Aborts when the agent is stopped; the turn's outcome is of no interest then. */
+  /** Aborts when the turn is interrupted or the agent is stopped: what it comes to is of no interest then, only that it ends. */
   readonly signal: AbortSignal;
 }
 

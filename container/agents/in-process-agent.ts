@@ -45,12 +45,14 @@ class InProcessAgent implements AgentProcess {
     return reply;
   }
 
-  async #work({ emit }: Prompt, seconds: number): Promise<string> {
+  async #work({ emit, signal }: Prompt, seconds: number): Promise<string> {
     emit({ kind: 'task', task: `working for ${seconds} s` });
+    const ended = AbortSignal.any([this.#life.signal, signal]);
     for (let done = 0; done < seconds;) {
       const step = Math.min(1, seconds - done);
-      if ((await pause(this.#clock, this.#life.signal, step * 1000)) === 'ended')
-        throw new Error('The agent was stopped');
+      if ((await pause(this.#clock, ended, step * 1000)) === 'ended') {
+        throw new Error(this.#life.signal.aborted ? 'The agent was stopped' : 'The turn was interrupted');
+      }
       done += step;
       emit({ kind: 'text', text: `${done.toFixed(1)} of ${seconds} s\n` });
     }

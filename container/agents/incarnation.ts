@@ -1,4 +1,13 @@
-import type { AgentId, DeliveredMessage, Grant, HeldMessage, StartAgent, SwapOutcome, TurnEvent } from '#protocol';
+import type {
+  AgentId,
+  DeliveredMessage,
+  Grant,
+  HeldMessage,
+  MessageId,
+  StartAgent,
+  SwapOutcome,
+  TurnEvent,
+} from '#protocol';
 import { AgentClient } from '../clients/agent-client.ts';
 import { Cell } from '../clients/cell.ts';
 import { EventReporter } from '../clients/event-reporter.ts';
@@ -100,6 +109,11 @@ export class Incarnation {
 
   deliver(messages: readonly DeliveredMessage[]): HeldMessage[] {
     return this.#turns.deliver(messages);
+  }
+
+  /** Ends the turn under way, or that of one message; false where there is none. */
+  interrupt(message: MessageId | null): boolean {
+    return this.#turns.interrupt(message);
   }
 
   held(): HeldMessage[] {

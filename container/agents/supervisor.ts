@@ -2,10 +2,12 @@
 import type {
   AgentEnded,
   AgentId,
+  AgentInterrupted,
   AgentStarted,
   DeliverMessages,
   EndAgent,
   Grant,
+  InterruptAgent,
   MessagesAccepted,
   RunningAgents,
   StartAgent,
@@ -58,6 +60,14 @@ export class Supervisor {
     const swap = this.swap(delivery.grant);
     const running = TAKING.includes(swap.outcome) ? this.#live(swap.agent) : undefined;
     return { swap, messages: running?.deliver(delivery.messages) ?? [] };
+  }
+
+  /** Ends a turn of this incarnation, and no more than that. */
+  interrupt(agent: AgentId, { inc, message }: InterruptAgent): AgentInterrupted {
+    const running = this.#live(agent);
+    if (running === undefined) return { agent, inc: 0, outcome: 'unknown_agent' };
+    if (running.cell.inc !== inc) return { agent, inc: running.cell.inc, outcome: 'incarnation_mismatch' };
+    return { agent, inc, outcome: running.interrupt(message ?? null) ? 'interrupted' : 'idle' };
   }
 
   /**

@@ -1,4 +1,5 @@
 import {
+  INTERRUPTED,
   MAX_REPLY_BYTES,
   type DeliveredMessage,
   type HeldMessage,
@@ -24,10 +25,14 @@ const RESULT_GONE: TurnResult = {
   error: 'The message was worked on before; its result was reported under an earlier attempt and is not held any more',
 };
 
+const CUT_SHORT: TurnResult = { state: 'failed', error: INTERRUPTED };
+
 interface Turn {
   message: DeliveredMessage;
   result: TurnResult | null;
   state: 'delivered' | 'working';
+  /** Aborts when somebody ends the turn, or the incarnation is over. */
+  readonly end: AbortController;
 }
 
 interface QueueParts {
@@ -57,6 +62,7 @@ export class TurnQueue {
 
   constructor(parts: QueueParts) {
     this.#parts = parts;
+    parts.life.addEventListener('abort', () => this.#current?.end.abort(), { once: true });
   }
 
   /** Takes what is new and answers, in the order given, what is held of each. */
@@ -85,6 +91,18 @@ export class TurnQueue {
     this.#acknowledged.set(event.message, { attempt: event.attempt, state: turn.result.state });
   }
 
+  /**
+   * Ends the turn under way; with `message` only that one's, which does not begin if it has not yet. Answers whether there was
+   * one. The next begins when the agent has let go of this one: it works on one message at a time.
+   */
+  interrupt(message: MessageId | null): boolean {
+    const turn = message === null ? this.#current : this.#turns.get(message);
+    if (turn === undefined || turn === null || turn.result !== null) return false;
+    turn.end.abort();
+    if (turn !== this.#current) this.#finish(turn, CUT_SHORT);
+    return true;
+  }
+
   get status(): WorkStatus {
     return { turn: this.#current?.message.message ?? null, task: this.#task, lastProgressAtMs: this.#lastProgressAtMs };
   }
@@ -94,10 +112,10 @@ export class TurnQueue {
     if (done !== undefined && message.attempt <= done.attempt) return { message: message.message, ...done };
     const turn = this.#turns.get(message.message);
     if (turn !== undefined) return this.#adopt(turn, message.attempt);
-    const added: Turn = { message, state: 'delivered', result: done === undefined ? null : RESULT_GONE };
+    const added: Turn = { message, state: 'delivered', result: null, end: new AbortController() };
     this.#acknowledged.delete(message.message);
     this.#turns.set(message.message, added);
-    if (added.result !== null) this.#reportResult(added, added.result);
+    if (done !== undefined) this.#finish(added, RESULT_GONE);
     return heldTurn(added);
   }
 
@@ -142,20 +160,21 @@ export class TurnQueue {
       report({ type: 'turn.started', ...this.#stamp(turn) });
     });
     // What ends after the teardown is dropped (W-17).
-    if (life.aborted) return;
-    turn.result = result;
-    this.#reportResult(turn, result);
+    if (!life.aborted) this.#finish(turn, result);
   }
 
   async #resultOf(turn: Turn, ready: () => Promise<void>, started: () => void): Promise<TurnResult> {
     const { prompt, life } = this.#parts;
+    const { signal } = turn.end;
     try {
       await ready();
+      if (!life.aborted && signal.aborted) return CUT_SHORT;
       if (!life.aborted) started();
       const emit = (output: TurnOutput): void => this.#emitted(turn, output);
-      const reply = cutToJsonBytes(await prompt({ message: turn.message, emit, signal: life }), MAX_REPLY_BYTES);
-      return { state: 'done', reply: reply.text, truncated: reply.truncated };
+      const reply = cutToJsonBytes(await prompt({ message: turn.message, emit, signal }), MAX_REPLY_BYTES);
+      return signal.aborted ? CUT_SHORT : { state: 'done', reply: reply.text, truncated: reply.truncated };
     } catch (thrown) {
+      if (signal.aborted) return CUT_SHORT;
       const reason = thrown instanceof Error ? thrown.message : 'The turn failed';
       return { state: 'failed', error: reason.slice(0, MAX_ERROR_CHARS) };
     }
@@ -170,6 +189,11 @@ export class TurnQueue {
         this.#parts.report({ type: 'turn.delta', ...this.#stamp(turn), text });
       }
     }
+  }
+
+  #finish(turn: Turn, result: TurnResult): void {
+    turn.result = result;
+    this.#reportResult(turn, result);
   }
 
   #reportResult(turn: Turn, result: TurnResult): void {

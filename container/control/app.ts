@@ -1,6 +1,7 @@
 /** The control server's routes (the design's section 6): read, authenticate, parse, call the supervisor, answer. No rules here. */
 import { Hono, type Context, type MiddlewareHandler } from 'hono';
 import {
+  INTERRUPT_STATUS,
   MAX_AUTHORIZATION_BYTES,
   MAX_CONTROL_BODY_BYTES,
   PROTOCOL_VERSION,
@@ -9,6 +10,7 @@ import {
   agentIdSchema,
   deliverMessagesSchema,
   endAgentSchema,
+  interruptAgentSchema,
   openSessionSchema,
   refreshTokenSchema,
   refreshTokensSchema,
@@ -60,6 +62,7 @@ export function createApp(parts: AppParts): ControlApp {
   app.post('/agents/:agent/refresh-token', refreshOne);
   app.post('/agents/:agent/stop', (c) => end(c, 'stop'));
   app.post('/agents/:agent/retire', (c) => end(c, 'retire'));
+  app.post('/agents/:agent/interrupt', interrupt);
   app.notFound(() => problem('not_found'));
   app.onError((thrown) => {
     parts.log.error('request_failed', errorFields(thrown));
@@ -156,6 +159,13 @@ function end(c: Ctx, how: 'stop' | 'retire'): Response | Promise<Response> {
   return withAgent(c, endAgentSchema, async (agents, agent, request) => {
     const ended = await agents[how](agent, request);
     return c.json(ended, ended.outcome === 'stale' ? 409 : 200);
+  });
+}
+
+function interrupt(c: Ctx): Response | Promise<Response> {
+  return withAgent(c, interruptAgentSchema, (agents, agent, request) => {
+    const interrupted = agents.interrupt(agent, request);
+    return c.json(interrupted, INTERRUPT_STATUS[interrupted.outcome]);
   });
 }
 

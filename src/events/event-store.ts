@@ -29,6 +29,8 @@ export type EventType =
   | 'reeve.message.accepted'
   | 'reeve.message.delivered'
   | 'reeve.message.queued_again'
+  | 'reeve.message.cancelled'
+  | 'reeve.message.dead_lettered'
   | 'reeve.turn.started'
   | 'reeve.turn.finished'
   | 'reeve.mail.sent'

@@ -1,4 +1,4 @@
-/** Routes for people: agents and their messages. */
+/** Routes for people: agents. */
 import { createRoute } from '@hono/zod-openapi';
 import { makeId } from '#protocol';
 import { randomBytes } from '../lib/secret.ts';
@@ -6,7 +6,7 @@ import { ROLES } from '../roster/agent.ts';
 import { requirePerson, requireTown } from './authenticate.ts';
 import type { App, Edge, Guard } from './edge.ts';
 import { Refusal } from './problem.ts';
-import { answers, jsonBody, smallBody } from './route-parts.ts';
+import { answers, jsonBody, pageAt, smallBody } from './route-parts.ts';
 import * as s from './schemas.ts';
 
 const AGENTS = '/v1/towns/{town}/agents';
@@ -55,10 +55,12 @@ function listAgents(app: App, inTown: Guard[]): void {
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
-      const agents = await c.get('town').listAgents(cursor, limit);
+      const agents = await c.get('town').listAgents(cursor, limit + 1);
       if (!agents.ok) throw new Refusal(agents.error);
-      const items = agents.value;
-      return c.json({ items, next: items.length === limit ? (items.at(-1)?.id ?? null) : null }, 200);
+      return c.json(
+        pageAt(agents.value, limit, ({ id }) => id),
+        200,
+      );
     },
   );
 }

@@ -6,7 +6,7 @@ import { randomBytes } from '../lib/secret.ts';
 import { requirePerson, requireTown, requireTownOrItsRest } from './authenticate.ts';
 import type { App, Edge, Guard } from './edge.ts';
 import { Refusal } from './problem.ts';
-import { answers, jsonBody, smallBody } from './route-parts.ts';
+import { answers, jsonBody, pageAt, smallBody } from './route-parts.ts';
 import * as s from './schemas.ts';
 
 export function townRoutes(app: App, edge: Edge): void {
@@ -55,9 +55,12 @@ function listTowns(app: App, edge: Edge, person: Guard): void {
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
-      const towns = await edge.directory.listOf(c.get('person').id, cursor, limit);
+      const towns = await edge.directory.listOf(c.get('person').id, cursor, limit + 1);
       const items = towns.map(({ id, name, createdAtMs }) => ({ id, name, created_at: timestamp(createdAtMs) }));
-      return c.json({ items, next: towns.length === limit ? (towns.at(-1)?.id ?? null) : null }, 200);
+      return c.json(
+        pageAt(items, limit, ({ id }) => id),
+        200,
+      );
     },
   );
 }
@@ -169,10 +172,10 @@ function listEvents(app: App, inTown: Guard[]): void {
     }),
     async (c) => {
       const { after, limit } = c.req.valid('query');
-      const page = await c.get('town').listEvents(after, limit);
+      const page = await c.get('town').listEvents(after, limit + 1);
       if (!page.ok) throw new Refusal(page.error);
       const { items, oldest } = page.value;
-      return c.json({ items, next: items.length === limit ? String(items.at(-1)?.seq) : null, oldest }, 200);
+      return c.json({ ...pageAt(items, limit, ({ seq }) => String(seq)), oldest }, 200);
     },
   );
 }

@@ -17,6 +17,13 @@ export const smallBody = capped(MAX_BODY_BYTES);
 export const messageBody = capped(MAX_MESSAGE_BYTES);
 export const eventsBody = capped(MAX_EVENT_BATCH_BYTES);
 
+/** A page out of one row more than it shows, which tells whether there is another page. */
+export function pageAt<T>(rows: readonly T[], limit: number, cursor: (last: T) => string) {
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  return { items, next: rows.length > limit && last !== undefined ? cursor(last) : null };
+}
+
 /** A JSON body that has to be there. */
 export const jsonBody = <T extends z.ZodType>(schema: T) => ({
   content: { 'application/json': { schema } },

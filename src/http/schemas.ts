@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { agentIdSchema, messageIdSchema, problemSchema, townIdSchema } from '#protocol';
 import { MESSAGE_STATES } from '../outbox/message.ts';
 import { AGENT_STATES, ROLES, SCOPES, isWithinRole, type Role } from '../roster/agent.ts';
+import { KEY_RULE, isIdempotencyKey } from './idempotency-key.ts';
 
 const time = z.iso.datetime();
 const count = z.number().int().min(0);
@@ -35,7 +36,12 @@ export const agentChangeSchema = z
     runtime: z.null('must be null, the built-in agent: other runtimes are not supported yet').optional(),
   })
   .openapi('AgentChange');
-export const newMessageSchema = z.strictObject({ content: z.string().min(1) }).openapi('NewMessage');
+export const newMessageSchema = z
+  .strictObject({
+    content: z.string().min(1),
+    idempotency_key: z.string().refine(isIdempotencyKey, KEY_RULE).optional(),
+  })
+  .openapi('NewMessage');
 export const refreshSchema = z.strictObject({ revoke_older: z.boolean().default(false) }).openapi('Refresh');
 
 const sweepSchema = z.object({
@@ -117,6 +123,7 @@ export const messageSchema = z
     content: z.string(),
     sender: z.string(),
     kind: z.enum(['user', 'system']).openapi({ description: 'system: the town itself, about delegations' }),
+    idempotency_key: z.string().nullable(),
     attempts: count,
     created_at: time,
     delivered_at: time.nullable(),
@@ -158,6 +165,16 @@ export const ticketSchema = z.object({ ticket: z.string(), expires_at: time }).o
 export const townParams = z.object({ town: z.string().openapi({ description: 'id of the town' }) });
 export const agentParams = townParams.extend({ agent: z.string().max(64).openapi({ description: 'id or name' }) });
 export const messageParams = agentParams.extend({ message: z.string().max(64) });
+
+export const waitHeaders = z.object({
+  prefer: z
+    .string()
+    .optional()
+    .openapi({ description: '`wait=N`: answer when the turn is over, or after N seconds, at most 60' }),
+});
+export const sendHeaders = waitHeaders.extend({
+  'idempotency-key': z.string().optional().openapi({ description: 'the same key again means the same message' }),
+});
 
 const limit = z.coerce.number().int().min(1).max(200).default(50);
 export const listQuery = z.object({ cursor: z.string().max(64).default(''), limit });

@@ -6,6 +6,14 @@ export interface Clock {
 
 export const systemClock: Clock = { now: () => Date.now() };
 
+/** Calls `run` once after `ms`; what it answers takes that back. */
+export type After = (ms: number, run: () => void) => () => void;
+
+export const after: After = (ms, run) => {
+  const timer = setTimeout(run, ms);
+  return () => clearTimeout(timer);
+};
+
 /** A signal that aborts after `ms`. The count starts here, so make it when the request starts, not when it queues. */
 export function deadline(ms: number): AbortSignal {
   return AbortSignal.timeout(ms);

@@ -3,10 +3,12 @@ import { DurableObject } from 'cloudflare:workers';
 import {
   type AgentEnded,
   type AgentId,
+  type AgentInterrupted,
   type AgentStarted,
   type DeliverMessages,
   type EndAgent,
   type Grant,
+  type InterruptAgent,
   type MessagesAccepted,
   type RunningAgents,
   type SessionId,
@@ -94,6 +96,10 @@ export class AgentContainer extends DurableObject implements ContainerLink {
 
   async list(session: SessionId): Promise<LinkAnswer<RunningAgents>> {
     return this.#send(session, () => this.#ports.client.list(session));
+  }
+
+  async interrupt(session: SessionId, agent: AgentId, body: InterruptAgent): Promise<LinkAnswer<AgentInterrupted>> {
+    return this.#send(session, () => this.#ports.client.interrupt(session, agent, body));
   }
 
   /** Sends in `session`, and in no other: work that was begun for one session cannot land in the next. */

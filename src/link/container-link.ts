@@ -2,11 +2,13 @@
 import type {
   AgentEnded,
   AgentId,
+  AgentInterrupted,
   AgentStarted,
   ContainerName,
   DeliverMessages,
   EndAgent,
   Grant,
+  InterruptAgent,
   MessagesAccepted,
   RunningAgents,
   SessionId,
@@ -57,6 +59,7 @@ export interface ContainerLink {
   retire(session: SessionId, agent: AgentId, body: EndAgent): Promise<LinkAnswer<AgentEnded>>;
   /** Who runs there, and what of their messages is held. */
   list(session: SessionId): Promise<LinkAnswer<RunningAgents>>;
+  interrupt(session: SessionId, agent: AgentId, body: InterruptAgent): Promise<LinkAnswer<AgentInterrupted>>;
 }
 
 /** Where a container runs. Asking never starts it; only `wake` does (T10). */

@@ -2,6 +2,7 @@
 import {
   MAX_CONTROL_ANSWER_BYTES,
   agentEndedSchema,
+  agentInterruptedSchema,
   agentStartedSchema,
   healthSchema,
   messagesAcceptedSchema,
@@ -12,6 +13,7 @@ import {
   swapResultsSchema,
   type AgentEnded,
   type AgentId,
+  type AgentInterrupted,
   type AgentStarted,
   type ContainerName,
   type ControlProblemCode,
@@ -19,6 +21,7 @@ import {
   type EndAgent,
   type Grant,
   type Health,
+  type InterruptAgent,
   type MessagesAccepted,
   type OpenSession,
   type RunningAgents,
@@ -121,6 +124,10 @@ export class ControlClient {
       answer: runningAgentsSchema,
       timeoutMs: this.#timeoutMs,
     });
+  }
+
+  interrupt(session: string, agent: AgentId, body: InterruptAgent): Promise<ControlAnswer<AgentInterrupted>> {
+    return this.#post(session, `/agents/${agent}/interrupt`, body, agentInterruptedSchema);
   }
 
   #post<T>(session: string, path: string, body: unknown, answer: Schema<T>, timeoutMs = this.#timeoutMs) {

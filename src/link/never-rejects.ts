@@ -43,6 +43,7 @@ export function neverRejects(
     stop: (session, agent, body) => safe(() => stub().stop(session, agent, body)),
     retire: (session, agent, body) => safe(() => stub().retire(session, agent, body)),
     list: (session) => safe(() => stub().list(session)),
+    interrupt: (session, agent, body) => safe(() => stub().interrupt(session, agent, body)),
   };
 }
 

@@ -9,25 +9,13 @@ import {
   type MessageId,
   type TurnResult,
 } from '#protocol';
-import type { HandedOver, Message, MessageState } from './message.ts';
+import { toMessage, type MessageRow } from './message-row.ts';
+import type { HandedOver, Message } from './message.ts';
 
-type Row = {
-  id: MessageId;
-  agent: AgentId;
-  seq: number;
-  state: MessageState;
-  content: string;
-  sender: string;
-  attempt: number;
-  tries: number;
-  deliver_at_ms: number | null;
-  created_at_ms: number;
-  delivered_at_ms: number | null;
-  finished_at_ms: number | null;
-  reply: string | null;
-  truncated: number;
-  error: string | null;
-};
+type NewRow = Pick<
+  Message,
+  'id' | 'agent' | 'seq' | 'content' | 'sender' | 'idempotencyKey' | 'bytes' | 'createdAtMs' | 'deliverAtMs'
+>;
 
 const UNFINISHED = "state IN ('delivered', 'working')";
 
@@ -38,16 +26,18 @@ export class MessageStore {
     this.#sql = sql;
   }
 
-  /** Queues a message; the same id again changes nothing. `deliverAtMs` null: its agent takes none now. */
-  accept(message: Pick<Message, 'id' | 'agent' | 'content' | 'sender' | 'createdAtMs' | 'deliverAtMs'>): void {
+  /** Queues a message. `deliverAtMs` null: its agent takes none now. */
+  accept(message: NewRow): void {
     this.#sql.exec(
-      `INSERT INTO messages (id, agent, seq, state, content, sender, deliver_at_ms, created_at_ms)
-       VALUES (?1, ?2, (SELECT COALESCE(MAX(seq), 0) + 1 FROM messages WHERE agent = ?2), 'queued', ?3, ?4, ?5, ?6)
-       ON CONFLICT (id) DO NOTHING`,
+      `INSERT INTO messages (id, agent, seq, state, content, sender, idempotency_key, bytes, deliver_at_ms, created_at_ms)
+       VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
       message.id,
       message.agent,
+      message.seq,
       message.content,
       message.sender,
+      message.idempotencyKey,
+      message.bytes,
       message.deliverAtMs,
       message.createdAtMs,
     );
@@ -55,6 +45,10 @@ export class MessageStore {
 
   get(id: string): Message | null {
     return this.#many('SELECT * FROM messages WHERE id = ?', id)[0] ?? null;
+  }
+
+  byKey(sender: string, key: string): Message | null {
+    return this.#many('SELECT * FROM messages WHERE sender = ? AND idempotency_key = ?', sender, key)[0] ?? null;
   }
 
   list(agent: AgentId, afterSeq: number, limit: number): Message[] {
@@ -75,8 +69,7 @@ export class MessageStore {
     );
     let bytes = 0;
     return queued.filter((message, at) => {
-      // JSON may write one UTF-16 unit as up to six bytes; measured as JSON, so that the control server's cap holds.
-      bytes += new TextEncoder().encode(JSON.stringify(message.content)).length;
+      bytes += message.bytes;
       return at === 0 || bytes <= MAX_DELIVERY_BYTES;
     });
   }
@@ -95,40 +88,39 @@ export class MessageStore {
 
   /** The agent's queue waits (null) or is due at a time. */
   planQueue(agent: AgentId, atMs: number | null): void {
-    this.#sql.exec(
-      "UPDATE messages SET deliver_at_ms = ?, tries = 0 WHERE agent = ? AND state = 'queued'",
-      atMs,
-      agent,
-    );
+    this.#sql.exec("UPDATE messages SET deliver_at_ms = ? WHERE agent = ? AND state = 'queued'", atMs, agent);
+  }
+
+  /** Whatever the agent's queue was sent to is gone: the next try is the first. */
+  forgetTries(agent: AgentId): void {
+    this.#sql.exec("UPDATE messages SET tries = 0 WHERE agent = ? AND state = 'queued' AND tries > 0", agent);
   }
 
   /** The box holds this attempt. A repeat, or an answer to an older attempt, changes nothing. */
   delivered(id: MessageId, attempt: number, nowMs: number): boolean {
-    const changed = this.#ids(
+    return this.#exists(
       `UPDATE messages SET state = 'delivered', delivered_at_ms = ?, deliver_at_ms = NULL
        WHERE id = ? AND attempt = ? AND state = 'queued' RETURNING id`,
       nowMs,
       id,
       attempt,
     );
-    return changed.length > 0;
   }
 
   /** The turn began. Comes before the answer to the delivery when the agent is quick. */
   working(id: MessageId, attempt: number, nowMs: number): boolean {
-    const changed = this.#ids(
+    return this.#exists(
       `UPDATE messages SET state = 'working', deliver_at_ms = NULL, delivered_at_ms = COALESCE(delivered_at_ms, ?)
        WHERE id = ? AND attempt = ? AND state IN ('queued', 'delivered') RETURNING id`,
       nowMs,
       id,
       attempt,
     );
-    return changed.length > 0;
   }
 
   /** The turn ended. Counts only for the current attempt and once: the first final state stays. */
   finish(id: MessageId, attempt: number, result: TurnResult, nowMs: number): boolean {
-    const changed = this.#ids(
+    return this.#exists(
       `UPDATE messages SET state = ?, finished_at_ms = ?, deliver_at_ms = NULL, reply = ?, truncated = ?, error = ?
        WHERE id = ? AND attempt = ? AND state IN ('queued', 'delivered', 'working') RETURNING id`,
       result.state,
@@ -139,24 +131,36 @@ export class MessageStore {
       id,
       attempt,
     );
-    return changed.length > 0;
   }
 
   /** What the box has of the agent's messages, as far as the town knows, in order. */
   handedOver(agent: AgentId): HandedOver[] {
     return this.#sql
-      .exec<HandedOver>(`SELECT id, attempt, state FROM messages WHERE agent = ? AND ${UNFINISHED} ORDER BY seq`, agent)
+      .exec<HandedOver>(
+        `SELECT id, attempt, works, state FROM messages WHERE agent = ? AND ${UNFINISHED} ORDER BY seq`,
+        agent,
+      )
       .toArray();
   }
 
   /** Queues it as a new attempt, unless it has changed meanwhile. */
   queueAgain({ id, attempt, state }: HandedOver): boolean {
     return this.#exists(
-      `UPDATE messages SET state = 'queued', attempt = attempt + 1, tries = 0, delivered_at_ms = NULL
-       WHERE id = ? AND attempt = ? AND state = ? RETURNING id`,
+      `UPDATE messages SET state = 'queued', attempt = attempt + 1, works = works + (state = 'working'), tries = 0,
+       delivered_at_ms = NULL WHERE id = ? AND attempt = ? AND state = ? RETURNING id`,
       id,
       attempt,
       state,
+    );
+  }
+
+  /** Ends a message that nothing has been heard of. One that is handed over, or final, stays as it is. */
+  cancel(id: MessageId, nowMs: number): boolean {
+    return this.#exists(
+      `UPDATE messages SET state = 'cancelled', finished_at_ms = ?, deliver_at_ms = NULL
+       WHERE id = ? AND state = 'queued' RETURNING id`,
+      nowMs,
+      id,
     );
   }
 
@@ -193,6 +197,25 @@ export class MessageStore {
       .map((row) => row.agent);
   }
 
+  /** Forgets at most `limit` messages that were over before a time. */
+  pruneBefore(atMs: number, limit: number): void {
+    this.#sql.exec(
+      'DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE finished_at_ms < ? ORDER BY finished_at_ms LIMIT ?)',
+      atMs,
+      limit,
+    );
+  }
+
+  /** Forgets the oldest finished messages of an agent. */
+  pruneOldest(agent: AgentId, count: number): void {
+    this.#sql.exec(
+      `DELETE FROM messages WHERE id IN
+       (SELECT id FROM messages WHERE agent = ? AND finished_at_ms IS NOT NULL ORDER BY seq LIMIT ?)`,
+      agent,
+      count,
+    );
+  }
+
   earliestDelivery(): number | null {
     return this.#sql
       .exec<{ at: number | null }>("SELECT MIN(deliver_at_ms) AS at FROM messages WHERE state = 'queued'")
@@ -212,28 +235,8 @@ export class MessageStore {
 
   #many(query: string, ...bindings: SqlStorageValue[]): Message[] {
     return this.#sql
-      .exec<Row>(query, ...bindings)
+      .exec<MessageRow>(query, ...bindings)
       .toArray()
       .map(toMessage);
   }
-}
-
-function toMessage(row: Row): Message {
-  return {
-    id: row.id,
-    agent: row.agent,
-    seq: row.seq,
-    state: row.state,
-    content: row.content,
-    sender: row.sender,
-    attempt: row.attempt,
-    tries: row.tries,
-    deliverAtMs: row.deliver_at_ms,
-    createdAtMs: row.created_at_ms,
-    deliveredAtMs: row.delivered_at_ms,
-    finishedAtMs: row.finished_at_ms,
-    reply: row.reply,
-    truncated: row.truncated === 1,
-    error: row.error,
-  };
 }

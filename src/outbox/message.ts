@@ -13,8 +13,14 @@ export interface Message {
   readonly content: string;
   /** Who sent it: `person:<id>`, from the verified credential. */
   readonly sender: string;
+  /** What the sender calls it; unique among the sender's messages in this town. */
+  readonly idempotencyKey: string | null;
+  /** Bytes of the content as JSON text. */
+  readonly bytes: number;
   /** Grows whenever the message is queued again because its agent or session was gone. */
   readonly attempt: number;
+  /** How often it was queued again out of a turn that had begun. */
+  readonly works: number;
   /** How often the current attempt was sent without an answer. */
   readonly tries: number;
   /** When it is sent (again), or null: it waits for its agent. */
@@ -28,4 +34,9 @@ export interface Message {
 }
 
 /** A message that was handed over, as somebody saw it: it moves only where it is still like that. */
-export type HandedOver = Pick<Message, 'id' | 'attempt'> & { readonly state: 'delivered' | 'working' };
+export type HandedOver = Pick<Message, 'id' | 'attempt' | 'works'> & { readonly state: 'delivered' | 'working' };
+
+/** A final state is never left. */
+export function isFinal(state: MessageState): boolean {
+  return state === 'done' || state === 'failed' || state === 'cancelled';
+}

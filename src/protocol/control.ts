@@ -158,6 +158,25 @@ export const agentEndedSchema = z.object({
 });
 export type AgentEnded = z.infer<typeof agentEndedSchema>;
 
+/** Error of a turn that somebody ended before the agent did. */
+export const INTERRUPTED = 'interrupted';
+
+/**
+ * `POST /agents/:agent/interrupt`: ends the turn under way as `failed` with the error `interrupted`, and the agent goes on with
+ * its next message. With `message` only that one's: a turn that has not begun never does. Repeating it changes nothing then.
+ */
+export const interruptAgentSchema = z.object({ inc: counter, message: messageIdSchema.optional() });
+export type InterruptAgent = z.infer<typeof interruptAgentSchema>;
+/** `idle`: there was no such turn. The other two say that this incarnation does not run here. */
+export const INTERRUPT_STATUS = { interrupted: 200, idle: 200, incarnation_mismatch: 409, unknown_agent: 404 } as const;
+export const agentInterruptedSchema = z.object({
+  agent: agentIdSchema,
+  /** The incarnation that runs here; 0 where none does. */
+  inc: z.number().int().min(0),
+  outcome: z.enum(['interrupted', 'idle', 'incarnation_mismatch', 'unknown_agent']),
+});
+export type AgentInterrupted = z.infer<typeof agentInterruptedSchema>;
+
 /** `GET /agents`: what runs for the session of the push token. */
 export const runningAgentsSchema = z.object({
   agents: z.array(

@@ -24,6 +24,19 @@ export const MAX_AUTHORIZATION_BYTES = 8 * 1024;
 /** Agents that live in one town. */
 export const MAX_AGENTS_PER_TOWN = 500;
 
+/** Messages to one agent that no turn has begun with, and the bytes of those to all agents of a town. */
+export const MAX_WAITING_MESSAGES = 1000;
+export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+/** A message that was lost in so many turns that had begun is not tried again. */
+export const MAX_BROKEN_TURNS = 5;
+/** Finished messages are kept this long (ms), and this many an agent. */
+export const FINISHED_KEPT_MS = 30 * 24 * 3_600_000;
+export const MAX_FINISHED_MESSAGES = 10_000;
+/** An idempotency key, in visible characters. */
+export const MAX_IDEMPOTENCY_KEY_CHARS = 255;
+/** `Prefer: wait` waits at most so long, in seconds; a longer wish counts as this. */
+export const MAX_WAIT_SECONDS = 60;
+
 /** Messages that share one delivery request and token, and the bytes of their content. */
 export const MAX_MESSAGES_PER_DELIVERY = 32;
 export const MAX_DELIVERY_BYTES = 1024 * 1024;

@@ -15,8 +15,10 @@ export const PROBLEMS = {
   name_taken: { status: 409, title: 'The name is in use' },
   state_conflict: { status: 409, title: 'The state of the thing does not allow this' },
   payload_too_large: { status: 413, title: 'The request is too large' },
+  idempotency_key_reused: { status: 422, title: 'The idempotency key was used for another message' },
   limit_exceeded: { status: 429, title: 'A limit is reached' },
   internal: { status: 500, title: 'An error of the server' },
+  not_supported: { status: 501, title: 'The container does not know how to do this' },
   unavailable: { status: 503, title: 'Not available now' },
   misconfigured: { status: 503, title: 'The server is misconfigured' },
 } as const;

@@ -2,8 +2,8 @@
 import { SYSTEM_SENDER, makeId, type AgentId, type Notice } from '#protocol';
 import { ANNOUNCEMENT_COOLDOWN_MS } from '../ledger/delegation.ts';
 import { randomBytes } from '../lib/secret.ts';
+import { acceptMessage } from './accept-message.ts';
 import { RUN_BUDGET_AGENTS } from './alarm-plan.ts';
-import { acceptMessage } from './deliver-message.ts';
 import { expireDelegations } from './finish-delegation.ts';
 import type { TownPorts } from './ports.ts';
 
@@ -35,7 +35,9 @@ function announceTo(p: TownPorts, id: AgentId, nowMs: number): boolean {
   if (agent === null || ended.length === 0) return false;
   const message = makeId('msg', randomBytes(ID_BYTES));
   const notice: Notice = { notice: 'delegation.announced', delegations: ended };
-  acceptMessage(p, { id: message, agent, content: JSON.stringify(notice), sender: SYSTEM_SENDER });
+  // Where too much waits already it is told after the next cooldown.
+  if (!acceptMessage(p, { id: message, agent, content: JSON.stringify(notice), sender: SYSTEM_SENDER }).ok)
+    return false;
   p.delegations.announced(id, nowMs);
   p.events.append('reeve.delegation.announced', id, { message, delegations: ended }, nowMs);
   return true;

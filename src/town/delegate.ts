@@ -9,8 +9,8 @@ import {
 import { depthUnder, taskMessage, type Delegation } from '../ledger/delegation.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
+import { acceptMessage } from './accept-message.ts';
 import { delegationView } from './delegation-views.ts';
-import { acceptMessage } from './deliver-message.ts';
 import type { TownPorts } from './ports.ts';
 import { isOverQuota } from './send-mail.ts';
 
@@ -47,7 +47,8 @@ export function delegate(
     const deadlineAtMs = now + order.deadline_seconds * 1000;
     const row = { id, from: from.id, to: target.id, parent: parent?.id ?? null, depth, task };
     const notice: Notice = { notice: 'delegation.assigned', delegations: [{ id, state: 'open' }] };
-    acceptMessage(p, { id: taskMessage(id), agent: target, content: JSON.stringify(notice), sender: SYSTEM_SENDER });
+    const message = { id: taskMessage(id), agent: target, content: JSON.stringify(notice), sender: SYSTEM_SENDER };
+    if (!acceptMessage(p, message).ok) return err('limit_exceeded');
     p.delegations.add({ ...row, createdAtMs: now, deadlineAtMs });
     p.events.append(
       'reeve.delegation.created',

@@ -5,7 +5,7 @@ import type { Message } from '../outbox/message.ts';
 import { takesMessages, type Agent } from '../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { noteActivity } from './activity.ts';
-import { beginIncarnation, reviveAgent } from './agent-gone.ts';
+import { beginIncarnation } from './agent-gone.ts';
 import { doubtContainer, heldUntil, noteAnswer } from './containers.ts';
 import { issueRefusal } from './issue-refusal.ts';
 import { issueToken, type IssueAnswer } from './issue-token.ts';
@@ -14,35 +14,6 @@ import type { TownPorts } from './ports.ts';
 
 /** A delivery that failed in transport is sent again, the same attempt, after 15 s, doubling to 5 min. */
 const DELIVERY_RETRY = { firstMs: 15_000, maxMs: 300_000 } as const;
-
-export interface NewMessage {
-  readonly id: MessageId;
-  readonly agent: Agent;
-  readonly content: string;
-  /** From the verified credential of the sender. */
-  readonly sender: string;
-}
-
-/**
- * Writes a message before anything is sent (T12), with the repeat that delivers it if this object dies now. The same id again
- * changes nothing. The caller answers with the row and runs `serveAgent`.
- */
-export function acceptMessage(p: TownPorts, message: NewMessage): Message {
-  return p.transaction(() => {
-    const now = p.clock.now();
-    const { id, agent, content, sender } = message;
-    const known = p.messages.get(id);
-    if (known !== null) return known;
-    const waits = !takesMessages(agent.state) || issueRefusal(agent, p.tokens.get(agent.id)) !== null;
-    const deliverAtMs = waits ? null : now + SAFETY_RETRY_MS;
-    p.messages.accept({ id, agent: agent.id, content, sender, createdAtMs: now, deliverAtMs });
-    p.events.append('reeve.message.accepted', agent.id, { message: id, sender }, now);
-    if (agent.state === 'failed') reviveAgent(p, agent.id);
-    const accepted = p.messages.get(id);
-    if (accepted === null) throw new Error('an accepted message is a row');
-    return accepted;
-  });
-}
 
 /** One delivery, if the agent can take one. Answers whether the next step may follow at once. Called by `serveAgent` only. */
 export async function deliverOnce(p: TownPorts, id: AgentId): Promise<boolean> {

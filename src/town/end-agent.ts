@@ -6,6 +6,7 @@ import type { Agent } from '../roster/agent.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { noteAnswer } from './containers.ts';
 import { endDelegationsOf } from './finish-delegation.ts';
+import { noteFinished } from './note-finished.ts';
 import type { TownPorts } from './ports.ts';
 import { requeueAll } from './requeue-messages.ts';
 
@@ -25,6 +26,7 @@ export function retireAgent(p: TownPorts, id: AgentId): void {
     const failed = p.messages.failAll(id, 'agent_retired', now);
     p.events.append('reeve.agent.retired', id, { incarnation: agent.inc, failed_messages: failed }, now);
     endDelegationsOf(p, id, now);
+    noteFinished(p, id, failed, now);
   });
 }
 

@@ -3,6 +3,7 @@
  * for the current attempt and once, and is told in an event where it does. Synchronous, inside a transaction of the caller.
  */
 import type { AgentId, MessageId, TurnResult } from '#protocol';
+import { noteFinished } from './note-finished.ts';
 import type { TownPorts } from './ports.ts';
 
 interface Turn {
@@ -24,4 +25,5 @@ export function noteTurnFinished(
   if (!p.messages.finish(message, attempt, result, nowMs)) return;
   p.events.append('reeve.turn.finished', agent, { message, attempt, state: result.state }, nowMs);
   p.agents.forgetRestarts(agent);
+  noteFinished(p, agent, [message], nowMs);
 }

@@ -8,6 +8,7 @@ import type { ContainerLink } from '../link/container-link.ts';
 import type { DelegationStore } from '../ledger/delegation-store.ts';
 import type { MailStore } from '../ledger/mail-store.ts';
 import type { MessageStore } from '../outbox/message-store.ts';
+import type { QueueStore } from '../outbox/queue-store.ts';
 import type { AgentStore } from '../roster/agent-store.ts';
 import type { AgentTokenOrder, MintedToken } from '../tokens/mint.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
@@ -20,6 +21,7 @@ import type { SweepStore } from './sweep-store.ts';
 import type { TownAlarm } from './town-alarm.ts';
 import type { TownDirectory } from './town-directory.ts';
 import type { TownStore } from './town-store.ts';
+import type { Waiters } from './waiters.ts';
 
 /** Settings of the deployment that the rules need. */
 export interface TownSettings {
@@ -45,6 +47,7 @@ export interface TownPorts {
   readonly agents: AgentStore;
   readonly tokens: TokenStore;
   readonly messages: MessageStore;
+  readonly queues: QueueStore;
   readonly events: EventStore;
   readonly tickets: TicketStore;
   readonly readers: Readers;
@@ -66,4 +69,5 @@ export interface TownPorts {
   readonly slots: Slots;
   readonly flights: Flights;
   readonly calls: CallRate;
+  readonly waiters: Waiters;
 }

@@ -1,9 +1,11 @@
 /** What the town shows of itself, put together from its rows. */
 import type { AgentId } from '#protocol';
+import { err, ok, type Result } from '../lib/result.ts';
+import { isFinal } from '../outbox/message.ts';
 import { townHealth, type Health } from './health.ts';
 import type { TownPorts } from './ports.ts';
 import { dueTimes } from './run-due.ts';
-import { agentView, townView, type AgentView, type TownView } from './views.ts';
+import { agentView, messageView, townView, type AgentView, type MessageView, type TownView } from './views.ts';
 
 export function readAgent(p: TownPorts, id: AgentId): AgentView {
   const agent = p.agents.get(id);
@@ -30,4 +32,17 @@ export function readHealth(p: TownPorts): Health {
     activeKid: p.settings.activeKid,
     nowMs: p.clock.now(),
   });
+}
+
+/** A message of this agent; with `waitMs` once it is over, or as it is after that time. */
+export async function readMessage(
+  p: TownPorts,
+  idOrName: string,
+  message: string,
+  waitMs: number,
+): Promise<Result<MessageView, 'not_found'>> {
+  const found = p.messages.get(message);
+  if (found === null || found.agent !== p.agents.find(idOrName)?.id) return err('not_found');
+  if (waitMs > 0 && !isFinal(found.state)) await p.waiters.wait(found.id, waitMs);
+  return ok(messageView(p.messages.get(message) ?? found));
 }

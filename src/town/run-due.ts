@@ -7,6 +7,7 @@ import { reviveAgent } from './agent-gone.ts';
 import { tendDelegations } from './announce.ts';
 import { confirmEnd } from './end-agent.ts';
 import { endStreams } from './hear-reader.ts';
+import { pruneMessages } from './note-finished.ts';
 import type { TownPorts } from './ports.ts';
 import { probeContainer } from './probe-container.ts';
 import { refreshSweep, retryPushes } from './refresh-sweep.ts';
@@ -71,6 +72,7 @@ export async function runDue(p: TownPorts): Promise<void> {
     ...probes.map((index) => alone(p, 'probe', () => probeContainer(p, index))),
     alone(p, 'sweep', () => p.flights.run('sweep', () => refreshSweep(p, until))),
     alone(p, 'retry', () => retryPushes(p, retries, until)),
+    alone(p, 'prune', async () => p.transaction(() => pruneMessages(p, now))),
   ]);
 }
 

@@ -1,6 +1,10 @@
 /** Tables of a town. Append steps, never change one: running towns hold the old ones. Described in docs/storage.md. */
 import type { Migration } from '../lib/migrate.ts';
 
+/** No turn has begun with it; and: it is over. */
+const WAITS = "state IN ('queued', 'delivered')";
+const FINISHED = "state IN ('done', 'failed', 'cancelled')";
+
 export const TOWN_SCHEMA: readonly Migration[] = [
   {
     id: '0001-core',
@@ -134,5 +138,42 @@ export const TOWN_SCHEMA: readonly Migration[] = [
     id: '0008-removal',
     // Not null: the town is being deleted, and nobody is let in; then what is left of it is tried next.
     statements: ['ALTER TABLE town ADD COLUMN removal_due_at_ms INTEGER'],
+  },
+  {
+    id: '0009-outbox',
+    statements: [
+      'ALTER TABLE messages ADD COLUMN idempotency_key TEXT',
+      'ALTER TABLE messages ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE messages ADD COLUMN works INTEGER NOT NULL DEFAULT 0',
+      'UPDATE messages SET bytes = length(CAST(json_quote(content) AS BLOB))',
+      'CREATE UNIQUE INDEX messages_by_key ON messages (sender, idempotency_key) WHERE idempotency_key IS NOT NULL',
+      'CREATE INDEX messages_by_end ON messages (finished_at_ms) WHERE finished_at_ms IS NOT NULL',
+      // The row '' is the sum of all agents.
+      `CREATE TABLE queues (
+         agent TEXT PRIMARY KEY, last_seq INTEGER NOT NULL DEFAULT 0, waiting INTEGER NOT NULL DEFAULT 0,
+         bytes INTEGER NOT NULL DEFAULT 0, finished INTEGER NOT NULL DEFAULT 0
+       ) STRICT`,
+      `INSERT INTO queues (agent, last_seq, waiting, bytes, finished)
+       SELECT agent, MAX(seq), SUM(${WAITS}), SUM((${WAITS}) * bytes), SUM(${FINISHED}) FROM messages GROUP BY agent`,
+      `INSERT INTO queues (agent, waiting, bytes, finished)
+       SELECT '', COALESCE(SUM(waiting), 0), COALESCE(SUM(bytes), 0), COALESCE(SUM(finished), 0) FROM queues`,
+      // Counted where messages are written, so that no statement can forget to.
+      `CREATE TRIGGER queues_add AFTER INSERT ON messages BEGIN
+         INSERT INTO queues (agent) VALUES (NEW.agent) ON CONFLICT (agent) DO NOTHING;
+         UPDATE queues SET last_seq = MAX(last_seq, NEW.seq), waiting = waiting + (NEW.${WAITS}),
+         bytes = bytes + (NEW.${WAITS}) * NEW.bytes, finished = finished + (NEW.${FINISHED})
+         WHERE agent IN (NEW.agent, '');
+       END`,
+      `CREATE TRIGGER queues_move AFTER UPDATE OF state ON messages
+       WHEN (OLD.${WAITS}) <> (NEW.${WAITS}) OR (OLD.${FINISHED}) <> (NEW.${FINISHED}) BEGIN
+         UPDATE queues SET waiting = waiting + (NEW.${WAITS}) - (OLD.${WAITS}),
+         bytes = bytes + ((NEW.${WAITS}) - (OLD.${WAITS})) * NEW.bytes,
+         finished = finished + (NEW.${FINISHED}) - (OLD.${FINISHED}) WHERE agent IN (NEW.agent, '');
+       END`,
+      `CREATE TRIGGER queues_drop AFTER DELETE ON messages BEGIN
+         UPDATE queues SET waiting = waiting - (OLD.${WAITS}), bytes = bytes - (OLD.${WAITS}) * OLD.bytes,
+         finished = finished - (OLD.${FINISHED}) WHERE agent IN (OLD.agent, '');
+       END`,
+    ],
   },
 ];

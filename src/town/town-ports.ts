@@ -4,6 +4,7 @@ import { TicketStore } from '../events/ticket-store.ts';
 import { DelegationStore } from '../ledger/delegation-store.ts';
 import { MailStore } from '../ledger/mail-store.ts';
 import { MessageStore } from '../outbox/message-store.ts';
+import { QueueStore } from '../outbox/queue-store.ts';
 import { AgentStore } from '../roster/agent-store.ts';
 import { TokenStore } from '../tokens/token-store.ts';
 import { planAlarm } from './alarm-plan.ts';
@@ -18,6 +19,7 @@ import { Slots } from './slots.ts';
 import { SweepStore } from './sweep-store.ts';
 import { TownAlarm } from './town-alarm.ts';
 import { TownStore } from './town-store.ts';
+import { Waiters } from './waiters.ts';
 import type { TownWiring } from './wiring.ts';
 
 /** The ports of one Town object: its own storage, and the wiring that it was given. */
@@ -32,6 +34,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     agents: new AgentStore(sql),
     tokens: new TokenStore(sql),
     messages: new MessageStore(sql),
+    queues: new QueueStore(sql),
     events: new EventStore(
       sql,
       afterThisStep(() => feedReaders(ports)),
@@ -65,6 +68,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     slots: new Slots(),
     flights: new Flights(),
     calls: new CallRate(),
+    waiters: new Waiters(wiring.after),
   };
   return ports;
 }

@@ -1,27 +1,21 @@
 /** The Durable Object of one town: a table of contents. It constructs, wires and delegates; rules live in the verbs beside it. */
 import { DurableObject } from 'cloudflare:workers';
-import {
-  type EventBatch,
-  type EventBatchAnswer,
-  type Grant,
-  type Heartbeat,
-  type HeartbeatAnswer,
-  type MessageId,
-} from '#protocol';
+import { type EventBatch, type EventBatchAnswer, type Grant, type Heartbeat, type HeartbeatAnswer } from '#protocol';
 import type { WatchedTown } from '../directory/directory-store.ts';
 import type { EventPage } from '../events/event-store.ts';
 import type { Ticket } from '../events/ticket-store.ts';
 import { systemClock } from '../lib/clock.ts';
 import { isMigrated, migrate } from '../lib/migrate.ts';
-import { err, ok, type Result } from '../lib/result.ts';
+import { ok, type Result } from '../lib/result.ts';
+import { sendMessage, type NewMessage, type SendRefusal } from './accept-message.ts';
 import { answerAgent, type AgentAnswer, type AgentRequest, type RequestRefusal } from './agent-requests.ts';
 import { GUARD_MS } from './alarm-plan.ts';
 import { asAgent, type CallRefusal, type VerifiedCall } from './authorize-call.ts';
+import { cancelMessage, type CancelRefusal } from './cancel-message.ts';
 import { changeAgent, type AgentChange, type ChangeRefusal } from './change-agent.ts';
 import { createAgent, type NewAgent } from './create-agent.ts';
 import { createTown } from './create-town.ts';
 import { listDelegations, type DelegationPage } from './delegation-views.ts';
-import { acceptMessage } from './deliver-message.ts';
 import { Entrance, type Missing } from './entrance.ts';
 import { confirmEnd, retireAgent, stopAgent } from './end-agent.ts';
 import { forceRefresh } from './force-refresh.ts';
@@ -29,11 +23,12 @@ import { hearEvents, hearHeartbeat } from './hear-agent.ts';
 import { hearReader } from './hear-reader.ts';
 import type { Health } from './health.ts';
 import { hearHello } from './hear-hello.ts';
+import { interruptAgent, withdrawMessage, type InterruptRefusal } from './interrupt-agent.ts';
 import { addTicket, openStream } from './open-stream.ts';
 import type { TownPorts } from './ports.ts';
 import { pullToken, type PullRefusal, type PullRequest } from './pull-token.ts';
 import { revokeAgent } from './revoke-agent.ts';
-import { readAgent, readHealth, readTown } from './read-town.ts';
+import { readAgent, readHealth, readMessage, readTown } from './read-town.ts';
 import { restoreTown } from './restore-town.ts';
 import { TOWN_SCHEMA } from './schema.ts';
 import { serveAgent } from './serve-agent.ts';
@@ -154,29 +149,35 @@ export class Town extends DurableObject {
   }
 
   /** Accepts a message; it is delivered meanwhile or later. `sender` comes from the verified credential. */
-  async sendMessage(
-    idOrName: string,
-    message: { id: MessageId; content: string; sender: string },
-  ): Promise<Result<MessageView, Missing | 'agent_retired'>> {
+  async sendMessage(idOrName: string, message: Omit<NewMessage, 'agent'>): Promise<Result<MessageView, SendRefusal>> {
     return this.#door.in((p) => {
-      const agent = p.agents.find(idOrName);
-      if (agent === null) return err('not_found');
-      if (agent.state === 'retired') return err('agent_retired');
-      const accepted = acceptMessage(p, { ...message, agent });
-      this.#door.meanwhile(p, 'serve', () => serveAgent(p, agent.id));
-      return ok(messageView(accepted));
+      const sent = sendMessage(p, idOrName, message);
+      if (sent.ok) this.#door.meanwhile(p, 'serve', () => serveAgent(p, sent.value.agent));
+      return sent;
     });
+  }
+
+  /** Ends a message that is still queued. */
+  async cancelMessage(idOrName: string, message: string): Promise<Result<MessageView, CancelRefusal>> {
+    return this.#door.in((p) => {
+      const cancelled = cancelMessage(p, idOrName, message);
+      if (cancelled.ok) this.#door.meanwhile(p, 'withdraw', () => withdrawMessage(p, cancelled.value.id));
+      return cancelled;
+    });
+  }
+
+  /** Ends the turn that the agent is in; it goes on with its next message. */
+  async interruptAgent(idOrName: string): Promise<Result<AgentView, InterruptRefusal>> {
+    return this.#door.in((p) => interruptAgent(p, idOrName));
   }
 
   async listMessages(idOrName: string, afterSeq: number, limit: number): Promise<Result<MessageView[], Missing>> {
     return this.#door.with(idOrName, (p, { id }) => p.messages.list(id, afterSeq, limit).map(messageView));
   }
 
-  async getMessage(idOrName: string, message: string): Promise<Result<MessageView, Missing>> {
-    return this.#door.in((p) => {
-      const found = p.messages.get(message);
-      return found !== null && found.agent === p.agents.find(idOrName)?.id ? ok(messageView(found)) : err('not_found');
-    });
+  /** With `waitMs`: when the message is over, or after that time. */
+  async getMessage(idOrName: string, message: string, waitMs = 0): Promise<Result<MessageView, Missing>> {
+    return this.#door.in((p) => readMessage(p, idOrName, message, waitMs));
   }
 
   async listEvents(after: number, limit: number): Promise<Result<EventPage, Missing>> {

@@ -42,6 +42,7 @@ export interface MessageView {
   sender: string;
   /** `system`: the town's own, about delegations; nobody wrote it. */
   kind: 'user' | 'system';
+  idempotency_key: string | null;
   attempts: number;
   created_at: string;
   delivered_at: string | null;
@@ -112,6 +113,7 @@ export function messageView(message: Message): MessageView {
     content: message.content,
     sender: message.sender,
     kind: messageKind(message.sender),
+    idempotency_key: message.idempotencyKey,
     attempts: message.attempt,
     created_at: timestamp(message.createdAtMs),
     delivered_at: timestamp(message.deliveredAtMs),

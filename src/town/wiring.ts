@@ -2,7 +2,7 @@
 import { containerNameSchema, splitContainerName, type ContainerName, type TownId } from '#protocol';
 import { parseConfig, type Config, type Env } from '../env.ts';
 import { Directory } from '../directory/directory-store.ts';
-import { systemClock, within, type Clock } from '../lib/clock.ts';
+import { after, systemClock, within, type After, type Clock } from '../lib/clock.ts';
 import { consoleLog, type Log } from '../lib/log.ts';
 import type { LinkWiring } from '../link/link-ports.ts';
 import type { ContainerLink } from '../link/container-link.ts';
@@ -18,6 +18,7 @@ import { townDirectory, type TownDirectory } from './town-directory.ts';
 export interface TownWiring {
   readonly settings: TownSettings;
   readonly clock: Clock;
+  readonly after: After;
   readonly random: () => number;
   readonly log: Log;
   readonly mint: (order: AgentTokenOrder, nowMs: number) => Promise<MintedToken>;
@@ -53,6 +54,7 @@ export function wireTown(env: Env): TownWiring | null {
       keySet: fingerprint(config.value.signingKeys),
     },
     clock: systemClock,
+    after,
     random: Math.random,
     log: consoleLog,
     mint: async (order, nowMs) => mintAgentToken(await issuer(), order, nowMs),

@@ -60,6 +60,17 @@ describe('towns', () => {
     }
   });
 
+  test('a list that fills its last page exactly ends with it', async () => {
+    await scene.send('POST', '/v1/towns', { json: { name: 'second' } });
+    scene.town.agents.set(agentId(2), scene.town.agentView(agentId(2), 'bob'));
+    for (const content of ['one', 'two']) await scene.send('POST', `${AGENTS}/ada/messages`, { json: { content } });
+    for (const path of ['/v1/towns?limit=2', `${AGENTS}?limit=2`, `${AGENTS}/ada/messages?limit=2`]) {
+      const { items, next } = await read(path);
+      expect([items.length, next], path).toEqual([2, null]);
+    }
+    expect((await read(`/v1/towns/${OWN}/events?limit=3`)).next).toBeNull();
+  });
+
   test('a refresh and a restore say what the town did', async () => {
     expect((await scene.send('POST', `/v1/towns/${OWN}/refresh`, { json: { revoke_older: true } })).status).toBe(200);
     expect(lastCall()).toMatchObject({ method: 'refreshTown', given: [true] });
@@ -99,9 +110,9 @@ describe('towns', () => {
   });
 
   test('events are read after a sequence number, and the page names where to go on', async () => {
-    expect((await read(`/v1/towns/${OWN}/events?after=7&limit=3`)).next).toBe('10');
+    expect((await read(`/v1/towns/${OWN}/events?after=7&limit=2`)).next).toBe('9');
     expect((await read(`/v1/towns/${OWN}/events?after=7`)).next).toBeNull();
-    expect(lastCall()).toMatchObject({ method: 'listEvents', given: [7, 50] });
+    expect(lastCall()).toMatchObject({ method: 'listEvents', given: [7, 51] });
   });
 });
 
@@ -276,5 +287,55 @@ describe('messages', () => {
     const one = await scene.send('GET', `${MESSAGES}/${first.items[0]?.id ?? ''}`);
     expect(await one.json()).toMatchObject({ content: 'one' });
     expect((await scene.send('GET', `${MESSAGES}/msg_nowhere`)).status).toBe(404);
+  });
+
+  test('M-37: the sender names a message by header or field; both must be the same', async () => {
+    const given = async (headers: Record<string, string>, field?: string) => {
+      const json = { content: 'hello', ...(field === undefined ? {} : { idempotency_key: field }) };
+      const response = await scene.send('POST', MESSAGES, { json, headers });
+      return response.status === 202 ? lastCall()?.given[1] : problemSchema.parse(await response.json());
+    };
+    expect(await given({})).toMatchObject({ idempotencyKey: null });
+    expect(await given({ 'idempotency-key': '"a-\\"key\\""' })).toMatchObject({ idempotencyKey: 'a-"key"' });
+    expect(await given({ 'idempotency-key': 'bare' }, 'bare')).toMatchObject({ idempotencyKey: 'bare' });
+    expect(await given({}, 'field')).toMatchObject({ idempotencyKey: 'field' });
+    const errors = (path: string) => ({ code: 'invalid_request', errors: [{ path }] });
+    expect(await given({ 'idempotency-key': 'one' }, 'other')).toMatchObject(errors('idempotency_key'));
+    expect(await given({ 'idempotency-key': '"open' })).toMatchObject(errors('idempotency-key'));
+    expect(await given({}, 'with space')).toMatchObject(errors('idempotency_key'));
+  });
+
+  test('K-08: no drop is answered with success: each refusal of the town has its status and code', async () => {
+    const codes = { idempotency_key_reused: 422, limit_exceeded: 429, agent_retired: 409, not_found: 404 };
+    for (const [error, status] of Object.entries(codes)) {
+      scene.town.instead = () => ({ ok: false, error });
+      const response = await scene.send('POST', MESSAGES, { json: { content: 'x' } });
+      expect(response.status, error).toBe(status);
+      expect(response.headers.get('retry-after'), error).toBe(status === 429 ? '5' : null);
+      expect(await codeOf(response)).toBe(error === 'agent_retired' ? 'state_conflict' : error);
+    }
+  });
+
+  test('are cancelled while they are queued; a later wish is a conflict that names the way out', async () => {
+    await scene.send('POST', MESSAGES, { json: { content: 'one' } });
+    const [message] = scene.town.messages;
+    const gone = await scene.send('DELETE', `${MESSAGES}/${message?.id ?? ''}`);
+    expect(await gone.json()).toMatchObject({ state: 'cancelled' });
+    scene.town.instead = () => ({ ok: false, error: 'state_conflict' });
+    const late = await scene.send('DELETE', `${MESSAGES}/${message?.id ?? ''}`);
+    expect(late.status).toBe(409);
+    expect(problemSchema.parse(await late.json()).detail).toContain('interrupt');
+    expect((await scene.send('DELETE', `${MESSAGES}/msg_nowhere`)).status).toBe(404);
+  });
+
+  test('a turn is ended by an interrupt, whose refusals are told apart', async () => {
+    expect((await scene.send('POST', `${AGENTS}/ada/interrupt`)).status).toBe(200);
+    const codes = { not_supported: 501, unavailable: 503, agent_retired: 409, not_found: 404 };
+    for (const [error, status] of Object.entries(codes)) {
+      scene.town.instead = () => ({ ok: false, error });
+      const response = await scene.send('POST', `${AGENTS}/ada/interrupt`);
+      expect(response.status, error).toBe(status);
+      expect(await codeOf(response)).toBe(error === 'agent_retired' ? 'state_conflict' : error);
+    }
   });
 });

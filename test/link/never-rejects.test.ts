@@ -29,6 +29,7 @@ const CALLS: readonly [string, number, (link: ContainerLink) => Promise<unknown>
   ['stop', 3, (link) => link.stop(SESSION, AGENT, { inc: 1 })],
   ['retire', 3, (link) => link.retire(SESSION, AGENT, { inc: 1 })],
   ['list', 1, (link) => link.list(SESSION)],
+  ['interrupt', 3, (link) => link.interrupt(SESSION, AGENT, { inc: 1 })],
 ];
 
 /** A stub whose every call does the same: answers what it was called with, or throws. */
@@ -54,6 +55,7 @@ function stubThat(act: (method: string, given: unknown[]) => unknown): Container
     stop: call('stop'),
     retire: call('retire'),
     list: call('list'),
+    interrupt: call('interrupt'),
   };
 }
 

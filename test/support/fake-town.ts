@@ -107,8 +107,17 @@ export class FakeTown {
       ok(this.messages.filter(({ seq }) => seq > after).slice(0, limit)),
     );
   }
-  getMessage(idOrName: string, id: string) {
-    return this.#note('getMessage', [idOrName, id], () => {
+  cancelMessage(idOrName: string, id: string) {
+    return this.#note('cancelMessage', [idOrName, id], () => {
+      const found = this.messages.find((message) => message.id === id);
+      return found === undefined ? err('not_found') : ok({ ...found, state: 'cancelled' });
+    });
+  }
+  interruptAgent(idOrName: string) {
+    return this.#note('interruptAgent', [idOrName], () => this.#found(idOrName));
+  }
+  getMessage(idOrName: string, id: string, waitMs = 0) {
+    return this.#note('getMessage', [idOrName, id, waitMs], () => {
       const found = this.messages.find((message) => message.id === id);
       return found === undefined ? err('not_found') : ok(found);
     });
@@ -207,6 +216,7 @@ export class FakeTown {
       content,
       sender,
       kind: 'user',
+      idempotency_key: null,
       attempts: 1,
       created_at: AT,
       delivered_at: null,

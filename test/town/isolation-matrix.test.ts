@@ -95,6 +95,8 @@ describe('the right credential in the right place', () => {
     expect(accepted).not.toEqual([]);
     const town = await TestTown.create();
     const agent = await town.agent('ada');
+    // One that waits, so that it can still be cancelled.
+    await town.api('POST', '/agents/ada/stop');
     const { id: message } = await town.send('ada', 'hello');
     for (const { place, credential } of accepted) {
       const fill = doorOf(route).opensFor === 'person' ? { town: town.id, agent: agent.id, message } : place.fill;

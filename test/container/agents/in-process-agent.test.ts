@@ -10,15 +10,17 @@ async function spawned(): Promise<{
   process: AgentProcess;
   said: TurnOutput[];
   ask: (content: string) => Promise<string>;
+  interrupt: () => void;
 }> {
   const clock = new ManualClock();
   const launch = { agent: agentId(1), inc: 3, name: 'ada', role: 'worker', lastGeneration: () => 7 };
   const process = await inProcessSpawn(clock, 4711)(launch);
   const said: TurnOutput[] = [];
-  const { signal } = new AbortController();
+  const turn = new AbortController();
+  const { signal } = turn;
   const ask = (content: string): Promise<string> =>
     process.prompt({ message: message(1, content), emit: (output) => void said.push(output), signal });
-  return { clock, process, said, ask };
+  return { clock, process, said, ask, interrupt: () => turn.abort() };
 }
 
 describe('the in-process agent', () => {
@@ -56,6 +58,15 @@ describe('the in-process agent', () => {
     const reply = ask('work 99999');
     await clock.advance(3_600_000);
     expect(await reply).toBe('worked 3600 s');
+  });
+
+  it('an interrupted turn ends at once', async () => {
+    const { ask, clock, interrupt } = await spawned();
+    const failed = expect(ask('work 60')).rejects.toThrow('interrupted');
+    await clock.advance(1_000);
+    interrupt();
+    await failed;
+    expect(clock.pending).toBe(0);
   });
 
   it('stop ends the work under way and may be called again', async () => {

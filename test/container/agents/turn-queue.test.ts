@@ -254,6 +254,46 @@ describe('repeats', () => {
   });
 });
 
+describe('an interrupt', () => {
+  it('aborts the prompt; the next turn begins when the agent has let go, whatever it answers', async () => {
+    for (const end of ['reply', 'fail'] as const) {
+      const scene = await working();
+      scene.queue.deliver([message(2, 'two')]);
+      expect(scene.queue.interrupt(null)).toBe(true);
+      expect(scene.prompts[0]?.signal.aborted).toBe(true);
+      expect(scene.contents()).toEqual(['hello']);
+      await (end === 'reply' ? scene.reply('half an answer') : scene.fail(new Error('aborted')));
+      expect(scene.contents()).toEqual(['hello', 'two']);
+      expect(scene.queue.held()[0]).toMatchObject({ state: 'failed', result: { error: 'interrupted' } });
+      expect(scene.prompts[1]?.signal.aborted).toBe(false);
+    }
+  });
+
+  it('of a turn that waits for its process is kept: it does not begin', async () => {
+    const scene = new Scene();
+    const gate = Promise.withResolvers<void>();
+    scene.ready = () => gate.promise;
+    scene.queue.deliver([message(1, 'one')]);
+    await settle();
+    expect(scene.queue.interrupt(messageId(1))).toBe(true);
+    gate.resolve();
+    await settle();
+    expect(scene.prompts).toHaveLength(0);
+    expect(scene.types()).toEqual(['turn.finished 1']);
+  });
+
+  it('finds nothing where nothing runs, and after the end of a turn', async () => {
+    const scene = new Scene();
+    expect(scene.queue.interrupt(null)).toBe(false);
+    expect(scene.queue.interrupt(messageId(1))).toBe(false);
+    scene.queue.deliver([message(1, 'one')]);
+    await settle();
+    await scene.reply('done');
+    expect([scene.queue.interrupt(null), scene.queue.interrupt(messageId(1))]).toEqual([false, false]);
+    expect(scene.types()).toEqual(['turn.started 1', 'turn.finished 1']);
+  });
+});
+
 describe('the end', () => {
   it('W-17: a reply that comes after the teardown is dropped, and nothing else begins', async () => {
     const scene = await working();

@@ -9,7 +9,7 @@ import {
   type OpenSession,
   type RunningAgents,
 } from '../../../src/protocol/index.ts';
-import type { LabAnswer, LabRequest } from './lab.ts';
+import { lab, type LabAnswer, type LabRequest } from './lab.ts';
 import { grantsOf, sessionOf } from './scene.ts';
 import {
   agentToken,
@@ -40,6 +40,10 @@ export async function makeBox(): Promise<Box> {
   const [town, other] = [await TestTown.create(), await TestTown.create()];
   other.container().joinProcessOf(town.container());
   const [ada, bob, eve] = [await town.agent('ada'), await town.agent('bob'), await other.agent('eve')];
+  // In a turn, so that an interrupt would be seen.
+  await town.work('bob');
+  // Tokens count whole seconds, and what is one over a limit is to be one over.
+  lab.clock.advance(1000 - (lab.clock.now() % 1000));
   return { town, other, ada: ada.id, bob: bob.id, eve: eve.id, session: sessionOf(town), boot: town.container().boot };
 }
 
@@ -116,6 +120,7 @@ export const ORDERS: Readonly<Record<string, (box: Box) => Push>> = {
   'POST /agents/:agent/refresh-token': (box) =>
     pushOf(box, 'POST', `/agents/${box.ada}/refresh-token`, { grant: grantFor(box, box.ada) }),
   'POST /agents/:agent/stop': (box) => pushOf(box, 'POST', `/agents/${box.ada}/stop`, { inc: 1 }),
+  'POST /agents/:agent/interrupt': (box) => pushOf(box, 'POST', `/agents/${box.bob}/interrupt`, { inc: 1 }),
   'POST /agents/:agent/retire': (box) => pushOf(box, 'POST', `/agents/${box.ada}/retire`, { inc: 1 }),
 };
 

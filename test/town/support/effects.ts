@@ -28,6 +28,7 @@ export const TOWN_EFFECTS: Effects = {
   id: VALUE,
   settings: VALUE,
   'clock.now': VALUE,
+  after: 'a timer in memory; who waits asks again',
   random: VALUE,
   'log.info': LOG,
   'log.warn': LOG,
@@ -86,6 +87,7 @@ export const TOWN_EFFECTS: Effects = {
   'tokens.cutAt': WRITE,
   'messages.accept': FRAGILE,
   'messages.get': READ,
+  'messages.byKey': READ,
   'messages.list': READ,
   'messages.nextBatch': READ,
   'messages.planDelivery': WRITE,
@@ -95,11 +97,17 @@ export const TOWN_EFFECTS: Effects = {
   'messages.finish': WRITE,
   'messages.handedOver': READ,
   'messages.queueAgain': WRITE,
+  'messages.forgetTries': WRITE,
+  'messages.cancel': WRITE,
+  'messages.pruneBefore': WRITE,
+  'messages.pruneOldest': WRITE,
   'messages.failAll': WRITE,
   'messages.hasUnfinished': READ,
   'messages.hasQueued': READ,
   'messages.deliveriesDue': READ,
   'messages.earliestDelivery': READ,
+  'queues.ofAgent': READ,
+  'queues.ofTown': READ,
   'events.append': WRITE,
   'events.list': READ,
   'events.page': READ,
@@ -179,9 +187,13 @@ export const TOWN_EFFECTS: Effects = {
   'link.list': LINK,
   'directory.remove': ['dies before', 'dies after'],
   wipe: ['dies before', 'dies after', 'breaks before'],
+  'link.interrupt': LINK,
   'slots.run': IN_MEMORY,
   'flights.run': IN_MEMORY,
   'calls.take': IN_MEMORY,
+  'waiters.size': VALUE,
+  'waiters.wait': IN_MEMORY,
+  'waiters.wake': IN_MEMORY,
 };
 
 /** The calls of a Town into an AgentContainer, beneath the link: the platform loses them, or never answers. */
@@ -215,6 +227,7 @@ export const OBJECT_EFFECTS: Effects = {
   'client.stop': CLIENT,
   'client.retire': CLIENT,
   'client.list': CLIENT,
+  'client.interrupt': CLIENT,
 };
 
 /**

@@ -79,6 +79,12 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { verb: 'stop', arrange: agents(['ada'], 1), act: ({ stub }) => stub.stopAgent('ada') },
   { verb: 'revoke', arrange: agents(['ada']), act: ({ stub }) => stub.revokeAgent('ada') },
+  { verb: 'interrupt', arrange: agents(['ada'], 1), act: ({ stub }) => stub.interruptAgent('ada') },
+  {
+    verb: 'cancel',
+    arrange: inOrder(agents(['ada']), ({ stub }) => stub.stopAgent('ada'), hello),
+    act: async (world) => world.stub.cancelMessage('ada', (await world.send('ada', 'hello')).id),
+  },
   { verb: 'retire', arrange: agents(['ada'], 1), act: (world) => world.stub.retireAgent('ada') },
   {
     verb: 'hello',

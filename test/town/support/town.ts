@@ -23,10 +23,16 @@ export interface Answer<T> {
 }
 
 /** Calls the public API as the person; `T` is what the test knows the route to answer. */
-export async function api<T>(method: string, path: string, body?: unknown, bearer = DEV_TOKEN): Promise<Answer<T>> {
+export async function api<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  bearer = DEV_TOKEN,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer<T>> {
   const response = await SELF.fetch(`${PUBLIC_URL}${path}`, {
     method,
-    headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json', ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   return { status: response.status, headers: response.headers, body: (await response.json()) as T };
@@ -57,8 +63,8 @@ export class TestTown {
     return `${this.id}:${index}`;
   }
 
-  api<T>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
-    return api<T>(method, `/v1/towns/${this.id}${path}`, body);
+  api<T>(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer<T>> {
+    return api<T>(method, `/v1/towns/${this.id}${path}`, body, DEV_TOKEN, headers);
   }
 
   async agent(name: string, more: object = {}): Promise<AgentView> {

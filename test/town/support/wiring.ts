@@ -3,6 +3,7 @@ import { env } from 'cloudflare:test';
 import { Directory } from '../../../src/directory/directory-store.ts';
 import { parseConfig, type Config } from '../../../src/env.ts';
 import { splitContainerName, type TownId } from '../../../src/protocol/index.ts';
+import type { After } from '../../../src/lib/clock.ts';
 import type { LinkWiring } from '../../../src/link/link-ports.ts';
 import type { ContainerLink } from '../../../src/link/container-link.ts';
 import { neverRejects, type Bound } from '../../../src/link/never-rejects.ts';
@@ -70,6 +71,7 @@ export function labTownWiring(link: (container: string) => ContainerLink, bound?
       ...keysNow,
     },
     clock: lab.clock,
+    after: afterOnLab,
     // The top of the jitter: waits double, and the first retry comes after exactly 15 s.
     random: () => 1,
     log: silent,
@@ -78,6 +80,17 @@ export function labTownWiring(link: (container: string) => ContainerLink, bound?
     directory: (town) => townDirectory(new Directory(env.DIRECTORY), town, silent),
   };
 }
+
+/** A timer of the lab's time that runs in the context of the object which set it: only there may it resolve its promises. */
+const afterOnLab: After = (ms, run) => {
+  const at = lab.clock.now() + ms;
+  const timer = setInterval(() => {
+    if (lab.clock.now() < at) return;
+    clearInterval(timer);
+    run();
+  }, 5);
+  return () => clearInterval(timer);
+};
 
 export function labLinkWiring(): LinkWiring {
   return {

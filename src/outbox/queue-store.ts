@@ -1,0 +1,49 @@
+/**
+ * Table `queues`: per agent, and for the whole town, what its messages come to. Triggers on `messages` keep it, so no way of
+ * writing a message can forget it, and to accept one costs the same however long the queue is.
+ */
+import type { AgentId } from '#protocol';
+
+export interface QueueSize {
+  /** The highest `seq` ever given; it only grows, also when messages are pruned. */
+  readonly lastSeq: number;
+  /** Messages that no turn has begun with: queued, or handed over and waiting in the box. */
+  readonly waiting: number;
+  /** Bytes of JSON text of these. */
+  readonly bytes: number;
+  /** Messages in a final state that are still kept. */
+  readonly finished: number;
+}
+
+type Row = { last_seq: number; waiting: number; bytes: number; finished: number };
+
+/** The row of the whole town. */
+const TOWN = '';
+
+export class QueueStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  ofAgent(agent: AgentId): QueueSize {
+    return this.#read(agent);
+  }
+
+  ofTown(): QueueSize {
+    return this.#read(TOWN);
+  }
+
+  #read(key: string): QueueSize {
+    const row = this.#sql
+      .exec<Row>('SELECT last_seq, waiting, bytes, finished FROM queues WHERE agent = ?', key)
+      .toArray()[0];
+    return {
+      lastSeq: row?.last_seq ?? 0,
+      waiting: row?.waiting ?? 0,
+      bytes: row?.bytes ?? 0,
+      finished: row?.finished ?? 0,
+    };
+  }
+}
