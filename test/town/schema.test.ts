@@ -1,6 +1,8 @@
 import { env, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { migrate } from '../../src/lib/migrate.ts';
+import { randomBytes } from '../../src/lib/secret.ts';
+import { makeId } from '../../src/protocol/index.ts';
 import { TOWN_SCHEMA } from '../../src/town/schema.ts';
 import { TestTown } from './support/town.ts';
 
@@ -49,6 +51,43 @@ describe('the schema of a town', () => {
       expect(() => migrate(storage, TOWN_SCHEMA)).not.toThrow();
       expect(() => migrate(storage, [{ id: '0001-other', statements: [] }])).toThrow(/stored step 0/);
       expect(() => migrate(storage, [])).toThrow(/expected none/);
+    });
+  });
+
+  it('counts the messages of a town that is older than the counting, and goes on from there', async () => {
+    const stub = env.TOWN.getByName(makeId('town', randomBytes(20)));
+    const queues = await runInDurableObject(stub, (_, { storage }) => {
+      const { sql } = storage;
+      const before = TOWN_SCHEMA.findIndex(({ id }) => id.endsWith('-outbox'));
+      migrate(storage, TOWN_SCHEMA.slice(0, before));
+      const states = ['done', 'working', 'delivered', 'queued', 'queued'];
+      for (const [at, state] of states.entries()) {
+        sql.exec(
+          `INSERT INTO messages (id, agent, seq, state, content, sender, created_at_ms, finished_at_ms)
+           VALUES (?, 'ada', ?, ?, 'é"', 'person:dev', 0, ?)`,
+          `m${at}`,
+          at + 1,
+          state,
+          state === 'done' ? 1 : null,
+        );
+      }
+      migrate(storage, TOWN_SCHEMA);
+      const rows = () =>
+        sql.exec('SELECT agent, last_seq, waiting, bytes, finished FROM queues ORDER BY agent').toArray();
+      const first = rows();
+      sql.exec("UPDATE messages SET state = 'done' WHERE id IN ('m1', 'm2')");
+      sql.exec("DELETE FROM messages WHERE id IN ('m0', 'm3')");
+      return { first, then: rows() };
+    });
+    // As JSON text: two quotes, two bytes of é, and two of the escaped quote.
+    const first = { waiting: 3, bytes: 18, finished: 1 };
+    const then = { waiting: 1, bytes: 6, finished: 2 };
+    expect(queues).toMatchObject({
+      first: [
+        { agent: '', ...first },
+        { agent: 'ada', last_seq: 5, ...first },
+      ],
+      then: [then, then],
     });
   });
 });
