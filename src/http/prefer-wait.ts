@@ -37,16 +37,21 @@ export async function untilFinished(edge: Edge, message: MessageView, wait: Wait
   // So many steps fill the time; a town that does not wait is not asked in a loop.
   for (let steps = Math.ceil((wait.seconds * 1000) / STEP_MS) + MAX_FAILURES; steps > 0; steps -= 1) {
     const left = until - edge.clock.now();
-    if (isFinal(seen.state) || left <= 0 || wait.signal.aborted || failures === MAX_FAILURES) break;
+    if (isFinal(seen.state) || left <= 0 || wait.signal.aborted || failures >= MAX_FAILURES) break;
     try {
       // A stub for each step: one is broken after an exception.
       const found = await edge.town(wait.town).getMessage(seen.agent, seen.id, Math.min(left, STEP_MS));
       if (!found.ok) break;
       seen = found.value;
       failures = 0;
-    } catch {
-      failures += 1;
+    } catch (thrown) {
+      // One that is overloaded is not asked again.
+      failures += isOverloaded(thrown) ? MAX_FAILURES : 1;
     }
   }
   return seen;
+}
+
+function isOverloaded(thrown: unknown): boolean {
+  return thrown instanceof Error && 'overloaded' in thrown && thrown.overloaded === true;
 }

@@ -91,6 +91,17 @@ describe('the wait', () => {
     expect(await untilFinished(edge(), message, { town: OWN, seconds: 60, signal })).toEqual(message);
   });
 
+  test('is given up at once where the town is overloaded', async () => {
+    const message = await stored();
+    let calls = 0;
+    scene.town.getMessage = () => {
+      calls += 1;
+      return Promise.reject(Object.assign(new Error('Durable Object is overloaded'), { overloaded: true }));
+    };
+    expect(await untilFinished(edge(), message, { town: OWN, seconds: 60, signal })).toEqual(message);
+    expect(calls).toBe(1);
+  });
+
   test('asks a town that does not wait so often as would fill the time, and no more', async () => {
     const message = await stored();
     await untilFinished(edge(), message, { town: OWN, seconds: 10, signal });
