@@ -13,6 +13,7 @@ import { delegationRoutes } from './frontend-delegations.ts';
 import { messageRoutes } from './frontend-messages.ts';
 import { streamRoutes } from './frontend-stream.ts';
 import { townRoutes } from './frontend-towns.ts';
+import { openApiRoutes } from './openapi.ts';
 import { Refusal, problemResponse, refuseInvalid } from './problem.ts';
 import { publicRoutes } from './public.ts';
 
@@ -28,14 +29,7 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   agentCallRoutes(app, edge);
   agentLedgerRoutes(app, edge);
   containerRoutes(app, edge);
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: { title: 'Reeve', version: '1', description: 'A town orchestrator for long-lived AI agents.' },
-    servers: [{ url: edge.config.publicUrl }],
-    // A person's credential, an agent's own token, or a container's secret, as the route says.
-    security: [{ bearer: [] }],
-  });
-  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  openApiRoutes(app, edge);
   app.notFound((c) => problemResponse('not_found', c.get('requestId')));
   app.onError((thrown, c) => {
     const id = c.get('requestId');

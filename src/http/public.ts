@@ -13,7 +13,14 @@ export function publicRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
 
-  app.get('/', (c) => c.json({ name: 'reeve', openapi: `${publicUrl}/openapi.json`, health: `${publicUrl}/healthz` }));
+  app.get('/', (c) =>
+    c.json({
+      name: 'reeve',
+      openapi: `${publicUrl}/openapi.json`,
+      docs: `${publicUrl}/docs`,
+      health: `${publicUrl}/healthz`,
+    }),
+  );
 
   app.get('/.well-known/jwks.json', (c) => c.json(keys, 200, { 'cache-control': KEYS_CACHE }));
 

@@ -57,6 +57,7 @@ const parameter = z.object({
 const content = z.record(z.string(), z.object({ schema: z.record(z.string(), z.unknown()) }));
 const operation = z.object({
   summary: z.string().min(1),
+  operationId: z.string(),
   parameters: z.array(parameter).optional(),
   requestBody: z.object({ required: z.literal(true), content }).optional(),
   responses: z.record(
@@ -93,6 +94,13 @@ describe('the description of the API', async () => {
     expect(document.openapi).toBe('3.1.0');
     const known = Object.keys(document.components.schemas).map((name) => `#/components/schemas/${name}`);
     for (const ref of refsIn(raw)) expect(known).toContain(ref);
+  });
+
+  test('names each operation once, by its method and path', () => {
+    const ids = operations.map(({ described }) => described?.operationId ?? '');
+    expect(new Set(ids).size).toBe(operations.length);
+    for (const id of ids) expect(id).toMatch(/^(get|post|put|patch|delete)[A-Z][A-Za-z0-9]*$/);
+    expect(document.paths['/v1/towns/{town}/agents']?.post?.operationId).toBe('postTownsTownAgents');
   });
 
   test('declares each parameter of a path, and no other', () => {

@@ -65,6 +65,7 @@ export const PUBLIC = [
   'GET /',
   'GET /.well-known/jwks.json',
   'GET /.well-known/openid-configuration',
+  'GET /docs',
   'GET /healthz',
   'GET /openapi.json',
 ];
