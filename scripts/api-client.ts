@@ -109,6 +109,11 @@ export class ApiClient {
     return (await this.#call('DELETE', `/v1/towns/${town}/agents/${agent}`)).status;
   }
 
+  /** Status of the deletion of a town: 200, or 202 where a container has yet to confirm. */
+  async deleteTown(town: string): Promise<number> {
+    return (await this.#call('DELETE', `/v1/towns/${town}`)).status;
+  }
+
   /** Calls as an agent. `code` is empty where the call was accepted. */
   async heartbeat(token: string): Promise<{ status: number; code: string }> {
     const body = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 0, last_progress_at: null };

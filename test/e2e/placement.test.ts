@@ -87,6 +87,13 @@ describe('npm start -- --containers 2', () => {
     expect([cyd.container, cyd.process_id]).toEqual([`${town}:2`, ada?.process_id]);
   });
 
+  it('deletes the town when both processes have confirmed; nobody finds it afterwards', async () => {
+    await api.send(town, 'bob', 'work 60');
+    expect(await api.deleteTown(town)).toBe(200);
+    await expect(api.readTown(town)).rejects.toThrow('404');
+    expect(await api.deleteTown(town)).toBe(404);
+  });
+
   it('ends with all its processes', async () => {
     stack.child.kill('SIGTERM');
     expect(await stack.exited).toBe(0);
