@@ -44,6 +44,16 @@ export function judge(signs: Signs, heartbeatMs: number, nowMs: number): Judgeme
   return { stalled: null, isGivenUp: false, lookAtMs: Math.min(silentAtMs, noOutputAtMs) };
 }
 
+/**
+ * What an agent that was stalled for `was` counts as, judged anew. A stall ends with a sign: where only the waiting began anew,
+ * because the town was away, nothing is known yet.
+ */
+export function stillStalled(signs: Signs, was: StallReason | null, judged: StallReason | null): StallReason | null {
+  if (judged !== null || was === null) return judged;
+  const signAtMs = was === 'silent' ? signs.lastHeardAtMs : signs.progressAtMs;
+  return (signAtMs ?? 0) < signs.watchedFromMs ? was : null;
+}
+
 /** Whether the town missed what was due then, so that a silence until now says nothing of the others. */
 export function wasAway(dueAtMs: number, nowMs: number): boolean {
   return nowMs - dueAtMs > AWAY_AFTER_MS;

@@ -104,11 +104,18 @@ function isGivenUp(p: TownPorts, agent: Agent): boolean {
 /** Alone, and only once the box has confirmed that it runs no more (K-12): the others in this container go on. */
 async function stopSilent(p: TownPorts, session: SessionId, agent: Agent): Promise<void> {
   const answer = await p.link(agent.container).stop(session, agent.id, { inc: agent.inc });
-  // Not answered in time, the box is still at it, and is asked again; nobody else there waits for that.
-  if (answer.kind === 'unreachable') return;
-  noteAnswer(p, agent.container, answer);
-  if (answer.kind !== 'answered') return;
-  p.transaction(() => agentGone(p, agent, { why: 'stopped_silent', containerRuns: true }));
+  switch (answer.kind) {
+    case 'answered':
+      p.transaction(() => agentGone(p, agent, { why: 'stopped_silent', containerRuns: true }));
+      return;
+    case 'session_changed':
+      noteAnswer(p, agent.container, answer);
+      return;
+    case 'asleep':
+    case 'unreachable':
+      // The next probe sees what became of it. The container is not held back for this: nobody else in it waits for the stop.
+      return;
+  }
 }
 
 /** It does not run: nobody in it does. Whoever has work wakes it again, at the pace of its own restarts. */

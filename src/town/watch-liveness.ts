@@ -7,7 +7,7 @@ import type { AgentId } from '#protocol';
 import { needsSweep, type Agent, type StallReason } from '../roster/agent.ts';
 import { probeSoon } from './containers.ts';
 import { issueRefusal } from './issue-refusal.ts';
-import { judge, wasAway } from './liveness-plan.ts';
+import { judge, stillStalled, wasAway } from './liveness-plan.ts';
 import type { TownPorts } from './ports.ts';
 
 /** The agent goes to work: from now on it is waited for. A revoked one is not: nothing that it says is heard. */
@@ -48,10 +48,11 @@ function look(p: TownPorts, id: AgentId): void {
     return;
   }
   const now = p.clock.now();
-  const { stalled, lookAtMs } = judge(agent, p.settings.heartbeatMs, now);
+  const judgement = judge(agent, p.settings.heartbeatMs, now);
+  const stalled = stillStalled(agent, agent.stalledWhy, judgement.stalled);
   if (stalled !== agent.stalledWhy) tell(p, agent, stalled);
   if (stalled === 'silent') probeSoon(p, agent.container, now);
-  p.agents.planLook(id, lookAtMs);
+  p.agents.planLook(id, judgement.lookAtMs);
 }
 
 function tell(p: TownPorts, agent: Agent, stalled: StallReason | null): void {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { judge, wasAway, type Signs } from '../../src/town/liveness-plan.ts';
+import { judge, stillStalled, wasAway, type Signs } from '../../src/town/liveness-plan.ts';
 
 const NOW_MS = Date.UTC(2030, 0, 1, 12);
 const BEAT_MS = 30_000;
@@ -57,6 +57,25 @@ describe('an agent at work', () => {
         expect(judge(signs(heard, progress), BEAT_MS, NOW_MS).lookAtMs, `${heard} ${progress}`).toBeGreaterThan(NOW_MS);
       }
     }
+  });
+});
+
+describe('a stalled agent', () => {
+  const anew: Signs = { watchedFromMs: NOW_MS, lastHeardAtMs: NOW_MS - HOUR_MS, progressAtMs: NOW_MS - HOUR_MS };
+
+  test('is well again with a sign of what it lacked, and not because the waiting began anew', () => {
+    expect(stillStalled(anew, 'silent', null)).toBe('silent');
+    expect(stillStalled({ ...anew, lastHeardAtMs: NOW_MS }, 'silent', null)).toBeNull();
+    expect(stillStalled({ ...anew, lastHeardAtMs: NOW_MS }, 'no_output', null)).toBe('no_output');
+    expect(stillStalled({ ...anew, progressAtMs: NOW_MS }, 'no_output', null)).toBeNull();
+    expect(stillStalled({ ...anew, lastHeardAtMs: null }, 'silent', null)).toBe('silent');
+  });
+
+  test('is whatever it is judged to be where that is worse', () => {
+    expect(stillStalled(anew, 'silent', 'no_output')).toBe('no_output');
+    expect(stillStalled(anew, 'no_output', 'silent')).toBe('silent');
+    expect(stillStalled(anew, null, 'silent')).toBe('silent');
+    expect(stillStalled(anew, null, null)).toBeNull();
   });
 });
 

@@ -1,10 +1,12 @@
 /** The town dies while it looks after silent agents and lost containers: nobody is forgotten, and nobody runs twice. */
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { lab } from './support/lab.ts';
 import { MINUTE, cutOff, eventsOf, pass, silence } from './support/passing.ts';
 import { weather, type Strike } from './support/weather.ts';
 import { World } from './support/world.ts';
 
+// Minutes pass in small steps, in which every agent speaks.
+vi.setConfig({ testTimeout: 60_000 });
 beforeEach(() => {
   lab.heartbeatMs = 30_000;
 });
@@ -43,7 +45,6 @@ describe('the town dies', () => {
       expect(await world.town.read('ada')).toMatchObject({ state: 'working', incarnation: 1 });
       expect(turnsOf(id)).toEqual([1]);
     },
-    20_000,
   );
 
   it.each(['dies before', 'dies after'] as const)(
@@ -58,7 +59,6 @@ describe('the town dies', () => {
       expect(turnsOf(id)).toEqual([1, 2]);
       expect(await eventsOf(world.town, 'reeve.agent.gone')).toHaveLength(1);
     },
-    20_000,
   );
 
   it.each([
@@ -83,8 +83,44 @@ describe('the town dies', () => {
       await expect.poll(() => town.container(0).registry.size).toBe(0);
       expect((await world.create('bob')).container).toBe(town.containerName(0));
     },
-    30_000,
   );
+
+  /** Up to the moment in which the town dies between the loss of a container and the end of its session. */
+  async function diesBeforeRenewal(world: World): Promise<void> {
+    weather.begin(world.town.id, at('link.renew', 'dies before'));
+    for (let minute = 0; minute < 16 && !weather.struck; minute += 0.25) {
+      await pass(world.town, MINUTE / 4, () => world.ring());
+    }
+    expect(weather.struck).toBe(true);
+    weather.end();
+  }
+
+  it('K-12: before the session of a lost container was given up: a hello does that first, so what ran in it ends', async () => {
+    const { world, ada } = await atWork();
+    const { town } = world;
+    const back = cutOff(town);
+    await diesBeforeRenewal(world);
+    expect(await eventsOf(town, 'reeve.container.lost')).toEqual([{ agents: [ada] }]);
+    back();
+    expect(town.container(0).registry.size).toBe(1);
+    await world.stub.hello();
+    await expect.poll(() => town.container(0).registry.size).toBe(0);
+  });
+
+  it('K-12: and where there is no other address, a start does that first', async () => {
+    lab.containerAddresses = 1;
+    const { world, id } = await atWork();
+    const { town } = world;
+    const back = cutOff(town);
+    await diesBeforeRenewal(world);
+    back();
+    await pass(town, 6 * MINUTE);
+    await town.until('ada', id, 'working');
+    const paths = town.container(0).requests.map(({ path }) => path.replace(/agt_\w+/, ':agent'));
+    expect(paths.filter((path) => path === '/session')).toHaveLength(2);
+    expect(paths.lastIndexOf('/session')).toBeLessThan(paths.lastIndexOf('/agents/:agent/start'));
+    expect(turnsOf(id)).toEqual([1, 2]);
+  });
 
   it.each(['agents.planRevival', 'agents.move'])(
     'when an agent fails (%s): it is failed once, and revived in time',
@@ -102,6 +138,5 @@ describe('the town dies', () => {
       await pass(town, 32 * MINUTE);
       await town.until('ada', id, 'done');
     },
-    30_000,
   );
 });

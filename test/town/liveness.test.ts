@@ -1,5 +1,5 @@
 import { runDurableObjectAlarm } from 'cloudflare:test';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Health } from '../../src/town/health.ts';
 import type { AgentView } from '../../src/town/views.ts';
 import { lab } from './support/lab.ts';
@@ -8,6 +8,8 @@ import { MINUTE, cutOff, eventsOf, pass, silence } from './support/passing.ts';
 import { lastTokenOf } from './support/tokens.ts';
 import { TestTown, api } from './support/town.ts';
 
+// Minutes pass in small steps, in which every agent speaks.
+vi.setConfig({ testTimeout: 60_000 });
 beforeEach(() => {
   lab.heartbeatMs = 30_000;
 });
