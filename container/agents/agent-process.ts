@@ -1,5 +1,6 @@
 /** What the supervisor asks of a process that runs an agent: small enough for a child process behind a protocol. */
 import type { AgentId, DeliveredMessage } from '#protocol';
+import type { TownTools } from '../clients/town-tools.ts';
 
 /** What a process is told when it starts. Its token is not among it: the supervisor calls the town on its behalf. */
 export interface AgentLaunch {
@@ -9,6 +10,8 @@ export interface AgentLaunch {
   readonly role: string;
   /** Generation of the token that the agent's last call to the town carried; null before the first. */
   readonly lastGeneration: () => number | null;
+  /** What it may ask of the town. */
+  readonly town: TownTools;
 }
 
 /** What an agent lets be seen in the middle of a turn: a piece of its text, or what it is at. */

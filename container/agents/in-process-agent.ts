@@ -1,13 +1,18 @@
 /** A small agent that lives in the supervisor's own process: it shows that a town works before any real agent is set up. */
+import { messageKind, type DelegationId } from '#protocol';
 import { pause, type Clock } from '../clock.ts';
 import type { AgentLaunch, AgentProcess, Prompt } from './agent-process.ts';
+import { heedNotice, runErrand } from './errands.ts';
 
 /** `work N` works at most so long (s). */
 const MAX_WORK_SECONDS = 3600;
 /** A reply is shown in pieces of so many words. */
 const WORDS_PER_DELTA = 8;
 
-/** Agents whose process is this one. `work N` takes N seconds, `whoami` says who answers, `fail` fails; all else is echoed. */
+/**
+ * Agents whose process is this one. `work N` takes N seconds, `whoami` says who answers, `fail` fails, `peers`, `mail`,
+ * `mail PEER TEXT` and `delegate PEER TASK` are errands in the town; all else is echoed. A delegated task is done the same way.
+ */
 export function inProcessSpawn(clock: Clock, processId: number): (launch: AgentLaunch) => Promise<AgentProcess> {
   return (launch) => Promise.resolve(new InProcessAgent(clock, processId, launch));
 }
@@ -35,12 +40,22 @@ class InProcessAgent implements AgentProcess {
     await this.#turn.catch(() => '');
   }
 
-  async #answer(prompt: Prompt): Promise<string> {
-    const content = prompt.message.content.trim();
+  #answer(prompt: Prompt): Promise<string> {
+    const { content, sender } = prompt.message;
+    if (messageKind(sender) === 'user') return this.#carryOut(prompt, content.trim(), null);
+    return heedNotice(this.#launch.town, content, (task, id) => {
+      prompt.emit({ kind: 'task', task: `working on ${id}` });
+      return this.#carryOut(prompt, task.trim(), id);
+    });
+  }
+
+  /** Does what somebody asks for; `parent` is the delegation that it is done for. */
+  async #carryOut(prompt: Prompt, content: string, parent: DelegationId | null): Promise<string> {
     const work = /^work (\d+(?:\.\d+)?)$/.exec(content);
     if (work !== null) return this.#work(prompt, Math.min(Number(work[1]), MAX_WORK_SECONDS));
     if (content === 'fail') throw new Error('The agent was asked to fail');
-    const reply = content === 'whoami' ? this.#whoami() : `You said: ${content}`;
+    const errand = await runErrand(this.#launch.town, content, parent);
+    const reply = errand ?? (content === 'whoami' ? this.#whoami() : `You said: ${content}`);
     for (const text of pieces(reply)) prompt.emit({ kind: 'text', text });
     return reply;
   }

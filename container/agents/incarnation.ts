@@ -14,6 +14,7 @@ import { EventReporter } from '../clients/event-reporter.ts';
 import { Heartbeat } from '../clients/heartbeat.ts';
 import { Puller, type PullAddress } from '../clients/puller.ts';
 import type { ClientRegistry, RegistryEntry } from '../clients/registry.ts';
+import { townTools } from '../clients/town-tools.ts';
 import { errorFields } from '../log.ts';
 import type { Outside } from '../outside.ts';
 import type { AgentProcess, Spawn } from './agent-process.ts';
@@ -78,7 +79,8 @@ export class Incarnation {
     this.#reporter = reporter;
     this.#turns = turns;
     const lastGeneration = (): number | null => client.lastGeneration;
-    const launch = { agent, inc: cell.inc, name: order.name, role: order.role, lastGeneration };
+    const town = townTools({ outside, client, life });
+    const launch = { agent, inc: cell.inc, name: order.name, role: order.role, lastGeneration, town };
     // In a promise from the first step on, so that a spawn which throws leaves an incarnation that can be ended.
     this.#process = Promise.resolve(launch).then((launch) => surroundings.spawn(launch, life));
   }

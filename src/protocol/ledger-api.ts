@@ -53,6 +53,8 @@ export const newDelegationSchema = z.strictObject({
   deadline_seconds: z.number().int().min(1).max(MAX_DELEGATION_SECONDS).default(DEFAULT_DELEGATION_SECONDS),
 });
 export type NewDelegation = z.infer<typeof newDelegationSchema>;
+/** As it is sent: what has a default may be left out. */
+export type DelegationOrder = z.input<typeof newDelegationSchema>;
 
 /** What everybody may know of a delegation. */
 export const delegationSchema = z.object({

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { inProcessSpawn } from '../../../container/agents/in-process-agent.ts';
 import type { AgentProcess, TurnOutput } from '../../../container/agents/agent-process.ts';
+import { SYSTEM_SENDER } from '#protocol';
 import { message } from '../support/box.ts';
+import { FakeTools } from '../support/fake-tools.ts';
 import { agentId } from '../support/ids.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
@@ -9,18 +11,27 @@ async function spawned(): Promise<{
   clock: ManualClock;
   process: AgentProcess;
   said: TurnOutput[];
-  ask: (content: string) => Promise<string>;
   interrupt: () => void;
+  town: FakeTools;
+  ask: (content: string, sender?: string) => Promise<string>;
 }> {
   const clock = new ManualClock();
-  const launch = { agent: agentId(1), inc: 3, name: 'ada', role: 'worker', lastGeneration: () => 7 };
+  const town = new FakeTools();
+  const launch = {
+    agent: agentId(1),
+    inc: 3,
+    name: 'ada',
+    role: 'worker',
+    lastGeneration: () => 7,
+    town: town.of('bob'),
+  };
   const process = await inProcessSpawn(clock, 4711)(launch);
   const said: TurnOutput[] = [];
   const turn = new AbortController();
   const { signal } = turn;
-  const ask = (content: string): Promise<string> =>
-    process.prompt({ message: message(1, content), emit: (output) => void said.push(output), signal });
-  return { clock, process, said, ask, interrupt: () => turn.abort() };
+  const ask = (content: string, sender = 'person:dev'): Promise<string> =>
+    process.prompt({ message: { ...message(1, content), sender }, emit: (output) => void said.push(output), signal });
+  return { clock, process, said, town, ask, interrupt: () => turn.abort() };
 }
 
 describe('the in-process agent', () => {
@@ -67,6 +78,25 @@ describe('the in-process agent', () => {
     interrupt();
     await failed;
     expect(clock.pending).toBe(0);
+  });
+
+  it("does what is delegated to it, and only the town's own messages delegate", async () => {
+    const { ask, town, said } = await spawned();
+    const made = await town.of('ada').delegate({ to: 'bob', task: 'whoami' });
+    if (!made.ok) throw new Error(made.error);
+    const { id } = made.value;
+    const notice = town.notice('delegation.assigned', id);
+    expect(await ask(notice)).toBe(`You said: ${notice}`);
+    expect(town.delegations.get(id)?.state).toBe('open');
+    expect(await ask(notice, SYSTEM_SENDER)).toBe(`${id} is done`);
+    expect(town.delegations.get(id)?.result).toContain('"agent":"ada"');
+    expect(said).toContainEqual({ kind: 'task', task: `working on ${id}` });
+  });
+
+  it('runs errands in the town', async () => {
+    const { ask } = await spawned();
+    expect(await ask('mail ada good morning')).toMatch(/^Mail mail_\w+ is in the box of ada$/);
+    expect(await ask('delegate ada work 3')).toMatch(/^Delegated to ada as dlg_/);
   });
 
   it('stop ends the work under way and may be called again', async () => {

@@ -1,0 +1,113 @@
+import {
+  MAX_BODY_BYTES,
+  delegationSchema,
+  delegationWithTextSchema,
+  mailPageSchema,
+  mailSentSchema,
+  peersSchema,
+  type DelegationId,
+  type DelegationOrder,
+  type DelegationResult,
+  type DelegationView,
+  type DelegationWithText,
+  type MailPage,
+  type MailSent,
+  type NewMail,
+  type Peers,
+} from '#protocol';
+import type { z } from 'zod';
+import { cutToJsonBytes } from '../agents/json-text.ts';
+import { backoffMs, randomShare } from '../backoff.ts';
+import { pause } from '../clock.ts';
+import type { Outside } from '../outside.ts';
+import type { AgentCall, AgentClient, CallOutcome } from './agent-client.ts';
+
+/** `error` is a word for the agent to read: why the town did not do it. */
+export type ToolAnswer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string };
+
+/**
+ * What an agent's process may ask of the town. The calls are made for it, with its own token, which it does not hold. None
+ * rejects. What may be asked twice is asked again until the town has said yes or no; a mail and a delegation are sent once.
+ */
+export interface TownTools {
+  /** A page of the other agents of the town; `after` is the `next` of the page before. */
+  peers(after: string | null): Promise<ToolAnswer<Peers>>;
+  sendMail(mail: NewMail): Promise<ToolAnswer<MailSent>>;
+  /** `cursor`, the `next` of a page, says that all of it was read. */
+  readMail(cursor: string | null): Promise<ToolAnswer<MailPage>>;
+  delegate(order: DelegationOrder): Promise<ToolAnswer<DelegationView>>;
+  readDelegation(id: DelegationId): Promise<ToolAnswer<DelegationWithText>>;
+  /** A text that is too long for the town is cut. */
+  finishDelegation(id: DelegationId, result: DelegationResult): Promise<ToolAnswer<DelegationView>>;
+}
+
+interface ToolParts {
+  readonly outside: Pick<Outside, 'clock' | 'randomBytes'>;
+  readonly client: Pick<AgentClient, 'call'>;
+  readonly life: AbortSignal;
+}
+
+const TIMEOUT_MS = 10_000;
+/** A second, doubling to half a minute. */
+const BACKOFF = { firstMs: 1_000, maxMs: 30_000 } as const;
+/** Room in a body for what is not the text. */
+const FRAME_BYTES = 1024;
+const DELEGATIONS = '/v1/agent/delegations';
+
+/** What the town means by a status, in a word. */
+const WORDS: Readonly<Record<number, string>> = {
+  400: 'invalid_request',
+  403: 'insufficient_scope',
+  404: 'not_found',
+  409: 'state_conflict',
+  413: 'payload_too_large',
+  429: 'limit_exceeded',
+};
+
+export function townTools(parts: ToolParts): TownTools {
+  const get = <T>(schema: z.ZodType<T>, path: string): Promise<ToolAnswer<T>> =>
+    untilAnswered(parts, schema, { method: 'GET', path, body: null, timeoutMs: TIMEOUT_MS });
+  const post = (path: string, body: object): AgentCall => {
+    return { method: 'POST', path, body: JSON.stringify(body), timeoutMs: TIMEOUT_MS };
+  };
+  const once = async <T>(schema: z.ZodType<T>, call: AgentCall): Promise<ToolAnswer<T>> =>
+    answerOf(schema, await parts.client.call(call));
+  return {
+    peers: (after) => get(peersSchema, `/v1/agent/peers?limit=200${after === null ? '' : `&cursor=${after}`}`),
+    sendMail: (mail) => once(mailSentSchema, post('/v1/agent/mail', mail)),
+    readMail: (cursor) => get(mailPageSchema, `/v1/agent/mail${cursor === null ? '' : `?cursor=${cursor}`}`),
+    delegate: (order) => once(delegationSchema, post(DELEGATIONS, order)),
+    readDelegation: (id) => get(delegationWithTextSchema, `${DELEGATIONS}/${id}`),
+    finishDelegation: (id, { state, text }) => {
+      const body = { state, text: cutToJsonBytes(text, MAX_BODY_BYTES - FRAME_BYTES).text };
+      return untilAnswered(parts, delegationSchema, post(`${DELEGATIONS}/${id}/result`, body));
+    },
+  };
+}
+
+/** Again, with pauses, while the town is not reached or has no time; for calls that change nothing when they are repeated. */
+async function untilAnswered<T>(parts: ToolParts, schema: z.ZodType<T>, call: AgentCall): Promise<ToolAnswer<T>> {
+  const { outside, client, life } = parts;
+  for (let failures = 1; ; failures += 1) {
+    const outcome = await client.call(call);
+    const waitMs = retryAfterMs(outcome);
+    if (waitMs === null) return answerOf(schema, outcome);
+    const pauseMs = backoffMs(BACKOFF, failures, randomShare(outside.randomBytes), waitMs);
+    if ((await pause(outside.clock, life, pauseMs)) === 'ended') return { ok: false, error: 'over' };
+  }
+}
+
+/** The least that is waited before the next try; null: there is nothing to try again. */
+function retryAfterMs(outcome: CallOutcome): number | null {
+  if (outcome.kind === 'unreachable') return 0;
+  if (outcome.kind === 'paused') return outcome.retryAfterMs;
+  const isPassing = outcome.kind === 'refused' && (outcome.status === 429 || outcome.status >= 500);
+  return isPassing ? outcome.retryAfterMs : null;
+}
+
+function answerOf<T>(schema: z.ZodType<T>, outcome: CallOutcome): ToolAnswer<T> {
+  if (outcome.kind === 'refused') return { ok: false, error: WORDS[outcome.status] ?? `refused_${outcome.status}` };
+  if (outcome.kind !== 'ok') return { ok: false, error: outcome.kind };
+  const read = schema.safeParse(outcome.body);
+  return read.success ? { ok: true, value: read.data } : { ok: false, error: 'malformed_answer' };
+}

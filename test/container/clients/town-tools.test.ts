@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { MAX_BODY_BYTES, makeId, type DelegationView } from '#protocol';
+import { townTools, type TownTools } from '../../../container/clients/town-tools.ts';
+import { AgentScene, SECONDS } from '../support/agent-scene.ts';
+import { problemAnswer } from '../support/fake-town.ts';
+import { agentId } from '../support/ids.ts';
+
+const AT = '2030-01-01T12:00:00.000Z';
+const DELEGATION: DelegationView = {
+  id: makeId('dlg', new Uint8Array(20)),
+  from: agentId(1),
+  to: agentId(2),
+  parent: null,
+  depth: 1,
+  state: 'done',
+  error: null,
+  created_at: AT,
+  deadline_at: AT,
+  finished_at: AT,
+  announced_at: null,
+};
+const RESULT = { state: 'done', text: 'it is' } as const;
+
+function made(): { scene: AgentScene; tools: TownTools } {
+  const scene = new AgentScene();
+  const { client, life, surroundings } = scene;
+  return { scene, tools: townTools({ outside: surroundings.outside, client, life }) };
+}
+
+describe('the tools of the town', () => {
+  it('call as the agent, with the token that is in its cell at that moment (W-21)', async () => {
+    const { scene, tools } = made();
+    scene.town.intercept = () => Response.json({ items: [], next: null });
+    await tools.peers(null);
+    const second = scene.town.mint(scene.agent);
+    scene.entry.swap(second);
+    await tools.readMail('7');
+    expect(scene.town.heard.map(({ method, path, bearer }) => [method, path, bearer])).toEqual([
+      ['GET', '/v1/agent/peers', scene.first.token],
+      ['GET', '/v1/agent/mail', second.token],
+    ]);
+  });
+
+  it('M-31: a result is sent again until it is stored', async () => {
+    const { scene, tools } = made();
+    const answers = [() => problemAnswer('unavailable'), () => problemAnswer('limit_exceeded', { 'retry-after': '5' })];
+    scene.town.intercept = () => (answers.shift() ?? (() => Response.json(DELEGATION)))();
+    const stored = tools.finishDelegation(DELEGATION.id, RESULT);
+    await scene.clock.advance(40 * SECONDS);
+    expect(await stored).toEqual({ ok: true, value: DELEGATION });
+    expect(scene.town.heard.map(({ body }) => body)).toEqual(Array.from({ length: 3 }, () => JSON.stringify(RESULT)));
+  });
+
+  it('a mail and a delegation are sent once: nobody knows whether the first arrived', async () => {
+    const { scene, tools } = made();
+    scene.town.intercept = () => problemAnswer('unavailable');
+    expect(await tools.sendMail({ to: 'bob', text: 'x' })).toEqual({ ok: false, error: 'refused_503' });
+    expect(await tools.delegate({ to: 'bob', task: 'x' })).toEqual({ ok: false, error: 'refused_503' });
+    expect(scene.town.heard).toHaveLength(2);
+  });
+
+  it.each([
+    ['invalid_request', 'invalid_request'],
+    ['insufficient_scope', 'insufficient_scope'],
+    ['not_found', 'not_found'],
+    ['state_conflict', 'state_conflict'],
+    ['payload_too_large', 'payload_too_large'],
+  ] as const)('what the town refuses as %s is not asked again', async (code, error) => {
+    const { scene, tools } = made();
+    scene.town.intercept = () => problemAnswer(code);
+    expect(await tools.finishDelegation(DELEGATION.id, RESULT)).toEqual({ ok: false, error });
+    expect(scene.town.heard).toHaveLength(1);
+  });
+
+  it('a teardown ends what is tried again', async () => {
+    const { scene, tools } = made();
+    scene.town.intercept = () => problemAnswer('unavailable');
+    const asked = tools.readDelegation(DELEGATION.id);
+    await scene.clock.advance(3 * SECONDS);
+    scene.teardown();
+    expect(await asked).toEqual({ ok: false, error: 'over' });
+    expect(scene.clock.pending).toBe(0);
+  });
+
+  it('a result that is too long for the town is cut to what it takes', async () => {
+    const { scene, tools } = made();
+    scene.town.intercept = () => Response.json(DELEGATION);
+    await tools.finishDelegation(DELEGATION.id, { state: 'done', text: '\n'.repeat(MAX_BODY_BYTES) });
+    const { length } = scene.town.heard[0]?.body ?? '';
+    expect(length).toBeLessThanOrEqual(MAX_BODY_BYTES);
+    expect(length).toBeGreaterThan(MAX_BODY_BYTES - 2048);
+  });
+
+  it('an answer that is none of the town is told as such', async () => {
+    const { scene, tools } = made();
+    scene.town.intercept = () => Response.json({ items: 'none' });
+    expect(await tools.peers('agt_')).toEqual({ ok: false, error: 'malformed_answer' });
+  });
+});
