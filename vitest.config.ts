@@ -1,6 +1,9 @@
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-pool-workers';
 import { defineConfig } from 'vitest/config';
 
+/** Far more than any test takes (ms): a bound on what hangs, also on a machine that is busy with other things. */
+const PATIENCE = { testTimeout: 30_000, hookTimeout: 30_000 };
+
 /** Two runtimes: `town` runs in workerd, everything else in Node. The slow end-to-end tests come last and one file at a time. */
 export default defineConfig({
   test: {
@@ -16,6 +19,7 @@ export default defineConfig({
           name: 'node',
           include: ['test/**/*.test.ts'],
           exclude: ['test/town/**', 'test/e2e/**'],
+          ...PATIENCE,
         },
       },
       {
@@ -30,6 +34,7 @@ export default defineConfig({
           name: 'town',
           include: ['test/town/**/*.test.ts'],
           setupFiles: ['./test/town/support/setup.ts'],
+          ...PATIENCE,
         },
       },
       {

@@ -1,6 +1,7 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test, vi } from 'vitest';
 import { makeScene } from '../support/fake-edge.ts';
+import { PATIENT } from '../support/patient.ts';
 
 const scene = await makeScene();
 const get = (path: string) => scene.send('GET', path, { bearer: null });
@@ -42,7 +43,7 @@ async function show(fetch: (path: string) => Promise<unknown>): Promise<{ main: 
   runInNewContext(script, { document, fetch });
   await vi.waitFor(() => {
     if (!state.removed && state.textContent === '') throw new Error('it is not done yet');
-  });
+  }, PATIENT);
   return { main, state };
 }
 

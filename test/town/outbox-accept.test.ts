@@ -15,6 +15,7 @@ import type { MessageView } from '../../src/town/views.ts';
 import { lab } from './support/lab.ts';
 import { TestTown, type Answer } from './support/town.ts';
 import { DEATH } from './support/cuts.ts';
+import { PATIENT } from '../support/patient.ts';
 
 const newId = () => makeId('msg', randomBytes(20));
 
@@ -231,7 +232,7 @@ describe('a request that waits', () => {
     await vi.waitFor(() => {
       lab.clock.advance(1000);
       if (!answered) throw new Error('no answer yet');
-    });
+    }, PATIENT);
     return answer;
   }
 

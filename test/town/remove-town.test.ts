@@ -13,6 +13,7 @@ import { TestTown, api } from './support/town.ts';
 import { weather, type Strike } from './support/weather.ts';
 import { World } from './support/world.ts';
 import { CONTAINER_SECRET, deployment } from './support/wiring.ts';
+import { PATIENT } from '../support/patient.ts';
 
 /** The directory of a file outlives its tests: each looks at its own towns only. */
 beforeEach(async () => {
@@ -134,7 +135,7 @@ describe('the deletion of a town', () => {
     const town = await TestTown.create();
     const reader = await RawReader.open(town);
     expect(await remove(town)).toBe(200);
-    await vi.waitFor(() => expect(reader.closed?.code).toBe(STREAM_CLOSE.ended.code));
+    await vi.waitFor(() => expect(reader.closed?.code).toBe(STREAM_CLOSE.ended.code), PATIENT);
     expect((await town.api('POST', '/tickets')).status).toBe(404);
   });
 

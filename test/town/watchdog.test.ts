@@ -10,6 +10,7 @@ import { lab } from './support/lab.ts';
 import { lookInto } from './support/look.ts';
 import { TestTown } from './support/town.ts';
 import { DEV_TOKEN, PUBLIC_URL, deployment } from './support/wiring.ts';
+import { PATIENT } from '../support/patient.ts';
 
 /** The directory of a file outlives its tests: each looks at its own towns only. */
 beforeEach(() =>
@@ -27,7 +28,7 @@ const entry = async (town: TownId) =>
 const saidDue = async (town: TestTown): Promise<number | null> => (await entry(town.id))?.next_due_at_ms ?? null;
 /** Waits for what a town says behind its answer. */
 const untilSaid = (town: TestTown, due: number | null): Promise<void> =>
-  vi.waitFor(async () => expect(await saidDue(town)).toBe(due));
+  vi.waitFor(async () => expect(await saidDue(town)).toBe(due), PATIENT);
 
 /** When it really has something to do next. */
 const dueOf = async (town: TestTown): Promise<number> => {

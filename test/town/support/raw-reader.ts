@@ -8,6 +8,7 @@ import type { TownPorts } from '../../../src/town/ports.ts';
 import { townPorts } from '../../../src/town/town-ports.ts';
 import { api, type TestTown } from './town.ts';
 import { PUBLIC_URL, labTownWiring } from './wiring.ts';
+import { PATIENT } from '../../support/patient.ts';
 
 export interface StreamEvent {
   readonly id: string;
@@ -63,7 +64,7 @@ export class RawReader {
   }
 
   async until(what: (reader: RawReader) => boolean): Promise<void> {
-    await vi.waitFor(() => expect(what(this)).toBe(true), { timeout: 5000, interval: 5 });
+    await vi.waitFor(() => expect(what(this)).toBe(true), PATIENT);
   }
 }
 

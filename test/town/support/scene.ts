@@ -10,6 +10,7 @@ import { lab } from './lab.ts';
 import { RawReader, readersOf } from './raw-reader.ts';
 import { TestTown, api } from './town.ts';
 import { CONTAINER_SECRET, currentKeys, useKeys } from './wiring.ts';
+import { PATIENT } from '../../support/patient.ts';
 
 /** Agents of the person's own town, by what became of them. */
 const FATES = ['live', 'mate', 'cut', 'revoked', 'stopped', 'superseded', 'retired', 'failed'] as const;
@@ -174,7 +175,7 @@ function againIdle(town: TestTown): Promise<AgentView> {
     const agent = await town.read('ada');
     if (agent.incarnation !== 2 || agent.state !== 'idle') throw new Error(`${agent.state} ${agent.incarnation}`);
     return agent;
-  });
+  }, PATIENT);
 }
 
 /** Made as the person and then given away in the directory, which is where ownership is decided. */
@@ -204,6 +205,6 @@ export async function ticketInto(town: TestTown, person: string, lifeMs = 3_600_
 async function usedTicket(town: TestTown): Promise<string> {
   const ticket = await ticketInto(town, 'dev');
   (await RawReader.with(town, ticket)).close();
-  await vi.waitFor(async () => expect(await readersOf(town)).toEqual([]));
+  await vi.waitFor(async () => expect(await readersOf(town)).toEqual([]), PATIENT);
   return ticket;
 }

@@ -5,6 +5,7 @@ import type { ContainerName, TownId } from '../../../src/protocol/index.ts';
 import type { AgentView, MessageView, TownView } from '../../../src/town/views.ts';
 import { lab, type LabContainer } from './lab.ts';
 import { DEV_TOKEN, PUBLIC_URL } from './wiring.ts';
+import { PATIENT } from '../../support/patient.ts';
 
 let driving = false;
 
@@ -89,15 +90,12 @@ export class TestTown {
 
   /** Waits, in real milliseconds, until a message is in a state; moves the clock a little so that reporters flush. */
   async until(agent: string, id: string, state: string): Promise<MessageView> {
-    return vi.waitFor(
-      async () => {
-        lab.clock.advance(300);
-        const message = await this.message(agent, id);
-        if (message.state !== state) throw new Error(`${id} is ${message.state}, not ${state}`);
-        return message;
-      },
-      { timeout: 5000, interval: 10 },
-    );
+    return vi.waitFor(async () => {
+      lab.clock.advance(300);
+      const message = await this.message(agent, id);
+      if (message.state !== state) throw new Error(`${id} is ${message.state}, not ${state}`);
+      return message;
+    }, PATIENT);
   }
 
   /** Starts a long turn and waits until the agent is in it, so that sweeps find it at work. */
