@@ -7,6 +7,7 @@ import { parseConfig } from '../src/env.ts';
 import { KeyRing } from '../src/tokens/key-ring.ts';
 import { mintAgentToken, type Issuer } from '../src/tokens/mint.ts';
 import { ApiClient, type AgentState } from './api-client.ts';
+import { tellDelegation } from './demo-delegation.ts';
 import { workerVariables, type Variables } from './dev-settings.ts';
 import { startStack, type Stack } from './dev-stack.ts';
 import { freePort } from './ports.ts';
@@ -72,6 +73,7 @@ async function tell(story: Story, stack: Stack, api: ApiClient, copyToken: CopyT
   story.check(`ada answers: "${answered.reply ?? ''}"`, answered.reply?.includes('good morning') === true);
 
   await twoSweeps(story, stack, api, town);
+  await tellDelegation(story, api, stack.url, town, agents);
   await controlServerDies(story, stack, api, town);
   await teardown(story, api, town, copyToken);
   story.say('The end. Everything that was told did happen.');
