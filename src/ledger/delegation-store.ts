@@ -31,8 +31,8 @@ export interface Ending {
   readonly error: Delegation['error'];
 }
 
-/** Delegations of one agent that are kept after they were announced, the newest; and for how long (ms). */
-export const MAX_DELEGATIONS_KEPT = 1000;
+/** Delegations of one agent that are kept after they were announced, the newest, with their texts; and for how long (ms). */
+export const MAX_DELEGATIONS_KEPT = 200;
 export const DELEGATION_LIFE_MS = 30 * 24 * 3_600_000;
 /** Rows that one step forgets at most. */
 const PRUNE_STEP = 200;

@@ -25,8 +25,12 @@ type Row = {
   read_at_ms: number | null;
 };
 
-/** Mail is kept this long (ms), read or not. */
+/**
+ * Unread mail is kept this long (ms). What was read is of no more use to anybody, and goes soon: no sooner than it counts for
+ * its sender's quota of a minute.
+ */
 export const MAIL_LIFE_MS = 30 * 24 * 3_600_000;
+export const READ_MAIL_LIFE_MS = 600_000;
 /** Rows that one step forgets at most: more than come in one. */
 const PRUNE_STEP = 100;
 
@@ -49,11 +53,16 @@ export class MailStore {
       bytesOf(mail.text),
       mail.sentAtMs,
     );
-    this.#sql.exec(
-      'DELETE FROM mail WHERE seq IN (SELECT seq FROM mail WHERE sent_at_ms < ? ORDER BY seq LIMIT ?)',
-      mail.sentAtMs - MAIL_LIFE_MS,
-      PRUNE_STEP,
-    );
+    for (const [column, beforeMs] of [
+      ['sent_at_ms', mail.sentAtMs - MAIL_LIFE_MS],
+      ['read_at_ms', mail.sentAtMs - READ_MAIL_LIFE_MS],
+    ] as const) {
+      this.#sql.exec(
+        `DELETE FROM mail WHERE seq IN (SELECT seq FROM mail WHERE ${column} < ? LIMIT ?)`,
+        beforeMs,
+        PRUNE_STEP,
+      );
+    }
   }
 
   get(id: MailId): Mail | null {

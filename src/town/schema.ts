@@ -176,4 +176,8 @@ export const TOWN_SCHEMA: readonly Migration[] = [
        END`,
     ],
   },
+  {
+    id: '0010-read-mail',
+    statements: ['CREATE INDEX mail_by_reading ON mail (read_at_ms) WHERE read_at_ms IS NOT NULL'],
+  },
 ];

@@ -1,5 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
+import { MAX_DELEGATIONS_KEPT } from '../../src/ledger/delegation-store.ts';
 import { ANNOUNCEMENT_COOLDOWN_MS } from '../../src/ledger/delegation.ts';
 import {
   DEFAULT_DELEGATION_SECONDS,
@@ -272,7 +273,7 @@ describe('its announcement', () => {
     const { town, ada, bob } = await makeTown('ada', 'bob');
     const [from, to] = [(await town.read('ada')).id, (await town.read('bob')).id];
     const { id: open } = await ada.delegate('bob', LONG);
-    await fill(town, from, to, 1000);
+    await fill(town, from, to, MAX_DELEGATIONS_KEPT);
     const { id: newest } = await ada.delegate('bob', LONG);
     await bob.finish(newest, 'x');
     type Page = { items: { id: string }[]; next: string | null };
@@ -282,7 +283,7 @@ describe('its announcement', () => {
       kept.push(...page.items.map(({ id }) => id));
       cursor = page.next;
     }
-    expect(kept).toHaveLength(1001);
+    expect(kept).toHaveLength(MAX_DELEGATIONS_KEPT + 1);
     expect([kept[0], kept[1], kept.at(-1)]).toEqual([open, nth(2), newest]);
     expect(told(await bob.finish(nth(1), 'x'))).toBe('404 not_found');
   });

@@ -1,6 +1,6 @@
 import { runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import { MAIL_LIFE_MS } from '../../src/ledger/mail-store.ts';
+import { MAIL_LIFE_MS, READ_MAIL_LIFE_MS } from '../../src/ledger/mail-store.ts';
 import {
   MAX_BODY_BYTES,
   MAX_CALLS_PER_MINUTE,
@@ -132,6 +132,21 @@ describe('mail', () => {
     expect([told(full), full.headers.get('retry-after')]).toEqual(['429 limit_exceeded', '5']);
     await bob.read(`?cursor=${(await bob.read('?limit=1')).next}`);
     expect((await ada.mail('bob', 'one more')).status).toBe(201);
+  });
+
+  it('that was read is gone ten minutes later, when somebody writes', async () => {
+    const { town, ada, bob } = await pair();
+    await ada.mail('bob', 'read');
+    await bob.read(`?cursor=${(await bob.read()).next}`);
+    const rows = (): Promise<number> =>
+      runInDurableObject(town.stub, (_, { storage }) => storage.sql.exec('SELECT 1 FROM mail').toArray().length);
+    lab.clock.advance(READ_MAIL_LIFE_MS);
+    await ada.mail('bob', 'unread');
+    expect(await rows()).toBe(2);
+    lab.clock.advance(1);
+    await ada.mail('bob', 'unread too');
+    expect(await rows()).toBe(2);
+    expect(textsOf(await bob.read())).toEqual(['unread', 'unread too']);
   });
 
   it('is kept for 30 days, and no longer', async () => {
