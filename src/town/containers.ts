@@ -16,7 +16,7 @@ export function noteSession(p: TownPorts, index: number, session: SessionId): vo
       p.containers.heard(index);
       return;
     }
-    if (p.containers.get(index)?.lostAtMs !== null) {
+    if (isLost(p, index)) {
       p.events.append('reeve.container.found', `${p.id}:${index}`, {}, p.clock.now());
     }
     p.containers.opened(index, session);
@@ -32,7 +32,7 @@ export function noteSession(p: TownPorts, index: number, session: SessionId): vo
 
 /** A session that holds. One that was abandoned is given up first, so that what ran in it ends before anything new begins (K-12). */
 export async function openContainer(p: TownPorts, index: number, wake: boolean): Promise<LinkAnswer<SessionId>> {
-  if (p.containers.get(index)?.lostAtMs === null) return p.link(index).open(wake);
+  if (!isLost(p, index)) return p.link(index).open(wake);
   const renewed = await p.link(index).renew();
   return renewed.kind === 'asleep' ? p.link(index).open(wake) : renewed;
 }
@@ -78,6 +78,10 @@ export function probeSoon(p: TownPorts, index: number, atMs: number): void {
   const container = p.containers.get(index);
   if (container === null || (container.probeAtMs !== null && container.probeAtMs <= atMs)) return;
   p.containers.planProbe(index, atMs, container.probeTries);
+}
+
+function isLost(p: TownPorts, index: number): boolean {
+  return (p.containers.get(index)?.lostAtMs ?? null) !== null;
 }
 
 /** Until when nothing is sent there unasked, or null: it is not held back. */
