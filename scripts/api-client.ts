@@ -24,7 +24,9 @@ export type AgentState = z.infer<typeof agentState>;
 
 const messageState = z.object({
   id: z.string(),
+  seq: z.number(),
   state: z.string(),
+  content: z.string(),
   attempts: z.number(),
   reply: z.string().nullable(),
   error: z.string().nullable(),
@@ -33,11 +35,23 @@ export type MessageState = z.infer<typeof messageState>;
 
 const report = z.object({ due: z.number(), ok: z.number(), failed: z.number(), skipped: z.number() });
 
+const eventState = z.object({
+  seq: z.number(),
+  type: z.string(),
+  subject: z.string(),
+  data: z.record(z.string(), z.unknown()),
+});
+export type EventState = z.infer<typeof eventState>;
+
 const townState = z.object({
   id: z.string(),
   last_sweep: report.nullable(),
 });
 
+/** Events that tell of the life of an agent. */
+const LIFE = ['reeve.agent.gone', 'reeve.agent.starting', 'reeve.agent.started'];
+/** Items of a page at most. */
+const PAGE = 200;
 const CALL_TIMEOUT_MS = 15_000;
 const POLL_MS = 100;
 
@@ -71,9 +85,36 @@ export class ApiClient {
     return this.#json('GET', `/v1/towns/${town}/agents/${agent}`, agentState);
   }
 
-  /** Answers the id of the accepted message. */
-  async send(town: string, agent: string, content: string): Promise<string> {
-    return (await this.#json('POST', `/v1/towns/${town}/agents/${agent}/messages`, messageState, { content })).id;
+  /** Answers the id of the accepted message. The same key again is the same message, so who was not answered asks again. */
+  async send(town: string, agent: string, content: string, key?: string): Promise<string> {
+    const headers = key === undefined ? {} : { 'idempotency-key': `"${key}"` };
+    const path = `/v1/towns/${town}/agents/${agent}/messages`;
+    return (await this.#json('POST', path, messageState, { content }, headers)).id;
+  }
+
+  /** Oldest first, at most 200. */
+  async readMessages(town: string, agent: string): Promise<MessageState[]> {
+    const page = z.object({ items: z.array(messageState) });
+    return (await this.#json('GET', `/v1/towns/${town}/agents/${agent}/messages?limit=${PAGE}`, page)).items;
+  }
+
+  /** Everything that happened so far, in order. */
+  async readEvents(town: string): Promise<EventState[]> {
+    const page = z.object({ items: z.array(eventState) });
+    const all: EventState[] = [];
+    for (;;) {
+      const after = all.at(-1)?.seq ?? 0;
+      const { items } = await this.#json('GET', `/v1/towns/${town}/events?after=${after}&limit=${PAGE}`, page);
+      all.push(...items);
+      if (items.length < PAGE) return all;
+    }
+  }
+
+  /** What became of a message and of its agent, in order: types of events, such as `turn.started`. Deliveries are left out. */
+  async readStory(town: string, agent: string, message: string): Promise<string[]> {
+    const own = (await this.readEvents(town)).filter(({ subject }) => subject === agent);
+    const told = own.filter(({ type, data }) => LIFE.includes(type) || JSON.stringify(data).includes(message));
+    return told.map(({ type }) => type.replace('reeve.', '')).filter((type) => type !== 'message.delivered');
   }
 
   readMessage(town: string, agent: string, message: string): Promise<MessageState> {
@@ -141,17 +182,29 @@ export class ApiClient {
     throw new Error(`${what} did not happen within ${seconds} s`);
   }
 
-  async #json<T>(method: string, path: string, schema: z.ZodType<T>, body?: object): Promise<T> {
-    const response = await this.#call(method, path, body);
+  async #json<T>(
+    method: string,
+    path: string,
+    schema: z.ZodType<T>,
+    body?: object,
+    headers: Record<string, string> = {},
+  ): Promise<T> {
+    const response = await this.#call(method, path, body, this.#token, headers);
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return schema.parse(JSON.parse(text));
   }
 
-  #call(method: string, path: string, body?: object, token = this.#token): Promise<Response> {
+  #call(
+    method: string,
+    path: string,
+    body?: object,
+    token = this.#token,
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
     return fetch(`${this.#url}${path}`, {
       method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
       signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });

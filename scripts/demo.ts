@@ -114,22 +114,39 @@ async function twoSweeps(story: Story, stack: Stack, api: ApiClient, town: strin
   );
 }
 
+/** What a crash in the middle of a turn comes to, as the events tell it. */
+const CUT_AND_DONE = [
+  'turn.started',
+  'agent.gone',
+  'message.queued_again',
+  'agent.starting',
+  'agent.started',
+  'turn.started',
+  'turn.finished',
+];
+
 async function controlServerDies(story: Story, stack: Stack, api: ApiClient, town: string): Promise<void> {
   const before = await api.readAgent(town, 'bob');
   const turn = await api.send(town, 'bob', 'work 3');
   await api.until(town, 'bob', turn, 'working', PATIENCE_SECONDS);
   stack.crashControlServer();
-  story.say(`The control server (process ${before.process_id ?? 0}) is killed while bob works.`);
+  story.say(`The control server (process ${before.process_id ?? 0}) is killed with -9 in the middle of bob's turn.`);
   const after = await api.eventually(PATIENCE_SECONDS, 'the restart of bob', async () => {
     const bob = await api.readAgent(town, 'bob');
     return bob.incarnation > before.incarnation && bob.process_id !== null ? bob : null;
   });
   story.check(
-    `It comes back as process ${after.process_id ?? 0}; bob's incarnation is ${after.incarnation}.`,
-    after.process_id !== before.process_id,
+    `It comes back as process ${after.process_id ?? 0}, and bob in it as incarnation ${after.incarnation}.`,
+    after.process_id !== before.process_id && after.incarnation === before.incarnation + 1,
   );
   const done = await api.until(town, 'bob', turn, 'done', PATIENCE_SECONDS);
-  story.check(`bob's turn is done, in attempt ${done.attempts}.`, done.attempts === 2);
+  story.check(
+    `bob's message was not lost: "${done.reply ?? ''}", in attempt ${done.attempts}.`,
+    done.attempts === 2 && done.reply === 'worked 3 s',
+  );
+  const told = await api.readStory(town, before.id, turn);
+  const since = told.slice(told.indexOf('turn.started'));
+  story.check(`The events tell it: ${since.join(', ')}.`, since.join() === CUT_AND_DONE.join());
 }
 
 async function teardown(story: Story, api: ApiClient, town: string, copyToken: CopyToken): Promise<void> {

@@ -22,8 +22,7 @@ export function watchDescendants(known: string): { stop(): Seen } {
   const look = (): void => {
     if (process.platform !== 'linux') return;
     for (const pid of descendantsOf(process.pid)) {
-      const line = quietly(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '';
-      commandLines.add(line.replaceAll('\0', ' '));
+      commandLines.add(commandLineOf(pid));
       for (const { path, read } of openForWriting(pid, known))
         written.set(path, quietly(read) ?? written.get(path) ?? '');
     }
@@ -38,7 +37,13 @@ export function watchDescendants(known: string): { stop(): Seen } {
   };
 }
 
-function descendantsOf(root: number): string[] {
+/** Arguments with a blank after each; empty where the process has just gone. */
+export function commandLineOf(pid: string): string {
+  return (quietly(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '').replaceAll('\0', ' ');
+}
+
+/** Needs /proc. */
+export function descendantsOf(root: number): string[] {
   const parents = new Map<string, string>();
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     // After the name in parentheses: state, then the parent.

@@ -16,6 +16,9 @@ const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_second
 const GROWING = ['inc', 'minted', 'acked', 'inUse', 'minGen'] as const;
 type Growing = Record<(typeof GROWING)[number], number>;
 
+/** Why a message failed of which no turn came to an end. */
+const ENDED_BY_THE_TOWN = ['agent_retired', 'attempts_exhausted'];
+
 /** Holds one town against what was promised; remembers what it saw, because some of it may never fall again. */
 export class Promises {
   readonly #container: LabContainer;
@@ -50,7 +53,7 @@ export class Promises {
   /** Once the town is quiet. */
   async quiet(look: Look): Promise<void> {
     this.#alarm(look);
-    this.#messages(look);
+    this.messages(look);
     this.#generations(look);
     this.#agentCalls(look);
     await this.#box(look);
@@ -63,8 +66,11 @@ export class Promises {
     else expect(look.alarm, `T5: an alarm for what is due: ${describe(look)}`).toBeLessThanOrEqual(wanted);
   }
 
-  /** T12: every accepted message is over, once, or waits for an agent that takes none now; no incarnation ran it twice. */
-  #messages(look: Look): void {
+  /**
+   * T12: every accepted message is over, once and in order, or waits for an agent that takes none now; no incarnation ran one
+   * twice.
+   */
+  messages(look: Look): void {
     const ends = look.events
       .filter(({ type }) => type === 'reeve.turn.finished')
       .map(({ data }) => (JSON.parse(data) as { message: string }).message);
@@ -73,8 +79,14 @@ export class Promises {
       const waits = state === 'queued' && agent !== undefined && !takesMessages(agent.state);
       if (!waits) expect(state, `T12: a message of ${agent?.name}`).toMatch(/^(done|failed|cancelled)$/);
       const told = ends.filter((message) => message === id).length;
-      const noTurn = waits || state === 'cancelled' || error === 'agent_retired';
+      const noTurn = waits || state === 'cancelled' || ENDED_BY_THE_TOWN.includes(error ?? '');
       expect(told, 'the end of a turn is told once').toBe(noTurn ? 0 : 1);
+    }
+    for (const { agent } of look.agents) {
+      const seqs = ends.flatMap((id) => {
+        return look.messages.filter((one) => one.id === id && one.agent === agent.id).map(({ seq }) => seq);
+      });
+      expect(seqs, `turns of ${agent.name} end in order`).toEqual(seqs.toSorted((one, other) => one - other));
     }
     const turns = lab.turns.slice(this.#turns).map(({ agent, inc, message }) => `${agent} ${inc} ${message}`);
     expect(turns, 'no incarnation runs a message twice').toEqual([...new Set(turns)]);

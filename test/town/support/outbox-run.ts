@@ -1,0 +1,221 @@
+/** One order of what may come over messages on their way, from the sender to the box and back, and what is done with it. */
+import * as fc from 'fast-check';
+import { expect } from 'vitest';
+import type { MessageId } from '../../../src/protocol/index.ts';
+import { lab } from './lab.ts';
+import { MINUTE, cutOff } from './passing.ts';
+import { weather } from './weather.ts';
+import { World } from './world.ts';
+
+const NAMES = ['ada', 'bob'] as const;
+type Name = (typeof NAMES)[number];
+
+/** What senders and people ask for. */
+const WISHES = ['send', 'send', 'send again', 'cancel', 'interrupt', 'stop', 'start'] as const;
+/**
+ * The next request or report is lost before it arrives, or its answer is; or it is late: its sender was told that it is lost.
+ * `place`: the container is not reached until its agents live elsewhere.
+ */
+const FAULTS = ['lose delivery', 'lose answer', 'late delivery', 'lose report', 'lose receipt', 'late report'] as const;
+const EVENTS = ['let in', 'crash', 'hello', 'sleep', 'evict', 'alarm', 'wait', 'wait', 'place'] as const;
+
+type Wish = (typeof WISHES)[number];
+type Fault = (typeof FAULTS)[number];
+type Event = (typeof EVENTS)[number];
+
+interface OutboxStep {
+  readonly kind: Wish | Fault | Event;
+  readonly name: Name;
+  /** Which content, and how long. */
+  readonly which: number;
+  /** The next step does not wait for this one. */
+  readonly hasty: boolean;
+}
+
+export const anOutboxStep: fc.Arbitrary<OutboxStep> = fc.record({
+  kind: fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...WISHES) },
+    { weight: 2, arbitrary: fc.constantFrom(...FAULTS) },
+    { weight: 3, arbitrary: fc.constantFrom(...EVENTS) },
+  ),
+  name: fc.constantFrom(...NAMES),
+  which: fc.nat(19),
+  hasty: fc.boolean(),
+});
+
+const CONTENTS = ['hello', 'work 1', 'work 2', 'fail', 'work 6'] as const;
+/** Containers that there are: a second one for when the first is lost. */
+const CONTAINERS = [0, 1] as const;
+/** Longer than a container is waited for. */
+const GIVEN_UP_MS = 12 * MINUTE;
+
+const reset = (): never => {
+  throw new TypeError('the connection was reset');
+};
+
+const isOneOf = <K extends string>(kinds: readonly K[], kind: string): kind is K => kinds.some((one) => one === kind);
+
+export class OutboxRun {
+  readonly #world: World;
+  /** Faults that wait for their request. */
+  readonly #faults: Fault[] = [];
+  /** What is late, and may still come. */
+  readonly #late: (() => Promise<unknown>)[] = [];
+  /** What senders were told is accepted. */
+  readonly #accepted = new Set<MessageId>();
+
+  private constructor(world: World) {
+    this.#world = world;
+    for (const index of CONTAINERS) {
+      const container = world.town.container(index);
+      container.network = (request, send) => (request.path.endsWith('/messages') ? this.#deliver(send) : send());
+      container.outgoing = (path, send) => (path === '/v1/agent/events' ? this.#report(send) : send());
+    }
+  }
+
+  static async create(): Promise<OutboxRun> {
+    lab.heartbeatMs = MINUTE / 2;
+    lab.containerAddresses = CONTAINERS.length;
+    const world = await World.create();
+    for (const name of NAMES) await world.create(name);
+    return new OutboxRun(world);
+  }
+
+  async take(steps: readonly OutboxStep[]): Promise<void> {
+    let underWay: Promise<unknown>[] = [];
+    for (const [at, step] of steps.entries()) {
+      // What the platform breaks off rejects: whoever asked was told nothing, and nothing is promised of it.
+      underWay.push(this.#step(step).catch(() => undefined));
+      if (step.hasty && at < steps.length - 1) continue;
+      await Promise.all(underWay);
+      underWay = [];
+      await this.#world.settled();
+      this.#world.promises.always(await this.#world.look());
+    }
+  }
+
+  /**
+   * The weather is over: everything late arrives, nobody is stopped any more, and everybody is written to, because nothing else
+   * tells a town of a container that was put to sleep. Then every message that was accepted is over, once and in order.
+   */
+  async end(): Promise<void> {
+    this.#faults.length = 0;
+    await this.#letIn();
+    for (const name of NAMES) {
+      await this.#world.settled();
+      await this.#world.stub.startAgent(name);
+      await this.#send(name, 'hello');
+    }
+    const look = await this.#world.calm();
+    for (const { state } of look.messages) expect(state, 'T12').toMatch(/^(done|failed|cancelled)$/);
+    const kept = new Set(look.messages.map(({ id }) => id));
+    for (const id of this.#accepted) expect(kept, 'T12: what was accepted is there').toContain(id);
+    this.#world.promises.messages(look);
+  }
+
+  async #step({ kind, name, which }: OutboxStep): Promise<void> {
+    if (isOneOf(FAULTS, kind)) this.#faults.push(kind);
+    else if (isOneOf(WISHES, kind)) await this.#wish(kind, name, which);
+    else await this.#happen(kind, which);
+  }
+
+  async #wish(wish: Wish, name: Name, which: number): Promise<void> {
+    const { stub } = this.#world;
+    switch (wish) {
+      case 'send':
+        await this.#send(name, CONTENTS[which % CONTENTS.length] ?? 'hello');
+        return;
+      case 'send again':
+        await this.#note(name, 'again');
+        return;
+      case 'cancel':
+        await stub.cancelMessage(name, [...this.#accepted].at(-1 - which) ?? '');
+        return;
+      case 'interrupt':
+        await stub.interruptAgent(name);
+        return;
+      case 'stop':
+        await stub.stopAgent(name);
+        return;
+      case 'start':
+        await stub.startAgent(name);
+        return;
+    }
+  }
+
+  async #happen(event: Event, which: number): Promise<void> {
+    const { container, stub } = this.#world;
+    switch (event) {
+      case 'let in':
+        await this.#letIn();
+        return;
+      case 'crash':
+        container.restart();
+        weather.helloDue = true;
+        return;
+      case 'hello':
+        await stub.hello();
+        return;
+      case 'sleep':
+        container.sleep();
+        return;
+      case 'evict':
+        await this.#world.putDown();
+        return;
+      case 'alarm':
+        await this.#ring();
+        return;
+      case 'wait':
+        lab.clock.advance(1500 * which);
+        return;
+      case 'place':
+        await this.#place();
+        return;
+    }
+  }
+
+  #send(name: Name, content: string): Promise<void> {
+    this.#world.nextMessage();
+    return this.#note(name, content);
+  }
+
+  async #note(name: Name, content: string): Promise<void> {
+    this.#accepted.add((await this.#world.send(name, content)).id);
+  }
+
+  /** Nothing is heard of the first container for so long that it is given up, and then it is back. */
+  async #place(): Promise<void> {
+    const back = cutOff(this.#world.town);
+    const until = lab.clock.now() + GIVEN_UP_MS;
+    while (lab.clock.now() < until && (await this.#ring())) await this.#world.settled();
+    back();
+  }
+
+  /** Lets the alarm ring that is set; answers whether one is. */
+  async #ring(): Promise<boolean> {
+    if ((await this.#world.town.alarmAt()) === null) return false;
+    await this.#world.ring();
+    return true;
+  }
+
+  async #letIn(): Promise<void> {
+    for (const arrive of this.#late.splice(0)) await arrive().catch(() => undefined);
+  }
+
+  #deliver<T>(send: () => Promise<T>): Promise<T> {
+    return this.#cross(['lose delivery', 'lose answer', 'late delivery'], send);
+  }
+
+  #report<T>(send: () => Promise<T>): Promise<T> {
+    return this.#cross(['lose report', 'lose receipt', 'late report'], send);
+  }
+
+  async #cross<T>([before, after, late]: readonly [Fault, Fault, Fault], send: () => Promise<T>): Promise<T> {
+    const at = this.#faults.findIndex((fault) => [before, after, late].includes(fault));
+    const [fault] = at === -1 ? [] : this.#faults.splice(at, 1);
+    if (fault === undefined) return send();
+    if (fault === after) await send();
+    else if (fault === late) this.#late.push(send);
+    return reset();
+  }
+}
