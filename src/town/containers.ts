@@ -2,6 +2,7 @@
 import type { SessionId } from '#protocol';
 import { backoffMs } from '../lib/backoff.ts';
 import type { LinkAnswer } from '../link/container-link.ts';
+import type { Agent } from '../roster/agent.ts';
 import { PUSH_RETRY } from '../tokens/refresh-policy.ts';
 import { agentGone } from './agent-gone.ts';
 import type { TownPorts } from './ports.ts';
@@ -24,10 +25,22 @@ export function noteSession(p: TownPorts, index: number, session: SessionId): vo
       if (agent.session !== null && agent.session !== session) {
         agentGone(p, agent, { why: 'session_changed', containerRuns: true });
       }
-      // It was not reached before, and is heard now: a start that waits for its next try need not wait any longer.
-      if (agent.state === 'starting' && agent.startTries > 0) p.agents.planStart(agent.id, p.clock.now(), 0);
+      if (agent.state === 'starting' && isNotAsked(p, agent)) {
+        p.agents.planStart(agent.id, p.clock.now(), agent.startTries);
+      }
     }
   });
+}
+
+/** Outcome of a start that was never sent, because its container had no session to send it in. */
+export const NOT_REACHED = 'unreachable';
+
+/**
+ * Its start waits only for the container, which is heard now: it need not wait any longer. A start that was sent, and failed, keeps
+ * its wait: it may be what took the container down, and would do so again at once, with all that runs there (K-13).
+ */
+function isNotAsked(p: TownPorts, agent: Agent): boolean {
+  return agent.startTries > 0 && p.tokens.get(agent.id).lastOutcome === NOT_REACHED;
 }
 
 /** A session that holds. One that was abandoned is given up first, so that what ran in it ends before anything new begins (K-12). */

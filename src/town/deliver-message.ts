@@ -77,6 +77,14 @@ function settle(
 ): boolean {
   if (answer.kind === 'refused') return false;
   const now = p.clock.now();
+  const current = p.agents.get(agent.id);
+  if (current?.inc !== agent.inc || current.session !== agent.session) {
+    // The fence: what an incarnation took that is gone went with it. Only what it finished counts.
+    if (answer.kind === 'answered') {
+      for (const held of answer.value.messages) if (held.result !== undefined) take(p, agent.id, held, now);
+    }
+    return startsAtOnce(answer);
+  }
   if (answer.kind === 'answered' && answer.value.messages.length > 0) {
     for (const held of answer.value.messages) take(p, agent.id, held, now);
     p.events.append('reeve.message.delivered', agent.id, { messages: ids(batch) }, now);
@@ -90,9 +98,15 @@ function settle(
     p.messages.planDelivery(ids(batch), now + backoffMs(DELIVERY_RETRY, tries, p.random(), retryAfterMs), tries);
   }
   if (answer.kind === 'unreachable') doubtContainer(p, agent.container);
-  // Asleep, or another session: its next start follows at once. Anything else comes back through the alarm, so that a box which
-  // contradicts itself is not asked in a loop.
-  return answer.kind === 'asleep' || answer.kind === 'session_changed';
+  return startsAtOnce(answer);
+}
+
+/**
+ * Asleep, or another session: its next start follows at once. Anything else comes back through the alarm, so that a box which
+ * contradicts itself is not asked in a loop.
+ */
+function startsAtOnce({ kind }: IssueAnswer<MessagesAccepted>): boolean {
+  return kind === 'asleep' || kind === 'session_changed';
 }
 
 /** What the box says that it holds. Each step counts only for the current attempt, so an answer that comes late changes nothing. */

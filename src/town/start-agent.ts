@@ -5,7 +5,7 @@ import type { LinkAnswer, Unreachable } from '../link/container-link.ts';
 import type { Agent } from '../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { beginIncarnation, failAgent } from './agent-gone.ts';
-import { doubtContainer, heldUntil, noteAnswer, noteSession, openContainer } from './containers.ts';
+import { NOT_REACHED, doubtContainer, heldUntil, noteAnswer, noteSession, openContainer } from './containers.ts';
 import { issueRefusal } from './issue-refusal.ts';
 import { issueToken, type IssueAnswer } from './issue-token.ts';
 import type { TownPorts } from './ports.ts';
@@ -56,7 +56,8 @@ async function attempt(p: TownPorts, id: AgentId): Promise<void> {
   if (agent?.state !== 'starting') return;
   const opened = await openContainer(p, agent.container, mayWake(p, agent));
   if (opened.kind !== 'answered') {
-    p.tokens.outcome(id, opened.kind, opened.kind === 'unreachable' ? opened.detail : null);
+    const reached = opened.kind !== 'unreachable';
+    p.tokens.outcome(id, reached ? opened.kind : NOT_REACHED, reached ? null : opened.detail);
     noteAnswer(p, agent.container, opened);
     p.transaction(() =>
       fenced(p, agent, (now) => (opened.kind === 'asleep' ? rest(p, now) : postpone(p, now, opened))),
@@ -90,8 +91,7 @@ function swapOf(value: AgentStarted, sent: number): SwapResult {
 
 function settle(p: TownPorts, asked: Agent, session: SessionId, answer: IssueAnswer<AgentStarted>): void {
   if (answer.kind === 'refused') {
-    // Retired, revoked or stopped meanwhile: whoever did that owns what comes next.
-    p.agents.planStart(asked.id, null, 0);
+    // Retired, revoked, stopped or started anew meanwhile: whoever did that owns what comes next, and has planned it.
     return;
   }
   if (answer.kind !== 'mint_failed') noteAnswer(p, asked.container, answer);

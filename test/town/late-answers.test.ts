@@ -1,0 +1,77 @@
+/** Answers that come when what they are about is over: another incarnation, or another session, has taken its place. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { lab, nextTurn } from './support/lab.ts';
+import { lookInto } from './support/look.ts';
+import { MINUTE, pass } from './support/passing.ts';
+import { TestTown, api } from './support/town.ts';
+import { CONTAINER_SECRET } from './support/wiring.ts';
+
+const { pushTimeoutMs } = lab;
+afterEach(() => {
+  lab.pushTimeoutMs = pushTimeoutMs;
+});
+
+const hello = () => api('POST', '/v1/container/hello', { version: 1 }, CONTAINER_SECRET);
+
+describe('an answer that comes too late', () => {
+  it('to a start that a stop and a second start have overtaken leaves the second one due (T5)', async () => {
+    const town = await TestTown.create();
+    const gate = { isHeld: true };
+    town.container().network = async (request, send) => {
+      const answer = await send();
+      while (gate.isHeld && request.path === '/session') await nextTurn();
+      return answer;
+    };
+    const created = town.agent('ada');
+    await expect.poll(() => town.container().requests.some(({ path }) => path === '/session')).toBe(true);
+    const stopped = town.api('POST', '/agents/ada/stop');
+    await expect.poll(async () => (await town.read('ada')).state).toBe('stopped');
+    const started = town.api('POST', '/agents/ada/start');
+    await expect.poll(async () => (await town.read('ada')).incarnation).toBe(2);
+    gate.isHeld = false;
+    await Promise.all([created, stopped, started]);
+    await pass(town, MINUTE);
+    expect(await town.read('ada')).toMatchObject({ state: 'idle', incarnation: 2 });
+  });
+
+  it('to a delivery whose session is over hands nothing over: the next incarnation gets the message', async () => {
+    lab.pushTimeoutMs = 2000;
+    const town = await TestTown.create();
+    await town.agent('ada');
+    const container = town.container();
+    let isLate = false;
+    container.after = async (request, answer) => {
+      if (isLate || !request.path.endsWith('/messages')) return answer;
+      isLate = true;
+      container.restart();
+      await hello();
+      await expect.poll(async () => (await town.read('ada')).incarnation).toBe(2);
+      return answer;
+    };
+    const { id } = await town.send('ada', 'hello');
+    await expect.poll(() => isLate).toBe(true);
+    await pass(town, 2 * MINUTE);
+    await town.until('ada', id, 'done');
+    expect((await lookInto(town.stub)).agents[0]?.agent).toMatchObject({ state: 'idle', inc: 2 });
+  });
+});
+
+describe('an agent whose start takes its box down with it', () => {
+  it('is tried ever more rarely, although each box that comes up says hello and opens a session', async () => {
+    const town = await TestTown.create();
+    const container = town.container();
+    const tries: number[] = [];
+    container.before = async ({ path }) => {
+      if (!path.endsWith('/start')) return null;
+      tries.push(lab.clock.now());
+      container.restart();
+      await hello();
+      throw new TypeError('the connection was reset');
+    };
+    await town.agent('ada');
+    await pass(town, 20 * MINUTE);
+    const gaps = tries.slice(1).map((at, nth) => at - (tries[nth] ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(15_000);
+    expect(tries.length).toBeLessThanOrEqual(15);
+  }, 30_000);
+});
