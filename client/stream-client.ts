@@ -131,6 +131,8 @@ export class StreamClient {
     const from = this.#seq;
     this.#seq = after;
     this.#become('live');
+    // Its listener may close it.
+    if (this.#state !== 'live') return;
     if (from !== null && from !== after) this.#options.onGap?.({ from, to: after });
   }
 

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { townIdSchema } from '#protocol';
 import { StreamClient, type StreamClientOptions } from '../client/stream-client.ts';
 import { ApiClient } from './api-client.ts';
+import { quoted } from './quoted.ts';
 
 const USAGE = `Usage: npm run follow -- <town> [--after <seq>]
 
@@ -49,8 +50,8 @@ function terminal(onOver: () => void): Omit<StreamClientOptions, 'address' | 'ti
   const line = (seq: number | string, what: string): void =>
     void process.stdout.write(`${String(seq).padStart(7)}  ${what}\n`);
   return {
-    onEvent: ({ seq, time, type, subject, data }) => line(seq, `${time}  ${type}  ${subject}  ${JSON.stringify(data)}`),
-    onDelta: ({ agent, text }) => line('', `${agent}  ${JSON.stringify(text)}`),
+    onEvent: ({ seq, time, type, subject, data }) => line(seq, `${time}  ${type}  ${subject}  ${quoted(data)}`),
+    onDelta: ({ agent, text }) => line('', `${agent}  ${quoted(text)}`),
     onGap: ({ from, to }) =>
       line('', to > from ? `events ${from + 1} to ${to} are no longer kept` : `the town is back at ${to}`),
     onState: (state) => {

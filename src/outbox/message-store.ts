@@ -47,6 +47,12 @@ export class MessageStore {
     return this.#many('SELECT * FROM messages WHERE id = ?', id)[0] ?? null;
   }
 
+  /** Whose turn an unfinished message is. Its texts are not read: this is asked for each piece of a reply. */
+  turnOf(id: string): { readonly agent: AgentId; readonly attempt: number } | null {
+    const open = 'SELECT agent, attempt FROM messages WHERE id = ? AND finished_at_ms IS NULL';
+    return this.#sql.exec<{ agent: AgentId; attempt: number }>(open, id).toArray()[0] ?? null;
+  }
+
   byKey(sender: string, key: string): Message | null {
     return this.#many('SELECT * FROM messages WHERE sender = ? AND idempotency_key = ?', sender, key)[0] ?? null;
   }

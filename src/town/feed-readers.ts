@@ -14,41 +14,48 @@ const PAGE = 100;
 
 type Page = readonly { readonly seq: number; readonly frame: Frame }[];
 
-/** The frames of one feed, each made once: most readers are at the same place. Events by the `seq` that they follow. */
-interface Frames {
+/** What one feed sends, read and made once for all readers: most are at the same place. Events by the `seq` that they follow. */
+interface Feed {
+  /** `seq` of the newest event, and of the oldest that is kept. */
+  readonly head: number;
+  readonly oldest: number;
   readonly deltas: readonly { readonly afterSeq: number; readonly frame: Frame }[];
   readonly pages: Map<number, Page>;
 }
 
-/** Brings every reader up to the newest event, with `deltas` in their places. Never throws. */
+/** Brings every reader up to the newest event, with `deltas` in their places. Never throws for a socket. */
 export function feedReaders(p: TownPorts, deltas: readonly Delta[] = []): void {
   const open = p.readers.open();
   if (open.length === 0) return;
-  const frames = {
-    deltas: deltas.map((delta) => ({ afterSeq: delta.afterSeq, frame: deltaFrame(p.id, delta) })),
-    pages: new Map<number, Page>(),
-  };
-  for (const one of open) feed(p, one, frames);
+  const frames = deltas.map((delta) => ({ afterSeq: delta.afterSeq, frame: deltaFrame(p.id, delta) }));
+  const all = newFeed(p, frames);
+  for (const one of open) feed(p, one, all);
 }
 
-/** Brings one reader up to the newest event. Never throws. */
+/** The same for one. */
 export function feedReader(p: TownPorts, one: OpenSocket): void {
-  feed(p, one, { deltas: [], pages: new Map() });
+  feed(p, one, newFeed(p, []));
 }
 
-function feed(p: TownPorts, { socket, reader }: OpenSocket, frames: Frames): void {
+function newFeed(p: TownPorts, deltas: Feed['deltas']): Feed {
+  return { head: p.events.head(), oldest: p.events.oldest(), deltas, pages: new Map() };
+}
+
+function feed(p: TownPorts, { socket, reader }: OpenSocket, all: Feed): void {
   try {
-    const head = p.events.head();
-    if (reader.sent < head && roomOf(reader, head).kind === 'stalled') return p.readers.close(socket, 'stalled');
+    const { head, oldest } = all;
+    // One that is overtaken by the pruning comes again too, and is told then how many it missed.
+    const isLost = roomOf(reader, head).kind === 'stalled' || reader.sent < oldest - 1;
+    if (reader.sent < head && isLost) return p.readers.close(socket, 'stalled');
     let now = reader;
-    for (const { afterSeq, frame } of frames.deltas) {
-      now = sendEvents(p, socket, now, { until: afterSeq, head }, frames.pages);
+    for (const { afterSeq, frame } of all.deltas) {
+      now = sendEvents(p, socket, now, afterSeq, all);
       // One that is behind catches up with what is stored, and has its deltas in the replies.
       if (now.sent !== afterSeq || !takesDeltas(now)) continue;
       socket.send(frame.text);
       now = afterDelta(now, frame.bytes);
     }
-    now = sendEvents(p, socket, now, { until: head, head }, frames.pages);
+    now = sendEvents(p, socket, now, head, all);
     // Most of the time nothing is new to a reader: nothing is written then.
     if (now !== reader || reader.live !== (reader.sent === head)) p.readers.keep(socket, afterFeed(now, head));
   } catch (thrown) {
@@ -58,13 +65,7 @@ function feed(p: TownPorts, { socket, reader }: OpenSocket, frames: Frames): voi
 }
 
 /** Sends events up to `until`, as far as there is room. */
-function sendEvents(
-  p: TownPorts,
-  socket: WebSocket,
-  from: Reader,
-  { until, head }: { readonly until: number; readonly head: number },
-  pages: Map<number, Page>,
-): Reader {
+function sendEvents(p: TownPorts, socket: WebSocket, from: Reader, until: number, { head, pages }: Feed): Reader {
   let reader = from;
   while (reader.sent < until) {
     const page = pageAfter(p, reader.sent, pages);

@@ -48,13 +48,12 @@ export function hearEvents(p: TownPorts, caller: Agent, batch: EventBatch): Even
 
 /** Only a message of this agent, in its current attempt, moves; anything else is old news and changes nothing. */
 function apply(p: TownPorts, agent: Agent, event: TurnEvent, nowMs: number): void {
+  if (event.type === 'turn.delta') return; // For live readers only: it is never stored, and its text comes again in the reply.
   if (p.messages.get(event.message)?.agent !== agent.id) return;
   switch (event.type) {
     case 'turn.started':
       noteTurnStarted(p, agent.id, event, nowMs);
       return;
-    case 'turn.delta':
-      return; // For live readers only: it is never stored, and its text comes again in the reply.
     case 'turn.finished':
       noteTurnFinished(p, agent.id, event, nowMs);
       return;

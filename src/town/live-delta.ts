@@ -9,8 +9,8 @@ import type { TownPorts } from './ports.ts';
  */
 export function liveDelta(p: TownPorts, agent: Agent, event: TurnEvent, id: string): Delta | null {
   if (event.type !== 'turn.delta') return null;
-  const message = p.messages.get(event.message);
-  if (message?.agent !== agent.id || message.attempt !== event.attempt || message.finishedAtMs !== null) return null;
+  const turn = p.messages.turnOf(event.message);
+  if (turn?.agent !== agent.id || turn.attempt !== event.attempt) return null;
   const { attempt, text, at } = event;
   return { id, agent: agent.id, message: event.message, attempt, text, at, afterSeq: p.events.head() };
 }

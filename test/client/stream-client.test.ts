@@ -40,6 +40,25 @@ function follow(more: Partial<StreamClientOptions> = {}, stream = new FakeStream
 }
 
 describe('a client', () => {
+  test('that its listener closes when it is live is called no more, not even with the gap that it began with', async () => {
+    const stream = new FakeStream();
+    stream.happen(9);
+    stream.oldest = 5;
+    const states: StreamState[] = [];
+    const { client, gaps, seqs } = follow(
+      {
+        after: 1,
+        onState: (state) => {
+          states.push(state);
+          if (state === 'live') client.close();
+        },
+      },
+      stream,
+    );
+    await settle();
+    expect([states, gaps, seqs]).toEqual([['connecting', 'live', 'over'], [], []]);
+  });
+
   test('gets a ticket, connects with it and with its place, and shows what happens in order', async () => {
     const stream = new FakeStream();
     stream.happen(5);

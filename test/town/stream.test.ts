@@ -1,10 +1,11 @@
 /** The live stream: what every reader sees, and what it takes to be cut. */
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from 'cloudflare:test';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { lab } from './support/lab.ts';
 import { EVENT_LIFE_MS, EventStore } from '../../src/events/event-store.ts';
-import { STREAM_CLOSE, makeId } from '../../src/protocol/index.ts';
+import { STREAM_CLOSE, makeId, messageIdSchema } from '../../src/protocol/index.ts';
 import { feedReaders } from '../../src/town/feed-readers.ts';
+import { hearEvents } from '../../src/town/hear-agent.ts';
 import { RawReader, happen, inside, readersOf } from './support/raw-reader.ts';
 import { lastTokenOf } from './support/tokens.ts';
 import { TestTown, api } from './support/town.ts';
@@ -188,6 +189,40 @@ describe('deltas', () => {
   });
 });
 
+describe('what a stream costs', () => {
+  it('an event is read and made once, however many readers there are', async () => {
+    const town = await TestTown.create();
+    const readers = [await RawReader.open(town), await RawReader.open(town), await RawReader.open(town)];
+    const reads = await inside(town, (p) => {
+      const spies = [vi.spyOn(p.events, 'head'), vi.spyOn(p.events, 'oldest'), vi.spyOn(p.events, 'list')];
+      p.events.append('reeve.agent.started', p.id, {}, p.clock.now());
+      feedReaders(p);
+      return spies.map((spy) => spy.mock.calls.length);
+    });
+    expect(reads).toEqual([1, 1, 1]);
+    for (const reader of readers) await reader.until(({ seqs }) => seqs.length === 1);
+  });
+
+  it('a piece of a reply does not read the text of its message, which may be 256 KiB', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    const { id } = await town.work('ada');
+    const reader = await RawReader.open(town);
+    await reader.until(({ events }) => events.length === 1);
+    const reads = await inside(town, (p) => {
+      const agent = p.agents.find('ada');
+      if (agent === null) throw new Error('ada is not there');
+      const spy = vi.spyOn(p.messages, 'get');
+      const at = new Date(p.clock.now()).toISOString();
+      const piece = { type: 'turn.delta' as const, message: messageIdSchema.parse(id), attempt: 1, at, text: 'x' };
+      hearEvents(p, agent, { counter: 1000, events: range(1, 100).map(() => piece) });
+      return spy.mock.calls.length;
+    });
+    expect(reads).toBe(0);
+    await reader.until(({ types }) => types.filter((type) => type === 'reeve.turn.delta').length === 100);
+  });
+});
+
 describe('a reader that stalls', () => {
   it('is cut past 1,000 unconfirmed events, and not before; it comes again with its place and misses nothing', async () => {
     const town = await TestTown.create();
@@ -330,6 +365,24 @@ describe('a replay', () => {
     await reader.until(({ seqs }) => seqs.length > 0);
     expect(reader.events[0]?.data).toMatchObject({ after: body.oldest - 1, missed: body.oldest - 11 });
     expect(reader.seqs[0]).toBe(body.oldest);
+  });
+
+  it('that is overtaken by the pruning is cut, so that it is told what it missed: no event is left out in silence', async () => {
+    const town = await TestTown.create();
+    await happen(town, 2000);
+    lab.clock.advance(EVENT_LIFE_MS + 1);
+    const reader = await RawReader.open(town, 0);
+    await reader.until(({ seqs }) => seqs.length === 500);
+    await happen(town, 512, 1);
+    const oldest = await inside(town, (p) => p.events.oldest());
+    expect(oldest).toBeGreaterThan(501);
+    await reader.until(({ closed }) => closed !== null);
+    expect(reader.seqs).toEqual(range(1, 500));
+    expect(reader.closed?.code).toBe(4008);
+    const again = await RawReader.open(town, 500);
+    await again.until(({ seqs }) => seqs.length > 0);
+    expect(again.events[0]?.data).toMatchObject({ after: oldest - 1, missed: oldest - 501 });
+    expect(again.seqs[0]).toBe(oldest);
   });
 
   it('a reader that is ahead of a restored town goes on from where the town is', async () => {

@@ -87,6 +87,7 @@ export const TOWN_EFFECTS: Effects = {
   'tokens.cutAt': WRITE,
   'messages.accept': FRAGILE,
   'messages.get': READ,
+  'messages.turnOf': READ,
   'messages.byKey': READ,
   'messages.list': READ,
   'messages.nextBatch': READ,
