@@ -216,6 +216,18 @@ describe('its task and its result', () => {
   });
 });
 
+describe('a text', () => {
+  it('is the same when it comes again, whatever characters it has', async () => {
+    const { ada, bob } = await makeTown('ada', 'bob');
+    for (const odd of ['a\u0000b', 'half a \ud800 character', '\u2028 🙂\r\n']) {
+      const { id } = await ada.delegate('bob', LONG);
+      expect((await bob.finish(id, odd)).status).toBe(200);
+      expect((await bob.finish(id, odd)).status, JSON.stringify(odd)).toBe(200);
+      expect(unfence((await ada.delegation(id)).result ?? '')).toBe(odd.toWellFormed());
+    }
+  });
+});
+
 describe('its announcement', () => {
   it('M-32: what ends within 60 s of an announcement is announced together after it, over an eviction too', async () => {
     const { town, ada, bob } = await makeTown('ada', 'bob');
