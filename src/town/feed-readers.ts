@@ -16,6 +16,7 @@ type Page = readonly { readonly seq: number; readonly frame: Frame }[];
 
 /** What one feed sends, read and made once for all readers: most are at the same place. Events by the `seq` that they follow. */
 interface Feed {
+  readonly nowMs: number;
   /** `seq` of the newest event, and of the oldest that is kept. */
   readonly head: number;
   readonly oldest: number;
@@ -38,12 +39,14 @@ export function feedReader(p: TownPorts, one: OpenSocket): void {
 }
 
 function newFeed(p: TownPorts, deltas: Feed['deltas']): Feed {
-  return { head: p.events.head(), oldest: p.events.oldest(), deltas, pages: new Map() };
+  return { nowMs: p.clock.now(), head: p.events.head(), oldest: p.events.oldest(), deltas, pages: new Map() };
 }
 
 function feed(p: TownPorts, { socket, reader }: OpenSocket, all: Feed): void {
   try {
-    const { head, oldest } = all;
+    const { nowMs, head, oldest } = all;
+    // However late the alarm is that ends streams.
+    if (reader.endsAtMs <= nowMs) return p.readers.close(socket, 'ended');
     // One that is overtaken by the pruning comes again too, and is told then how many it missed.
     const isLost = roomOf(reader, head).kind === 'stalled' || reader.sent < oldest - 1;
     if (reader.sent < head && isLost) return p.readers.close(socket, 'stalled');

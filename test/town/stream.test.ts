@@ -3,7 +3,7 @@ import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from '
 import { describe, expect, it, vi } from 'vitest';
 import { lab } from './support/lab.ts';
 import { EVENT_LIFE_MS, EventStore } from '../../src/events/event-store.ts';
-import { STREAM_CLOSE, makeId, messageIdSchema } from '../../src/protocol/index.ts';
+import { MAX_STREAM_SECONDS, STREAM_CLOSE, makeId, messageIdSchema } from '../../src/protocol/index.ts';
 import { feedReaders } from '../../src/town/feed-readers.ts';
 import { hearEvents } from '../../src/town/hear-agent.ts';
 import { RawReader, happen, inside, readersOf } from './support/raw-reader.ts';
@@ -394,6 +394,17 @@ describe('a replay', () => {
     expect(reader.events[0]?.data).toMatchObject({ after: head - 1, missed: 0 });
     expect(reader.seqs).toEqual([head]);
   });
+});
+
+it('a stream shows nothing that happens after the end of its credential, also where the alarm is late', async () => {
+  const town = await TestTown.create();
+  const reader = await RawReader.open(town, 0);
+  await reader.until(({ seqs }) => seqs.length > 0);
+  const seen = reader.seqs;
+  lab.clock.advance(MAX_STREAM_SECONDS * 1000);
+  await happen(town, 1);
+  await reader.until(({ closed, seqs }) => closed !== null || seqs.length > seen.length);
+  expect([reader.seqs, reader.closed]).toEqual([seen, STREAM_CLOSE.ended]);
 });
 
 describe('what is no frame of a reader ends its stream', () => {
