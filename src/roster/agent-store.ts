@@ -62,6 +62,11 @@ export class AgentStore {
     return this.#many("SELECT * FROM agents WHERE state IN ('working', 'stalled') ORDER BY id");
   }
 
+  /** Whether there is one of these. Asked at the end of each transaction, so it reads one row, however many there are. */
+  isAnyInUse(): boolean {
+    return this.#sql.exec("SELECT 1 FROM agents WHERE state IN ('working', 'stalled') LIMIT 1").toArray().length > 0;
+  }
+
   startsDue(nowMs: number, limit: number): Agent[] {
     return this.#due('start_due_at_ms', nowMs, limit);
   }

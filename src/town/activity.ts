@@ -15,7 +15,7 @@ export function noteActivity(p: TownPorts, id: AgentId): void {
     if (agent.state !== 'idle') return;
     const now = p.clock.now();
     const town = p.town.get();
-    if (town !== null && town.sweepAtMs <= now && p.agents.inUse().length === 0) {
+    if (town !== null && town.sweepAtMs <= now && !p.agents.isAnyInUse()) {
       p.town.planSweep(nextSweepAt(p.id, p.settings.refreshIntervalMs, now));
     }
     p.agents.move(id, 'working');

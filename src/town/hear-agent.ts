@@ -37,8 +37,8 @@ export function hearEvents(p: TownPorts, caller: Agent, batch: EventBatch): Even
       if (delta !== null) deltas.push(delta);
     });
     p.agents.reported(agent.id, batch.counter);
-    // What it tells of its turns is output.
-    noteHeard(p, agent, Math.max(...batch.events.map(({ at }) => Date.parse(at))));
+    // What it tells of its turns is output, whatever its clock says: a batch counts once.
+    noteHeard(p, agent, Math.min(now, Math.max(...batch.events.map(({ at }) => Date.parse(at)))));
     noteActivity(p, agent.id);
     return { counter: batch.counter, repeated: false };
   });

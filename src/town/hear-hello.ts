@@ -6,9 +6,11 @@ import type { TownPorts } from './ports.ts';
  * agents, and those that were abandoned, which are taken back with a session in which nothing runs.
  */
 export async function hearHello(p: TownPorts): Promise<void> {
-  for (const { index, lostAtMs } of p.containers.list()) {
-    if (lostAtMs === null && p.agents.inContainer(index).length === 0) continue;
-    const answer = await (lostAtMs === null ? p.link(index).check() : p.link(index).renew());
+  for (const { index } of p.containers.list()) {
+    // Read when its turn comes: while the one before was asked, this one may have been found, and agents be at work in it.
+    const isLost = (p.containers.get(index)?.lostAtMs ?? null) !== null;
+    if (!isLost && p.agents.inContainer(index).length === 0) continue;
+    const answer = await (isLost ? p.link(index).renew() : p.link(index).check());
     if (answer.kind === 'answered') noteSession(p, index, answer.value);
   }
 }

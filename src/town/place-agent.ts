@@ -9,6 +9,8 @@ export function containerForNew(p: TownPorts): number {
 
 /** For the next incarnation: where the agent was, or, where that container is lost and there is another address, elsewhere. */
 export function containerToStartIn(p: TownPorts, agent: Agent): number {
+  // As a rule none is lost, and who lives where need not be counted, for each of the many that start when a container comes back.
+  if (p.containers.lost().length === 0) return opened(p, agent.container);
   return opened(p, placeAgain(agent.container, housing(p)));
 }
 

@@ -98,7 +98,12 @@ async function answered(
 }
 
 function isGivenUp(p: TownPorts, agent: Agent): boolean {
-  return agent.stalledWhy === 'silent' && judge(agent, p.settings.heartbeatMs, p.clock.now()).isGivenUp;
+  return isMissed(p, agent) && judge(agent, p.settings.heartbeatMs, p.clock.now()).isGivenUp;
+}
+
+/** It is silent, and somebody waits for it: one that was revoked meanwhile is left to its turn. */
+function isMissed(p: TownPorts, agent: Agent): boolean {
+  return agent.stalledWhy === 'silent' && issueRefusal(agent, p.tokens.get(agent.id)) === null;
 }
 
 /** Alone, and only once the box has confirmed that it runs no more (K-12): the others in this container go on. */
@@ -153,7 +158,7 @@ function nextProbe(p: TownPorts, index: number): number | null {
   const now = p.clock.now();
   const looks = p.agents
     .inContainer(index)
-    .filter(({ stalledWhy }) => stalledWhy === 'silent')
+    .filter((agent) => isMissed(p, agent))
     .map((agent) => judge(agent, p.settings.heartbeatMs, now).lookAtMs);
   return looks.length === 0 ? null : Math.max(Math.min(...looks), now + PUSH_RETRY.firstMs);
 }

@@ -17,7 +17,7 @@ import { lookAtAgents } from './watch-liveness.ts';
 
 /** When each kind of work is due, from the stores. A sweep, and a look at a lost container, count only while an agent is at work: an idle town sleeps. */
 export function dueTimes(p: TownPorts): DueTimes {
-  const isAtWork = p.agents.inUse().length > 0;
+  const isAtWork = p.agents.isAnyInUse();
   const end = p.agents.earliestEnd();
   return {
     sweep: isAtWork ? (p.town.get()?.sweepAtMs ?? null) : null,
@@ -56,7 +56,7 @@ export async function runDue(p: TownPorts): Promise<void> {
     }
   });
   lookAtAgents(p, RUN_BUDGET_AGENTS);
-  const probes = p.containers.probesDue(p.clock.now(), p.agents.inUse().length > 0);
+  const probes = p.containers.probesDue(p.clock.now(), p.agents.isAnyInUse());
   p.transaction(() => {
     for (const { id } of p.agents.revivalsDue(now, RUN_BUDGET_AGENTS)) reviveAgent(p, id);
   });

@@ -180,4 +180,12 @@ export const TOWN_SCHEMA: readonly Migration[] = [
     id: '0010-read-mail',
     statements: ['CREATE INDEX mail_by_reading ON mail (read_at_ms) WHERE read_at_ms IS NOT NULL'],
   },
+  {
+    id: '0011-at-work',
+    statements: [
+      // Retired agents stay in the table for good: who is at work, and who lives where, is found without a look at each of them.
+      "CREATE INDEX agents_at_work ON agents (state) WHERE state IN ('working', 'stalled')",
+      "CREATE INDEX agents_by_container ON agents (container) WHERE state NOT IN ('retired')",
+    ],
+  },
 ];

@@ -10,6 +10,12 @@ import { issueRefusal } from './issue-refusal.ts';
 import { judge, stillStalled, wasAway } from './liveness-plan.ts';
 import type { TownPorts } from './ports.ts';
 
+/**
+ * Box and town agree on the time within this (ms). What an agent says of its output and lies further ahead is no time: said again
+ * with each heartbeat, it would hide for ever that nothing comes.
+ */
+const AHEAD_MS = 30_000;
+
 /** The agent goes to work: from now on it is waited for. A revoked one is not: nothing that it says is heard. */
 export function beginWatch(p: TownPorts, id: AgentId): void {
   const agent = p.agents.get(id);
@@ -21,8 +27,8 @@ export function beginWatch(p: TownPorts, id: AgentId): void {
 /** The agent spoke, in a call that was authorised. `progressAtMs`: when it says that it last showed output; null: it does not say. */
 export function noteHeard(p: TownPorts, agent: Agent, progressAtMs: number | null): void {
   const now = p.clock.now();
-  // Its clock may be ahead of the town's: what lies in the future would hide that nothing comes.
-  p.agents.heard(agent.id, now, progressAtMs === null ? null : Math.min(progressAtMs, now));
+  const isKnown = progressAtMs !== null && progressAtMs <= now + AHEAD_MS;
+  p.agents.heard(agent.id, now, isKnown ? Math.min(progressAtMs, now) : null);
   p.containers.alive(agent.container);
   look(p, agent.id);
 }
@@ -45,6 +51,11 @@ function look(p: TownPorts, id: AgentId): void {
   if (agent === null || !needsSweep(agent.state)) return;
   if (issueRefusal(agent, p.tokens.get(id)) !== null) {
     p.agents.planLook(id, null);
+    return;
+  }
+  // At work since before the town waited for anybody: its time begins now.
+  if (agent.watchedFromMs === 0) {
+    beginWatch(p, id);
     return;
   }
   const now = p.clock.now();

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { lab, nextTurn } from './support/lab.ts';
 import { lookInto } from './support/look.ts';
-import { MINUTE, pass } from './support/passing.ts';
+import { MINUTE, cutOff, pass } from './support/passing.ts';
 import { TestTown, api } from './support/town.ts';
 import { CONTAINER_SECRET } from './support/wiring.ts';
 
@@ -54,6 +54,34 @@ describe('an answer that comes too late', () => {
     await town.until('ada', id, 'done');
     expect((await lookInto(town.stub)).agents[0]?.agent).toMatchObject({ state: 'idle', inc: 2 });
   });
+});
+
+describe('a hello that takes its time', () => {
+  it('gives up no session of a container that was lost when it came, and was found meanwhile', async () => {
+    lab.heartbeatMs = 30_000;
+    const town = await TestTown.create();
+    for (const name of ['a1', 'a2', 'a3', 'a4', 'a5']) await town.agent(name);
+    await town.work('a1', 50_000);
+    await town.work('a5', 50_000);
+    const back = cutOff(town, 1);
+    await pass(town, 14 * MINUTE);
+    expect((await town.read('a5')).container).toBe(town.containerName(2));
+    const gate = { isHeld: true, isReached: false };
+    town.container(0).network = async (request, send) => {
+      gate.isReached ||= request.path === '/health';
+      while (gate.isHeld && request.path === '/health') await nextTurn();
+      return send();
+    };
+    await hello();
+    await expect.poll(() => gate.isReached).toBe(true);
+    back();
+    await pass(town, 10 * MINUTE);
+    expect(await town.agent('late')).toMatchObject({ state: 'idle', container: town.containerName(1) });
+    await town.work('late', 50_000);
+    gate.isHeld = false;
+    await pass(town, MINUTE);
+    expect(await town.read('late')).toMatchObject({ state: 'working', incarnation: 1 });
+  }, 30_000);
 });
 
 describe('an agent whose start takes its box down with it', () => {

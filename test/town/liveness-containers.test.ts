@@ -250,6 +250,19 @@ describe('an agent that is silent for ten minutes in a container that answers', 
   });
 });
 
+describe('a revoked agent', () => {
+  it('that was silent before is not stopped with the others: nobody waits for it', async () => {
+    const { town, agents } = await atWork('ada', 'bob');
+    silence(...agents.map(({ id }) => id));
+    await pass(town, 3 * MINUTE);
+    await town.api('POST', '/agents/ada/revoke');
+    await pass(town, 11 * MINUTE);
+    const stops = town.container().requests.filter(({ path }) => path.endsWith('/stop'));
+    expect(stops.map(({ path }) => path)).toEqual([`/agents/${agents[1]?.id}/stop`]);
+    expect(await town.read('bob')).toMatchObject({ incarnation: 2 });
+  });
+});
+
 describe('a container of which nobody is heard', () => {
   it('K-12: is not lost before ten minutes: no second incarnation runs beside the first before the first is abandoned', async () => {
     const { town, agents, ids } = await atWork('ada');

@@ -1,4 +1,4 @@
-import { runDurableObjectAlarm } from 'cloudflare:test';
+import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Health } from '../../src/town/health.ts';
 import type { AgentView } from '../../src/town/views.ts';
@@ -151,6 +151,27 @@ describe('no output', () => {
     expect((await town.read('ada')).state).toBe('working');
     expect(await eventsOf(town, 'reeve.agent.recovered')).toEqual([{ incarnation: 1, was: 'no_output' }]);
     expect((await town.read('ada')).incarnation).toBe(1);
+  });
+
+  it('is not hidden by a time in the future that is said again and again', async () => {
+    const { town, token, from } = await quietAgent();
+    for (let minute = 1; minute <= 16; minute += 1) {
+      await pass(town, MINUTE);
+      await beat(token, from + 24 * HOUR);
+    }
+    expect((await town.read('ada')).state).toBe('stalled');
+  });
+
+  it('is not seen in an agent that was at work before its town waited for anybody: its time begins with the first look', async () => {
+    const { town } = await atWork();
+    await pass(town, MINUTE);
+    // What the step that brought the watch leaves of an older town's row.
+    await runInDurableObject(town.stub, (_, { storage: { sql } }) =>
+      sql.exec('UPDATE agents SET watched_from_ms = 0, progress_at_ms = NULL, look_at_ms = last_heard_at_ms').toArray(),
+    );
+    await runDurableObjectAlarm(town.stub);
+    await pass(town, 10 * MINUTE);
+    expect(await eventsOf(town, 'reeve.agent.stalled')).toEqual([]);
   });
 
   it('is not hidden by a time in the future: progress counts by the town’s clock', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { migrate } from '../../src/lib/migrate.ts';
 import { randomBytes } from '../../src/lib/secret.ts';
 import { makeId } from '../../src/protocol/index.ts';
+import { AgentStore } from '../../src/roster/agent-store.ts';
 import { TOWN_SCHEMA } from '../../src/town/schema.ts';
 import { TestTown } from './support/town.ts';
 
@@ -52,6 +53,32 @@ describe('the schema of a town', () => {
       expect(() => migrate(storage, [{ id: '0001-other', statements: [] }])).toThrow(/stored step 0/);
       expect(() => migrate(storage, [])).toThrow(/expected none/);
     });
+  });
+
+  it('finds who is at work and who lives where without a look at every agent that ever was', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    const plans = await runInDurableObject(town.stub, (_, { storage: { sql } }) => {
+      const asked: string[] = [];
+      const agents = new AgentStore({
+        ...sql,
+        exec: (query: string, ...bindings: SqlStorageValue[]) => {
+          asked.push(
+            ...sql
+              .exec<{ detail: string }>(`EXPLAIN QUERY PLAN ${query}`, ...bindings)
+              .toArray()
+              .map(({ detail }) => detail),
+          );
+          return sql.exec(query, ...bindings);
+        },
+      } as SqlStorage);
+      agents.isAnyInUse();
+      agents.inContainer(0);
+      return asked.filter((detail) => detail.includes('agents'));
+    });
+    expect(plans).toHaveLength(2);
+    expect(plans[0]).toContain('INDEX agents_at_work');
+    expect(plans[1]).toContain('INDEX agents_by_container');
   });
 
   it('counts the messages of a town that is older than the counting, and goes on from there', async () => {

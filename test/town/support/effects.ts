@@ -47,6 +47,7 @@ export const TOWN_EFFECTS: Effects = {
   'agents.live': READ,
   'agents.inContainer': READ,
   'agents.inUse': READ,
+  'agents.isAnyInUse': READ,
   'agents.watched': READ,
   'agents.startsDue': READ,
   'agents.endsDue': READ,
