@@ -106,4 +106,6 @@ function refuse(line: string, code = EXIT_OPERATOR): number {
   return code;
 }
 
+// Whoever read has had enough, as `head` has: that is an end like Ctrl-C.
+process.stdout.on('error', () => process.exit(0));
 process.exitCode = await main();

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +24,15 @@ function run(args: readonly string[], env: Record<string, string> = {}) {
 }
 
 describe('npm run follow', () => {
+  test('ends quietly where nobody reads what it says any more', async () => {
+    const child = spawn(process.execPath, [join(ROOT, 'scripts/follow.ts'), '--help'], { cwd: ROOT, stdio: 'pipe' });
+    child.stdout.destroy();
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => void (said += chunk.toString()));
+    const [code]: unknown[] = await once(child, 'close');
+    expect([code, said]).toEqual([0, '']);
+  });
+
   test('--help tells what it does', () => {
     const { status, stdout } = run(['--help']);
     expect(status).toBe(0);
