@@ -45,11 +45,12 @@ describe('delivery', () => {
     for (let at = 0; at < 40; at += 1) await town.send('ada', `message ${at}`);
     await town.api('POST', '/agents/ada/start');
     await expect.poll(() => town.container().requests.filter(isDelivery).length).toBe(2);
-    const sizes = town
+    const batches = town
       .container()
       .requests.filter(isDelivery)
-      .map((request) => bodyOf(request).messages.length);
-    expect(sizes).toEqual([32, 8]);
+      .map((request) => bodyOf(request).messages.map(({ seq }) => seq));
+    expect(batches.map((seqs) => seqs.length)).toEqual([32, 8]);
+    expect(batches.flat()).toEqual(Array.from({ length: 40 }, (_, at) => at + 1));
   });
 
   it('a delivery that fails in transport is sent again as the same attempt, and runs once', async () => {
