@@ -62,7 +62,9 @@ function look(p: TownPorts, id: AgentId): void {
   const judgement = judge(agent, p.settings.heartbeatMs, now);
   const stalled = stillStalled(agent, agent.stalledWhy, judgement.stalled);
   if (stalled !== agent.stalledWhy) tell(p, agent, stalled);
-  if (stalled === 'silent') probeSoon(p, agent.container, now);
+  // One that did not answer is asked at its own pace, however many in it are looked at meanwhile.
+  const isAsked = (p.containers.get(agent.container)?.probeTries ?? 0) > 0;
+  if (stalled === 'silent' && !isAsked) probeSoon(p, agent.container, now);
   p.agents.planLook(id, judgement.lookAtMs);
 }
 

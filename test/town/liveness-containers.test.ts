@@ -122,6 +122,26 @@ describe('a probe', () => {
   });
 });
 
+describe('a container whose many silent agents are looked at one after another', () => {
+  it('is asked as often as its backoff says, not with each look', async () => {
+    const town = await TestTown.create();
+    for (const name of ['a1', 'a2', 'a3', 'a4']) {
+      await town.agent(name);
+      await town.work(name, 3600);
+      await pass(town, 20_000);
+    }
+    const asked: number[] = [];
+    town.container().network = (request) => {
+      if (isProbe(request)) asked.push(lab.clock.now());
+      return Promise.reject(new TypeError('the connection was reset'));
+    };
+    town.container().outgoing = () => Promise.reject(new TypeError('the connection was reset'));
+    await pass(town, 9 * MINUTE);
+    // After the first: 15 s, 30 s, 1, 2, 4 min; and once for each agent when its silence is news.
+    expect(asked.length).toBeLessThanOrEqual(9);
+  }, 20_000);
+});
+
 describe('an agent is gone', () => {
   it('where its container answers a probe without it (unknown_agent): its next incarnation starts, the others go on', async () => {
     const { town, agents, ids } = await atWork('ada', 'bob');
