@@ -2,7 +2,7 @@ import { within } from '../lib/clock.ts';
 import { isMigrated } from '../lib/migrate.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
-import { earliestDue, isNews } from './alarm-plan.ts';
+import { RUN_BUDGET_MS, earliestDue, isNews } from './alarm-plan.ts';
 import { noteKeySet } from './note-key-set.ts';
 import type { TownPorts } from './ports.ts';
 import { rearm } from './rearm.ts';
@@ -56,7 +56,9 @@ export class Entrance {
     // Told before the work: if every run of it dies, and the alarm with them, the watchdog knows.
     this.#tell(p, earliestDue(dueTimes(p)));
     noteKeySet(p);
-    await runDue(p);
+    const work = runDue(p);
+    // What hangs holds up itself: it goes on behind the run, its due time is stored, and what comes due meanwhile is not kept waiting (T7).
+    if (!(await isOverIn(p, RUN_BUDGET_MS, work))) this.meanwhile(p, 'due', () => work);
     if (!this.exists(p)) await alone(p, 'remove', () => finishRemoval(p));
     await this.leave(p, true);
   }
@@ -108,4 +110,12 @@ export class Entrance {
   #isThere(p: TownPorts): boolean {
     return isMigrated(this.#ctx.storage.sql) && p.town.get() !== null;
   }
+}
+
+/** Waits for work, at most so long (ms); answers whether it came to its end. */
+function isOverIn(p: TownPorts, ms: number, work: Promise<void>): Promise<boolean> {
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+  const stopTimer = p.after(ms, () => resolve(false));
+  void work.then(() => resolve(true), reject).finally(stopTimer);
+  return promise;
 }

@@ -2,7 +2,7 @@
 import type { TownId } from '#protocol';
 import type { EventStore } from '../events/event-store.ts';
 import type { TicketStore } from '../events/ticket-store.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { After, Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { ContainerLink } from '../link/container-link.ts';
 import type { DelegationStore } from '../ledger/delegation-store.ts';
@@ -40,6 +40,7 @@ export interface TownPorts {
   readonly id: TownId;
   readonly settings: TownSettings;
   readonly clock: Clock;
+  readonly after: After;
   /** A number in [0, 1), for jitter. */
   readonly random: () => number;
   readonly log: Log;

@@ -1,4 +1,5 @@
 /** Answers that come when what they are about is over: another incarnation, or another session, has taken its place. */
+import { runInDurableObject } from 'cloudflare:test';
 import { afterEach, describe, expect, it } from 'vitest';
 import { lab, nextTurn } from './support/lab.ts';
 import { lookInto } from './support/look.ts';
@@ -102,4 +103,47 @@ describe('an agent whose start takes its box down with it', () => {
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(15_000);
     expect(tries.length).toBeLessThanOrEqual(15);
   }, 30_000);
+});
+
+/** Rings, and lets time pass until the run is over, whatever it waits for. */
+async function ringOut(town: TestTown): Promise<void> {
+  const rung = town.ring().then(() => true);
+  while (!(await Promise.race([rung, nextTurn().then(() => false)]))) lab.clock.advance(100);
+}
+
+describe('a run of the alarm with a container that hangs', () => {
+  it('T7: ends at its budget, and what comes due meanwhile is done by the next, while the answer is still out', async () => {
+    lab.pushTimeoutMs = 60_000;
+    const town = await TestTown.create();
+    for (const name of ['a1', 'a2', 'a3', 'a4', 'b1']) await town.agent(name);
+    const gate = { isHeld: true };
+    // The first delivery to each is lost, so that the alarm brings the second.
+    let lost = 0;
+    for (const index of [0, 1]) {
+      town.container(index).network = async (request, send) => {
+        if (!request.path.endsWith('/messages')) return send();
+        lost += 1;
+        if (lost <= 2) throw new TypeError('the connection was reset');
+        if (index === 0) while (gate.isHeld) await nextTurn();
+        return send();
+      };
+    }
+    const { id: hanging } = await town.send('a1', 'hello');
+    const { id: well } = await town.send('b1', 'hello');
+    await expect.poll(() => lost).toBe(2);
+    await expect.poll(async () => (await lookInto(town.stub)).messages.map(({ tries }) => tries)).toEqual([1, 1]);
+    await runInDurableObject(town.stub, (_, { storage }) =>
+      storage.sql.exec('UPDATE messages SET deliver_at_ms = deliver_at_ms + 20000 WHERE id = ?', well),
+    );
+    await ringOut(town);
+    expect(lost).toBe(3);
+    expect((await town.message('b1', well)).state).toBe('queued');
+    // The second run meets the first one's request, which is still out.
+    await ringOut(town);
+    await ringOut(town);
+    await town.until('b1', well, 'done');
+    expect((await town.message('a1', hanging)).state).toBe('queued');
+    gate.isHeld = false;
+    await town.until('a1', hanging, 'done');
+  });
 });
