@@ -6,6 +6,7 @@ import type { SweepReport } from '../../src/town/sweep-store.ts';
 import type { TownView } from '../../src/town/views.ts';
 import { lab, type LabRequest } from './support/lab.ts';
 import { lastTokenOf } from './support/tokens.ts';
+import { silence } from './support/passing.ts';
 import { TestTown, api } from './support/town.ts';
 
 const HOUR = 3_600_000;
@@ -83,8 +84,10 @@ describe('failing containers', () => {
 
   it('S-10: a container that answers 429 with Retry-After 30 is left alone for 30 s, then asked again', async () => {
     const town = await TestTown.create();
-    await town.agent('ada');
+    const ada = await town.agent('ada');
     await town.work('ada');
+    // What is shown here is the push: its heartbeat would tell it to pull meanwhile.
+    silence(ada.id);
     const busy = { status: 429, headers: { 'retry-after': '30' }, body: '' };
     town.container().before = (request) => (isPush(request) ? busy : null);
     const { body } = await town.api<SweepReport>('POST', '/refresh', {});
