@@ -22,7 +22,7 @@ import * as s from './schemas.ts';
 const ID_BYTES = 20;
 const DELEGATIONS = '/v1/agent/delegations';
 const delegationParams = z.object({ delegation: z.string().max(64) });
-const mailQuery = s.seqQuery.extend({ cursor: z.coerce.number().int().min(0).optional() });
+const mailQuery = s.seqQuery.extend({ cursor: s.whole(0).optional() });
 
 export function agentLedgerRoutes(app: App, edge: Edge): void {
   const agent = requireAgent(edge);

@@ -176,12 +176,21 @@ export const sendHeaders = waitHeaders.extend({
   'idempotency-key': z.string().optional().openapi({ description: 'the same key again means the same message' }),
 });
 
-const limit = z.coerce.number().int().min(1).max(200).default(50);
+/** A whole number in an address: digits and nothing else, so that an empty value or `1e3` is an error and no number. */
+export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min).max(max))
+    .openapi({ type: 'integer', minimum: min });
+
+const limit = whole(1, 200).default(50);
 export const listQuery = z.object({ cursor: z.string().max(64).default(''), limit });
-export const seqQuery = z.object({ cursor: z.coerce.number().int().min(0).default(0), limit });
+export const seqQuery = z.object({ cursor: whole(0).default(0), limit });
 /** Without `after` a stream begins with the next event. `ticket` is read before, with the credentials. */
 export const streamQuery = z.object({
   ticket: z.string().optional(),
-  after: z.coerce.number().int().min(0).optional(),
+  after: whole(0).optional(),
 });
-export const eventsQuery = z.object({ after: z.coerce.number().int().min(0).default(0), limit });
+export const eventsQuery = z.object({ after: whole(0).default(0), limit });

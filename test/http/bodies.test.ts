@@ -181,7 +181,18 @@ describe('a body that does not fit is 400', () => {
   });
 
   test('also in the query', async () => {
-    for (const query of ['limit=0', 'limit=201', 'limit=x', 'limit=1.5', 'after=-1', 'after=1e999']) {
+    for (const query of [
+      'limit=0',
+      'limit=201',
+      'limit=x',
+      'limit=1.5',
+      'after=-1',
+      'after=1e999',
+      'after=',
+      'limit=',
+      'limit=1e1',
+      'after=0x10',
+    ]) {
       const response = await scene.send('GET', `/v1/towns/${OWN}/events?${query}`);
       expect(response.status, query).toBe(400);
       const problem = problemSchema.parse(await response.json());
