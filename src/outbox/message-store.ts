@@ -143,7 +143,7 @@ export class MessageStore {
   handedOver(agent: AgentId): HandedOver[] {
     return this.#sql
       .exec<HandedOver>(
-        `SELECT id, attempt, works, state FROM messages WHERE agent = ? AND ${UNFINISHED} ORDER BY seq`,
+        `SELECT id, seq, attempt, works, state FROM messages WHERE agent = ? AND ${UNFINISHED} ORDER BY seq`,
         agent,
       )
       .toArray();

@@ -34,7 +34,9 @@ export interface Message {
 }
 
 /** A message that was handed over, as somebody saw it: it moves only where it is still like that. */
-export type HandedOver = Pick<Message, 'id' | 'attempt' | 'works'> & { readonly state: 'delivered' | 'working' };
+export type HandedOver = Pick<Message, 'id' | 'seq' | 'attempt' | 'works'> & {
+  readonly state: 'delivered' | 'working';
+};
 
 /** A final state is never left. */
 export function isFinal(state: MessageState): boolean {

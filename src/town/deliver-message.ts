@@ -120,11 +120,19 @@ function take(p: TownPorts, agent: AgentId, held: HeldMessage, nowMs: number): v
       return;
     case 'done':
     case 'failed':
-      // Without its result the turn is over, but its report is still under way: until then it counts as delivered.
-      if (held.result === undefined) p.messages.delivered(held.message, held.attempt, nowMs);
-      else noteTurnFinished(p, agent, { ...held, result: held.result }, nowMs);
+      // The turn is over, but its report is still under way: until then it counts as delivered. The reports come in order, so
+      // a result that is here already waits for it where an earlier turn's has not come either.
+      if (held.result === undefined || isBehind(p, agent, held.message)) {
+        p.messages.delivered(held.message, held.attempt, nowMs);
+      } else noteTurnFinished(p, agent, { ...held, result: held.result }, nowMs);
       return;
   }
+}
+
+/** Whether an earlier message of the agent is in the box and, as far as the town knows, not over. */
+function isBehind(p: TownPorts, agent: AgentId, id: MessageId): boolean {
+  const seq = p.messages.get(id)?.seq ?? 0;
+  return p.messages.handedOver(agent).some((other) => other.seq < seq);
 }
 
 const ids = (batch: readonly Message[]): MessageId[] => batch.map((message) => message.id);

@@ -2,7 +2,7 @@ import { evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import type { DeliverMessages } from '../../src/protocol/index.ts';
 import type { MessageView } from '../../src/town/views.ts';
-import type { LabRequest } from './support/lab.ts';
+import { lab, type LabRequest } from './support/lab.ts';
 import { TestTown } from './support/town.ts';
 
 const isDelivery = ({ path }: LabRequest): boolean => path.endsWith('/messages');
@@ -72,6 +72,25 @@ describe('delivery', () => {
     expect(new Set(deliveries.map((message) => message?.attempt))).toEqual(new Set([1]));
     const started = (await town.events()).filter(({ type }) => type === 'reeve.turn.started');
     expect(started).toHaveLength(1);
+  });
+
+  it('a result that comes with the answer to a repeated delivery does not overtake the report of an earlier turn', async () => {
+    const town = await TestTown.create();
+    const { id: agent } = await town.agent('ada');
+    // Reports wait for the clock, which stands still: of the first turn the town hears nothing more for now.
+    const sent = [await town.send('ada', 'one')];
+    await expect.poll(async () => (await town.message('ada', sent[0]?.id ?? '')).state).toMatch(/delivered|working/);
+    town.container().after = (request, answer) =>
+      isDelivery(request) ? { status: 502, headers: {}, body: '' } : answer;
+    sent.push(await town.send('ada', 'two'));
+    await expect.poll(async () => (await town.read('ada')).credential.last_outcome).toBe('server_error');
+    await expect.poll(() => lab.turns.filter((turn) => turn.agent === agent).length).toBe(2);
+    town.container().after = (_, answer) => answer;
+    sent.push(await town.send('ada', 'three'));
+    await expect.poll(async () => (await town.message('ada', sent[2]?.id ?? '')).state).not.toBe('queued');
+    for (const { id } of sent) await town.until('ada', id, 'done');
+    const finished = (await town.events()).filter(({ type }) => type === 'reeve.turn.finished');
+    expect(finished.map(({ data }) => data['message'])).toEqual(sent.map(({ id }) => id));
   });
 
   it('a town that is evicted after it accepted a message delivers it when the alarm rings', async () => {

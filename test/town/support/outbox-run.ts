@@ -63,6 +63,7 @@ export class OutboxRun {
   readonly #late: (() => Promise<unknown>)[] = [];
   /** What senders were told is accepted. */
   readonly #accepted = new Set<MessageId>();
+  #isCutOff = false;
 
   private constructor(world: World) {
     this.#world = world;
@@ -180,12 +181,16 @@ export class OutboxRun {
 
   /** Nothing is heard of the first container for so long that it is given up, and then it is back. */
   async #place(): Promise<void> {
+    // One at a time: what is cut off twice would be brought back to how the second found it.
+    if (this.#isCutOff) return;
+    this.#isCutOff = true;
     const back = cutOff(this.#world.town);
     const until = lab.clock.now() + GIVEN_UP_MS;
     try {
       while (lab.clock.now() < until && (await this.#ring())) await this.#world.settled();
     } finally {
       back();
+      this.#isCutOff = false;
     }
   }
 
