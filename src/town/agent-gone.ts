@@ -43,8 +43,8 @@ export function agentGone(p: TownPorts, found: Agent, gone: Gone): void {
   p.messages.planQueue(agent.id, null);
 }
 
-/** The next incarnation of an agent that was lost with work to do, after the wait that its restarts so far ask for. */
-function restartAgent(p: TownPorts, agent: Agent): void {
+/** The next incarnation of an agent that got nowhere, after the wait that its restarts so far ask for. */
+export function restartAgent(p: TownPorts, agent: Agent): void {
   const waitMs = restartWaitMs(agent.restarts);
   if (waitMs === null) return failAgent(p, agent, 'restarts_exhausted');
   p.agents.countRestart(agent.id);

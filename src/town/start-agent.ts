@@ -4,7 +4,7 @@ import { backoffMs } from '../lib/backoff.ts';
 import type { LinkAnswer, Unreachable } from '../link/container-link.ts';
 import type { Agent } from '../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
-import { beginIncarnation, failAgent } from './agent-gone.ts';
+import { beginIncarnation, failAgent, restartAgent } from './agent-gone.ts';
 import { NOT_REACHED, doubtContainer, heldUntil, noteAnswer, noteSession, openContainer } from './containers.ts';
 import { issueRefusal } from './issue-refusal.ts';
 import { issueToken, type IssueAnswer } from './issue-token.ts';
@@ -130,8 +130,9 @@ function conclude(
       );
       return;
     case 'stale':
-      // The box stopped this incarnation, or runs a higher one: only a higher start reaches it.
-      beginIncarnation(p, agent);
+      // The box stopped this incarnation, or runs a higher one: only a higher start reaches it. One that says so of every start
+      // is not asked in a loop.
+      restartAgent(p, agent);
       return;
     case 'retired':
       failAgent(p, agent, 'retired_in_container');

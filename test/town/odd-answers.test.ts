@@ -78,6 +78,22 @@ describe('an answer that nobody expects', () => {
     expect(await town.read('ada')).toMatchObject({ state: 'idle', incarnation: 2 });
   });
 
+  it('K-13: a box that calls every start stale is asked ever more rarely, and the agent fails in the end', async () => {
+    const town = await TestTown.create();
+    town.container().after = (request, answer): LabAnswer => {
+      if (!isStart(request)) return answer;
+      const stale = { ...(JSON.parse(answer.body) as object), outcome: 'stale', gen: 0, process_id: 0 };
+      return { ...answer, status: 409, body: JSON.stringify(stale) };
+    };
+    await town.agent('ada');
+    const starts = () => town.container().requests.filter(isStart).length;
+    await town.elapse(10);
+    expect(starts()).toBe(2);
+    await town.elapse(30 * 60_000);
+    expect(starts()).toBe(7);
+    expect((await town.read('ada')).state).toBe('failed');
+  });
+
   it('A-14: an agent that is missing from the answer to a batch has failed, and is pushed again; the others have not', async () => {
     const town = await TestTown.create();
     const [ada, bob] = [await town.agent('ada'), await town.agent('bob')];
