@@ -120,6 +120,8 @@ test('whatever is sent and confirmed, a reader never owes less than it does, fit
           frames.push({ seq: reader.sent, deltas: reader.deltas, bytes: one.bytes });
         }
         if (one.kind === 'ack') {
+          // What is sent in one go is sent to its end before anything is heard.
+          reader = afterFeed(reader, reader.sent);
           const arrived = frames[Math.floor(one.share * frames.length) - 1];
           if (arrived !== undefined) reader = ack(reader, arrived.seq, arrived.deltas) ?? reader;
         }

@@ -94,6 +94,32 @@ describe('an answer that nobody expects', () => {
     expect((await town.read('ada')).state).toBe('failed');
   });
 
+  it('an interrupt of which the box says that it does not run the agent: it is gone, and its turn runs again', async () => {
+    const town = await TestTown.create();
+    const ada = await town.agent('ada');
+    const { id } = await town.work('ada', 2);
+    const unknown = JSON.stringify({ agent: ada.id, inc: 1, outcome: 'unknown_agent', message: null });
+    town.container().before = ({ path }) =>
+      path.endsWith('/interrupt') ? { status: 404, headers: {}, body: unknown } : null;
+    await town.api('POST', '/agents/ada/interrupt');
+    await town.elapse(1000);
+    await town.until('ada', id, 'done');
+    expect(await town.message('ada', id)).toMatchObject({ attempts: 2, reply: 'worked 2 s' });
+    expect(await town.read('ada')).toMatchObject({ incarnation: 2 });
+  });
+
+  it('an interrupt of an agent whose container has gone to sleep: its turn runs again where it wakes', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    const { id } = await town.work('ada', 2);
+    town.container().sleep();
+    await town.api('POST', '/agents/ada/interrupt');
+    await town.elapse(1000);
+    await town.until('ada', id, 'done');
+    expect(await town.message('ada', id)).toMatchObject({ attempts: 2 });
+    expect(town.container().wakes).toBe(1);
+  });
+
   it('A-14: an agent that is missing from the answer to a batch has failed, and is pushed again; the others have not', async () => {
     const town = await TestTown.create();
     const [ada, bob] = [await town.agent('ada'), await town.agent('bob')];
