@@ -19,8 +19,9 @@ export function rowsOf(markdown: string): Row[] {
   });
 }
 
-/** The ids in the paragraph that begins with "The core owes:". */
-export function coreCases(markdown: string): string[] {
-  const paragraph = markdown.split(/\n\s*\n/).find((text) => text.trimStart().startsWith('The core owes:'));
-  return idsIn(paragraph ?? '');
+/** The ids in the paragraphs that say which part owes which cases: "The core owes: ...". */
+export function owedCases(markdown: string): string[] {
+  return markdown
+    .split(/\n\s*\n/)
+    .flatMap((text) => (/^[A-Z][a-z, ]+ owes?:/.test(text.trimStart()) ? idsIn(text) : []));
 }
