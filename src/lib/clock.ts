@@ -25,13 +25,13 @@ export class TimeUp extends Error {
 }
 
 /** Passes on what `work` comes to, or rejects with `TimeUp` after `ms`. The timer goes with the work: it keeps nothing awake. */
-export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+export async function within<T>(ms: number, work: Promise<T>, timer: After = after): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new TimeUp(`no answer in ${ms} ms`)), ms);
+  const stopTimer = timer(ms, () => reject(new TimeUp(`no answer in ${ms} ms`)));
   try {
     return await Promise.race([work, promise]);
   } finally {
-    clearTimeout(timer);
+    stopTimer();
   }
 }
 

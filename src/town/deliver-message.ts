@@ -93,7 +93,7 @@ function settle(
     return answer.value.messages.length === batch.length;
   }
   // Still this incarnation's queue: if it was found gone, its next start has taken the plan over.
-  if (takesMessages(p.agents.get(agent.id)?.state ?? 'retired')) {
+  if (takesMessages(current.state)) {
     const retryAfterMs = answer.kind === 'unreachable' ? answer.retryAfterMs : 0;
     p.messages.planDelivery(ids(batch), now + backoffMs(DELIVERY_RETRY, tries, p.random(), retryAfterMs), tries);
   }

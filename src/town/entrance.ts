@@ -1,4 +1,4 @@
-import { within } from '../lib/clock.ts';
+import { TimeUp, within } from '../lib/clock.ts';
 import { isMigrated } from '../lib/migrate.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
@@ -56,11 +56,21 @@ export class Entrance {
     // Told before the work: if every run of it dies, and the alarm with them, the watchdog knows.
     this.#tell(p, earliestDue(dueTimes(p)));
     noteKeySet(p);
-    const work = runDue(p);
-    // What hangs holds up itself: it goes on behind the run, its due time is stored, and what comes due meanwhile is not kept waiting (T7).
-    if (!(await isOverIn(p, RUN_BUDGET_MS, work))) this.meanwhile(p, 'due', () => work);
+    await this.#run(p);
     if (!this.exists(p)) await alone(p, 'remove', () => finishRemoval(p));
     await this.leave(p, true);
+  }
+
+  /** Does what is due, for as long as a run may last. */
+  async #run(p: TownPorts): Promise<void> {
+    const work = runDue(p);
+    try {
+      await within(RUN_BUDGET_MS, work, p.after);
+    } catch (thrown) {
+      if (!(thrown instanceof TimeUp)) throw thrown;
+      // What hangs goes on behind the run: its due time is stored, and what comes due meanwhile is not kept waiting (T7).
+      this.meanwhile(p, 'due', () => work);
+    }
   }
 
   /** Ends the town. Answers whether nothing of it is left; otherwise it goes on behind the answer, and by the alarm. */
@@ -110,12 +120,4 @@ export class Entrance {
   #isThere(p: TownPorts): boolean {
     return isMigrated(this.#ctx.storage.sql) && p.town.get() !== null;
   }
-}
-
-/** Waits for work, at most so long (ms); answers whether it came to its end. */
-function isOverIn(p: TownPorts, ms: number, work: Promise<void>): Promise<boolean> {
-  const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-  const stopTimer = p.after(ms, () => resolve(false));
-  void work.then(() => resolve(true), reject).finally(stopTimer);
-  return promise;
 }
