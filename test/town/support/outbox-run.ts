@@ -82,17 +82,8 @@ export class OutboxRun {
     return new OutboxRun(world);
   }
 
-  async take(steps: readonly OutboxStep[]): Promise<void> {
-    let underWay: Promise<unknown>[] = [];
-    for (const [at, step] of steps.entries()) {
-      // What the platform breaks off rejects: whoever asked was told nothing, and nothing is promised of it.
-      underWay.push(this.#step(step).catch(() => undefined));
-      if (step.hasty && at < steps.length - 1) continue;
-      await Promise.all(underWay);
-      underWay = [];
-      await this.#world.settled();
-      this.#world.promises.always(await this.#world.look());
-    }
+  take(steps: readonly OutboxStep[]): Promise<void> {
+    return this.#world.takeAll(steps, (step) => this.#step(step));
   }
 
   /**

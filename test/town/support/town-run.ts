@@ -69,17 +69,8 @@ export class TownRun {
     return new TownRun(world, names);
   }
 
-  async take(steps: readonly TownStep[]): Promise<void> {
-    let underWay: Promise<unknown>[] = [];
-    for (const [at, step] of steps.entries()) {
-      // What the platform breaks off rejects, and is no failure of the town's: its promises are looked at afterwards.
-      underWay.push(this.#step(step).catch(() => undefined));
-      if (step.hasty && at < steps.length - 1) continue;
-      await Promise.all(underWay);
-      underWay = [];
-      await this.#world.settled();
-      this.#world.promises.always(await this.#world.look());
-    }
+  take(steps: readonly TownStep[]): Promise<void> {
+    return this.#world.takeAll(steps, (step) => this.#step(step));
   }
 
   /**

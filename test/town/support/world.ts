@@ -139,6 +139,23 @@ export class World {
     }
   }
 
+  /** Takes steps in order; a hasty one is not waited for. What must hold at every moment is held wherever all is quiet. */
+  async takeAll<S extends { readonly hasty: boolean }>(
+    steps: readonly S[],
+    take: (step: S) => Promise<unknown>,
+  ): Promise<void> {
+    let underWay: Promise<unknown>[] = [];
+    for (const [at, step] of steps.entries()) {
+      // What the platform breaks off rejects: whoever asked was told nothing, and nothing is promised of it.
+      underWay.push(take(step).catch(() => undefined));
+      if (step.hasty && at < steps.length - 1) continue;
+      await Promise.all(underWay);
+      underWay = [];
+      await this.settled();
+      this.promises.always(await this.look());
+    }
+  }
+
   /** Lets the world go on until nothing is left to do but the next sweep. What must hold at every moment is held on the way. */
   async calm(): Promise<Look> {
     for (let step = 0; step < MOST_STEPS; step += 1) {
