@@ -14,9 +14,22 @@ export const after: After = (ms, run) => {
   return () => clearTimeout(timer);
 };
 
-/** A signal that aborts after `ms`. The count starts here, so make it when the request starts, not when it queues. */
-export function deadline(ms: number): AbortSignal {
-  return AbortSignal.timeout(ms);
+/**
+ * Runs `work` with a signal that aborts after `ms`, with a `TimeoutError`. The count starts here, so call it when the request
+ * starts, not when it queues. The timer ends with the work: one that is left pending keeps a Durable Object in memory.
+ */
+export async function withDeadline<T>(
+  ms: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  timer: After = after,
+): Promise<T> {
+  const controller = new AbortController();
+  const stopTimer = timer(ms, () => controller.abort(new DOMException(`no answer in ${ms} ms`, 'TimeoutError')));
+  try {
+    return await work(controller.signal);
+  } finally {
+    stopTimer();
+  }
 }
 
 /** Thrown where something took longer than it may. */

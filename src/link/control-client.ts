@@ -30,7 +30,7 @@ import {
   type SwapResult,
   type SwapResults,
 } from '#protocol';
-import { deadline } from '../lib/clock.ts';
+import { withDeadline } from '../lib/clock.ts';
 import { sha256 } from '../lib/secret.ts';
 import { messageOf } from '../lib/result.ts';
 import type { ContainerBackend, PushSigner, Unreachable } from './container-link.ts';
@@ -150,10 +150,11 @@ export class ControlClient {
         headers.set('authorization', `Bearer ${token}`);
       }
       // One deadline for headers and body: a container that trickles its answer is cut like one that sends none.
-      const signal = deadline(call.timeoutMs);
-      const init = { method: call.method, headers, signal };
-      const response = await this.#backend.fetch(call.path, body === '' ? init : { ...init, body });
-      return readAnswer(response, await readCapped(response, MAX_CONTROL_ANSWER_BYTES), call.answer);
+      return await withDeadline(call.timeoutMs, async (signal) => {
+        const init = { method: call.method, headers, signal };
+        const response = await this.#backend.fetch(call.path, body === '' ? init : { ...init, body });
+        return readAnswer(response, await readCapped(response, MAX_CONTROL_ANSWER_BYTES), call.answer);
+      });
     } catch (thrown) {
       const timeout = thrown instanceof Error && (thrown.name === 'TimeoutError' || thrown.name === 'AbortError');
       return unreachable(
