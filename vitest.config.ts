@@ -1,13 +1,20 @@
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-pool-workers';
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/longest-first.ts';
 
 /** Far more than any test takes (ms): a bound on what hangs, also on a machine that is busy with other things. */
 const PATIENCE = { testTimeout: 30_000, hookTimeout: 30_000 };
 
-/** Two runtimes: `town` runs in workerd, everything else in Node. The slow end-to-end tests come last and one file at a time. */
+/** Files side by side: one more than two cores, because some of them wait for a real stack, and each for its own timers. */
+const WORKERS = Math.max(3, availableParallelism());
+
+/** Two runtimes: `town` runs in workerd, everything else in Node. The end-to-end tests run real stacks, each on ports of its own. */
 export default defineConfig({
   test: {
-    reporters: ['default', './test/count-reporter.ts'],
+    reporters: ['default', './test/progress-reporter.ts', './test/count-reporter.ts'],
+    maxWorkers: WORKERS,
+    sequence: { sequencer: LongestFirst },
     coverage: {
       provider: 'istanbul',
       include: ['src/tokens/**', 'src/town/**', 'container/clients/**'],
@@ -41,10 +48,8 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 1 },
         },
       },
     ],

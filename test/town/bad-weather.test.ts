@@ -4,7 +4,7 @@ import type { Grant } from '../../src/protocol/index.ts';
 import type { Health } from '../../src/town/health.ts';
 import type { SweepReport } from '../../src/town/sweep-store.ts';
 import type { TownView } from '../../src/town/views.ts';
-import { lab, type LabRequest } from './support/lab.ts';
+import { HANGS, lab, type LabRequest } from './support/lab.ts';
 import { lastTokenOf } from './support/tokens.ts';
 import { silence } from './support/passing.ts';
 import { TestTown, api } from './support/town.ts';
@@ -38,7 +38,7 @@ describe('failing containers', () => {
     await town.work('agent-0');
     await town.work('agent-4');
     const order: string[] = [];
-    town.container(0).before = (request) => (isPush(request) ? new Promise(() => undefined) : null);
+    town.container(0).before = (request) => (isPush(request) ? HANGS : null);
     town.container(1).after = (request, answer) => {
       if (isPush(request)) order.push('refreshed');
       return answer;

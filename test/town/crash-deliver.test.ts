@@ -1,3 +1,3 @@
 import { crashMatrix } from './support/crash-matrix.ts';
 
-crashMatrix(['deliver', 'probe', 'sweep', 'force', 'force all']);
+crashMatrix('deliver');

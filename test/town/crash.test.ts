@@ -3,7 +3,7 @@ import { abortAllDurableObjects, env, runInDurableObject } from 'cloudflare:test
 import { describe, expect, it } from 'vitest';
 import type { AgentView } from '../../src/town/views.ts';
 import type { SweepReport } from '../../src/town/sweep-store.ts';
-import { lab, type LabRequest } from './support/lab.ts';
+import { HANGS, lab, type LabRequest } from './support/lab.ts';
 import { claimsOf, lastTokenOf } from './support/tokens.ts';
 import { api, type TestTown } from './support/town.ts';
 import { weather, type Strike } from './support/weather.ts';
@@ -139,8 +139,8 @@ describe('the town dies', () => {
     await world.work(names, 3000);
     const isPush = ({ path }: LabRequest): boolean => path === '/agents/refresh-tokens';
     // Of three containers the first answers, the second answers into the deploy, and the third is never reached.
-    town.container(1).after = (request, answer) => (isPush(request) ? new Promise(() => undefined) : answer);
-    town.container(2).before = (request) => (isPush(request) ? new Promise(() => undefined) : null);
+    town.container(1).after = (request, answer) => (isPush(request) ? HANGS : answer);
+    town.container(2).before = (request) => (isPush(request) ? HANGS : null);
     const pushed = (index: number): number => town.container(index).requests.filter(isPush).length;
     const ringing = world.ringSweep();
     await world.until(() => [0, 1, 2].every((index) => pushed(index) === 1));

@@ -2,7 +2,7 @@ import { evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import type { DeliverMessages } from '../../src/protocol/index.ts';
 import type { MessageView } from '../../src/town/views.ts';
-import { lab, type LabRequest } from './support/lab.ts';
+import { HANGS, lab, type LabRequest } from './support/lab.ts';
 import { TestTown } from './support/town.ts';
 
 const isDelivery = ({ path }: LabRequest): boolean => path.endsWith('/messages');
@@ -108,7 +108,7 @@ describe('delivery', () => {
   it('a container that hangs is cut, and waits for its retry; the message is not lost', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
-    town.container().before = (request) => (isDelivery(request) ? new Promise(() => undefined) : null);
+    town.container().before = (request) => (isDelivery(request) ? HANGS : null);
     const { id } = await town.send('ada', 'hello');
     await expect.poll(async () => (await town.read('ada')).credential.last_outcome, { timeout: 3000 }).toBe('timeout');
     const seen = town.container().requests.length;

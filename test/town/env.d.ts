@@ -2,6 +2,11 @@ import type { D1Migration } from 'cloudflare:test';
 import type { Env as WorkerEnv } from '../../src/env.ts';
 
 declare global {
+  interface ImportMeta {
+    /** Of Vite: the files that match, by path; none is loaded before its function is called. */
+    readonly glob: (pattern: string) => Readonly<Record<string, () => Promise<unknown>>>;
+  }
+
   namespace Cloudflare {
     interface Env extends WorkerEnv {
       readonly TEST_MIGRATIONS: D1Migration[];

@@ -1,16 +1,11 @@
 /** Answers that come when what they are about is over: another incarnation, or another session, has taken its place. */
 import { runInDurableObject } from 'cloudflare:test';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { lab, nextTurn } from './support/lab.ts';
 import { lookInto } from './support/look.ts';
 import { MINUTE, cutOff, pass } from './support/passing.ts';
 import { TestTown, api } from './support/town.ts';
 import { CONTAINER_SECRET } from './support/wiring.ts';
-
-const { pushTimeoutMs } = lab;
-afterEach(() => {
-  lab.pushTimeoutMs = pushTimeoutMs;
-});
 
 const hello = () => api('POST', '/v1/container/hello', { version: 1 }, CONTAINER_SECRET);
 
@@ -36,7 +31,6 @@ describe('an answer that comes too late', () => {
   });
 
   it('to a delivery whose session is over hands nothing over: the next incarnation gets the message', async () => {
-    lab.pushTimeoutMs = 2000;
     const town = await TestTown.create();
     await town.agent('ada');
     const container = town.container();
@@ -113,7 +107,6 @@ async function ringOut(town: TestTown): Promise<void> {
 
 describe('a run of the alarm with a container that hangs', () => {
   it('T7: ends at its budget, and what comes due meanwhile is done by the next, while the answer is still out', async () => {
-    lab.pushTimeoutMs = 60_000;
     const town = await TestTown.create();
     for (const name of ['a1', 'a2', 'a3', 'a4', 'b1']) await town.agent(name);
     const gate = { isHeld: true };

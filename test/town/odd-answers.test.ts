@@ -7,7 +7,7 @@ import { ROLES } from '../../src/roster/agent.ts';
 import { AgentStore } from '../../src/roster/agent-store.ts';
 import type { SweepReport } from '../../src/town/sweep-store.ts';
 import type { AgentView, TownView } from '../../src/town/views.ts';
-import { lab, type LabAnswer, type LabRequest } from './support/lab.ts';
+import { HANGS, lab, type LabAnswer, type LabRequest } from './support/lab.ts';
 import { TestTown } from './support/town.ts';
 
 const isPush = ({ path }: LabRequest): boolean => path.includes('/refresh-token');
@@ -151,7 +151,7 @@ describe('an answer that nobody expects', () => {
     await town.elapse(await beforeSweep());
     const pushes = (): number => town.container().requests.filter(isPush).length;
     const swept = pushes();
-    town.container().before = ({ path }) => (path.endsWith('/messages') ? new Promise(() => undefined) : null);
+    town.container().before = ({ path }) => (path.endsWith('/messages') ? HANGS : null);
     await town.send('ada', 'hello');
     await expect.poll(async () => (await town.read('ada')).credential.last_outcome, { timeout: 3000 }).toBe('timeout');
     town.container().before = () => null;

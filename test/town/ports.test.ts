@@ -6,6 +6,7 @@ import { consoleLog } from '../../src/lib/log.ts';
 import { linkPorts } from '../../src/link/link-ports.ts';
 import { urlBackend } from '../../src/link/url-backend.ts';
 import { townPorts } from '../../src/town/town-ports.ts';
+import { CRASH_PARTS } from './support/crash-matrix.ts';
 import { OBJECT_EFFECTS, TOWN_EFFECTS, type Effects } from './support/effects.ts';
 import { record } from './support/matrix.ts';
 import { SCENARIOS } from './support/scenarios.ts';
@@ -78,6 +79,17 @@ describe('the crash matrix', () => {
       return methodsOf(linkPorts(state, { ...labLinkWiring(), clock: systemClock, backend }));
     });
     expect(methods.toSorted()).toEqual(Object.keys(OBJECT_EFFECTS).toSorted());
+  });
+
+  it('has each of its verbs in one of its files, and a file for each part', () => {
+    const verbs = Object.values(CRASH_PARTS).flatMap((part): readonly string[] => part);
+    expect(verbs.toSorted()).toEqual(SCENARIOS.map(({ verb }) => verb).toSorted());
+    const files = Object.keys(import.meta.glob('./crash-*.test.ts'));
+    expect(files.toSorted()).toEqual(
+      Object.keys(CRASH_PARTS)
+        .map((part) => `./crash-${part}.test.ts`)
+        .toSorted(),
+    );
   });
 
   it('reaches every effect through one of its verbs, but for those that it names', async () => {

@@ -28,11 +28,21 @@ export interface LabAnswer {
   readonly body: string;
 }
 
+/** What a fault of the network says of a request that nobody ever answers: the caller's deadline ends it. */
+export const HANGS = Symbol('hangs');
+type Hanging = typeof HANGS;
+
 interface Job {
   readonly container: LabContainer;
   readonly request: LabRequest;
-  answer: LabAnswer | { readonly failed: string } | null;
+  answer: LabAnswer | { readonly failed: string } | Hanging | null;
 }
+
+/**
+ * A request that hangs is cut after so many turns in which nothing else was under way: later than all that can go on without it,
+ * however slow the machine is, and sooner than a deadline in real time.
+ */
+const TURNS_TO_DEADLINE = 150;
 
 /** A turn of the event loop, in the context of whoever waits for it. */
 export const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
@@ -62,8 +72,11 @@ export class Lab {
   readonly agentCalls: { path: string; bearer: string; status: number }[] = [];
   /** Every turn that was begun in any container. */
   readonly turns: LabTurn[] = [];
-  /** Real milliseconds: how long a test waits for a container that hangs. Read when an AgentContainer comes up. */
-  pushTimeoutMs = 300;
+  /**
+   * Real milliseconds: the deadline of a request. Far longer than any takes, so that a busy machine cuts none: what is to be cut
+   * says `HANGS`. Read when an AgentContainer comes up.
+   */
+  pushTimeoutMs = 20_000;
   /** Each container is a machine of its own; a test may let them share addresses. Read when a Town comes up. */
   containerAddresses = OWN_ADDRESSES;
   /**
@@ -79,6 +92,11 @@ export class Lab {
     return this.#serving.size + this.#underWay.size;
   }
 
+  /** But for what hangs, nothing is under way. */
+  get #isIdle(): boolean {
+    return this.busy === 0 && this.#jobs.length === 0;
+  }
+
   container(name: ContainerName): LabContainer {
     const known = this.#containers.get(name);
     if (known !== undefined) return known;
@@ -91,8 +109,9 @@ export class Lab {
   async submit(container: LabContainer, request: LabRequest, signal: AbortSignal | null): Promise<LabAnswer> {
     const job: Job = { container, request, answer: null };
     this.#jobs.push(job);
-    while (job.answer === null) {
-      if (signal?.aborted === true) throw new DOMException('timed out', 'TimeoutError');
+    for (let idle = 0; job.answer === null || job.answer === HANGS; idle = this.#isIdle ? idle + 1 : 0) {
+      const isCut = job.answer === HANGS && idle > TURNS_TO_DEADLINE;
+      if (isCut || signal?.aborted === true) throw new DOMException('timed out', 'TimeoutError');
       await nextTurn();
     }
     if ('failed' in job.answer) throw new TypeError(job.answer.failed);
@@ -164,8 +183,8 @@ export class LabContainer {
   #server: ControlServer;
   running = true;
   /** Faults of the network: each request passes here before and after the control server. */
-  before: (request: LabRequest) => Promise<LabAnswer | null> | LabAnswer | null = () => null;
-  after: (request: LabRequest, answer: LabAnswer) => LabAnswer | Promise<LabAnswer> = (_, answer) => answer;
+  before: (request: LabRequest) => Promise<LabAnswer | null> | LabAnswer | Hanging | null = () => null;
+  after: (request: LabRequest, answer: LabAnswer) => LabAnswer | Hanging | Promise<LabAnswer> = (_, answer) => answer;
   /** The network itself, on the way to it and on the way from it to the town: a fault of these is one of the sender's. */
   network: (request: LabRequest, send: () => Promise<LabAnswer>) => Promise<LabAnswer> = (_, send) => send();
   outgoing: (path: string, send: () => Promise<Response>) => Promise<Response> = (_, send) => send();
@@ -227,7 +246,7 @@ export class LabContainer {
     };
   }
 
-  async serve(request: LabRequest): Promise<LabAnswer> {
+  async serve(request: LabRequest): Promise<LabAnswer | Hanging> {
     this.requests.push(request);
     const refused = await this.before(request);
     if (refused !== null) return refused;

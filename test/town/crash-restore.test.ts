@@ -1,3 +1,3 @@
 import { crashMatrix } from './support/crash-matrix.ts';
 
-crashMatrix(['pull', 'hello', 'wake', 'restore']);
+crashMatrix('restore');

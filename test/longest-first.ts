@@ -1,0 +1,41 @@
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/**
+ * Files that take longest, in the order in which they begin: those that wait for a real stack (e2e) in between those that
+ * compute, so that neither the cores nor the workers idle, and no long file is left for the end. A file that is missing here
+ * only begins later.
+ */
+const LONGEST = [
+  'e2e/stream',
+  'town/crash-sweep',
+  'town/crash-start',
+  'e2e/demo',
+  'town/crash-hello',
+  'town/crash-deliver',
+  'e2e/start',
+  'town/crash-restore',
+  'town/liveness-restart',
+  'e2e/storms',
+  'town/liveness-containers',
+  'town/liveness-crash',
+  'e2e/secret-scan',
+  'town/isolation-matrix',
+  'e2e/placement',
+  'town/liveness',
+  'town/properties',
+  'container/weather/churn',
+  'town/outbox-properties',
+];
+
+const rank = ({ moduleId }: TestSpecification): number => {
+  const at = LONGEST.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+  return at === -1 ? LONGEST.length : at;
+};
+
+/** The order in which vitest hands files to its workers; the rest of them by size, as vitest does. */
+export default class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    return sorted.toSorted((one, other) => rank(one) - rank(other));
+  }
+}
