@@ -46,7 +46,7 @@ export const MAX_CONTAINER_URLS = 16;
 
 const whole = (rule: string, min: number, max: number, fallback: number) =>
   z
-    .union([z.string().regex(/^\d{1,9}$/), z.number()], rule)
+    .union([z.string().regex(/^\d{1,9}$/, rule), z.number()], rule)
     .default(fallback)
     .transform(Number)
     .refine((value) => Number.isInteger(value) && value >= min && value <= max, rule);
@@ -92,18 +92,23 @@ const variables = z.object({
     .regex(/^[a-z0-9._-]{1,255}$/, 'must be a SPIFFE trust domain: a-z, 0-9, dot, dash, underscore')
     .optional(),
   TOKEN_TTL_SECONDS: whole(
-    `must be 900 to ${MAX_TOKEN_TTL_SECONDS}, on loopback from 10`,
+    `must be whole seconds, 900 to ${MAX_TOKEN_TTL_SECONDS} (on loopback from 10), e.g. 10800`,
     10,
     MAX_TOKEN_TTL_SECONDS,
     10_800,
   ),
-  REFRESH_INTERVAL_SECONDS: whole('must be 300 or more, on loopback from 1', 1, MAX_TOKEN_TTL_SECONDS, 3600),
-  HEARTBEAT_SECONDS: whole('must be 1 to 3600', 1, 3600, 30),
-  PUSH_TIMEOUT_MS: whole('must be 100 to 60000', 100, 60_000, 5000),
+  REFRESH_INTERVAL_SECONDS: whole(
+    'must be whole seconds, 300 or more (on loopback 1 or more), e.g. 3600',
+    1,
+    MAX_TOKEN_TTL_SECONDS,
+    3600,
+  ),
+  HEARTBEAT_SECONDS: whole('must be whole seconds, 1 to 3600, e.g. 30', 1, 3600, 30),
+  PUSH_TIMEOUT_MS: whole('must be whole milliseconds, 100 to 60000, e.g. 5000', 100, 60_000, 5000),
   CONTAINER_URL: containerUrls,
   CONTAINER_SECRET: secret,
-  AGENTS_PER_CONTAINER: whole('must be 1 to 100', 1, 100, 8),
-  SLEEP_AFTER_SECONDS: whole('must be 1 to 86400', 1, 86_400, 600),
+  AGENTS_PER_CONTAINER: whole('must be a whole number, 1 to 100, e.g. 8', 1, 100, 8),
+  SLEEP_AFTER_SECONDS: whole('must be whole seconds, 1 to 86400, e.g. 600', 1, 86_400, 600),
   REEVE_DEV_TOKEN: secret.optional(),
 });
 type Variables = z.infer<typeof variables>;

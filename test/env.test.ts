@@ -130,11 +130,22 @@ describe('numbers', () => {
     }
   });
 
+  test('say their unit and an example where they are none: 3h is 10800 seconds', () => {
+    for (const [variable, example] of [
+      ['TOKEN_TTL_SECONDS', 'whole seconds, 900 to 28800 (on loopback from 10), e.g. 10800'],
+      ['REFRESH_INTERVAL_SECONDS', 'whole seconds, 300 or more (on loopback 1 or more), e.g. 3600'],
+      ['PUSH_TIMEOUT_MS', 'whole milliseconds, 100 to 60000, e.g. 5000'],
+      ['SLEEP_AFTER_SECONDS', 'whole seconds, 1 to 86400, e.g. 600'],
+    ] as const) {
+      expect(rulesOf(bindings({ [variable]: '3h' }))).toEqual([`${variable} must be ${example}`]);
+    }
+  });
+
   test('may be numbers: that is how they arrive from [vars] in wrangler.toml', () => {
     expect(configOf(bindings({ HEARTBEAT_SECONDS: 45 })).heartbeatSeconds).toBe(45);
     for (const bad of [0, 3601, 1.5, -1, Number.NaN, 1e21, true, null, [30], { a: 1 }]) {
       expect(rulesOf(bindings({ HEARTBEAT_SECONDS: bad })), JSON.stringify(bad)).toEqual([
-        'HEARTBEAT_SECONDS must be 1 to 3600',
+        'HEARTBEAT_SECONDS must be whole seconds, 1 to 3600, e.g. 30',
       ]);
     }
   });

@@ -48,7 +48,10 @@ describe('a Worker', () => {
         request_id: expect.stringMatching(/^[\w-]{8,}$/),
         errors: [
           { path: 'PUBLIC_URL', message: 'must be https, or http on loopback' },
-          { path: 'TOKEN_TTL_SECONDS', message: 'must be 900 to 28800, on loopback from 10' },
+          {
+            path: 'TOKEN_TTL_SECONDS',
+            message: 'must be whole seconds, 900 to 28800 (on loopback from 10), e.g. 10800',
+          },
         ],
       });
     }
@@ -104,8 +107,8 @@ describe('a Worker', () => {
     const fetch = workerWith(bindings({ HEARTBEAT_SECONDS: '0', AGENTS_PER_CONTAINER: '0' }));
     for (let nth = 0; nth < 5; nth += 1) await fetch('/healthz');
     expect(lines).toEqual([
-      '{"level":"error","event":"config.refused","variable":"HEARTBEAT_SECONDS","rule":"must be 1 to 3600"}',
-      '{"level":"error","event":"config.refused","variable":"AGENTS_PER_CONTAINER","rule":"must be 1 to 100"}',
+      '{"level":"error","event":"config.refused","variable":"HEARTBEAT_SECONDS","rule":"must be whole seconds, 1 to 3600, e.g. 30"}',
+      '{"level":"error","event":"config.refused","variable":"AGENTS_PER_CONTAINER","rule":"must be a whole number, 1 to 100, e.g. 8"}',
     ]);
   });
 });
