@@ -1,6 +1,8 @@
 /** Child processes that are always stopped: each has a process group of its own, so that nothing of it stays. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import type { Guard } from './guard.ts';
+import { signalGroup } from './process-group.ts';
 
 export interface Child {
   readonly name: string;
@@ -24,8 +26,8 @@ export interface Program {
 
 const GRACE_MS = 8000;
 
-/** Starts a Node program with the Node that runs this one. */
-export function startChild(program: Program): Child {
+/** Starts a Node program with the Node that runs this one. The guard ends it where this process dies first. */
+export function startChild(program: Program, guard: Guard): Child {
   const log = openSync(program.logFile, 'a', 0o600);
   const child: ChildProcess = spawn(process.execPath, program.args, {
     env: program.env,
@@ -35,6 +37,7 @@ export function startChild(program: Program): Child {
   closeSync(log);
   const { pid } = child;
   if (pid === undefined) throw new Error(`${program.name} could not be started`);
+  guard.watch(pid);
   let over = false;
   const exited = new Promise<number>((resolve) => {
     child.once('exit', (code) => {
@@ -42,7 +45,7 @@ export function startChild(program: Program): Child {
       resolve(code ?? -1);
     });
   });
-  const signal = (name: NodeJS.Signals): void => signalGroup(pid, name);
+  const signal = (name: NodeJS.Signals): boolean => signalGroup(pid, name);
   return {
     name: program.name,
     pid,
@@ -54,16 +57,8 @@ export function startChild(program: Program): Child {
       clearTimeout(timer);
       // Grandchildren that outlived their parent: wrangler may leave its workerd.
       signal('SIGKILL');
+      guard.forget(pid);
     },
-    kill: () => signal('SIGKILL'),
+    kill: () => void signal('SIGKILL'),
   };
-}
-
-function signalGroup(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, name);
-  } catch (thrown) {
-    // ESRCH: the group is gone, which is what was wanted.
-    if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'ESRCH')) throw thrown;
-  }
 }

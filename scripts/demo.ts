@@ -10,6 +10,8 @@ import { ApiClient, type AgentState } from './api-client.ts';
 import { tellDelegation } from './demo-delegation.ts';
 import { workerVariables, type Variables } from './dev-settings.ts';
 import { startStack, type Stack } from './dev-stack.ts';
+import { aborted, endingSignal } from './ending.ts';
+import { Guard } from './guard.ts';
 import { freePort } from './ports.ts';
 import { Story } from './story.ts';
 
@@ -21,34 +23,27 @@ const AGENTS = ['ada', 'bob', 'cyd'] as const;
 const PATIENCE_SECONDS = 30;
 
 async function main(): Promise<number> {
+  const ending = endingSignal();
   const story = new Story();
+  const guard = new Guard();
   const stateDir = mkdtempSync(join(tmpdir(), 'reeve-demo-'));
+  guard.watchFolder(stateDir);
   let stack: Stack | null = null;
-  const ended = new Promise<never>((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.once(signal, () => reject(new Error('ended by a signal')));
-  });
   try {
-    const workerPort = await freePort();
-    const containerPort = await freePort();
+    const ports = { worker: await freePort(), containers: [await freePort()] };
     const settings = {
       REFRESH_INTERVAL_SECONDS: String(INTERVAL_SECONDS),
       TOKEN_TTL_SECONDS: String(TTL_SECONDS),
       HEARTBEAT_SECONDS: '1',
     };
-    const ports = { worker: workerPort, containers: [containerPort] };
     const variables = await workerVariables(stateDir, settings, ports);
     story.say(
       `A Worker and a control server start; tokens live ${TTL_SECONDS} s, a sweep comes every ${INTERVAL_SECONDS} s.`,
     );
-    stack = await startStack({
-      stateDir,
-      workerPort,
-      controlPorts: [containerPort],
-      variables,
-      cancelled: ended,
-    });
+    const options = { stateDir, workerPort: ports.worker, controlPorts: ports.containers, variables, guard };
+    stack = await startStack({ ...options, signal: ending });
     const api = new ApiClient(stack.url, variables['REEVE_DEV_TOKEN'] ?? '');
+    const ended = aborted(ending).then(() => Promise.reject(new Error('ended by a signal')));
     await Promise.race([tell(story, stack, api, tokenCopier(variables)), ended]);
     return 0;
   } catch (thrown) {
@@ -57,6 +52,7 @@ async function main(): Promise<number> {
   } finally {
     await stack?.stop();
     rmSync(stateDir, { recursive: true, force: true });
+    guard.end();
   }
 }
 

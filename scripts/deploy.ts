@@ -7,6 +7,7 @@ import { parseArgs, parseEnv } from 'node:util';
 import { z } from 'zod';
 import { validateConfig } from './check-config.ts';
 import { WORKER_VARIABLES } from './dev-settings.ts';
+import { strangeVariables } from './strange-variables.ts';
 
 const USAGE = `Usage: npm run deploy [-- --dry-run] [-- --env-file PATH]
 
@@ -61,6 +62,8 @@ export async function main(argv: readonly string[], io: DeployIo): Promise<numbe
   const project = await io.project();
   const files = await readEnvFiles(given.envFiles.length > 0 ? given.envFiles : [io.env['REEVE_ENV_FILE'] ?? '']);
   if (typeof files === 'string') return refuse([files]);
+  for (const line of strangeVariables({ ...project.vars, ...files, ...io.env }))
+    io.stderr.write(`deploy: warning: ${line}\n`);
   const variables = pick({ ...project.vars, ...files, ...pick(io.env) });
   const misplaced = SECRETS.filter((name) => name in project.vars);
   const broken = [

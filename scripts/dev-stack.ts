@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { publicKeys, privateKeySetSchema } from '../src/tokens/key-set.ts';
 import { startChild, type Child, type Program } from './child.ts';
 import { envText, writePrivate, type Variables } from './dev-settings.ts';
+import { aborted } from './ending.ts';
+import type { Guard } from './guard.ts';
 
 export interface StackOptions {
   /** Holds secrets, logs and all state of the Worker. */
@@ -13,7 +15,9 @@ export interface StackOptions {
   readonly controlPorts: readonly number[];
   readonly variables: Readonly<Variables>;
   /** Ends the start early, with nothing left running. */
-  readonly cancelled?: Promise<unknown>;
+  readonly signal?: AbortSignal;
+  /** Ends everything where this process dies first. */
+  readonly guard: Guard;
 }
 
 export interface Stack {
@@ -41,9 +45,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   mkdirSync(logs, { recursive: true, mode: 0o700 });
   const envFile = join(options.stateDir, 'worker.env');
   writePrivate(envFile, envText(options.variables));
-  await migrateDirectory(options.stateDir, logs);
-  const worker = startChild(workerProgram(options, envFile, logs));
-  const controls = options.controlPorts.map((_, nth) => keepRunning(controlProgram(options, nth, logs)));
+  await migrateDirectory(options, logs);
+  options.signal?.throwIfAborted();
+  const { guard } = options;
+  const worker = startChild(workerProgram(options, envFile, logs), guard);
+  const controls = options.controlPorts.map((_, nth) => keepRunning(controlProgram(options, nth, logs), guard));
   const url = `http://127.0.0.1:${options.workerPort}`;
   let stopping = false;
   const stop = async (): Promise<void> => {
@@ -59,9 +65,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await Promise.race([
       Promise.all([`${url}/healthz`, ...options.controlPorts.map(healthOf)].map(answers)),
       failed.then((reason) => Promise.reject(new Error(reason))),
-      ...(options.cancelled === undefined
-        ? []
-        : [options.cancelled.then(() => Promise.reject(new Error('cancelled')))]),
+      ...(options.signal === undefined ? [] : [cancelled(options.signal)]),
     ]);
   } catch (thrown) {
     await stop();
@@ -75,6 +79,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     stop,
   };
 }
+
+const cancelled = (signal: AbortSignal): Promise<never> =>
+  aborted(signal).then(() => Promise.reject(new Error('ended before it was ready')));
 
 const healthOf = (port: number): string => `http://127.0.0.1:${port}/health`;
 
@@ -136,17 +143,18 @@ function controlProgram({ variables, workerPort, controlPorts }: StackOptions, n
 }
 
 /** Starts a program again whenever it ends by itself. */
-function keepRunning(program: Program): { crash(): void; stop(): Promise<void> } {
+function keepRunning(program: Program, guard: Guard): { crash(): void; stop(): Promise<void> } {
   let child: Child | null = null;
   let stopping = false;
   let wait = RESTART_MS.first;
   let timer: NodeJS.Timeout | undefined;
   const run = (): void => {
     const startedAt = Date.now();
-    const current = startChild(program);
+    const current = startChild(program, guard);
     child = current;
     void current.exited.then((code) => {
       child = null;
+      guard.forget(current.pid);
       if (stopping) return;
       wait = Date.now() - startedAt < RESTART_MS.young ? Math.min(wait * 2, RESTART_MS.max) : RESTART_MS.first;
       appendFileSync(program.logFile, `${program.name} ended with code ${code}; starting again in ${wait} ms\n`);
@@ -165,8 +173,8 @@ function keepRunning(program: Program): { crash(): void; stop(): Promise<void> }
 }
 
 /** Brings the local directory up to its migrations. */
-async function migrateDirectory(stateDir: string, logs: string): Promise<void> {
-  const child = startChild({
+async function migrateDirectory({ stateDir, guard, signal }: StackOptions, logs: string): Promise<void> {
+  const program = {
     name: 'migrations',
     args: [
       WRANGLER,
@@ -182,8 +190,14 @@ async function migrateDirectory(stateDir: string, logs: string): Promise<void> {
     ],
     env: baseEnv(),
     logFile: join(logs, 'migrations.log'),
-  });
+  };
+  const child = startChild(program, guard);
+  const stop = (): void => void child.stop();
+  signal?.addEventListener('abort', stop);
   const code = await child.exited;
+  signal?.removeEventListener('abort', stop);
+  guard.forget(child.pid);
+  signal?.throwIfAborted();
   if (code !== 0) throw new Error(`the directory could not be migrated (code ${code})\n${tail(logs, 'migrations')}`);
 }
 

@@ -1,11 +1,13 @@
 /** `npm run follow`: what happens in a town, on the terminal, as it happens. */
 import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { townIdSchema } from '#protocol';
 import { StreamClient, type StreamClientOptions } from '../client/stream-client.ts';
 import { ApiClient } from './api-client.ts';
+import { aborted, endingSignal } from './ending.ts';
 import { quoted } from './quoted.ts';
+import { stateDirFrom } from './state-dir.ts';
 
 const USAGE = `Usage: npm run follow -- <town> [--after <seq>]
 
@@ -29,20 +31,37 @@ interface Order {
 }
 
 async function main(): Promise<number> {
+  const ending = endingSignal();
   const order = orderFrom(process.argv.slice(2));
   if (typeof order === 'number') return order;
   const api = new ApiClient(order.url, order.token);
-  const ended = Promise.withResolvers<number>();
+  const over = Promise.withResolvers<number>();
+  const unreached = unreachedOnce(order.url);
   const client = new StreamClient({
     address: `${order.url}/v1/towns/${order.town}/stream`,
-    ticket: () => api.ticket(order.town),
+    ticket: () => unreached(api.ticket(order.town)),
     ...(order.after === null ? {} : { after: order.after }),
-    ...terminal(() => ended.resolve(1)),
+    ...terminal(() => over.resolve(1)),
   });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve(0));
-  const code = await ended.promise;
+  const code = await Promise.race([over.promise, aborted(ending).then(() => 0)]);
   client.close();
   return code === 0 ? 0 : refuse('this town is not there, or not yours', code);
+}
+
+/** Says where nothing was reached, and why: once, until the reason is another one. */
+function unreachedOnce(url: string): <T>(asked: Promise<T>) => Promise<T> {
+  let said = '';
+  return async (asked) => {
+    try {
+      return await asked;
+    } catch (thrown) {
+      const cause = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause : thrown;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      if (reason !== said) process.stderr.write(`reeve: ${url} is not reached: ${quoted(reason)}\n`);
+      said = reason;
+      throw thrown;
+    }
+  };
 }
 
 /** One line for each thing that is shown; what an agent writes is quoted, so that it cannot draw on the terminal. */
@@ -78,7 +97,7 @@ function orderFrom(args: string[]): Order | number {
   const port = process.env['PORT'] ?? '8787';
   const url = process.env['REEVE_URL'] ?? `http://127.0.0.1:${port}`;
   if (!URL.canParse(url) || !/^https?:/.test(url)) return refuse('REEVE_URL must be the address of a Reeve');
-  const token = tokenIn(resolve(process.env['REEVE_STATE_DIR'] ?? '.reeve'));
+  const token = tokenIn(stateDirFrom(process.env));
   if (token === null) return refuse('no token: auth-header is not in REEVE_STATE_DIR (.reeve); run npm start first');
   return { url: new URL(url).origin, token, town, after: after === undefined ? null : Number(after) };
 }
@@ -106,6 +125,4 @@ function refuse(line: string, code = EXIT_OPERATOR): number {
   return code;
 }
 
-// Whoever read has had enough, as `head` has: that is an end like Ctrl-C.
-process.stdout.on('error', () => process.exit(0));
 process.exitCode = await main();

@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import { activated, newKey, newKeySet, pruned, rotated, tainted, type KeyEditRefusal } from '../src/tokens/key-edit.ts';
 import { privateKeySetSchema, type PrivateKeySet } from '../src/tokens/key-set.ts';
 
-const USAGE = `Usage: npm run --silent keys -- <command> [--file PATH]
+const USAGE = `Usage: npm run keys -- <command> --file PATH
+       npm run --silent keys -- <command> > PATH
 
   new           a fresh set with one active key
   rotate        add a next key: it is published, and signs once it is activated
@@ -30,8 +31,10 @@ const PRIVATE_MODE = 0o600;
 /** What the command reads and writes; tests pass their own. */
 export interface KeysIo {
   readonly stdin: AsyncIterable<string | Uint8Array> & { readonly isTTY?: boolean };
-  readonly stdout: { write(text: string): unknown };
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean };
   readonly stderr: { write(text: string): unknown };
+  /** npm prints lines of its own to the same stdout, before this command begins. */
+  readonly npmPrints: boolean;
 }
 
 /** What the operator has to correct, in one line. Never holds any part of a key. */
@@ -61,6 +64,9 @@ async function run(argv: readonly string[], io: KeysIo): Promise<void> {
   if (help) {
     io.stdout.write(USAGE);
     return;
+  }
+  if (file === undefined && io.npmPrints && io.stdout.isTTY !== true) {
+    throw new Refused('npm prints lines of its own there: use --file PATH, or npm run --silent keys -- …');
   }
   if (command === 'new') {
     const set = await newKeySet();
@@ -200,4 +206,8 @@ function explain(set: PrivateKeySet, io: KeysIo): void {
   for (const { kid, reeve_state: state } of set.keys) io.stderr.write(`${state.padEnd(8)}${kid}\n`);
 }
 
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2), process);
+if (import.meta.main) {
+  const { stdin, stdout, stderr, env } = process;
+  const npmPrints = env['npm_lifecycle_event'] === 'keys' && env['npm_config_loglevel'] !== 'silent';
+  process.exitCode = await main(process.argv.slice(2), { stdin, stdout, stderr, npmPrints });
+}

@@ -1,12 +1,16 @@
 /** `npm start`: a whole Reeve on this machine. */
-import { rmSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { MAX_CONTAINER_URLS } from '../src/env.ts';
 import { validateConfig } from './check-config.ts';
-import { workerVariables, writePrivate } from './dev-settings.ts';
+import { workerVariables, writePrivate, type Variables } from './dev-settings.ts';
 import { startStack, type Stack, type StackOptions } from './dev-stack.ts';
+import { aborted, endingSignal } from './ending.ts';
+import { Guard } from './guard.ts';
+import { listenerOn } from './holder.ts';
 import { isFree } from './ports.ts';
+import { openStateDir, stateDirFrom } from './state-dir.ts';
+import { strangeVariables } from './strange-variables.ts';
 
 const USAGE = `Usage: npm start [-- --fresh] [--containers <n>]
 
@@ -31,52 +35,79 @@ interface Arguments {
 }
 
 async function main(): Promise<number> {
-  const signal = signalled();
+  const ending = endingSignal();
   const given = argumentsOf();
   if (given === null) return EXIT_OPERATOR;
   if (given.help) {
     process.stdout.write(USAGE);
     return 0;
   }
-  const workerPort = portFrom('PORT', 8787);
-  const controlPorts = controlPortsFrom(given.containers);
-  if (workerPort === null || controlPorts === null) return EXIT_OPERATOR;
-  for (const port of [workerPort, ...controlPorts]) {
-    if (await isFree(port)) continue;
-    return refuse(`port ${port} is taken; set ${port === workerPort ? 'PORT' : 'CONTAINER_PORT'} to another one`);
+  const ports = portsFrom(given.containers);
+  if (ports === null) return EXIT_OPERATOR;
+  const stateDir = stateDirFrom(process.env);
+  const opened = openStateDir(stateDir, given.fresh);
+  if ('refused' in opened) return refuse(opened.refused);
+  try {
+    return await run(stateDir, ports, ending);
+  } finally {
+    opened.close();
   }
-  const stateDir = resolve(process.env['REEVE_STATE_DIR'] ?? '.reeve');
-  if (given.fresh) rmSync(stateDir, { recursive: true, force: true });
-  const variables = await workerVariables(stateDir, process.env, { worker: workerPort, containers: controlPorts });
+}
+
+async function run(stateDir: string, ports: Ports, ending: AbortSignal): Promise<number> {
+  for (const port of [ports.worker, ...ports.controls]) {
+    if (await isFree(port)) continue;
+    const name = port === ports.worker ? 'PORT' : 'CONTAINER_PORT';
+    return refuse(
+      `port ${port} is taken by ${listenerOn(port) ?? 'another process'}; stop it, or set ${name} to another one`,
+    );
+  }
+  for (const line of strangeVariables(process.env)) process.stderr.write(`reeve: warning: ${line}\n`);
+  const variables = await workerVariables(stateDir, process.env, { worker: ports.worker, containers: ports.controls });
   const broken = await validateConfig(variables);
   for (const { variable, rule } of broken) refuse(`${variable} ${rule}`);
   if (broken.length > 0) return EXIT_OPERATOR;
 
-  const options = { stateDir, workerPort, controlPorts, variables, cancelled: signal };
-  const stack = await startOrExplain(options, signal);
+  process.stderr.write(
+    `reeve: starting the Worker and ${ports.controls.length} control server(s); logs are in ${join(relative(process.cwd(), stateDir), 'logs')}\n`,
+  );
+  const guard = new Guard();
+  const options = {
+    stateDir,
+    workerPort: ports.worker,
+    controlPorts: ports.controls,
+    variables,
+    signal: ending,
+    guard,
+  };
+  const stack = await startOrExplain(options, ending);
   if (stack === null) return 1;
+  printReady(stack.url, stateDir, variables);
+  const ended = await Promise.race([stack.failed, aborted(ending)]);
+  await stack.stop();
+  guard.end();
+  if (ended === undefined) return 0;
+  process.stderr.write(`reeve: ${ended}\n`);
+  return 1;
+}
+
+function printReady(url: string, stateDir: string, variables: Readonly<Variables>): void {
   const header = join(stateDir, 'auth-header');
   // In a file, so that the token is in no argument and no history.
   writePrivate(header, `Authorization: Bearer ${variables['REEVE_DEV_TOKEN'] ?? ''}\n`);
   const auth = relative(process.cwd(), header);
   process.stdout.write(
-    `reeve ready: ${stack.url}\n` +
-      `curl -H @${auth} -H 'content-type: application/json' -d '{"name":"first-town"}' ${stack.url}/v1/towns\n`,
+    `reeve ready: ${url}\n` +
+      `curl -H @${auth} -H 'content-type: application/json' -d '{"name":"first-town"}' ${url}/v1/towns\n`,
   );
-  const ended = await Promise.race([stack.failed, signal]);
-  await stack.stop();
-  if (ended === null) return 0;
-  process.stderr.write(`reeve: ${ended}\n`);
-  return 1;
 }
 
 /** Null: it did not start, which was said; or it was ended before it was ready. */
-async function startOrExplain(options: StackOptions, signal: Promise<null>): Promise<Stack | null> {
+async function startOrExplain(options: StackOptions, ending: AbortSignal): Promise<Stack | null> {
   try {
     return await startStack(options);
   } catch (thrown) {
-    const cancelled = await Promise.race([signal.then(() => true), Promise.resolve(false)]);
-    if (!cancelled) process.stderr.write(`reeve: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+    if (!ending.aborted) process.stderr.write(`reeve: ${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
     return null;
   }
 }
@@ -92,6 +123,26 @@ function argumentsOf(): Arguments | null {
     refuse(`${thrown instanceof Error ? thrown.message : String(thrown)}\n${USAGE}`);
     return null;
   }
+}
+
+interface Ports {
+  readonly worker: number;
+  readonly controls: readonly number[];
+}
+
+/** Null: refused, which was said. */
+function portsFrom(containers: string | null): Ports | null {
+  const worker = portFrom('PORT', 8787);
+  const controls = controlPortsFrom(containers);
+  if (worker === null || controls === null) return null;
+  if (!controls.includes(worker)) return { worker, controls };
+  const last = controls.at(-1) ?? worker;
+  const line =
+    controls.length === 1
+      ? `PORT ${worker} is CONTAINER_PORT too; set one of them to another one`
+      : `PORT ${worker} is among the ports of the control servers, ${controls[0]} to ${last}; set PORT or CONTAINER_PORT to another one`;
+  refuse(line);
+  return null;
 }
 
 /** One port after the other, none where `CONTAINER_URL` names control servers that somebody else runs; null: refused. */
@@ -128,12 +179,6 @@ function refuse(line: string): number {
   return EXIT_OPERATOR;
 }
 
-function signalled(): Promise<null> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve(null));
-  });
-}
-
 process.exitCode = await main();
-// A second Ctrl-C, or a socket that lingers, must not keep the terminal.
+// A socket that lingers must not keep the terminal.
 process.exit();

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSessionSchema } from '#protocol';
 import { workerVariables, type Variables } from '../../scripts/dev-settings.ts';
 import { startStack, type Stack } from '../../scripts/dev-stack.ts';
+import { Guard } from '../../scripts/guard.ts';
 import { freePort } from '../../scripts/ports.ts';
 import { privateKeySetSchema } from '../../src/tokens/key-set.ts';
 import { findSecrets, type Finding, type Known } from '../support/secret-scan.ts';
@@ -42,7 +43,7 @@ beforeAll(async () => {
   const watch = watchDescendants(stateDir);
   let stack: Stack | null = null;
   try {
-    const options = { stateDir, workerPort: worker, controlPorts: [container], variables };
+    const options = { stateDir, workerPort: worker, controlPorts: [container], variables, guard: new Guard() };
     stack = await startStack(options);
     provoked = await provoke({ stack, variables, tap, containerPort: container });
     bundles = readEverything(join(ROOT, '.wrangler'));

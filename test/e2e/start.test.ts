@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ApiClient } from '../../scripts/api-client.ts';
+import { processName } from '../../scripts/holder.ts';
 import { freePort, isFree } from '../../scripts/ports.ts';
 import { endAll, linesOf, run, tokenIn, untilPrinted, type Run } from './support/command.ts';
 
@@ -40,6 +41,9 @@ describe('npm start', () => {
 
     const second = start();
     await untilPrinted(second, ready);
+    const third = start({ PORT: '9001', CONTAINER_PORT: '9002' });
+    expect(await third.exited).toBe(2);
+    expect(linesOf(third)[0]).toMatch(new RegExp(`^reeve: ${stateDir} is in use by process \\d+ .*stop it, or set`));
     const tour = run('bash', ['-c', tourFor(ports.PORT)]);
     expect(await tour.exited, tour.output()).toBe(0);
     expect(tour.output()).toContain('good morning');
@@ -76,10 +80,33 @@ describe('npm start', () => {
     try {
       const refused = start();
       expect(await refused.exited).toBe(2);
-      expect(linesOf(refused)).toEqual([`reeve: port ${ports.PORT} is taken; set PORT to another one`]);
+      expect(linesOf(refused)).toEqual([
+        `reeve: port ${ports.PORT} is taken by ${processName(process.pid)}; stop it, or set PORT to another one`,
+      ]);
     } finally {
       blocker.close();
     }
+  });
+
+  it('ports that overlap are one clear line and exit code 2', async () => {
+    const same = start({ PORT: '9001', CONTAINER_PORT: '9001' });
+    expect(await same.exited).toBe(2);
+    expect(linesOf(same)).toEqual(['reeve: PORT 9001 is CONTAINER_PORT too; set one of them to another one']);
+    const among = start({ PORT: '9003', CONTAINER_PORT: '9001' }, '--containers', '3');
+    expect(await among.exited).toBe(2);
+    expect(linesOf(among)).toEqual([
+      'reeve: PORT 9003 is among the ports of the control servers, 9001 to 9003; set PORT or CONTAINER_PORT to another one',
+    ]);
+  });
+
+  it('a state folder that holds other things is one clear line and exit code 2, and is left as it is', async () => {
+    const precious = mkdtempSync(join(tmpdir(), 'reeve-precious-'));
+    writeFileSync(join(precious, 'thesis.txt'), 'years of work');
+    const refused = start({ REEVE_STATE_DIR: precious }, '--fresh');
+    expect(await refused.exited).toBe(2);
+    expect(linesOf(refused)).toHaveLength(1);
+    expect(readFileSync(join(precious, 'thesis.txt'), 'utf8')).toBe('years of work');
+    rmSync(precious, { recursive: true });
   });
 
   it('A-08: a lifetime that is too short for the interval is refused with exit code 2, naming variable and rule', async () => {
@@ -87,6 +114,15 @@ describe('npm start', () => {
     expect(await refused.exited).toBe(2);
     expect(linesOf(refused)[0]).toMatch(/^reeve: TOKEN_TTL_SECONDS must be at least 2 \* REFRESH_INTERVAL_SECONDS/);
     expect(refused.output()).not.toContain('3601');
+  });
+
+  it('a variable that nobody reads is warned of, by its name and the one that is meant', async () => {
+    const refused = start({ TOKEN_TTL: '3601', HEARTBEAT_SECONDS: 'often' });
+    expect(await refused.exited).toBe(2);
+    expect(linesOf(refused)).toEqual([
+      'reeve: warning: TOKEN_TTL is not read; is TOKEN_TTL_SECONDS meant?',
+      'reeve: HEARTBEAT_SECONDS must be whole seconds, 1 to 3600, e.g. 30',
+    ]);
   });
 
   it('a number of control servers that cannot be is refused with exit code 2, and beside CONTAINER_URL any is', async () => {

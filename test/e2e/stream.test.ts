@@ -8,6 +8,7 @@ import { StreamClient } from '../../client/stream-client.ts';
 import { ApiClient } from '../../scripts/api-client.ts';
 import { workerVariables } from '../../scripts/dev-settings.ts';
 import { startStack, type Stack } from '../../scripts/dev-stack.ts';
+import { Guard } from '../../scripts/guard.ts';
 import { freePort } from '../../scripts/ports.ts';
 import { townId } from '../support/ids.ts';
 import { crashWorker, runtimeMemoryMib } from './support/crash-worker.ts';
@@ -33,6 +34,7 @@ beforeAll(async () => {
     workerPort: worker,
     controlPorts: [container],
     variables,
+    guard: new Guard(),
   });
   const token = variables['REEVE_DEV_TOKEN'] ?? '';
   api = new ApiClient(stack.url, token);

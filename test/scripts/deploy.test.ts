@@ -118,7 +118,7 @@ describe('a bad configuration', () => {
       expect(await deploy(argv, { env: { ...ENV, HEARTBEAT_SECONDS: '0', PUBLIC_URL: 'nowhere' } })).toBe(2);
       expect(out.stderr).toBe(
         'deploy: PUBLIC_URL must be an origin like https://reeve.example.com, without path, query or credentials\n' +
-          'deploy: HEARTBEAT_SECONDS must be 1 to 3600\n',
+          'deploy: HEARTBEAT_SECONDS must be whole seconds, 1 to 3600, e.g. 30\n',
       );
       expect(runs).toEqual([]);
     }

@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../../scripts/ports.ts';
 import { townId } from '../support/ids.ts';
+import { PATIENT } from '../support/patient.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const TOWN = townId(1);
@@ -37,6 +39,20 @@ describe('npm run follow', () => {
     const { status, stdout } = run(['--help']);
     expect(status).toBe(0);
     expect(stdout).toContain('Usage: npm run follow -- <town>');
+  });
+
+  test('an address where nobody answers is told, with the reason, and tried again', async () => {
+    const address = `127.0.0.1:${await freePort()}`;
+    const env = { ...process.env, REEVE_STATE_DIR: stateDir, REEVE_URL: `http://${address}` };
+    const child = spawn(process.execPath, [join(ROOT, 'scripts/follow.ts'), TOWN], { cwd: ROOT, env, stdio: 'pipe' });
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => void (said += chunk.toString()));
+    await expect.poll(() => said.split('trying again').length, PATIENT).toBeGreaterThan(2);
+    child.kill('SIGINT');
+    const [code]: unknown[] = await once(child, 'close');
+    expect(code).toBe(0);
+    expect(said.split('\n')[0]).toBe(`reeve: http://${address} is not reached: "connect ECONNREFUSED ${address}"`);
+    expect(said.match(/is not reached/g)).toHaveLength(1);
   });
 
   test.each([

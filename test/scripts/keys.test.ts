@@ -30,6 +30,7 @@ async function keys(argv: readonly string[], stdin = '') {
     ),
     stdout: { write: (text) => (out.stdout += text) },
     stderr: { write: (text) => (out.stderr += text) },
+    npmPrints: false,
   });
   return { code, ...out };
 }
@@ -181,6 +182,21 @@ describe('as a process', () => {
     const { stdout } = await run(process.execPath, [SCRIPT, '--help']);
     for (const word of ['new', 'rotate', 'activate', 'taint', 'prune', '--file']) expect(stdout).toContain(word);
     await expect(run(process.execPath, [SCRIPT, 'destroy'])).rejects.toMatchObject({ code: 2, stdout: '' });
+  });
+
+  test('through npm: as the README shows it the file holds a set; where npm would write into it too, nothing is made', async () => {
+    const run = promisify(execFile);
+    const env = { ...process.env, npm_config_loglevel: undefined };
+    const { stdout } = await run('npm', ['run', '--silent', 'keys', '--', 'new'], { env });
+    expect(statesOf(stdout)).toEqual(['active']);
+    await run('npm', ['run', 'keys', '--', 'new', '--file', file()], { env });
+    expect(statesOf(await readSet())).toEqual(['active']);
+    const refused = run('npm', ['run', 'keys', '--', 'new'], { env });
+    await expect(refused).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('use --file PATH') as string,
+    });
+    await expect(refused).rejects.toMatchObject({ stdout: expect.not.stringContaining('{') as string });
   });
 
   test('reads a set from a pipe and writes the next one to a pipe', async () => {

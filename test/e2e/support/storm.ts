@@ -8,6 +8,7 @@ import { ApiClient } from '../../../scripts/api-client.ts';
 import { startChild, type Child } from '../../../scripts/child.ts';
 import { workerVariables, type Variables } from '../../../scripts/dev-settings.ts';
 import { startStack, type Stack } from '../../../scripts/dev-stack.ts';
+import { Guard } from '../../../scripts/guard.ts';
 import { freePort } from '../../../scripts/ports.ts';
 import { privateKeySetSchema, publicKeys } from '../../../src/tokens/key-set.ts';
 import { commandLineOf, descendantsOf } from './watch.ts';
@@ -40,10 +41,18 @@ export class Storm {
   readonly #ports: Ports;
   readonly #variables: Readonly<Variables>;
   readonly #stack: Stack;
+  readonly #guard: Guard;
   #control: Child;
 
-  private constructor(stateDir: string, ports: Ports, variables: Variables, stack: Stack, taps: [Wiretap, Wiretap]) {
+  private constructor(
+    stateDir: string,
+    ports: Ports,
+    variables: Variables,
+    { stack, guard }: { stack: Stack; guard: Guard },
+    taps: [Wiretap, Wiretap],
+  ) {
     this.#stateDir = stateDir;
+    this.#guard = guard;
     this.#ports = ports;
     this.#variables = variables;
     this.#stack = stack;
@@ -59,8 +68,9 @@ export class Storm {
     const variables = await workerVariables(stateDir, outside, { worker, containers: [control] });
     const taps: [Wiretap, Wiretap] = [await Wiretap.open(toBox, control), await Wiretap.open(toTown, worker)];
     try {
-      const stack = await startStack({ stateDir, workerPort: worker, controlPorts: [], variables });
-      return new Storm(stateDir, { worker, control, toBox, toTown }, variables, stack, taps);
+      const guard = new Guard();
+      const stack = await startStack({ stateDir, workerPort: worker, controlPorts: [], variables, guard });
+      return new Storm(stateDir, { worker, control, toBox, toTown }, variables, { stack, guard }, taps);
     } catch (thrown) {
       for (const tap of taps) tap.close();
       rmSync(stateDir, { recursive: true, force: true });
@@ -70,6 +80,7 @@ export class Storm {
 
   async stop(): Promise<void> {
     await Promise.all([this.#control.stop(), this.#stack.stop()]);
+    this.#guard.end();
     this.toBox.close();
     this.toTown.close();
     rmSync(this.#stateDir, { recursive: true, force: true });
@@ -134,7 +145,7 @@ export class Storm {
     const { control, toTown } = this.#ports;
     const { SIGNING_KEYS = '', PUBLIC_URL = '', CONTAINER_SECRET = '' } = this.#variables;
     const { PATH = '', HOME = '' } = process.env;
-    return startChild({
+    const program = {
       name: 'control server',
       args: [join(ROOT, 'container/main.ts')],
       env: {
@@ -147,7 +158,8 @@ export class Storm {
         CONTAINER_SECRET,
       },
       logFile: join(this.#stateDir, 'logs/container.log'),
-    });
+    };
+    return startChild(program, this.#guard);
   }
 
   /** Below the wrangler of this stack: all but the one that listens on its port. */

@@ -1,0 +1,28 @@
+/** The guard's own program; see guard.ts. Ends with its standard input, once what it was told of is gone. */
+import { rmSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { GUARD_LINE } from './guard.ts';
+import { signalGroup } from './process-group.ts';
+
+/** As long as the command itself gives its children (ms) after SIGTERM. */
+const GRACE_MS = 8000;
+const POLL_MS = 50;
+
+const groups = new Set<string>();
+const folders = new Set<string>();
+
+for await (const line of createInterface(process.stdin)) {
+  const [, sign, kind, value = ''] = GUARD_LINE.exec(line) ?? [];
+  const told: Set<string> = kind === 'group' ? groups : folders;
+  if (sign === '+') told.add(value);
+  else told.delete(value);
+}
+
+const leaders = [...groups].map(Number);
+for (const leader of leaders) signalGroup(leader, 'SIGTERM');
+const until = Date.now() + GRACE_MS;
+while (Date.now() < until && leaders.some((leader) => signalGroup(leader, 0))) {
+  await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}
+for (const leader of leaders) signalGroup(leader, 'SIGKILL');
+for (const folder of folders) rmSync(folder, { recursive: true, force: true });

@@ -1,0 +1,55 @@
+import { WORKER_VARIABLES } from './dev-settings.ts';
+
+/** All that a Reeve reads from an environment: the Worker, the control server and the commands. */
+const KNOWN: readonly string[] = [
+  ...WORKER_VARIABLES,
+  'REEVE_API_URL',
+  'REEVE_ISSUER',
+  'REEVE_JWKS',
+  'REEVE_STATE_DIR',
+  'REEVE_URL',
+  'REEVE_ENV_FILE',
+  'CONTAINER_HOST',
+  'CONTAINER_PORT',
+];
+const PREFIX = 'REEVE_';
+/** Letters that may be wrong in a name, and the least length of one in which that many are a slip and no other word. */
+const SLIPS = 2;
+const MIN_CHARS = 8;
+
+/**
+ * One line for each variable that nobody reads although it looks as if: with our prefix, or so near to one of ours that it may
+ * be meant. An empty one counts as not given. Names only, never a value.
+ */
+export function strangeVariables(given: Readonly<Record<string, unknown>>): string[] {
+  const names = Object.keys(given).filter((name) => given[name] !== '' && given[name] !== undefined);
+  return names
+    .filter((name) => !KNOWN.includes(name))
+    .flatMap((name) => {
+      const meant = KNOWN.find((known) => isNear(name, known));
+      if (meant !== undefined) return [`${name} is not read; is ${meant} meant?`];
+      return name.startsWith(PREFIX) ? [`${name} is not read; the table in README.md has all that are`] : [];
+    });
+}
+
+/** One is the other with more words at its end (TOKEN_TTL), or has a slip or two in it. */
+function isNear(name: string, known: string): boolean {
+  const upper = name.toUpperCase();
+  const [short = '', long = ''] = [upper, known].toSorted((one, other) => one.length - other.length);
+  if (short.includes('_') && long.startsWith(`${short}_`)) return true;
+  return Math.min(name.length, known.length) >= MIN_CHARS && distance(upper, known) <= SLIPS;
+}
+
+/** Levenshtein distance: letters that are added, left out or exchanged. */
+function distance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, at) => at);
+  for (const [at, letter] of one.split('').entries()) {
+    const next = [at + 1];
+    for (const [to, wanted] of other.split('').entries()) {
+      const exchanged = (row[to] ?? 0) + Number(letter !== wanted);
+      next.push(Math.min(exchanged, (row[to + 1] ?? 0) + 1, (next[to] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[other.length] ?? 0;
+}

@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openStateDir, stateDirFrom } from '../../scripts/state-dir.ts';
+
+const SCRIPT = join(import.meta.dirname, '../../scripts/state-dir.ts');
+
+let parent: string;
+let dir: string;
+beforeEach(() => {
+  parent = mkdtempSync(join(tmpdir(), 'reeve-state-'));
+  dir = join(parent, 'state');
+});
+afterEach(() => rmSync(parent, { recursive: true, force: true }));
+
+function open(fresh = false): () => void {
+  const opened = openStateDir(dir, fresh);
+  if ('refused' in opened) throw new Error(opened.refused);
+  return opened.close;
+}
+
+function refusal(fresh = false): string {
+  const opened = openStateDir(dir, fresh);
+  if ('refused' in opened) return opened.refused;
+  opened.close();
+  throw new Error('it was opened');
+}
+
+describe('the state folder', () => {
+  test('is REEVE_STATE_DIR, and where that is empty or not given, .reeve', () => {
+    expect(stateDirFrom({ REEVE_STATE_DIR: '/somewhere' })).toBe('/somewhere');
+    expect(stateDirFrom({ REEVE_STATE_DIR: '' })).toBe(resolve('.reeve'));
+    expect(stateDirFrom({})).toBe(resolve('.reeve'));
+  });
+
+  test.each([false, true])('that holds anything of somebody else is refused and left as it is (fresh: %s)', (fresh) => {
+    mkdirSync(join(dir, 'src'), { recursive: true });
+    writeFileSync(join(dir, 'dev.env'), 'of somebody else');
+    writeFileSync(join(dir, 'src/index.ts'), 'precious');
+    expect(refusal(fresh)).toBe(
+      `${dir} holds things that are not Reeve's; set REEVE_STATE_DIR to an empty folder, or one that is not there`,
+    );
+    expect(readdirSync(dir).toSorted()).toEqual(['dev.env', 'src']);
+    expect(readFileSync(join(dir, 'src/index.ts'), 'utf8')).toBe('precious');
+  });
+
+  test('that is a file is refused', () => {
+    writeFileSync(dir, '');
+    expect(refusal(true)).toContain('is no folder');
+  });
+
+  test('of the checkout, the root and the home of a person are refused, fresh or not', () => {
+    for (const precious of ['.', '/', process.env['HOME'] ?? '/root']) {
+      dir = resolve(precious);
+      if (readdirSync(dir).length > 0) expect(refusal(true)).toContain("not Reeve's");
+    }
+    expect(existsSync('package.json')).toBe(true);
+  });
+
+  test('begins anew where that is asked for: only what a stack puts there goes', () => {
+    open()();
+    for (const name of ['dev.env', 'worker.env', 'auth-header', 'notes.txt']) writeFileSync(join(dir, name), 'x');
+    for (const name of ['logs', 'worker', 'mine']) mkdirSync(join(dir, name));
+    open()();
+    expect(readdirSync(dir)).toEqual(expect.arrayContaining(['dev.env', 'worker', 'logs']));
+    open(true)();
+    expect(readdirSync(dir).toSorted()).toEqual(['.reeve-state', 'lock', 'mine', 'notes.txt']);
+  });
+
+  test('of a stack from before there was a marker is known by what is in it', () => {
+    mkdirSync(join(dir, 'logs'), { recursive: true });
+    writeFileSync(join(dir, 'dev.env'), 'x');
+    open()();
+    expect(readFileSync(join(dir, 'dev.env'), 'utf8')).toBe('x');
+  });
+
+  test('is for one at a time: the second is told who has it, and changes nothing', () => {
+    const close = open();
+    writeFileSync(join(dir, 'dev.env'), 'x');
+    expect(refusal(true)).toMatch(
+      new RegExp(
+        `^${dir} is in use by process ${process.pid} \\(".+"\\); stop it, or set REEVE_STATE_DIR to another folder$`,
+      ),
+    );
+    expect(readFileSync(join(dir, 'dev.env'), 'utf8')).toBe('x');
+    close();
+    open()();
+  });
+
+  test('is free again when the process that had it was killed', async () => {
+    const program = `import { openStateDir } from ${JSON.stringify(SCRIPT)};
+      openStateDir(${JSON.stringify(dir)}, false); console.log('open'); setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    expect(refusal()).toContain(`in use by process ${child.pid}`);
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    open()();
+  });
+});
