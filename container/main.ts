@@ -56,13 +56,17 @@ function listen(server: ControlServer, { host, port }: Config): ReturnType<typeo
 }
 
 function endOnSignals(server: ControlServer, http: ReturnType<typeof serve>): void {
+  let isEnding = false;
   const end = async (signal: string): Promise<void> => {
+    if (isEnding) return;
+    isEnding = true;
     log.info('shutting_down', { signal });
     await server.shutdown();
     http.close(() => process.exit(0));
     clock.after(LAST_ANSWERS_MS, () => process.exit(0));
   };
-  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void end(signal));
+  // Heard for ever: a second one, from whoever hands on what a terminal has sent already, must not cut the end short.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => void end(signal));
   for (const event of ['unhandledRejection', 'uncaughtException']) {
     process.on(event, (thrown: unknown) => {
       log.error('crashed', { event, ...errorFields(thrown) });

@@ -42,6 +42,9 @@ export function startChild(program: Program, guard: Guard): Child {
   const exited = new Promise<number>((resolve) => {
     child.once('exit', (code) => {
       over = true;
+      // What outlived it: wrangler may leave its workerd.
+      signalGroup(pid, 'SIGKILL');
+      guard.forget(pid);
       resolve(code ?? -1);
     });
   });
@@ -52,13 +55,12 @@ export function startChild(program: Program, guard: Guard): Child {
     exited,
     stop: async (graceMs = GRACE_MS) => {
       if (!over) signal('SIGTERM');
-      const timer = setTimeout(() => signal('SIGKILL'), graceMs);
+      const timer = setTimeout(() => void signal('SIGKILL'), graceMs);
       await exited;
       clearTimeout(timer);
-      // Grandchildren that outlived their parent: wrangler may leave its workerd.
-      signal('SIGKILL');
-      guard.forget(pid);
     },
-    kill: () => void signal('SIGKILL'),
+    kill: () => {
+      if (!over) signal('SIGKILL');
+    },
   };
 }

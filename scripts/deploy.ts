@@ -203,12 +203,11 @@ function runWrangler(args: readonly string[]): Promise<number> {
     interrupted = true;
     child.kill(signal);
   };
-  const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  for (const signal of signals) process.on(signal, handOn);
+  // Heard for ever: npm hands on a second one, which must not come before the file is removed.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, handOn);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => {
-      for (const signal of signals) process.off(signal, handOn);
       // wrangler may end with 0 on a signal: what was interrupted did not succeed.
       resolve(interrupted ? 1 : (code ?? 1));
     });

@@ -154,7 +154,6 @@ function keepRunning(program: Program, guard: Guard): { crash(): void; stop(): P
     child = current;
     void current.exited.then((code) => {
       child = null;
-      guard.forget(current.pid);
       if (stopping) return;
       wait = Date.now() - startedAt < RESTART_MS.young ? Math.min(wait * 2, RESTART_MS.max) : RESTART_MS.first;
       appendFileSync(program.logFile, `${program.name} ended with code ${code}; starting again in ${wait} ms\n`);
@@ -191,12 +190,12 @@ async function migrateDirectory({ stateDir, guard, signal }: StackOptions, logs:
     env: baseEnv(),
     logFile: join(logs, 'migrations.log'),
   };
+  signal?.throwIfAborted();
   const child = startChild(program, guard);
   const stop = (): void => void child.stop();
   signal?.addEventListener('abort', stop);
   const code = await child.exited;
   signal?.removeEventListener('abort', stop);
-  guard.forget(child.pid);
   signal?.throwIfAborted();
   if (code !== 0) throw new Error(`the directory could not be migrated (code ${code})\n${tail(logs, 'migrations')}`);
 }

@@ -45,7 +45,7 @@ async function main(): Promise<number> {
   });
   const code = await Promise.race([over.promise, aborted(ending).then(() => 0)]);
   client.close();
-  return code === 0 ? 0 : refuse('this town is not there, or not yours', code);
+  return code === 0 ? 0 : refuse(`${order.url} says that this town is not there, or not yours`, code);
 }
 
 /** Says where nothing was reached, and why: once, until the reason is another one. */
@@ -94,9 +94,16 @@ function orderFrom(args: string[]): Order | number {
   if (!townIdSchema.safeParse(town).success || more.length > 0) return refuse('name one town, like town_…');
   const { after } = values;
   if (after !== undefined && !/^\d{1,15}$/.test(after)) return refuse('--after must be a number from 0');
-  const port = process.env['PORT'] ?? '8787';
-  const url = process.env['REEVE_URL'] ?? `http://127.0.0.1:${port}`;
-  if (!URL.canParse(url) || !/^https?:/.test(url)) return refuse('REEVE_URL must be the address of a Reeve');
+  // An empty one counts as not given.
+  const { PORT = '', REEVE_URL = '' } = process.env;
+  const url = REEVE_URL === '' ? `http://127.0.0.1:${PORT === '' ? '8787' : PORT}` : REEVE_URL;
+  if (!URL.canParse(url) || !/^https?:/.test(url)) {
+    return refuse(
+      REEVE_URL === ''
+        ? 'PORT must be a port number'
+        : 'REEVE_URL must be the address of a Reeve, e.g. http://127.0.0.1:8787',
+    );
+  }
   const token = tokenIn(stateDirFrom(process.env));
   if (token === null) return refuse('no token: auth-header is not in REEVE_STATE_DIR (.reeve); run npm start first');
   return { url: new URL(url).origin, token, town, after: after === undefined ? null : Number(after) };
@@ -126,3 +133,5 @@ function refuse(line: string, code = EXIT_OPERATOR): number {
 }
 
 process.exitCode = await main();
+// A request under way must not keep the terminal.
+process.exit();

@@ -3,10 +3,17 @@ import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { GUARD_LINE } from './guard.ts';
 import { signalGroup } from './process-group.ts';
+import { lockFile } from './state-dir.ts';
 
-/** As long as the command itself gives its children (ms) after SIGTERM. */
-const GRACE_MS = 8000;
+/** What is left has this long (ms) after SIGTERM: whoever killed the command may want to start the next one. */
+const GRACE_MS = 4000;
 const POLL_MS = 50;
+/** The one before this one lets go of the lock when it ends. */
+const LOCK_WAIT_MS = 5000;
+
+const [lock] = process.argv.slice(2);
+// Held until this process ends.
+const held = lock === undefined ? null : lockFile(lock, LOCK_WAIT_MS);
 
 const groups = new Set<string>();
 const folders = new Set<string>();
@@ -26,3 +33,4 @@ while (Date.now() < until && leaders.some((leader) => signalGroup(leader, 0))) {
 }
 for (const leader of leaders) signalGroup(leader, 'SIGKILL');
 for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+held?.close();

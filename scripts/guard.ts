@@ -12,8 +12,10 @@ export const GUARD_LINE = /^(\+|-)(group|folder) (.+)$/;
 export class Guard {
   readonly #process: ChildProcess;
 
-  constructor() {
-    this.#process = spawn(process.execPath, [join(import.meta.dirname, 'guard-process.ts')], {
+  /** `lock`: a file that is locked while the guard lives, so that the next command waits for what this one left behind. */
+  constructor(lock?: string) {
+    const program = join(import.meta.dirname, 'guard-process.ts');
+    this.#process = spawn(process.execPath, [program, ...(lock === undefined ? [] : [lock])], {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
     });

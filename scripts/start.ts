@@ -9,7 +9,7 @@ import { aborted, endingSignal } from './ending.ts';
 import { Guard } from './guard.ts';
 import { listenerOn } from './holder.ts';
 import { isFree } from './ports.ts';
-import { openStateDir, stateDirFrom } from './state-dir.ts';
+import { GUARD_LOCK, openStateDir, stateDirFrom } from './state-dir.ts';
 import { strangeVariables } from './strange-variables.ts';
 
 const USAGE = `Usage: npm start [-- --fresh] [--containers <n>]
@@ -71,7 +71,7 @@ async function run(stateDir: string, ports: Ports, ending: AbortSignal): Promise
   process.stderr.write(
     `reeve: starting the Worker and ${ports.controls.length} control server(s); logs are in ${join(relative(process.cwd(), stateDir), 'logs')}\n`,
   );
-  const guard = new Guard();
+  const guard = new Guard(join(stateDir, GUARD_LOCK));
   const options = {
     stateDir,
     workerPort: ports.worker,
@@ -167,7 +167,8 @@ function controlPortsFrom(containers: string | null): number[] | null {
 }
 
 function portFrom(name: string, fallback: number): number | null {
-  const text = process.env[name] ?? String(fallback);
+  const given = process.env[name] ?? '';
+  const text = given === '' ? String(fallback) : given;
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port >= 1 && port <= 65_535) return port;
   refuse(`${name} must be a port number from 1 to 65535`);

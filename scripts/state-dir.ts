@@ -9,11 +9,15 @@ import { processName } from './holder.ts';
 const MARKER = '.reeve-state';
 /** Locked by the system for as long as a stack lives, whatever it dies of. */
 const LOCK = 'lock';
+/** Locked by the guard: what a killed stack left behind is still being ended. */
+export const GUARD_LOCK = 'guard';
+/** Longer than the guard takes (ms). */
+const LEFTOVER_MS = 10_000;
 /** Who holds the lock. */
 const HOLDER = 'holder';
 /** All that a stack ever puts there; nothing else is ever removed. */
 const STATE = ['dev.env', 'worker.env', 'auth-header', 'logs', 'worker'];
-const OWN = [MARKER, LOCK, HOLDER, ...STATE];
+const OWN = [MARKER, LOCK, GUARD_LOCK, HOLDER, ...STATE];
 
 /** `REEVE_STATE_DIR`, where an empty one means the default: `.reeve` here. */
 export function stateDirFrom(env: Readonly<Record<string, string | undefined>>): string {
@@ -33,9 +37,15 @@ export function openStateDir(dir: string, fresh: boolean): OpenedStateDir {
   if (refused !== null) return { refused };
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   writeFileSync(join(dir, MARKER), 'Made by npm start of Reeve; npm start -- --fresh forgets what is in it.\n');
-  const lock = lockIn(dir);
+  const lock = lockFile(join(dir, LOCK), 0);
   if (lock === null)
     return { refused: `${dir} is in use by ${holderIn(dir)}; stop it, or set REEVE_STATE_DIR to another folder` };
+  const leftover = lockFile(join(dir, GUARD_LOCK), LEFTOVER_MS);
+  if (leftover === null) {
+    lock.close();
+    return { refused: `what an earlier start left running in ${dir} does not end; look for its processes` };
+  }
+  leftover.close();
   writePrivate(join(dir, HOLDER), `${process.pid}\n`);
   if (fresh) for (const name of STATE) rmSync(join(dir, name), { recursive: true, force: true });
   return {
@@ -53,14 +63,15 @@ function unfit(dir: string): string | null {
   const advice = 'set REEVE_STATE_DIR to an empty folder, or one that is not there';
   if (!statSync(dir).isDirectory()) return `${dir} is no folder; ${advice}`;
   const entries = readdirSync(dir);
-  // One from before there was a marker holds nothing but what a stack puts there.
-  const own = entries.includes(MARKER) || entries.every((entry) => OWN.includes(entry));
-  return own ? null : `${dir} holds things that are not Reeve's; ${advice}`;
+  // One from before there was a marker holds keys, and nothing but what a stack puts there.
+  const isUnmarked = entries.includes('dev.env') && entries.every((entry) => OWN.includes(entry));
+  const isOurs = entries.length === 0 || entries.includes(MARKER) || isUnmarked;
+  return isOurs ? null : `${dir} holds things that are not Reeve's; ${advice}`;
 }
 
-/** Null: another process has it. SQLite's lock is one of the system, so that no crash leaves it behind. */
-function lockIn(dir: string): DatabaseSync | null {
-  const lock = new DatabaseSync(join(dir, LOCK), { timeout: 0 });
+/** Null: another process has it for `waitMs`. SQLite's lock is one of the system, so that no crash leaves it behind. */
+export function lockFile(path: string, waitMs: number): DatabaseSync | null {
+  const lock = new DatabaseSync(path, { timeout: waitMs });
   try {
     lock.exec('BEGIN EXCLUSIVE');
     return lock;

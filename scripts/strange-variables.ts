@@ -32,11 +32,13 @@ export function strangeVariables(given: Readonly<Record<string, unknown>>): stri
     });
 }
 
-/** One is the other with more words at its end (TOKEN_TTL), or has a slip or two in it. */
+/** One is the other with more words at its end (TOKEN_TTL), or with another last one (TOKEN_TTL_MINUTES), or has a slip or two. */
 function isNear(name: string, known: string): boolean {
   const upper = name.toUpperCase();
   const [short = '', long = ''] = [upper, known].toSorted((one, other) => one.length - other.length);
   if (short.includes('_') && long.startsWith(`${short}_`)) return true;
+  const stem = /^[A-Z]+_[A-Z]+_(?=[A-Z]+$)/.exec(known)?.[0];
+  if (stem !== undefined && upper.startsWith(stem)) return true;
   return Math.min(name.length, known.length) >= MIN_CHARS && distance(upper, known) <= SLIPS;
 }
 

@@ -1,6 +1,7 @@
 /** The real program, as a process of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -46,12 +47,20 @@ class Program {
   }
 }
 
+/** A request whose body does not end; `sent` resolves when its headers are out. */
+function openRequest(address: string) {
+  const request = httpRequest(`${address}/session`, { method: 'PUT', headers: { 'content-length': '100' } });
+  request.on('error', () => undefined);
+  const sent = new Promise<void>((resolve) => request.write('{', () => resolve()));
+  return { request, sent };
+}
+
 afterEach(() => {
   for (const child of Program.running) child.kill('SIGKILL');
 });
 
 describe('container/main.ts', () => {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     it(`listens, answers, and ends with 0 on ${signal}`, async () => {
       const program = new Program(ENVIRONMENT);
       const address = await program.ready();
@@ -63,6 +72,20 @@ describe('container/main.ts', () => {
       expect(program.stdout.trim().split('\n')).toHaveLength(2);
     });
   }
+
+  it('ends in order also where more signals follow the first', async () => {
+    const program = new Program(ENVIRONMENT);
+    const address = await program.ready();
+    // A body that is sent for ever: the server closes when it is over, or a second later.
+    const { request, sent } = openRequest(address);
+    await sent;
+    program.kill('SIGTERM');
+    await expect.poll(() => program.stdout, { timeout: 10_000 }).toContain('shutting_down');
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) program.kill(signal);
+    expect(await program.exitCode()).toBe(0);
+    expect(program.stdout.match(/shutting_down/g)).toHaveLength(1);
+    request.destroy();
+  });
 
   it('S-16: answers a token of 64 KiB itself, with 413', async () => {
     const address = await new Program(ENVIRONMENT).ready();

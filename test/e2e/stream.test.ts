@@ -169,6 +169,6 @@ describe('npm run follow', () => {
 
   it('a town that is not there is told, with exit code 1', async () => {
     const { code, out, err } = await run([townId(1)], /never/);
-    expect([code, out, err]).toEqual([1, '', 'reeve: this town is not there, or not yours\n']);
+    expect([code, out, err]).toEqual([1, '', `reeve: ${stack.url} says that this town is not there, or not yours\n`]);
   });
 });

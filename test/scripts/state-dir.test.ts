@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openStateDir, stateDirFrom } from '../../scripts/state-dir.ts';
+import { lockFile, openStateDir, stateDirFrom } from '../../scripts/state-dir.ts';
 
 const SCRIPT = join(import.meta.dirname, '../../scripts/state-dir.ts');
 
@@ -52,12 +52,11 @@ describe('the state folder', () => {
     expect(refusal(true)).toContain('is no folder');
   });
 
-  test('of the checkout, the root and the home of a person are refused, fresh or not', () => {
-    for (const precious of ['.', '/', process.env['HOME'] ?? '/root']) {
-      dir = resolve(precious);
-      if (readdirSync(dir).length > 0) expect(refusal(true)).toContain("not Reeve's");
-    }
-    expect(existsSync('package.json')).toBe(true);
+  test.each(['logs', 'worker'])('with a folder that is only called %s like one of ours is refused', (name) => {
+    mkdirSync(join(dir, name), { recursive: true });
+    writeFileSync(join(dir, name, 'index.ts'), 'precious');
+    expect(refusal(true)).toContain("not Reeve's");
+    expect(readFileSync(join(dir, name, 'index.ts'), 'utf8')).toBe('precious');
   });
 
   test('begins anew where that is asked for: only what a stack puts there goes', () => {
@@ -67,7 +66,7 @@ describe('the state folder', () => {
     open()();
     expect(readdirSync(dir)).toEqual(expect.arrayContaining(['dev.env', 'worker', 'logs']));
     open(true)();
-    expect(readdirSync(dir).toSorted()).toEqual(['.reeve-state', 'lock', 'mine', 'notes.txt']);
+    expect(readdirSync(dir).toSorted()).toEqual(['.reeve-state', 'guard', 'lock', 'mine', 'notes.txt']);
   });
 
   test('of a stack from before there was a marker is known by what is in it', () => {
@@ -87,6 +86,15 @@ describe('the state folder', () => {
     );
     expect(readFileSync(join(dir, 'dev.env'), 'utf8')).toBe('x');
     close();
+    open()();
+  });
+
+  test('is not free before the guard of a killed stack has ended what that left behind', () => {
+    open()();
+    const guard = lockFile(join(dir, 'guard'), 0);
+    // In this process nobody lets go of it meanwhile, so the whole wait is waited.
+    expect(refusal()).toContain('does not end');
+    guard?.close();
     open()();
   });
 

@@ -4,6 +4,7 @@ import { strangeVariables } from '../../scripts/strange-variables.ts';
 describe('a variable that nobody reads', () => {
   test.each([
     ['TOKEN_TTL', 'TOKEN_TTL_SECONDS'],
+    ['TOKEN_TTL_MINUTES', 'TOKEN_TTL_SECONDS'],
     ['TOKEN_TTL_SECOND', 'TOKEN_TTL_SECONDS'],
     ['token_ttl_seconds', 'TOKEN_TTL_SECONDS'],
     ['CONTAINER_URLS', 'CONTAINER_URL'],
