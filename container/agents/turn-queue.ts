@@ -1,6 +1,10 @@
 import {
   INTERRUPTED,
+  MAX_ERROR_UNITS,
   MAX_REPLY_BYTES,
+  MAX_TASK_UNITS,
+  clip,
+  cutToJsonBytes,
   type DeliveredMessage,
   type HeldMessage,
   type MessageId,
@@ -10,14 +14,12 @@ import {
 import type { WorkStatus } from '../clients/heartbeat.ts';
 import { RecentMap } from '../recent-map.ts';
 import type { Prompt, TurnOutput } from './agent-process.ts';
-import { cutToJsonBytes, piecesOf } from './json-text.ts';
+import { piecesOf } from './json-text.ts';
 
 /** Finished messages whose result the town has: remembered only so that a repeat is not run again. */
 const REMEMBERED = 1_000;
 /** One delta's text at most, in code units: small enough that no escape makes it larger than a batch. */
-const MAX_DELTA_UNITS = 16 * 1024;
-const MAX_ERROR_CHARS = 2_000;
-const MAX_TASK_CHARS = 256;
+const PIECE_UNITS = 16 * 1024;
 
 /** Said to the sender where a result was reported for an earlier attempt, and let go of, before the message came again. */
 const RESULT_GONE: TurnResult = {
@@ -176,16 +178,16 @@ export class TurnQueue {
     } catch (thrown) {
       if (signal.aborted) return CUT_SHORT;
       const reason = thrown instanceof Error ? thrown.message : 'The turn failed';
-      return { state: 'failed', error: reason.slice(0, MAX_ERROR_CHARS) };
+      return { state: 'failed', error: clip(reason, MAX_ERROR_UNITS) };
     }
   }
 
   #emitted(turn: Turn, output: TurnOutput): void {
     if (this.#current !== turn || turn.result !== null || this.#parts.life.aborted) return;
     this.#lastProgressAtMs = this.#parts.townNowMs();
-    if (output.kind === 'task') this.#task = output.task.slice(0, MAX_TASK_CHARS);
+    if (output.kind === 'task') this.#task = clip(output.task, MAX_TASK_UNITS);
     else {
-      for (const text of piecesOf(output.text, MAX_DELTA_UNITS)) {
+      for (const text of piecesOf(output.text, PIECE_UNITS)) {
         this.#parts.report({ type: 'turn.delta', ...this.#stamp(turn), text });
       }
     }

@@ -1,5 +1,6 @@
 import {
   MAX_BODY_BYTES,
+  cutToJsonBytes,
   delegationSchema,
   delegationWithTextSchema,
   mailPageSchema,
@@ -16,7 +17,6 @@ import {
   type Peers,
 } from '#protocol';
 import type { z } from 'zod';
-import { cutToJsonBytes } from '../agents/json-text.ts';
 import { backoffMs, randomShare } from '../backoff.ts';
 import { pause } from '../clock.ts';
 import type { Outside } from '../outside.ts';

@@ -190,10 +190,21 @@ function withAgent<T>(
 }
 
 function parsed<T, A extends Answer>(c: Ctx, schema: z.ZodType<T>, answer: (body: T) => A): A | Response {
-  const body = schema.safeParse(parseJson(new TextDecoder().decode(c.get('body'))));
+  const text = textOf(c.get('body'));
+  if (text === null) return problem('invalid_body');
+  const body = schema.safeParse(parseJson(text));
   if (body.success) return answer(body.data);
   const errors = body.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
   return problem('invalid_request', { errors: errors.slice(0, MAX_REPORTED_ERRORS) });
+}
+
+/** Null: the bytes are no UTF-8, and would be read as other text than was signed. */
+function textOf(body: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch {
+    return null; // The one way in which decoding whole bytes fails.
+  }
 }
 
 /** Faults that are named in one answer; a body may have as many as it has fields. */

@@ -1,17 +1,36 @@
 /** Parts that route declarations share: bodies with their caps, answers with their problems. */
+import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { z } from '@hono/zod-openapi';
 import { MAX_BODY_BYTES, MAX_EVENT_BATCH_BYTES, MAX_MESSAGE_BYTES } from '#protocol';
+import type { EdgeEnv } from './edge.ts';
 import { Refusal } from './problem.ts';
 import { problemBody } from './schemas.ts';
 
-const capped = (maxSize: number) =>
-  bodyLimit({
+/** The size first, and then that it is text: bytes that are no UTF-8 would be read as other text than was sent. */
+const capped = (maxSize: number): MiddlewareHandler<EdgeEnv> => {
+  const withinLimit = bodyLimit({
     maxSize,
     onError: () => {
       throw new Refusal('payload_too_large');
     },
   });
+  return (c, next) =>
+    withinLimit(c, async () => {
+      // Kept by the request: the validator parses these bytes.
+      if (!isUtf8(await c.req.arrayBuffer())) throw new Refusal('invalid_body');
+      await next();
+    });
+};
+
+function isUtf8(bytes: ArrayBuffer): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return true;
+  } catch {
+    return false; // The one way in which decoding whole bytes fails.
+  }
+}
 
 export const smallBody = capped(MAX_BODY_BYTES);
 export const messageBody = capped(MAX_MESSAGE_BYTES);

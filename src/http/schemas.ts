@@ -1,6 +1,6 @@
 /** Schemas of what the public API takes and answers. Declared once: they parse requests and make `/openapi.json`. */
 import { z } from '@hono/zod-openapi';
-import { agentIdSchema, messageIdSchema, problemSchema, townIdSchema } from '#protocol';
+import { agentIdSchema, messageIdSchema, problemSchema, townIdSchema, writtenText } from '#protocol';
 import { MESSAGE_STATES } from '../outbox/message.ts';
 import { AGENT_STATES, ROLES, SCOPES, isWithinRole, type Role } from '../roster/agent.ts';
 import { KEY_RULE, isIdempotencyKey } from './idempotency-key.ts';
@@ -38,7 +38,7 @@ export const agentChangeSchema = z
   .openapi('AgentChange');
 export const newMessageSchema = z
   .strictObject({
-    content: z.string().min(1),
+    content: writtenText.min(1),
     idempotency_key: z.string().refine(isIdempotencyKey, KEY_RULE).optional(),
   })
   .openapi('NewMessage');

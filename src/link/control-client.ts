@@ -4,6 +4,7 @@ import {
   agentEndedSchema,
   agentInterruptedSchema,
   agentStartedSchema,
+  clip,
   healthSchema,
   messagesAcceptedSchema,
   problemSchema,
@@ -53,6 +54,10 @@ interface Call<T> {
   readonly answer: Schema<T>;
   readonly timeoutMs: number;
 }
+
+/** Of what went wrong, in UTF-16 code units: a problem's code, and all of it. */
+const MAX_CODE_UNITS = 64;
+const MAX_DETAIL_UNITS = 300;
 
 /** Longest time (ms) for a request that a message rides along with: a person waits behind it. */
 const MESSAGE_TIMEOUT_MS = 2000;
@@ -176,7 +181,7 @@ function readAnswer<T>(response: Response, text: string | null, schema: Schema<T
   const code = problem.success ? problem.data.code : 'no problem document';
   const unknown: ControlProblemCode = 'unknown_session';
   if (response.status === 409 && code === unknown) return { kind: 'session_unknown' };
-  const detail = `${response.status} ${code.slice(0, 64)}`;
+  const detail = `${response.status} ${clip(code, MAX_CODE_UNITS)}`;
   if (response.status === 429 || response.status === 503) return unreachable('busy', detail, retryAfterMs(response));
   return unreachable(response.status >= 500 ? 'server_error' : 'refused', detail);
 }
@@ -196,5 +201,6 @@ function retryAfterMs(response: Response): number {
 }
 
 function unreachable(reason: Unreachable['reason'], detail: string, retryAfterMs = 0): Unreachable {
-  return { kind: 'unreachable', reason, detail, retryAfterMs };
+  // Stored, and shown to people: whatever a box or the platform says, it is a line.
+  return { kind: 'unreachable', reason, detail: clip(detail.toWellFormed(), MAX_DETAIL_UNITS), retryAfterMs };
 }

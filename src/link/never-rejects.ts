@@ -1,3 +1,4 @@
+import { clip } from '#protocol';
 import { TimeUp, within } from '../lib/clock.ts';
 import { messageOf } from '../lib/result.ts';
 import type { ContainerLink, LinkAnswer, Unreachable } from './container-link.ts';
@@ -58,6 +59,6 @@ function platformFailure(thrown: unknown): Unreachable {
     kind: 'unreachable',
     reason: overloaded ? 'busy' : thrown instanceof TimeUp ? 'timeout' : 'transport',
     retryAfterMs: 0,
-    detail: `container object: ${messageOf(thrown).slice(0, 200)}`,
+    detail: `container object: ${clip(messageOf(thrown).toWellFormed(), 200)}`,
   };
 }

@@ -1,14 +1,15 @@
 /** What an agent, and the box on its behalf, says to the town. JSON in snake_case, times RFC 3339. */
 import { z } from 'zod';
 import { messageIdSchema, sessionIdSchema } from './ids.ts';
-import { MAX_EVENTS_PER_BATCH } from './limits.ts';
+import { MAX_DELTA_UNITS, MAX_EVENTS_PER_BATCH, MAX_TASK_UNITS } from './limits.ts';
 import { turnResultSchema } from './control.ts';
+import { agentText } from './text.ts';
 
 /** `POST /v1/agent/heartbeat`, sent by each working agent with its own token. */
 export const heartbeatSchema = z.object({
   /** The message that the agent works on, or null between two. */
   turn: messageIdSchema.nullable(),
-  current_task: z.string().max(256).nullable(),
+  current_task: agentText(MAX_TASK_UNITS).nullable(),
   /** Share of failed calls since the last heartbeat, 0 to 1. */
   error_rate: z.number().min(0).max(1),
   uptime_seconds: z.number().min(0),
@@ -25,7 +26,7 @@ const turn = { message: messageIdSchema, attempt: z.number().int().min(1), at: z
 /** What an agent reports of a turn. Results count only for the current (message, attempt). */
 export const turnEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('turn.started'), ...turn }),
-  z.object({ type: z.literal('turn.delta'), ...turn, text: z.string().max(64 * 1024) }),
+  z.object({ type: z.literal('turn.delta'), ...turn, text: agentText(MAX_DELTA_UNITS) }),
   z.object({ type: z.literal('turn.finished'), ...turn, result: turnResultSchema }),
 ]);
 export type TurnEvent = z.infer<typeof turnEventSchema>;

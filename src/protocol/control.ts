@@ -1,7 +1,8 @@
 /** What the town says to a control server, and what it answers. JSON in snake_case, times RFC 3339. */
 import { z } from 'zod';
 import { agentIdSchema, bootIdSchema, containerNameSchema, messageIdSchema, sessionIdSchema } from './ids.ts';
-import { MAX_AGENTS_PER_PUSH, MAX_MESSAGES_PER_DELIVERY } from './limits.ts';
+import { MAX_AGENTS_PER_PUSH, MAX_ERROR_UNITS, MAX_MESSAGES_PER_DELIVERY, MAX_REPLY_BYTES } from './limits.ts';
+import { agentText, cutToJsonBytes } from './text.ts';
 
 const counter = z.number().int().min(1);
 
@@ -119,10 +120,18 @@ export const deliverMessagesSchema = z.object({
 });
 export type DeliverMessages = z.infer<typeof deliverMessagesSchema>;
 
-/** A turn's result as the box keeps it until the town has acknowledged it. */
+const turnDone = z.object({ state: z.literal('done'), reply: agentText(), truncated: z.boolean() });
+
+/**
+ * A turn's result as the box keeps it until the town has acknowledged it. A reply is cut to `MAX_REPLY_BYTES` and an error to
+ * `MAX_ERROR_UNITS` wherever one is read, so a town stores no longer one, whatever its box sends.
+ */
 export const turnResultSchema = z.discriminatedUnion('state', [
-  z.object({ state: z.literal('done'), reply: z.string(), truncated: z.boolean() }),
-  z.object({ state: z.literal('failed'), error: z.string().max(2000) }),
+  turnDone.overwrite(({ state, reply, truncated }) => {
+    const cut = cutToJsonBytes(reply, MAX_REPLY_BYTES);
+    return { state, reply: cut.text, truncated: truncated || cut.truncated };
+  }),
+  z.object({ state: z.literal('failed'), error: agentText(MAX_ERROR_UNITS) }),
 ]);
 export type TurnResult = z.infer<typeof turnResultSchema>;
 
@@ -136,7 +145,10 @@ export const heldMessageSchema = z.object({
 export type HeldMessage = z.infer<typeof heldMessageSchema>;
 
 /** Answer to a delivery: the swap's outcome, and for each message what the box now holds. Empty where the swap refused. */
-export const messagesAcceptedSchema = z.object({ swap: swapResultSchema, messages: z.array(heldMessageSchema) });
+export const messagesAcceptedSchema = z.object({
+  swap: swapResultSchema,
+  messages: z.array(heldMessageSchema).max(MAX_MESSAGES_PER_DELIVERY),
+});
 export type MessagesAccepted = z.infer<typeof messagesAcceptedSchema>;
 
 /** `POST /agents/:agent/refresh-token` and `POST /agents/refresh-tokens`. */
@@ -177,7 +189,7 @@ export const agentInterruptedSchema = z.object({
 });
 export type AgentInterrupted = z.infer<typeof agentInterruptedSchema>;
 
-/** `GET /agents`: what runs for the session of the push token. */
+/** `GET /agents`: what runs for the session of the push token, and what it holds, without results: there may be thousands. */
 export const runningAgentsSchema = z.object({
   agents: z.array(
     z.object({
@@ -185,7 +197,7 @@ export const runningAgentsSchema = z.object({
       inc: counter,
       gen: counter,
       process_id: z.number().int(),
-      messages: z.array(heldMessageSchema),
+      messages: z.array(heldMessageSchema.omit({ result: true })),
     }),
   ),
 });

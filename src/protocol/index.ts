@@ -7,4 +7,5 @@ export * from './ids.ts';
 export * from './ledger-api.ts';
 export * from './limits.ts';
 export * from './stream.ts';
+export * from './text.ts';
 export * from './wire-errors.ts';

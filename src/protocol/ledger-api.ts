@@ -2,12 +2,13 @@
 import { z } from 'zod';
 import { agentIdSchema, delegationIdSchema, mailIdSchema } from './ids.ts';
 import { DEFAULT_DELEGATION_SECONDS, MAX_DELEGATION_SECONDS } from './limits.ts';
+import { agentText } from './text.ts';
 
 const time = z.iso.datetime();
 /** Id or name of an agent. */
-const peer = z.string().min(1).max(64);
+const peer = agentText().min(1).max(64);
 /** As it was written, its size bounded by the body that it comes in. Never empty. */
-const text = z.string().min(1);
+const text = agentText().min(1);
 /** The text of another agent: between the lines that `fence` makes. */
 const fenced = z.string();
 

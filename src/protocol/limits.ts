@@ -16,8 +16,18 @@ export const MAX_MESSAGE_BYTES = 256 * 1024;
 export const MAX_EVENT_BATCH_BYTES = 512 * 1024;
 /** Any other request body. */
 export const MAX_BODY_BYTES = 64 * 1024;
-/** A finished turn's reply; a longer one is cut here and marked `truncated`. */
+/** A finished turn's reply, its JSON text without quotes; a longer one is cut here and marked `truncated`. */
 export const MAX_REPLY_BYTES = 256 * 1024;
+/** A failed turn's error, and what a heartbeat says that an agent is at, in UTF-16 code units; what is longer is cut. */
+export const MAX_ERROR_UNITS = 2000;
+export const MAX_TASK_UNITS = 256;
+/** One delta's text, in UTF-16 code units; what is longer is cut, and comes whole with the reply. */
+export const MAX_DELTA_UNITS = 64 * 1024;
+/**
+ * A page of a list, as it is sent; it holds at least one item. An RPC between objects carries 32 MiB, and one character beyond
+ * Latin-1 makes every character of its text two bytes there: at most twice the bytes of the JSON.
+ */
+export const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 /** An `Authorization` header; a longer one is refused before any cryptography (413). */
 export const MAX_AUTHORIZATION_BYTES = 8 * 1024;
 
@@ -29,9 +39,10 @@ export const MAX_WAITING_MESSAGES = 1000;
 export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** A message that was lost in so many turns that had begun is not tried again. */
 export const MAX_BROKEN_TURNS = 5;
-/** Finished messages are kept this long (ms), and this many an agent. */
+/** Finished messages are kept this long (ms), this many an agent, and so many bytes of their JSON text a town. */
 export const FINISHED_KEPT_MS = 30 * 24 * 3_600_000;
 export const MAX_FINISHED_MESSAGES = 10_000;
+export const MAX_FINISHED_BYTES = 2 * 1024 * 1024 * 1024;
 /** An idempotency key, in visible characters. */
 export const MAX_IDEMPOTENCY_KEY_CHARS = 255;
 /** `Prefer: wait` waits at most so long, in seconds; a longer wish counts as this. */

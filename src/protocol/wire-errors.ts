@@ -4,6 +4,7 @@ import { z } from 'zod';
 /** Every `code` that the Worker answers, with its HTTP status and its title. A code never changes its meaning. */
 export const PROBLEMS = {
   invalid_request: { status: 400, title: 'The request does not fit its schema' },
+  invalid_body: { status: 400, title: 'The body is not UTF-8 text' },
   unauthenticated: { status: 401, title: 'Credentials are needed' },
   invalid_token: { status: 401, title: 'The credentials are not accepted' },
   agent_retired: { status: 401, title: 'The agent is retired' },
@@ -31,6 +32,7 @@ export type TerminalCode = (typeof TERMINAL_CODES)[number];
 /** Every `code` that a control server answers beside the outcomes of its own answers. */
 export const CONTROL_PROBLEMS = {
   invalid_request: { status: 400, title: 'The request does not fit its schema' },
+  invalid_body: { status: 400, title: 'The body is not UTF-8 text' },
   unauthorized: { status: 401, title: 'The push token is not accepted' },
   not_found: { status: 404, title: 'No such route' },
   unknown_session: { status: 409, title: 'The session is not held here' },

@@ -16,10 +16,8 @@ export function finishDelegation(
   p: TownPorts,
   caller: Agent,
   id: string,
-  { state, text: said }: DelegationResult,
+  { state, text }: DelegationResult,
 ): Result<DelegationView, 'unknown_delegation' | 'delegation_over'> {
-  // As the database keeps it: half a character is none there, and the same result has to be the same when it comes again.
-  const text = said.toWellFormed();
   return p.transaction(() => {
     const found = p.delegations.get(id);
     if (found === null) return err('unknown_delegation');

@@ -128,6 +128,30 @@ describe('a body of exactly its cap is taken, and one byte more is 413', () => {
   });
 });
 
+describe('a body that is no UTF-8 is 400, whatever its route', () => {
+  /** Latin-1, a character that ends too early, half of a surrogate pair, and an overlong form. */
+  const BROKEN = [[0xe9], [0xf0, 0x9f, 0xa6], [0xed, 0xa0, 0x80], [0xc0, 0x80]];
+
+  for (const route of ROUTES) {
+    test(route.name, async () => {
+      const text = JSON.stringify(route.good);
+      const before = scene.calls.length;
+      for (const bytes of BROKEN) {
+        // Inside of the last string or before the end, where JSON would read it as U+FFFD or as nothing.
+        const at = Math.max(text.lastIndexOf('"'), 1);
+        const body = Buffer.concat([Buffer.from(text.slice(0, at)), Buffer.from(bytes), Buffer.from(text.slice(at))]);
+        const response = await scene.send('POST', route.path, {
+          body: new Uint8Array(body),
+          ...(route.bearer === undefined ? {} : { bearer: route.bearer }),
+        });
+        expect(response.status).toBe(400);
+        expect(problemSchema.parse(await response.json()).code).toBe('invalid_body');
+      }
+      expect(scene.calls).toHaveLength(before);
+    });
+  }
+});
+
 describe('a body that does not fit is 400', () => {
   const broken = async (route: Route, body: string, headers: Record<string, string> = {}) => {
     const response = await post(scene, route, body, headers);

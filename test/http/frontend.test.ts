@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { agentIdSchema, messageIdSchema, problemSchema, townIdSchema } from '#protocol';
+import { TEXT_RULE, agentIdSchema, messageIdSchema, problemSchema, townIdSchema } from '#protocol';
 import { z } from 'zod';
 import { ROLES } from '../../src/roster/agent.ts';
 import { FOREIGN, OWN, UNKNOWN, makeScene, type EdgeScene } from '../support/fake-edge.ts';
@@ -269,6 +269,15 @@ describe('messages', () => {
     const content = 'line\nбreak \u0000 🦊 "quoted" \\ \u2028';
     await scene.send('POST', MESSAGES, { json: { content } });
     expect(lastCall()?.given[1]).toMatchObject({ content });
+  });
+
+  test('that hold half a character are 400 with their path, and no town is asked to store another text', async () => {
+    for (const content of ['\ud83d', 'a\udd8ab', '🦊\ud83d']) {
+      const response = await scene.send('POST', MESSAGES, { json: { content } });
+      expect(response.status).toBe(400);
+      expect(problemSchema.parse(await response.json()).errors).toEqual([{ path: 'content', message: TEXT_RULE }]);
+    }
+    expect(scene.calls).toEqual([]);
   });
 
   test('to nobody are 404, and to a retired agent 409: no drop is answered with success', async () => {

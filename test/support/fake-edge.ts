@@ -29,7 +29,7 @@ export interface Given {
   readonly bearer?: string | null;
   readonly authorization?: string;
   readonly json?: unknown;
-  readonly body?: string | ReadableStream;
+  readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

@@ -118,6 +118,27 @@ describe('an idempotency key', () => {
   });
 });
 
+describe('the text of a message', () => {
+  it('is kept as it was sent, NUL and all, and the identical repeat is the same message', async () => {
+    const { town } = await withStopped();
+    for (const [nth, content] of ['a\u0000b', '🦊\u2028\ufeff', '\ufffd', '"\\"'].entries()) {
+      const [first, again] = [await send(town, 'ada', content, `k${nth}`), await send(town, 'ada', content, `k${nth}`)];
+      expect([first.status, again.status, again.body.id], content).toEqual([202, 202, first.body.id]);
+      expect((await town.message('ada', first.body.id)).content).toBe(content);
+    }
+  });
+
+  it('is refused where it holds half a character: nothing is stored, and the repeat is told the same', async () => {
+    const { town } = await withStopped();
+    for (let nth = 0; nth < 2; nth += 1) {
+      const refused = await send(town, 'ada', 'half \ud83d', 'key-1');
+      expect([refused.status, codeOf(refused)]).toEqual([400, 'invalid_request']);
+    }
+    expect(await list(town)).toEqual([]);
+    expect((await send(town, 'ada', 'whole', 'key-1')).status).toBe(202);
+  });
+});
+
 describe('limits', () => {
   it(`an agent has ${MAX_WAITING_MESSAGES} messages waiting at most; one more is 429, and an end makes room`, async () => {
     const { town, ada } = await withStopped();

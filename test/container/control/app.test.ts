@@ -71,6 +71,21 @@ describe('the gate', () => {
     expect(await codeOf(await box.push(session, 'GET', '/nowhere'))).toBe('not_found');
   });
 
+  it('answers 400 for a signed body that is no UTF-8, and hands no other text to the agent', async () => {
+    const { box, session, agent, grant } = await Box.withAgent();
+    const path = `/agents/${agent}/messages`;
+    const delivery = { inc: 1, grant: { ...grant, gen: 2 }, messages: [message(1, 'caf#')] };
+    const order = box.order(session, 'POST', path, delivery);
+    const body = Buffer.from(order.body, 'utf8');
+    body[body.indexOf('#')] = 0xe9;
+    const digest = await crypto.subtle.digest('SHA-256', body);
+    const token = await signPush(box.key, order, { claims: { bsha: Buffer.from(digest).toString('base64url') } });
+    const { headers, method } = pushRequest(order, token);
+    const response = await box.server.app.fetch(new Request(`http://box.example${path}`, { method, headers, body }));
+    expect([response.status, await codeOf(response)]).toEqual([400, 'invalid_body']);
+    expect(await box.running(session)).toMatchObject([{ agent, gen: 1, messages: [] }]);
+  });
+
   it('answers 400 with the path of what is wrong, and without the value', async () => {
     const { box, session, agent, grant } = await Box.withAgent();
     const body = { inc: 1, grant: { ...grant, gen: 'hush' }, messages: [] };
