@@ -2,7 +2,7 @@
  * Table `events`: what happened in a town, in order. Every append takes the next `seq` without a gap, and what is no longer kept
  * goes from the old end only, so a reader that knows the last `seq` it has seen misses nothing without being told.
  */
-import type { TownId } from '#protocol';
+import { fillPage, type Page, type TownId } from '#protocol';
 
 /** Types are named like a noun and what became of it; a type never changes its meaning. */
 export type EventType =
@@ -64,9 +64,8 @@ export const EVENT_LIFE_MS = 30 * 24 * 3_600_000;
 const PRUNE_EVERY = 64;
 const PRUNE_STEP = 2 * PRUNE_EVERY;
 
-/** A page of events, oldest first. */
-export interface EventPage {
-  readonly items: TownEvent[];
+/** A page of events, oldest first; `next` goes into `after`. */
+export interface EventPage extends Page<TownEvent> {
   /** `seq` of the oldest event that is kept; 0 where there is none. What came between `after` and this is gone. */
   readonly oldest: number;
 }
@@ -108,17 +107,22 @@ export class EventStore {
     return this.#sql.exec<{ seq: number | null }>('SELECT MIN(seq) AS seq FROM events').one().seq ?? 0;
   }
 
-  /** As `list`, and from where on events are kept. */
+  /** As many of `list` as a page holds, and from where on events are kept. */
   page(town: TownId, after: number, limit: number): EventPage {
-    return { items: this.list(town, after, limit), oldest: this.oldest() };
+    const view = (row: Row): TownEvent => toEvent(town, row);
+    const page = fillPage(this.#rows(after, limit + 1), limit, view, ({ seq }) => String(seq));
+    return { ...page, oldest: this.oldest() };
   }
 
   /** Events with a `seq` above `after`, oldest first. */
   list(town: TownId, after: number, limit: number): TownEvent[] {
-    return this.#sql
-      .exec<Row>('SELECT seq, type, subject, at_ms, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?', after, limit)
-      .toArray()
-      .map((row) => toEvent(town, row));
+    return Array.from(this.#rows(after, limit), (row) => toEvent(town, row));
+  }
+
+  /** Each is read when it is asked for. */
+  #rows(after: number, limit: number): Iterable<Row> {
+    const query = 'SELECT seq, type, subject, at_ms, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?';
+    return this.#sql.exec<Row>(query, after, limit);
   }
 
   #prune(newest: number, nowMs: number): void {

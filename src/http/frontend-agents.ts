@@ -6,7 +6,7 @@ import { ROLES } from '../roster/agent.ts';
 import { requirePerson, requireTown } from './authenticate.ts';
 import type { App, Edge, Guard } from './edge.ts';
 import { Refusal } from './problem.ts';
-import { answers, jsonBody, pageAt, smallBody } from './route-parts.ts';
+import { answers, jsonBody, smallBody } from './route-parts.ts';
 import * as s from './schemas.ts';
 
 const AGENTS = '/v1/towns/{town}/agents';
@@ -55,12 +55,9 @@ function listAgents(app: App, inTown: Guard[]): void {
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
-      const agents = await c.get('town').listAgents(cursor, limit + 1);
+      const agents = await c.get('town').listAgents(cursor, limit);
       if (!agents.ok) throw new Refusal(agents.error);
-      return c.json(
-        pageAt(agents.value, limit, ({ id }) => id),
-        200,
-      );
+      return c.json(agents.value, 200);
     },
   );
 }

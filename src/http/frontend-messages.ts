@@ -9,7 +9,7 @@ import type { App, Edge, Guard } from './edge.ts';
 import { idempotencyKeyOf } from './idempotency-key.ts';
 import { untilFinished, waitSeconds } from './prefer-wait.ts';
 import { Refusal } from './problem.ts';
-import { answers, jsonBody, messageBody, pageAt } from './route-parts.ts';
+import { answers, jsonBody, messageBody } from './route-parts.ts';
 import * as s from './schemas.ts';
 
 const AGENT = '/v1/towns/{town}/agents/{agent}';
@@ -68,12 +68,9 @@ function listMessages(app: App, inTown: Guard[]): void {
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
-      const messages = await c.get('town').listMessages(c.req.valid('param').agent, cursor, limit + 1);
+      const messages = await c.get('town').listMessages(c.req.valid('param').agent, cursor, limit);
       if (!messages.ok) throw new Refusal(messages.error);
-      return c.json(
-        pageAt(messages.value, limit, ({ seq }) => String(seq)),
-        200,
-      );
+      return c.json(messages.value, 200);
     },
   );
 }

@@ -172,10 +172,9 @@ function listEvents(app: App, inTown: Guard[]): void {
     }),
     async (c) => {
       const { after, limit } = c.req.valid('query');
-      const page = await c.get('town').listEvents(after, limit + 1);
+      const page = await c.get('town').listEvents(after, limit);
       if (!page.ok) throw new Refusal(page.error);
-      const { items, oldest } = page.value;
-      return c.json({ ...pageAt(items, limit, ({ seq }) => String(seq)), oldest }, 200);
+      return c.json(page.value, 200);
     },
   );
 }

@@ -3,9 +3,9 @@
  * forgotten with the object. Synchronous; a read and its write hold no await between them.
  */
 import type { AgentId, DelegationId, DelegationState } from '#protocol';
-import { announceAt, type Delegation } from './delegation.ts';
+import { announceAt, type Delegation, type DelegationHead } from './delegation.ts';
 
-type Row = {
+type HeadRow = {
   seq: number;
   id: DelegationId;
   from_agent: AgentId;
@@ -13,16 +13,15 @@ type Row = {
   parent: DelegationId | null;
   depth: number;
   state: DelegationState;
-  task: string;
   created_at_ms: number;
   deadline_at_ms: number;
   finished_at_ms: number | null;
-  result: string | null;
   error: 'agent_retired' | null;
   announce_at_ms: number | null;
   announced_at_ms: number | null;
   warned: number;
 };
+type Row = HeadRow & { task: string; result: string | null };
 
 /** What a delegation ends with. */
 export interface Ending {
@@ -36,6 +35,10 @@ export const MAX_DELEGATIONS_KEPT = 200;
 export const DELEGATION_LIFE_MS = 30 * 24 * 3_600_000;
 /** Rows that one step forgets at most. */
 const PRUNE_STEP = 200;
+
+/** Everything but the texts: only who asks for one delegation reads them. */
+const HEAD = `seq, id, from_agent, to_agent, parent, depth, state, created_at_ms, deadline_at_ms, finished_at_ms, error,
+  announce_at_ms, announced_at_ms, warned FROM delegations`;
 
 const UNDER_WAY = "(state = 'open' OR announce_at_ms IS NOT NULL)";
 
@@ -65,30 +68,27 @@ export class DelegationStore {
   }
 
   get(id: string): Delegation | null {
-    return this.#many('SELECT * FROM delegations WHERE id = ?', id)[0] ?? null;
+    const row = this.#sql.exec<Row>('SELECT * FROM delegations WHERE id = ?', id).toArray()[0];
+    return row === undefined ? null : { ...toHead(row), task: row.task, result: row.result };
   }
 
   /** Those with a `seq` above `after`, in order. */
-  list(after: number, limit: number): Delegation[] {
-    return this.#many('SELECT * FROM delegations WHERE seq > ? ORDER BY seq LIMIT ?', after, limit);
+  list(after: number, limit: number): DelegationHead[] {
+    return this.#many('seq > ? ORDER BY seq LIMIT ?', after, limit);
   }
 
   /** What this agent may work on, the oldest first. */
-  openTo(agent: AgentId): Delegation[] {
-    return this.#many("SELECT * FROM delegations WHERE to_agent = ? AND state = 'open' ORDER BY seq", agent);
+  openTo(agent: AgentId): DelegationHead[] {
+    return this.#many("to_agent = ? AND state = 'open' ORDER BY seq", agent);
   }
 
-  openFrom(agent: AgentId): Delegation[] {
-    return this.#many("SELECT * FROM delegations WHERE from_agent = ? AND state = 'open' ORDER BY seq", agent);
+  openFrom(agent: AgentId): DelegationHead[] {
+    return this.#many("from_agent = ? AND state = 'open' ORDER BY seq", agent);
   }
 
   /** Open ones whose deadline has passed. */
-  overdue(nowMs: number, limit: number): Delegation[] {
-    return this.#many(
-      "SELECT * FROM delegations WHERE state = 'open' AND deadline_at_ms <= ? ORDER BY deadline_at_ms LIMIT ?",
-      nowMs,
-      limit,
-    );
+  overdue(nowMs: number, limit: number): DelegationHead[] {
+    return this.#many("state = 'open' AND deadline_at_ms <= ? ORDER BY deadline_at_ms LIMIT ?", nowMs, limit);
   }
 
   /** How many this agent began since then. */
@@ -133,11 +133,8 @@ export class DelegationStore {
   }
 
   /** Everything that is to be announced to this agent, also what is due later. */
-  unannounced(from: AgentId): Delegation[] {
-    return this.#many(
-      'SELECT * FROM delegations WHERE from_agent = ? AND announce_at_ms IS NOT NULL ORDER BY seq',
-      from,
-    );
+  unannounced(from: AgentId): DelegationHead[] {
+    return this.#many('from_agent = ? AND announce_at_ms IS NOT NULL ORDER BY seq', from);
   }
 
   /** Puts all announcements to this agent off. */
@@ -211,15 +208,15 @@ export class DelegationStore {
     return this.#sql.exec<{ n: number }>(`SELECT COUNT(*) AS n FROM delegations WHERE ${where}`, ...bindings).one().n;
   }
 
-  #many(query: string, ...bindings: SqlStorageValue[]): Delegation[] {
+  #many(where: string, ...bindings: SqlStorageValue[]): DelegationHead[] {
     return this.#sql
-      .exec<Row>(query, ...bindings)
+      .exec<HeadRow>(`SELECT ${HEAD} WHERE ${where}`, ...bindings)
       .toArray()
-      .map(toDelegation);
+      .map(toHead);
   }
 }
 
-function toDelegation(row: Row): Delegation {
+function toHead(row: HeadRow): DelegationHead {
   return {
     seq: row.seq,
     id: row.id,
@@ -228,11 +225,9 @@ function toDelegation(row: Row): Delegation {
     parent: row.parent,
     depth: row.depth,
     state: row.state,
-    task: row.task,
     createdAtMs: row.created_at_ms,
     deadlineAtMs: row.deadline_at_ms,
     finishedAtMs: row.finished_at_ms,
-    result: row.result,
     error: row.error,
     announceAtMs: row.announce_at_ms,
     announcedAtMs: row.announced_at_ms,

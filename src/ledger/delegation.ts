@@ -27,6 +27,9 @@ export interface Delegation {
   readonly warned: boolean;
 }
 
+/** A delegation without its texts, of which each may have 64 KiB. */
+export type DelegationHead = Omit<Delegation, 'task' | 'result'>;
+
 /** Announcements to one agent come at least so far apart (ms); what ends meanwhile is announced together. */
 export const ANNOUNCEMENT_COOLDOWN_MS = 60_000;
 
@@ -39,7 +42,7 @@ export function isOver(state: DelegationState): boolean {
  * Depth of a delegation that `caller` makes for `parent`; refused where the parent is not the caller's to work on any more, or
  * the chain would be too long. The chain is the rows': nobody says how deep they are.
  */
-export function depthUnder(parent: Delegation | null, caller: AgentId): number | 'parent_not_open' | 'too_deep' {
+export function depthUnder(parent: DelegationHead | null, caller: AgentId): number | 'parent_not_open' | 'too_deep' {
   if (parent === null) return 1;
   if (parent.to !== caller || isOver(parent.state)) return 'parent_not_open';
   return parent.depth >= MAX_DELEGATION_DEPTH ? 'too_deep' : parent.depth + 1;

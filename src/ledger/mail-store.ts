@@ -1,5 +1,5 @@
 /** Table `mail`: what agents of a town write to each other. Synchronous; a read and its write hold no await between them. */
-import { MAX_MAIL_PAGE_BYTES, type AgentId, type MailId } from '#protocol';
+import { MAX_MAIL_PAGE_BYTES, jsonBytes, type AgentId, type MailId } from '#protocol';
 
 export interface Mail {
   /** Order in the town, from 1. */
@@ -50,7 +50,7 @@ export class MailStore {
       mail.from,
       mail.to,
       mail.text,
-      bytesOf(mail.text),
+      jsonBytes(mail.text),
       mail.sentAtMs,
     );
     for (const [column, beforeMs] of [
@@ -71,16 +71,16 @@ export class MailStore {
 
   /** Unread mail of this agent, the oldest first: at most `limit`, and as much text as a page holds, but at least one. */
   unread(to: AgentId, limit: number): Mail[] {
-    const waiting = this.#many(
-      'SELECT * FROM mail WHERE to_agent = ? AND read_at_ms IS NULL ORDER BY seq LIMIT ?',
-      to,
-      limit,
-    );
+    const waiting = 'SELECT * FROM mail WHERE to_agent = ? AND read_at_ms IS NULL ORDER BY seq LIMIT ?';
+    const page: Mail[] = [];
     let bytes = 0;
-    return waiting.filter((mail, at) => {
-      bytes += mail.bytes;
-      return at === 0 || bytes <= MAX_MAIL_PAGE_BYTES;
-    });
+    // Row by row: what does not fit is not read.
+    for (const row of this.#sql.exec<Row>(waiting, to, limit)) {
+      bytes += row.bytes;
+      if (page.length > 0 && bytes > MAX_MAIL_PAGE_BYTES) break;
+      page.push(toMail(row));
+    }
+    return page;
   }
 
   /** This agent has read its mail up to and with this `seq`. */
@@ -114,20 +114,19 @@ export class MailStore {
     return this.#sql
       .exec<Row>(query, ...bindings)
       .toArray()
-      .map((row) => ({
-        seq: row.seq,
-        id: row.id,
-        from: row.from_agent,
-        to: row.to_agent,
-        text: row.text,
-        bytes: row.bytes,
-        sentAtMs: row.sent_at_ms,
-        readAtMs: row.read_at_ms,
-      }));
+      .map(toMail);
   }
 }
 
-/** Measured as JSON, so that a page of mail has the size that it is planned with. */
-function bytesOf(text: string): number {
-  return new TextEncoder().encode(JSON.stringify(text)).length;
+function toMail(row: Row): Mail {
+  return {
+    seq: row.seq,
+    id: row.id,
+    from: row.from_agent,
+    to: row.to_agent,
+    text: row.text,
+    bytes: row.bytes,
+    sentAtMs: row.sent_at_ms,
+    readAtMs: row.read_at_ms,
+  };
 }

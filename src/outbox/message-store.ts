@@ -5,17 +5,13 @@
 import {
   MAX_DELIVERY_BYTES,
   MAX_MESSAGES_PER_DELIVERY,
+  jsonBytes,
   type AgentId,
   type MessageId,
   type TurnResult,
 } from '#protocol';
 import { toMessage, type MessageRow } from './message-row.ts';
-import type { HandedOver, Message } from './message.ts';
-
-type NewRow = Pick<
-  Message,
-  'id' | 'agent' | 'seq' | 'content' | 'sender' | 'idempotencyKey' | 'bytes' | 'createdAtMs' | 'deliverAtMs'
->;
+import type { HandedOver, Message, QueuedMessage } from './message.ts';
 
 const UNFINISHED = "state IN ('delivered', 'working')";
 
@@ -27,7 +23,7 @@ export class MessageStore {
   }
 
   /** Queues a message. `deliverAtMs` null: its agent takes none now. */
-  accept(message: NewRow): void {
+  accept(message: QueuedMessage): void {
     this.#sql.exec(
       `INSERT INTO messages (id, agent, seq, state, content, sender, idempotency_key, bytes, deliver_at_ms, created_at_ms)
        VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
@@ -57,13 +53,10 @@ export class MessageStore {
     return this.#many('SELECT * FROM messages WHERE sender = ? AND idempotency_key = ?', sender, key)[0] ?? null;
   }
 
-  list(agent: AgentId, afterSeq: number, limit: number): Message[] {
-    return this.#many(
-      'SELECT * FROM messages WHERE agent = ? AND seq > ? ORDER BY seq LIMIT ?',
-      agent,
-      afterSeq,
-      limit,
-    );
+  /** In order. A row is read when it is asked for: two texts of 256 KiB each may be in one. */
+  *list(agent: AgentId, afterSeq: number, limit: number): Generator<Message> {
+    const query = 'SELECT * FROM messages WHERE agent = ? AND seq > ? ORDER BY seq LIMIT ?';
+    for (const row of this.#sql.exec<MessageRow>(query, agent, afterSeq, limit)) yield toMessage(row);
   }
 
   /** The queued messages that share the next delivery: the oldest first, within the limits of one request. */
@@ -82,14 +75,8 @@ export class MessageStore {
 
   /** Plans the repeat of a delivery before it is sent. */
   planDelivery(ids: readonly MessageId[], atMs: number, tries: number): void {
-    for (const id of ids) {
-      this.#sql.exec(
-        "UPDATE messages SET deliver_at_ms = ?, tries = ? WHERE id = ? AND state = 'queued'",
-        atMs,
-        tries,
-        id,
-      );
-    }
+    const plan = "UPDATE messages SET deliver_at_ms = ?, tries = ? WHERE id = ? AND state = 'queued'";
+    for (const id of ids) this.#sql.exec(plan, atMs, tries, id);
   }
 
   /** The agent's queue waits (null) or is due at a time. */
@@ -127,13 +114,14 @@ export class MessageStore {
   /** The turn ended. Counts only for the current attempt and once: the first final state stays. */
   finish(id: MessageId, attempt: number, result: TurnResult, nowMs: number): boolean {
     return this.#exists(
-      `UPDATE messages SET state = ?, finished_at_ms = ?, deliver_at_ms = NULL, reply = ?, truncated = ?, error = ?
-       WHERE id = ? AND attempt = ? AND state IN ('queued', 'delivered', 'working') RETURNING id`,
+      `UPDATE messages SET state = ?, finished_at_ms = ?, deliver_at_ms = NULL, reply = ?, truncated = ?, error = ?,
+       kept_bytes = bytes + ? WHERE id = ? AND attempt = ? AND state IN ('queued', 'delivered', 'working') RETURNING id`,
       result.state,
       nowMs,
       result.state === 'done' ? result.reply : null,
       result.state === 'done' && result.truncated ? 1 : 0,
       result.state === 'failed' ? result.error : null,
+      jsonBytes(result.state === 'done' ? result.reply : result.error),
       id,
       attempt,
     );
@@ -163,7 +151,7 @@ export class MessageStore {
   /** Ends a message that nothing has been heard of. One that is handed over, or final, stays as it is. */
   cancel(id: MessageId, nowMs: number): boolean {
     return this.#exists(
-      `UPDATE messages SET state = 'cancelled', finished_at_ms = ?, deliver_at_ms = NULL
+      `UPDATE messages SET state = 'cancelled', finished_at_ms = ?, deliver_at_ms = NULL, kept_bytes = bytes
        WHERE id = ? AND state = 'queued' RETURNING id`,
       nowMs,
       id,
@@ -173,7 +161,7 @@ export class MessageStore {
   /** Ends everything that is not final, with one reason. Answers the ids. */
   failAll(agent: AgentId, error: string, nowMs: number): MessageId[] {
     return this.#ids(
-      `UPDATE messages SET state = 'failed', error = ?, finished_at_ms = ?, deliver_at_ms = NULL
+      `UPDATE messages SET state = 'failed', error = ?, finished_at_ms = ?, deliver_at_ms = NULL, kept_bytes = bytes
        WHERE agent = ? AND (state = 'queued' OR ${UNFINISHED}) RETURNING id`,
       error,
       nowMs,
@@ -192,15 +180,12 @@ export class MessageStore {
 
   /** Agents with a delivery that is due, the longest waiting first. */
   deliveriesDue(nowMs: number, limit: number): AgentId[] {
-    return this.#sql
-      .exec<{ agent: AgentId }>(
-        `SELECT agent FROM messages WHERE state = 'queued' AND deliver_at_ms <= ?
-         GROUP BY agent ORDER BY MIN(deliver_at_ms) LIMIT ?`,
-        nowMs,
-        limit,
-      )
-      .toArray()
-      .map((row) => row.agent);
+    return this.#ids(
+      `SELECT agent AS id FROM messages WHERE state = 'queued' AND deliver_at_ms <= ?
+       GROUP BY agent ORDER BY MIN(deliver_at_ms) LIMIT ?`,
+      nowMs,
+      limit,
+    );
   }
 
   /** Forgets at most `limit` messages that were over before a time. */
@@ -222,15 +207,28 @@ export class MessageStore {
     );
   }
 
+  /** Forgets of those that were over before a time the oldest, until so many bytes are free, and at most `limit`. */
+  pruneBytes(bytes: number, beforeMs: number, limit: number): void {
+    const oldest = 'SELECT id, kept_bytes FROM messages WHERE finished_at_ms < ? ORDER BY finished_at_ms LIMIT ?';
+    const gone: MessageId[] = [];
+    let left = bytes;
+    for (const row of this.#sql.exec<{ id: MessageId; kept_bytes: number }>(oldest, beforeMs, limit)) {
+      if (left <= 0) break;
+      gone.push(row.id);
+      left -= row.kept_bytes;
+    }
+    for (const id of gone) this.#sql.exec('DELETE FROM messages WHERE id = ?', id);
+  }
+
   earliestDelivery(): number | null {
     return this.#sql
       .exec<{ at: number | null }>("SELECT MIN(deliver_at_ms) AS at FROM messages WHERE state = 'queued'")
       .one().at;
   }
 
-  #ids(query: string, ...bindings: SqlStorageValue[]): MessageId[] {
+  #ids<T extends string>(query: string, ...bindings: SqlStorageValue[]): T[] {
     return this.#sql
-      .exec<{ id: MessageId }>(query, ...bindings)
+      .exec<{ id: T }>(query, ...bindings)
       .toArray()
       .map((row) => row.id);
   }

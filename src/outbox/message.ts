@@ -33,6 +33,12 @@ export interface Message {
   readonly error: string | null;
 }
 
+/** A message as it is accepted. */
+export type QueuedMessage = Pick<
+  Message,
+  'id' | 'agent' | 'seq' | 'content' | 'sender' | 'idempotencyKey' | 'bytes' | 'createdAtMs' | 'deliverAtMs'
+>;
+
 /** A message that was handed over, as somebody saw it: it moves only where it is still like that. */
 export type HandedOver = Pick<Message, 'id' | 'seq' | 'attempt' | 'works'> & {
   readonly state: 'delivered' | 'working';

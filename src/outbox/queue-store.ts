@@ -1,6 +1,6 @@
 /**
  * Table `queues`: per agent, and for the whole town, what its messages come to. Triggers on `messages` keep it, so no way of
- * writing a message can forget it, and to accept one costs the same however long the queue is.
+ * writing a message can forget it, and whether one more may wait is told without a look at those that do.
  */
 import type { AgentId } from '#protocol';
 
@@ -13,9 +13,11 @@ export interface QueueSize {
   readonly bytes: number;
   /** Messages in a final state that are still kept. */
   readonly finished: number;
+  /** Bytes of JSON text of these, with their results; counted for the whole town alone. */
+  readonly keptBytes: number;
 }
 
-type Row = { last_seq: number; waiting: number; bytes: number; finished: number };
+type Row = { last_seq: number; waiting: number; bytes: number; finished: number; kept_bytes: number };
 
 /** The row of the whole town. */
 const TOWN = '';
@@ -37,13 +39,14 @@ export class QueueStore {
 
   #read(key: string): QueueSize {
     const row = this.#sql
-      .exec<Row>('SELECT last_seq, waiting, bytes, finished FROM queues WHERE agent = ?', key)
+      .exec<Row>('SELECT last_seq, waiting, bytes, finished, kept_bytes FROM queues WHERE agent = ?', key)
       .toArray()[0];
     return {
       lastSeq: row?.last_seq ?? 0,
       waiting: row?.waiting ?? 0,
       bytes: row?.bytes ?? 0,
       finished: row?.finished ?? 0,
+      keptBytes: row?.kept_bytes ?? 0,
     };
   }
 }

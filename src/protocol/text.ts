@@ -32,6 +32,13 @@ export function jsonBytes(text: string): number {
   return bytes;
 }
 
+/** UTF-8 bytes of `text`. */
+export function utf8Bytes(text: string): number {
+  let bytes = 0;
+  for (let at = 0; at < text.length; at += isPair(text, at) ? 2 : 1) bytes += utf8At(text, at);
+  return bytes;
+}
+
 /** The longest beginning of `text` whose JSON form, without quotes, has at most `maxBytes`; never half a character. */
 export function cutToJsonBytes(text: string, maxBytes: number): { readonly text: string; readonly truncated: boolean } {
   let bytes = 0;
@@ -45,15 +52,20 @@ export function cutToJsonBytes(text: string, maxBytes: number): { readonly text:
 /** JSON's short escapes: quote, backslash, and \b \t \n \f \r. Other control characters take six bytes. */
 const SHORT_ESCAPES = new Set([0x22, 0x5c, 0x08, 0x09, 0x0a, 0x0c, 0x0d]);
 
-/** Bytes of the character that begins at `at`. Half a pair is written as an escape (ECMA-262, well-formed JSON.stringify). */
+/** In JSON, of the character that begins at `at`. Half a pair is written as an escape (ECMA-262, well-formed JSON.stringify). */
 function bytesAt(text: string, at: number): number {
   const unit = text.charCodeAt(at);
   if (SHORT_ESCAPES.has(unit)) return 2;
-  if (unit < 0x20) return 6;
+  const isHalf = unit >= 0xd8_00 && unit <= 0xdf_ff && !isPair(text, at);
+  return unit < 0x20 || isHalf ? 6 : utf8At(text, at);
+}
+
+/** Half a pair becomes U+FFFD. */
+function utf8At(text: string, at: number): number {
+  const unit = text.charCodeAt(at);
   if (unit < 0x80) return 1;
   if (unit < 0x8_00) return 2;
-  if (isPair(text, at)) return 4;
-  return unit >= 0xd8_00 && unit <= 0xdf_ff ? 6 : 3;
+  return isPair(text, at) ? 4 : 3;
 }
 
 function isPair(text: string, at: number): boolean {

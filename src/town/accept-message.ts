@@ -1,4 +1,4 @@
-import { MAX_WAITING_BYTES, MAX_WAITING_MESSAGES, type MessageId } from '#protocol';
+import { MAX_WAITING_BYTES, MAX_WAITING_MESSAGES, jsonBytes, type MessageId } from '#protocol';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Message } from '../outbox/message.ts';
 import { takesMessages, type Agent } from '../roster/agent.ts';
@@ -49,7 +49,7 @@ export function acceptMessage(p: TownPorts, message: NewMessage): Result<Message
     }
     if (agent.state === 'retired') return err('agent_retired');
     const queue = p.queues.ofAgent(agent.id);
-    const bytes = new TextEncoder().encode(JSON.stringify(content)).length;
+    const bytes = jsonBytes(content);
     if (queue.waiting >= MAX_WAITING_MESSAGES) return err('limit_exceeded');
     if (p.queues.ofTown().bytes + bytes > MAX_WAITING_BYTES) return err('limit_exceeded');
     const now = p.clock.now();

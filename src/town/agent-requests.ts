@@ -1,16 +1,17 @@
 /** What agents ask of the town as themselves, beside heartbeats and turns: peers, mail, delegations. One door, one switch. */
-import type {
-  AgentId,
-  DelegationId,
-  DelegationResult,
-  DelegationView,
-  DelegationWithText,
-  MailId,
-  MailPage,
-  MailSent,
-  NewDelegation,
-  NewMail,
-  Peers,
+import {
+  fillPage,
+  type AgentId,
+  type DelegationId,
+  type DelegationResult,
+  type DelegationView,
+  type DelegationWithText,
+  type MailId,
+  type MailPage,
+  type MailSent,
+  type NewDelegation,
+  type NewMail,
+  type Peers,
 } from '#protocol';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent, Scope } from '../roster/agent.ts';
@@ -87,8 +88,8 @@ export function answerAgent(
 /** The other live agents of the town. */
 function listPeers(p: TownPorts, caller: Agent, after: string, limit: number): Peers {
   const others = p.agents.live().filter(({ id }) => id !== caller.id && id > after);
-  const items = others.slice(0, limit).map(({ id, name, role, state }) => ({ id, name, role, state }));
-  return { items, next: others.length > limit ? (items.at(-1)?.id ?? null) : null };
+  const view = ({ id, name, role, state }: Agent): Peers['items'][number] => ({ id, name, role, state });
+  return fillPage(others, limit, view, ({ id }) => id);
 }
 
 /** For the two agents that it concerns; to anybody else it is not there. */

@@ -6,7 +6,7 @@ import {
   type NewDelegation,
   type Notice,
 } from '#protocol';
-import { depthUnder, taskMessage, type Delegation } from '../ledger/delegation.ts';
+import { depthUnder, taskMessage, type DelegationHead } from '../ledger/delegation.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
 import { acceptMessage } from './accept-message.ts';
@@ -66,8 +66,8 @@ export function delegate(
  * What a delegation is made for: what the caller says, or else what it works on at this moment, by the town's own rows. So a
  * chain does not get shorter by saying nothing.
  */
-function parentOf(p: TownPorts, from: Agent, claimed: DelegationId | undefined): Delegation | null | 'unknown' {
+function parentOf(p: TownPorts, from: Agent, claimed: DelegationId | undefined): DelegationHead | null | 'unknown' {
   if (claimed !== undefined) return p.delegations.get(claimed) ?? 'unknown';
-  const working = ({ id }: Delegation): boolean => p.messages.get(taskMessage(id))?.state === 'working';
+  const working = ({ id }: DelegationHead): boolean => p.messages.get(taskMessage(id))?.state === 'working';
   return p.delegations.openTo(from.id).find(working) ?? null;
 }

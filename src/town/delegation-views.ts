@@ -1,6 +1,6 @@
 /** Delegations as the outside sees them; texts only between the lines of a fence, and only for whom they concern. */
-import { fence, makeId, type DelegationView, type DelegationWithText } from '#protocol';
-import type { Delegation } from '../ledger/delegation.ts';
+import { fence, fillPage, makeId, type DelegationView, type DelegationWithText, type Page } from '#protocol';
+import type { Delegation, DelegationHead } from '../ledger/delegation.ts';
 import { timestamp } from '../lib/clock.ts';
 import { randomBytes } from '../lib/secret.ts';
 import type { TownPorts } from './ports.ts';
@@ -10,7 +10,7 @@ const ID_BYTES = 20;
 /** A mark that nobody can have known when the text was written: as random as an id. */
 export const drawMark = (): string => makeId('mark', randomBytes(ID_BYTES)).slice('mark_'.length);
 
-export function delegationView(delegation: Delegation): DelegationView {
+export function delegationView(delegation: DelegationHead): DelegationView {
   return {
     id: delegation.id,
     from: delegation.from,
@@ -34,15 +34,7 @@ export function delegationWithText(delegation: Delegation): DelegationWithText {
   };
 }
 
-/** `next` goes into `after`; null at the end. */
-export interface DelegationPage {
-  items: DelegationView[];
-  next: string | null;
-}
-
 /** A page for people: ids, states and times. `after` is the `next` of the page before, 0 for the first. */
-export function listDelegations(p: TownPorts, after: number, limit: number): DelegationPage {
-  const rows = p.delegations.list(after, limit + 1);
-  const items = rows.slice(0, limit);
-  return { items: items.map(delegationView), next: rows.length > limit ? String(items.at(-1)?.seq) : null };
+export function listDelegations(p: TownPorts, after: number, limit: number): Page<DelegationView> {
+  return fillPage(p.delegations.list(after, limit + 1), limit, delegationView, ({ seq }) => String(seq));
 }

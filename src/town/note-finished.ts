@@ -15,7 +15,12 @@ export function noteFinished(p: TownPorts, agent: AgentId, ids: readonly Message
   p.waiters.wake(ids);
 }
 
-/** One step of forgetting what is too old. Nothing is due because of it: it rides along, and an idle town sleeps. */
+/**
+ * One step of forgetting what is too old, and the oldest of what is too much. What ended at this moment stays, whatever its size:
+ * its sender has not read it yet. Nothing is due because of it: it rides along, and an idle town sleeps.
+ */
 export function pruneMessages(p: TownPorts, nowMs: number): void {
   p.messages.pruneBefore(nowMs - FINISHED_KEPT_MS, PRUNED_AT_ONCE);
+  const over = p.queues.ofTown().keptBytes - p.settings.finishedBytes;
+  if (over > 0) p.messages.pruneBytes(over, nowMs, PRUNED_AT_ONCE);
 }

@@ -29,6 +29,8 @@ export interface TownSettings {
   readonly agentsPerContainer: number;
   /** Addresses that containers take by turns; infinite where each container is a machine of its own. */
   readonly containerAddresses: number;
+  /** Finished messages that a town keeps, in bytes of their JSON text. */
+  readonly finishedBytes: number;
   /** How often an agent at work says that it is. */
   readonly heartbeatMs: number;
   /** The key that signs, and a fingerprint of the whole set with its states. */

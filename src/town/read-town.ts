@@ -1,7 +1,8 @@
 /** What the town shows of itself, put together from its rows. */
-import type { AgentId } from '#protocol';
+import { fillPage, type AgentId, type Page } from '#protocol';
 import { err, ok, type Result } from '../lib/result.ts';
 import { isFinal } from '../outbox/message.ts';
+import type { Agent } from '../roster/agent.ts';
 import { townHealth, type Health } from './health.ts';
 import type { TownPorts } from './ports.ts';
 import { dueTimes } from './run-due.ts';
@@ -11,6 +12,17 @@ export function readAgent(p: TownPorts, id: AgentId): AgentView {
   const agent = p.agents.get(id);
   if (agent === null) throw new Error('an agent is never deleted');
   return agentView(p.id, agent, p.tokens.get(id), p.town.get()?.sweepAtMs ?? 0);
+}
+
+/** Agents with an id above `after`, in the order of ids; retired ones too. */
+export function listAgents(p: TownPorts, after: string, limit: number): Page<AgentView> {
+  const view = ({ id }: Agent): AgentView => readAgent(p, id);
+  return fillPage(p.agents.list(after, limit + 1), limit, view, ({ id }) => id);
+}
+
+/** Messages of an agent with a `seq` above `afterSeq`, in order. */
+export function listMessages(p: TownPorts, agent: AgentId, afterSeq: number, limit: number): Page<MessageView> {
+  return fillPage(p.messages.list(agent, afterSeq, limit + 1), limit, messageView, ({ seq }) => String(seq));
 }
 
 export function readTown(p: TownPorts): TownView {

@@ -1,6 +1,6 @@
 /** The Durable Object of one town: a table of contents. It constructs, wires and delegates; rules live in the verbs beside it. */
 import { DurableObject } from 'cloudflare:workers';
-import { type EventBatch, type EventBatchAnswer, type Grant, type Heartbeat, type HeartbeatAnswer } from '#protocol';
+import type { DelegationView, EventBatch, EventBatchAnswer, Grant, Heartbeat, HeartbeatAnswer, Page } from '#protocol';
 import type { WatchedTown } from '../directory/directory-store.ts';
 import type { EventPage } from '../events/event-store.ts';
 import type { Ticket } from '../events/ticket-store.ts';
@@ -15,7 +15,7 @@ import { cancelMessage, type CancelRefusal } from './cancel-message.ts';
 import { changeAgent, type AgentChange, type ChangeRefusal } from './change-agent.ts';
 import { createAgent, type NewAgent } from './create-agent.ts';
 import { createTown } from './create-town.ts';
-import { listDelegations, type DelegationPage } from './delegation-views.ts';
+import { listDelegations } from './delegation-views.ts';
 import { Entrance, type Missing } from './entrance.ts';
 import { confirmEnd, retireAgent, stopAgent } from './end-agent.ts';
 import { forceRefresh } from './force-refresh.ts';
@@ -28,7 +28,7 @@ import { addTicket, openStream } from './open-stream.ts';
 import type { TownPorts } from './ports.ts';
 import { pullToken, type PullRefusal, type PullRequest } from './pull-token.ts';
 import { revokeAgent } from './revoke-agent.ts';
-import { readAgent, readHealth, readMessage, readTown } from './read-town.ts';
+import { listAgents, listMessages, readAgent, readHealth, readMessage, readTown } from './read-town.ts';
 import { restoreTown } from './restore-town.ts';
 import { TOWN_SCHEMA } from './schema.ts';
 import { serveAgent } from './serve-agent.ts';
@@ -36,7 +36,7 @@ import { requestStart } from './start-agent.ts';
 import type { SweepReport } from './sweep-store.ts';
 import type { TownRecord } from './town-store.ts';
 import { townPorts } from './town-ports.ts';
-import { messageView, type AgentView, type MessageView, type TownView } from './views.ts';
+import type { AgentView, MessageView, TownView } from './views.ts';
 import type { TownWiring } from './wiring.ts';
 
 export class Town extends DurableObject {
@@ -93,8 +93,8 @@ export class Town extends DurableObject {
     });
   }
 
-  async listAgents(after: string, limit: number): Promise<Result<AgentView[], Missing>> {
-    return this.#door.in((p) => ok(p.agents.list(after, limit).map(({ id }) => readAgent(p, id))));
+  async listAgents(after: string, limit: number): Promise<Result<Page<AgentView>, Missing>> {
+    return this.#door.in((p) => ok(listAgents(p, after, limit)));
   }
 
   async getAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
@@ -171,8 +171,8 @@ export class Town extends DurableObject {
     return this.#door.in((p) => interruptAgent(p, idOrName));
   }
 
-  async listMessages(idOrName: string, afterSeq: number, limit: number): Promise<Result<MessageView[], Missing>> {
-    return this.#door.with(idOrName, (p, { id }) => p.messages.list(id, afterSeq, limit).map(messageView));
+  async listMessages(idOrName: string, afterSeq: number, limit: number): Promise<Result<Page<MessageView>, Missing>> {
+    return this.#door.with(idOrName, (p, { id }) => listMessages(p, id, afterSeq, limit));
   }
 
   /** With `waitMs`: when the message is over, or after that time. */
@@ -224,7 +224,7 @@ export class Town extends DurableObject {
     });
   }
 
-  async listDelegations(after: number, limit: number): Promise<Result<DelegationPage, Missing>> {
+  async listDelegations(after: number, limit: number): Promise<Result<Page<DelegationView>, Missing>> {
     return this.#door.in((p) => ok(listDelegations(p, after, limit)));
   }
 

@@ -1,5 +1,11 @@
 /** Joins the nouns into what the two Durable Objects are given. The only place that turns `Config` into ports. */
-import { containerNameSchema, splitContainerName, type ContainerName, type TownId } from '#protocol';
+import {
+  MAX_FINISHED_BYTES,
+  containerNameSchema,
+  splitContainerName,
+  type ContainerName,
+  type TownId,
+} from '#protocol';
 import { parseConfig, type Config, type Env } from '../env.ts';
 import { Directory } from '../directory/directory-store.ts';
 import { after, systemClock, within, type After, type Clock } from '../lib/clock.ts';
@@ -49,6 +55,7 @@ export function wireTown(env: Env): TownWiring | null {
       refreshIntervalMs: config.value.refreshIntervalMs,
       agentsPerContainer: config.value.agentsPerContainer,
       containerAddresses: config.value.containerUrls.length,
+      finishedBytes: MAX_FINISHED_BYTES,
       heartbeatMs: config.value.heartbeatSeconds * 1000,
       activeKid: activeKid(config.value.signingKeys),
       keySet: fingerprint(config.value.signingKeys),

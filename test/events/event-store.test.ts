@@ -66,9 +66,9 @@ describe('the events of a town', () => {
   });
 
   test('a page tells from where on they are kept', () => {
-    expect(events.page(TOWN, 0, 10)).toEqual({ items: [], oldest: 0 });
+    expect(events.page(TOWN, 0, 10)).toEqual({ items: [], next: null, oldest: 0 });
     append(3);
-    expect(events.page(TOWN, 1, 1)).toMatchObject({ items: [{ seq: 2 }], oldest: 1 });
+    expect(events.page(TOWN, 1, 1)).toMatchObject({ items: [{ seq: 2 }], next: '2', oldest: 1 });
   });
 });
 

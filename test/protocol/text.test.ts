@@ -16,6 +16,7 @@ import {
   newDelegationSchema,
   newMailSchema,
   turnResultSchema,
+  utf8Bytes,
   writtenText,
 } from '#protocol';
 import { agentId, messageId } from '../support/ids.ts';
@@ -34,6 +35,8 @@ describe('jsonBytes', () => {
       if (jsonBytes(text) !== real(text)) expect.fail(`U+${unit.toString(16)}`);
     }
     expect(jsonBytes('🦊')).toBe(real('🦊'));
+    const utf8 = (text: string) => new TextEncoder().encode(text).length;
+    fc.assert(fc.property(anyText, (text) => utf8Bytes(text) === utf8(text)));
   });
 });
 

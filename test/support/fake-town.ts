@@ -59,7 +59,8 @@ export class FakeTown {
   listAgents(after: string, limit: number) {
     return this.#note('listAgents', [after, limit], () => {
       const all = [...this.agents.values()].toSorted((one, other) => one.id.localeCompare(other.id));
-      return ok(all.filter(({ id }) => id > after).slice(0, limit));
+      const found = all.filter(({ id }) => id > after);
+      return ok(pageOf(found, limit, ({ id }) => id));
     });
   }
   getAgent(idOrName: string) {
@@ -104,7 +105,13 @@ export class FakeTown {
   }
   listMessages(idOrName: string, after: number, limit: number) {
     return this.#note('listMessages', [idOrName, after, limit], () =>
-      ok(this.messages.filter(({ seq }) => seq > after).slice(0, limit)),
+      ok(
+        pageOf(
+          this.messages.filter(({ seq }) => seq > after),
+          limit,
+          ({ seq }) => String(seq),
+        ),
+      ),
     );
   }
   cancelMessage(idOrName: string, id: string) {
@@ -123,9 +130,10 @@ export class FakeTown {
     });
   }
   listEvents(after: number, limit: number) {
-    return this.#note('listEvents', [after, limit], () =>
-      ok({ items: Array.from({ length: Math.min(limit, 3) }, (_, at) => ({ seq: after + at + 1 })), oldest: 1 }),
-    );
+    return this.#note('listEvents', [after, limit], () => {
+      const three = Array.from({ length: 3 }, (_, at) => ({ seq: after + at + 1 }));
+      return ok({ ...pageOf(three, limit, ({ seq }) => String(seq)), oldest: 1 });
+    });
   }
   addTicket(ticket: Ticket) {
     return this.#note('addTicket', [ticket], () => ok(null));
@@ -226,6 +234,13 @@ export class FakeTown {
       error: null,
     };
   }
+}
+
+/** As a town fills its pages, while no text is long. */
+function pageOf<T>(rows: readonly T[], limit: number, cursor: (row: T) => string) {
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  return { items, next: rows.length > limit && last !== undefined ? cursor(last) : null };
 }
 
 const DELEGATION: DelegationView = {

@@ -16,6 +16,7 @@ export function objectStorage() {
     exec: (query: string, ...bindings: SQLInputValue[]) => {
       const rows = all(db, query, bindings);
       return {
+        [Symbol.iterator]: () => rows.values(),
         toArray: () => rows,
         one: () => {
           const [row] = rows;

@@ -176,7 +176,8 @@ describe('limits', () => {
     const town = await TestTown.create();
     const { id: ada } = await town.agent('ada');
     const row = (agent: string, last_seq: number, waiting: number, finished: number) => {
-      return { agent, last_seq, waiting, bytes: waiting * 11, finished };
+      const kept_bytes = agent === '' ? finished * 11 : 0;
+      return { agent, last_seq, waiting, bytes: waiting * 11, finished, kept_bytes };
     };
     const { id: first } = await town.send('ada', 'work 3000');
     await town.until('ada', first, 'working');

@@ -29,6 +29,7 @@ const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'tokens.failing': 'a push or a start that failed',
   'containers.hold': 'a container that hangs or is busy',
   'messages.pruneOldest': 'an agent with more than 10,000 finished messages',
+  'messages.pruneBytes': 'a town with more than 2 GiB of finished messages',
   'tickets.add': 'a person who opens a stream; no agent depends on it',
   'tickets.remove': 'a person who opens a stream; no agent depends on it',
   'mail.add': 'a mail, which is one row and one event in one step',

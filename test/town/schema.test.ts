@@ -23,9 +23,9 @@ const TABLES = {
   events: 'seq type subject at_ms data',
   mail: 'seq id from_agent to_agent text bytes sent_at_ms read_at_ms',
   messages:
-    'id agent seq state content sender attempt tries deliver_at_ms created_at_ms delivered_at_ms finished_at_ms reply truncated error idempotency_key bytes works',
+    'id agent seq state content sender attempt tries deliver_at_ms created_at_ms delivered_at_ms finished_at_ms reply truncated error idempotency_key bytes works kept_bytes',
   migrations: 'at id',
-  queues: 'agent last_seq waiting bytes finished',
+  queues: 'agent last_seq waiting bytes finished kept_bytes',
   sweeps: 'seq started_at_ms finished_at_ms due ok failed skipped results',
   tickets: 'digest person expires_at_ms ends_at_ms',
   town: 'one id name owner created_at_ms valid_from_ms sweep_at_ms key_set told_due_at_ms removal_due_at_ms',

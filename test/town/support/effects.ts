@@ -103,6 +103,7 @@ export const TOWN_EFFECTS: Effects = {
   'messages.cancel': WRITE,
   'messages.pruneBefore': WRITE,
   'messages.pruneOldest': WRITE,
+  'messages.pruneBytes': WRITE,
   'messages.failAll': WRITE,
   'messages.hasUnfinished': READ,
   'messages.hasQueued': READ,

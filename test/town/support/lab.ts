@@ -9,7 +9,7 @@
 import { inProcessSpawn } from '../../../container/agents/in-process-agent.ts';
 import { createControlServer, type ControlServer } from '../../../container/control-server.ts';
 import { Registry } from '../../../container/clients/registry.ts';
-import type { ContainerName } from '../../../src/protocol/index.ts';
+import { MAX_FINISHED_BYTES, type ContainerName } from '../../../src/protocol/index.ts';
 import type { ContainerBackend } from '../../../src/link/container-link.ts';
 import { LabClock } from './lab-clock.ts';
 import { subjectOf } from './tokens.ts';
@@ -84,6 +84,8 @@ export class Lab {
    * the clock by hours pays for no looks at agents that it does not ask about; those that do set it to what it is in production.
    */
   heartbeatMs = RARE_HEARTBEAT_MS;
+  /** What towns keep of finished messages, in bytes. Read when a Town comes up. */
+  finishedBytes = MAX_FINISHED_BYTES;
   readonly #serving = new Set<Promise<unknown>>();
   #turn: Promise<void> | null = null;
 
@@ -131,6 +133,7 @@ export class Lab {
     this.silent.clear();
     this.containerAddresses = OWN_ADDRESSES;
     this.heartbeatMs = RARE_HEARTBEAT_MS;
+    this.finishedBytes = MAX_FINISHED_BYTES;
     for (const container of this.#containers.values()) container.end();
     this.#containers.clear();
     this.#serving.clear();

@@ -36,7 +36,7 @@ export function lookInto(stub: DurableObjectStub): Promise<Look> {
       sweepAt: town?.sweepAtMs ?? 0,
       validFrom: town?.validFromMs ?? 0,
       agents: agents.map((agent) => ({ agent, credential: p.tokens.get(agent.id) })),
-      messages: agents.flatMap(({ id }) => p.messages.list(id, 0, MOST)),
+      messages: agents.flatMap(({ id }) => [...p.messages.list(id, 0, MOST)]),
       events: state.storage.sql.exec<Look['events'][number]>('SELECT type, subject, data FROM events').toArray(),
     };
   });

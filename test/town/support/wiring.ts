@@ -67,6 +67,7 @@ export function labTownWiring(link: (container: string) => ContainerLink, bound?
       refreshIntervalMs: 3_600_000,
       agentsPerContainer: 4,
       containerAddresses: lab.containerAddresses,
+      finishedBytes: lab.finishedBytes,
       heartbeatMs: lab.heartbeatMs,
       ...keysNow,
     },

@@ -1,0 +1,37 @@
+import { MAX_PAGE_BYTES } from './limits.ts';
+import { utf8Bytes } from './text.ts';
+
+/** A page of a list; `next` is the cursor of what follows, null where nothing does. */
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+/** Room for `{"items":[],"next":"…"}` around the items, and what a kind of list adds to it, in bytes. */
+const FRAME_BYTES = 256;
+
+/**
+ * Fills a page with views of rows, in their order: as many as fit into the bytes of its JSON text, and at least one, so that whoever follows `next` comes to the
+ * end. Rows are taken one by one, and one more than the page shows: a lazy source loads no other.
+ * @param cursor of the last row that is shown: the next page begins after it
+ */
+export function fillPage<Row, View>(
+  rows: Iterable<Row>,
+  limit: number,
+  view: (row: Row) => View,
+  cursor: (row: Row) => string,
+  maxBytes = MAX_PAGE_BYTES,
+): Page<View> {
+  const items: View[] = [];
+  let bytes = FRAME_BYTES;
+  let last: Row | null = null;
+  for (const row of rows) {
+    if (last !== null && items.length >= limit) return { items, next: cursor(last) };
+    const item = view(row);
+    bytes += utf8Bytes(JSON.stringify(item)) + 1;
+    if (last !== null && bytes > maxBytes) return { items, next: cursor(last) };
+    items.push(item);
+    last = row;
+  }
+  return { items, next: null };
+}
