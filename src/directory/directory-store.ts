@@ -4,6 +4,9 @@
  */
 import type { TownId } from '#protocol';
 
+/** A town that is past its time by this much (ms) does not come back by itself: an alarm rings, is retried, or is lost. */
+export const OVERDUE_MS = 10 * 60_000;
+
 export interface TownEntry {
   readonly id: TownId;
   readonly name: string;

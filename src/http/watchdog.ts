@@ -1,12 +1,10 @@
 /** The hourly look at all towns: finds those whose alarm was lost, or whose end was, and wakes only them. */
 import type { TownId } from '#protocol';
-import type { WatchedTown } from '../directory/directory-store.ts';
+import { OVERDUE_MS, type WatchedTown } from '../directory/directory-store.ts';
 import { within } from '../lib/clock.ts';
 import { messageOf } from '../lib/result.ts';
 import type { Edge } from './edge.ts';
 
-/** A town that is past its time by this much (ms) does not come back by itself: an alarm rings, is retried, or is lost. */
-const OVERDUE_MS = 10 * 60_000;
 const PAGE = 100;
 /** Towns that are woken side by side. */
 const LANES = 6;

@@ -1,4 +1,5 @@
 /** When the town's one alarm rings. Pure: this file answers "why did it wake up?". */
+import { OVERDUE_MS } from '../directory/directory-store.ts';
 
 /** Every reason for an alarm and when it is due, in ms; null where there is none. */
 export interface DueTimes {
@@ -49,14 +50,18 @@ export function earliestDue(due: DueTimes): number | null {
  * The directory is told of a later time only where it is later by more than this (ms): half of what the watchdog takes for overdue,
  * so that a town at work, whose looks move with every heartbeat, costs it one write in five minutes.
  */
-const LATER_BY_MS = 300_000;
+const LATER_BY_MS = OVERDUE_MS / 2;
 
 /**
  * Whether the directory, which was told `told`, has to hear that the town is due at `due`. What is due within a guard is not told:
- * somebody is at work on it, or the alarm rings in seconds, and by then it is past, which is told. So a delivery costs no write.
+ * somebody is at work on it, or the alarm rings in seconds, and by then it is past, which is told.
+ *
+ * That nothing is due any more is not told while the told time is near, before or behind: an agent that answers within seconds is
+ * due and not due with every message, and the next one is served under the same time. So a delivery within five minutes of it
+ * costs no write. A town that stays idle is found overdue once, and takes the time away then.
  */
 export function isNews(told: number | null, due: number | null, nowMs: number): boolean {
-  if (due === null) return told !== null;
+  if (due === null) return told !== null && (told > nowMs + LATER_BY_MS || told <= nowMs - OVERDUE_MS);
   if (due > nowMs && due <= nowMs + GUARD_MS) return false;
   return told === null || due < told || due > told + LATER_BY_MS;
 }

@@ -9,8 +9,8 @@ export function createTown(p: TownPorts, { name, owner }: Pick<TownRecord, 'name
     const now = p.clock.now();
     const sweepAtMs = nextSweepAt(p.id, p.settings.refreshIntervalMs, now);
     const { keySet } = p.settings;
-    // The directory has the town as due since it was entered there, so that nothing is due is news to it.
-    p.town.create({ id: p.id, name, owner, createdAtMs: now, sweepAtMs, keySet, toldDueAtMs: now });
+    // The directory has the town as due since it was entered there. That is no plan of the town, so whatever it says first is news.
+    p.town.create({ id: p.id, name, owner, createdAtMs: now, sweepAtMs, keySet, toldDueAtMs: 0 });
     p.events.append('reeve.town.created', p.id, { name }, now);
   });
 }

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { OVERDUE_MS } from '../../src/directory/directory-store.ts';
 import {
   GUARD_MS,
   LOST_AFTER_MS,
@@ -122,6 +123,14 @@ describe('what the directory hears', () => {
     expect(isNews(null, FAR_MS, NOW_MS)).toBe(true);
     expect(isNews(FAR_MS, null, NOW_MS)).toBe(true);
     expect(isNews(null, null, NOW_MS)).toBe(false);
+  });
+
+  test('is not that nothing is due any more, while the told time is near: the next message is served under it', () => {
+    for (const near of [NOW_MS + LATER_MS, NOW_MS + 1, NOW_MS, NOW_MS - OVERDUE_MS + 1]) {
+      expect(isNews(near, null, NOW_MS)).toBe(false);
+    }
+    // A time far ahead is put right at once; and where it is overdue, the watchdog comes for nothing until it is.
+    for (const far of [NOW_MS + LATER_MS + 1, NOW_MS - OVERDUE_MS]) expect(isNews(far, null, NOW_MS)).toBe(true);
   });
 
   test('is every earlier time, and a later one only where it is later by more than five minutes', () => {

@@ -105,6 +105,44 @@ describe('what a town says of itself', () => {
     plan.mockRestore();
   });
 
+  it('is said once of a burst of messages to an idle agent, however often it becomes idle again', async () => {
+    lab.heartbeatMs = 30_000;
+    const town = await TestTown.create();
+    const { sweepAt, now } = await lookInto(town.stub);
+    lab.clock.advance(sweepAt + 1000 - now);
+    await town.agent('ada');
+    await untilSaid(town, null);
+    const plan = vi.spyOn(Directory.prototype, 'plan');
+    for (const text of ['one', 'two', 'three', 'four', 'five']) {
+      const { id } = await town.send('ada', text);
+      await town.until('ada', id, 'done');
+      expect((await town.read('ada')).state).toBe('idle');
+      await town.elapse(MINUTE_MS);
+    }
+    expect(plan.mock.calls).toHaveLength(1);
+    plan.mockRestore();
+    // What is left in the directory brings the watchdog once, which takes it away.
+    expect((await watch()).touched).toEqual([]);
+    lab.clock.advance(10 * MINUTE_MS);
+    expect((await watch()).touched).toEqual([town.id]);
+    await untilSaid(town, null);
+    expect((await watch()).touched).toEqual([]);
+  });
+
+  it('is known to the watchdog while an agent is at work for seconds only, and its alarm is lost', async () => {
+    lab.heartbeatMs = 30_000;
+    const town = await TestTown.create();
+    await town.agent('ada');
+    const { id } = await town.send('ada', 'one');
+    await town.until('ada', id, 'done');
+    await town.work('ada', 100_000);
+    await loseAlarm(town);
+    // Its next look, the tolerance of what is said later, and what the watchdog takes for overdue.
+    lab.clock.advance(90_000 + 5 * MINUTE_MS + 10 * MINUTE_MS);
+    expect((await watch()).touched).toEqual([town.id]);
+    expect(await town.alarmAt()).toBe(lab.clock.now() + 1);
+  });
+
   it('is said with the next request where the directory could not be written; no caller sees the failure', async () => {
     const town = await TestTown.create();
     await untilSaid(town, null);
