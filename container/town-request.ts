@@ -1,5 +1,5 @@
 /** One request to the town: the only place of this program where something is sent. */
-import { problemSchema } from '#protocol';
+import { problemSchema, retryAfterMs } from '#protocol';
 import { pause } from './clock.ts';
 import { readBody } from './control/read-body.ts';
 import { parseJson } from './json.ts';
@@ -32,9 +32,6 @@ export type TownAnswer =
       readonly retryAfterMs: number;
     }
   | { readonly kind: 'unreachable'; readonly reason: 'network' | 'timeout' | 'ended' };
-
-/** A Retry-After is believed up to this (ms): five minutes, the longest backoff of the system. */
-const MAX_RETRY_AFTER_MS = 300_000;
 
 /** Far more than any answer of the town has; what is longer is none of its answers, and is read no further. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -73,12 +70,8 @@ async function send(outside: Outside, request: TownRequest, signal: AbortSignal)
     status: response.status,
     body,
     code: problem?.success === true ? problem.data.code : null,
-    retryAfterMs: retryAfter(response.headers.get('retry-after')),
+    retryAfterMs: retryAfterMs(response.headers.get('retry-after')),
   };
-}
-
-function retryAfter(header: string | null): number {
-  return header !== null && /^\d{1,6}$/.test(header) ? Math.min(Number(header) * 1000, MAX_RETRY_AFTER_MS) : 0;
 }
 
 /** True for every 2xx. */

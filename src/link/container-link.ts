@@ -22,7 +22,7 @@ export interface Unreachable {
   readonly kind: 'unreachable';
   /** `timeout` holds the container back; `busy` is 429 or 503; `refused` an answer that no repeat will change soon. */
   readonly reason: 'timeout' | 'transport' | 'busy' | 'server_error' | 'refused';
-  /** The container's Retry-After, or 0. */
+  /** The container's Retry-After, at most `MAX_RETRY_AFTER_MS`, or 0. */
   readonly retryAfterMs: number;
   /** For people: status and code, never a body. */
   readonly detail: string;

@@ -8,6 +8,7 @@ import {
   healthSchema,
   messagesAcceptedSchema,
   problemSchema,
+  retryAfterMs,
   runningAgentsSchema,
   sessionOpenedSchema,
   swapResultSchema,
@@ -182,7 +183,9 @@ function readAnswer<T>(response: Response, text: string | null, schema: Schema<T
   const unknown: ControlProblemCode = 'unknown_session';
   if (response.status === 409 && code === unknown) return { kind: 'session_unknown' };
   const detail = `${response.status} ${clip(code, MAX_CODE_UNITS)}`;
-  if (response.status === 429 || response.status === 503) return unreachable('busy', detail, retryAfterMs(response));
+  if (response.status === 429 || response.status === 503) {
+    return unreachable('busy', detail, retryAfterMs(response.headers.get('retry-after')));
+  }
   return unreachable(response.status >= 500 ? 'server_error' : 'refused', detail);
 }
 
@@ -194,13 +197,7 @@ function parseJson(text: string | null): unknown {
   }
 }
 
-/** Seconds form of Retry-After (RFC 9110, section 10.2.3), at most an hour; 0 where there is none. */
-function retryAfterMs(response: Response): number {
-  const seconds = Number(response.headers.get('retry-after') ?? 0);
-  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3600) * 1000 : 0;
-}
-
-function unreachable(reason: Unreachable['reason'], detail: string, retryAfterMs = 0): Unreachable {
+function unreachable(reason: Unreachable['reason'], detail: string, waitMs = 0): Unreachable {
   // Stored, and shown to people: whatever a box or the platform says, it is a line.
-  return { kind: 'unreachable', reason, detail: clip(detail.toWellFormed(), MAX_DETAIL_UNITS), retryAfterMs };
+  return { kind: 'unreachable', reason, detail: clip(detail.toWellFormed(), MAX_DETAIL_UNITS), retryAfterMs: waitMs };
 }

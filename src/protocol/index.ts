@@ -7,6 +7,7 @@ export * from './ids.ts';
 export * from './ledger-api.ts';
 export * from './limits.ts';
 export * from './page.ts';
+export * from './retry-after.ts';
 export * from './stream.ts';
 export * from './text.ts';
 export * from './wire-errors.ts';
