@@ -11,7 +11,7 @@ export interface Message {
   readonly seq: number;
   readonly state: MessageState;
   readonly content: string;
-  /** Who sent it: `person:<id>`, from the verified credential. */
+  /** Who sent it: `person:<id>`, from the verified credential, or the town itself (`SYSTEM_SENDER`). */
   readonly sender: string;
   /** What the sender calls it; unique among the sender's messages in this town. */
   readonly idempotencyKey: string | null;

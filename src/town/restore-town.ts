@@ -6,7 +6,8 @@ import type { TownPorts } from './ports.ts';
 /**
  * After the database was put back to an earlier state: whatever was issued before now is refused, so no token that was revoked
  * or retired since that state comes back, and every container gets a new session, in which live agents start again by
- * themselves. Answers how many containers have theirs; the others are asked again until they do (T5). Idempotent.
+ * themselves. Answers how many containers have theirs; the others are asked again until they do (T5). The same again does it again:
+ * it breaks no promise, and costs every agent one more start.
  */
 export async function restoreTown(p: TownPorts): Promise<{ containers: number; renewed: number }> {
   const containers = p.containers.list().map(({ index }) => index);
