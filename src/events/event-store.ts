@@ -2,7 +2,7 @@
  * Table `events`: what happened in a town, in order. Every append takes the next `seq` without a gap, and what is no longer kept
  * goes from the old end only, so a reader that knows the last `seq` it has seen misses nothing without being told.
  */
-import { fillPage, type Page, type TownId } from '#protocol';
+import { fillPage, utf8Bytes, type Page, type TownId } from '#protocol';
 
 /** Types are named like a noun and what became of it; a type never changes its meaning. */
 export type EventType =
@@ -57,10 +57,17 @@ export interface TownEvent {
   readonly data: EventData;
 }
 
-/** Events that are kept at most, and for how long (ms). The newest stays whatever its age: it tells where the town is. */
+/**
+ * Events that are kept at most, for how long (ms), and the bytes of their data. The newest stays whatever its age: it tells where
+ * the town is.
+ */
 export const MAX_EVENTS_KEPT = 100_000;
 export const EVENT_LIFE_MS = 30 * 24 * 3_600_000;
-/** Every so many appends the old end is looked at, and at most twice as many are removed: bounded work, and it catches up. */
+const MAX_EVENT_BYTES = 256 * 1024 * 1024;
+/**
+ * Every so many appends the old end is looked at, with each one where too many bytes are kept, and at most twice as many are
+ * removed: bounded work, and it catches up.
+ */
 const PRUNE_EVERY = 64;
 const PRUNE_STEP = 2 * PRUNE_EVERY;
 
@@ -70,30 +77,40 @@ export interface EventPage extends Page<TownEvent> {
   readonly oldest: number;
 }
 
+/** Bytes of all events before one. */
+const BEFORE = 'total_bytes - length(CAST(data AS BLOB))';
+
 type Row = { seq: number; type: EventType; subject: string; at_ms: number; data: string };
 
 export class EventStore {
   readonly #sql: SqlStorage;
   readonly #onAppend: () => void;
+  readonly #maxBytes: number;
 
   /** `onAppend` is called in the transaction, which may be rolled back yet: what it leads to reads the table afterwards. */
-  constructor(sql: SqlStorage, onAppend: () => void) {
+  constructor(sql: SqlStorage, onAppend: () => void, maxBytes = MAX_EVENT_BYTES) {
     this.#sql = sql;
     this.#onAppend = onAppend;
+    this.#maxBytes = maxBytes;
   }
 
   /** Appends in the transaction of what it tells of, so that neither is there without the other. `subject` is an id. */
   append(type: EventType, subject: string, data: EventData, nowMs: number): void {
+    const text = JSON.stringify(data);
+    const last = 'SELECT total_bytes AS bytes FROM events ORDER BY seq DESC LIMIT 1';
+    const total = (this.#sql.exec<{ bytes: number }>(last).toArray()[0]?.bytes ?? 0) + utf8Bytes(text);
     const { seq } = this.#sql
       .exec<{ seq: number }>(
-        'INSERT INTO events (type, subject, at_ms, data) VALUES (?, ?, ?, ?) RETURNING seq',
+        'INSERT INTO events (type, subject, at_ms, data, total_bytes) VALUES (?, ?, ?, ?, ?) RETURNING seq',
         type,
         subject,
         nowMs,
-        JSON.stringify(data),
+        text,
+        total,
       )
       .one();
-    if (seq % PRUNE_EVERY === 0) this.#prune(seq, nowMs);
+    const gone = this.#sql.exec<{ bytes: number }>(`SELECT ${BEFORE} AS bytes FROM events ORDER BY seq LIMIT 1`).one();
+    if (seq % PRUNE_EVERY === 0 || total - gone.bytes > this.#maxBytes) this.#prune(seq, total, nowMs);
     this.#onAppend();
   }
 
@@ -125,13 +142,14 @@ export class EventStore {
     return this.#sql.exec<Row>(query, after, limit);
   }
 
-  #prune(newest: number, nowMs: number): void {
+  #prune(newest: number, total: number, nowMs: number): void {
     this.#sql.exec(
-      'DELETE FROM events WHERE seq < ? AND seq < ? AND (seq <= ? OR at_ms < ?)',
+      `DELETE FROM events WHERE seq < ? AND seq < ? AND (seq <= ? OR at_ms < ? OR ${BEFORE} < ?)`,
       newest,
       this.oldest() + PRUNE_STEP,
       newest - MAX_EVENTS_KEPT,
       nowMs - EVENT_LIFE_MS,
+      total - this.#maxBytes,
     );
   }
 }

@@ -2,8 +2,9 @@
  * Table `delegations`. A delegation is open or over, and moves once; its announcement is due at a time in its row, so neither is
  * forgotten with the object. Synchronous; a read and its write hold no await between them.
  */
-import type { AgentId, DelegationId, DelegationState } from '#protocol';
-import { announceAt, type Delegation, type DelegationHead } from './delegation.ts';
+import { jsonBytes, type AgentId, type DelegationId, type DelegationState } from '#protocol';
+import { oldestFirst } from './oldest-first.ts';
+import { announceAt, openBytes, type Delegation, type DelegationHead } from './delegation.ts';
 
 type HeadRow = {
   seq: number;
@@ -54,8 +55,8 @@ export class DelegationStore {
     delegation: Pick<Delegation, 'id' | 'from' | 'to' | 'parent' | 'depth' | 'task' | 'createdAtMs' | 'deadlineAtMs'>,
   ): void {
     this.#sql.exec(
-      `INSERT INTO delegations (id, from_agent, to_agent, parent, depth, state, task, created_at_ms, deadline_at_ms)
-       VALUES (?, ?, ?, ?, ?, 'open', ?, ?, ?)`,
+      `INSERT INTO delegations (id, from_agent, to_agent, parent, depth, state, task, created_at_ms, deadline_at_ms, bytes)
+       VALUES (?, ?, ?, ?, ?, 'open', ?, ?, ?, ?)`,
       delegation.id,
       delegation.from,
       delegation.to,
@@ -64,6 +65,7 @@ export class DelegationStore {
       delegation.task,
       delegation.createdAtMs,
       delegation.deadlineAtMs,
+      openBytes(delegation.task),
     );
   }
 
@@ -109,12 +111,14 @@ export class DelegationStore {
     const found = this.get(id);
     if (found?.state !== 'open') return false;
     this.#sql.exec(
-      'UPDATE delegations SET state = ?, result = ?, error = ?, finished_at_ms = ?, announce_at_ms = ? WHERE id = ?',
+      `UPDATE delegations SET state = ?, result = ?, error = ?, finished_at_ms = ?, announce_at_ms = ?, bytes = ?
+       WHERE id = ?`,
       ending.state,
       ending.result,
       ending.error,
       nowMs,
       announced ? announceAt(this.#lastAnnounced(found.from), nowMs) : null,
+      jsonBytes(found.task) + jsonBytes(ending.result ?? ''),
       id,
     );
     return true;
@@ -202,6 +206,14 @@ export class DelegationStore {
       nowMs - DELEGATION_LIFE_MS,
       PRUNE_STEP,
     );
+  }
+
+  /** Forgets of those that are over and announced the oldest, until so many bytes are free, and at most `limit`. */
+  pruneBytes(bytes: number, limit: number): void {
+    const oldest = `SELECT seq, bytes FROM delegations WHERE finished_at_ms IS NOT NULL AND NOT ${UNDER_WAY}
+      ORDER BY finished_at_ms LIMIT ?`;
+    const rows = this.#sql.exec<{ seq: number; bytes: number }>(oldest, limit);
+    for (const { seq } of oldestFirst(rows, bytes)) this.#sql.exec('DELETE FROM delegations WHERE seq = ?', seq);
   }
 
   #count(where: string, ...bindings: SqlStorageValue[]): number {

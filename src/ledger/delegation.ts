@@ -1,5 +1,13 @@
 /** A task that one agent hands to another of its town: its states, and the moves between them. Pure. */
-import { MAX_DELEGATION_DEPTH, type AgentId, type DelegationId, type DelegationState, type MessageId } from '#protocol';
+import {
+  MAX_BODY_BYTES,
+  MAX_DELEGATION_DEPTH,
+  jsonBytes,
+  type AgentId,
+  type DelegationId,
+  type DelegationState,
+  type MessageId,
+} from '#protocol';
 
 export interface Delegation {
   /** Order in the town, from 1. */
@@ -51,6 +59,11 @@ export function depthUnder(parent: DelegationHead | null, caller: AgentId): numb
 /** When an end is announced: at once, or when the cooldown after the last announcement to the same agent is over. */
 export function announceAt(lastMs: number | null, nowMs: number): number {
   return lastMs === null ? nowMs : Math.max(nowMs, lastMs + ANNOUNCEMENT_COOLDOWN_MS);
+}
+
+/** What an open one counts as, in bytes of JSON text: its task, and a result that is as long as one may be. */
+export function openBytes(task: string): number {
+  return jsonBytes(task) + MAX_BODY_BYTES;
 }
 
 /** The message that hands a delegation over: each has one, so a repeated call makes no second one. */

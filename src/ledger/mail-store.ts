@@ -1,5 +1,6 @@
 /** Table `mail`: what agents of a town write to each other. Synchronous; a read and its write hold no await between them. */
 import { MAX_MAIL_PAGE_BYTES, jsonBytes, type AgentId, type MailId } from '#protocol';
+import { oldestFirst } from './oldest-first.ts';
 
 export interface Mail {
   /** Order in the town, from 1. */
@@ -26,8 +27,8 @@ type Row = {
 };
 
 /**
- * Unread mail is kept this long (ms). What was read is of no more use to anybody, and goes soon: no sooner than it counts for
- * its sender's quota of a minute.
+ * Unread mail is kept this long (ms), and then until the next mail of anybody. What was read is of no more use to anybody, and goes
+ * soon: no sooner than it counts for its sender's quota of a minute.
  */
 export const MAIL_LIFE_MS = 30 * 24 * 3_600_000;
 export const READ_MAIL_LIFE_MS = 600_000;
@@ -91,6 +92,13 @@ export class MailStore {
       to,
       seq,
     );
+  }
+
+  /** Forgets of those that were read before a time the oldest, until so many bytes are free, and at most `limit`. */
+  pruneRead(bytes: number, beforeMs: number, limit: number): void {
+    const oldest = 'SELECT seq, bytes FROM mail WHERE read_at_ms < ? ORDER BY read_at_ms LIMIT ?';
+    const rows = this.#sql.exec<{ seq: number; bytes: number }>(oldest, beforeMs, limit);
+    for (const { seq } of oldestFirst(rows, bytes)) this.#sql.exec('DELETE FROM mail WHERE seq = ?', seq);
   }
 
   /** What waits in this agent's box. */

@@ -63,6 +63,11 @@ export const MAX_LETTERS_PER_MINUTE = 30;
 /** Mails that wait in one agent's box, and the bytes of their texts. */
 export const MAX_MAILS_WAITING = 1000;
 export const MAX_MAIL_BYTES_WAITING = 8 * 1024 * 1024;
+/**
+ * What a town keeps of mail and delegations together, in bytes of JSON text; an open delegation counts with the longest result that
+ * it may get.
+ */
+export const MAX_LEDGER_BYTES = 1024 * 1024 * 1024;
 /** Bytes of the texts in one page of mail; a page holds at least one. */
 export const MAX_MAIL_PAGE_BYTES = 256 * 1024;
 

@@ -6,11 +6,12 @@ import {
   type NewDelegation,
   type Notice,
 } from '#protocol';
-import { depthUnder, taskMessage, type DelegationHead } from '../ledger/delegation.ts';
+import { depthUnder, openBytes, taskMessage, type DelegationHead } from '../ledger/delegation.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
 import { acceptMessage } from './accept-message.ts';
 import { delegationView } from './delegation-views.ts';
+import { hasLedgerRoom } from './ledger-room.ts';
 import type { TownPorts } from './ports.ts';
 import { isOverQuota } from './send-mail.ts';
 
@@ -44,6 +45,7 @@ export function delegate(
       return err('limit_exceeded');
     }
     const { id, task } = order;
+    if (!hasLedgerRoom(p, openBytes(task), now)) return err('limit_exceeded');
     const deadlineAtMs = now + order.deadline_seconds * 1000;
     const row = { id, from: from.id, to: target.id, parent: parent?.id ?? null, depth, task };
     const notice: Notice = { notice: 'delegation.assigned', delegations: [{ id, state: 'open' }] };

@@ -6,6 +6,7 @@ import type { After, Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { ContainerLink } from '../link/container-link.ts';
 import type { DelegationStore } from '../ledger/delegation-store.ts';
+import type { LedgerSizeStore } from '../ledger/ledger-size-store.ts';
 import type { MailStore } from '../ledger/mail-store.ts';
 import type { MessageStore } from '../outbox/message-store.ts';
 import type { QueueStore } from '../outbox/queue-store.ts';
@@ -31,6 +32,8 @@ export interface TownSettings {
   readonly containerAddresses: number;
   /** Finished messages that a town keeps, in bytes of their JSON text. */
   readonly finishedBytes: number;
+  /** Mail and delegations that a town keeps, in bytes of their JSON text. */
+  readonly ledgerBytes: number;
   /** How often an agent at work says that it is. */
   readonly heartbeatMs: number;
   /** The key that signs, and a fingerprint of the whole set with its states. */
@@ -56,6 +59,7 @@ export interface TownPorts {
   readonly readers: Readers;
   readonly mail: MailStore;
   readonly delegations: DelegationStore;
+  readonly ledgerSize: LedgerSizeStore;
   readonly containers: ContainerStore;
   readonly sweeps: SweepStore;
   readonly alarm: TownAlarm;

@@ -4,6 +4,7 @@ import {
   MAX_MAIL_BYTES_WAITING,
   MAX_MAILS_WAITING,
   fence,
+  jsonBytes,
   type AgentId,
   type MailId,
   type MailPage,
@@ -14,6 +15,7 @@ import { timestamp } from '../lib/clock.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
 import { drawMark } from './delegation-views.ts';
+import { hasLedgerRoom } from './ledger-room.ts';
 import type { TownPorts } from './ports.ts';
 
 const MINUTE_MS = 60_000;
@@ -37,9 +39,9 @@ export function sendMail(
     const reader = p.agents.find(to);
     if (reader === null || reader.state === 'retired') return err('unknown_peer');
     const { count, bytes } = p.mail.waiting(reader.id);
-    if (isOverQuota(p, from.id, now) || count >= MAX_MAILS_WAITING || bytes >= MAX_MAIL_BYTES_WAITING) {
-      return err('limit_exceeded');
-    }
+    const size = jsonBytes(text);
+    const isFull = count >= MAX_MAILS_WAITING || bytes + size > MAX_MAIL_BYTES_WAITING;
+    if (isOverQuota(p, from.id, now) || isFull || !hasLedgerRoom(p, size, now)) return err('limit_exceeded');
     p.mail.add({ id, from: from.id, to: reader.id, text, sentAtMs: now });
     p.events.append('reeve.mail.sent', from.id, { mail: id, to: reader.id }, now);
     return ok({ id, to: reader.id, sent_at: timestamp(now) });

@@ -2,6 +2,7 @@ import { townIdSchema } from '#protocol';
 import { EventStore } from '../events/event-store.ts';
 import { TicketStore } from '../events/ticket-store.ts';
 import { DelegationStore } from '../ledger/delegation-store.ts';
+import { LedgerSizeStore } from '../ledger/ledger-size-store.ts';
 import { MailStore } from '../ledger/mail-store.ts';
 import { MessageStore } from '../outbox/message-store.ts';
 import { QueueStore } from '../outbox/queue-store.ts';
@@ -43,6 +44,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     readers: new Readers(ctx),
     mail: new MailStore(sql),
     delegations: new DelegationStore(sql),
+    ledgerSize: new LedgerSizeStore(sql),
     containers: new ContainerStore(sql),
     sweeps: new SweepStore(sql),
     alarm,

@@ -1,6 +1,7 @@
 /** Joins the nouns into what the two Durable Objects are given. The only place that turns `Config` into ports. */
 import {
   MAX_FINISHED_BYTES,
+  MAX_LEDGER_BYTES,
   containerNameSchema,
   splitContainerName,
   type ContainerName,
@@ -56,6 +57,7 @@ export function wireTown(env: Env): TownWiring | null {
       agentsPerContainer: config.value.agentsPerContainer,
       containerAddresses: config.value.containerUrls.length,
       finishedBytes: MAX_FINISHED_BYTES,
+      ledgerBytes: MAX_LEDGER_BYTES,
       heartbeatMs: config.value.heartbeatSeconds * 1000,
       activeKid: activeKid(config.value.signingKeys),
       keySet: fingerprint(config.value.signingKeys),

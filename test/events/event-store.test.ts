@@ -96,6 +96,26 @@ describe('retention', () => {
     expect([events.oldest(), events.head()]).toEqual([192, 192]);
   });
 
+  test('so many bytes of data are kept, and of more the oldest go with the next append, in bounded steps', () => {
+    const data = (nth: number) => ({ nth, text: 'é'.repeat(100) });
+    const small = new EventStore(storage.sql, () => undefined, 10_000);
+    const size = new TextEncoder().encode(JSON.stringify(data(10))).length;
+    const keptBytes = () =>
+      events.list(TOWN, 0, 1000).reduce((sum, { data }) => sum + Buffer.byteLength(JSON.stringify(data)), 0);
+    // Of before the count, as an older version wrote them.
+    fill(500, NOW_MS);
+    for (let nth = 10; nth < 99; nth += 1) {
+      const before = events.oldest();
+      small.append('reeve.agent.started', 'agt_1', data(nth), NOW_MS);
+      expect(events.oldest() - before).toBeLessThanOrEqual(128);
+    }
+    expect(events.head()).toBe(589);
+    expect(keptBytes()).toBeLessThanOrEqual(10_000);
+    expect(keptBytes()).toBeGreaterThan(10_000 - 2 * size);
+    small.append('reeve.agent.started', 'agt_1', { nth: 1, text: 'x'.repeat(20_000) }, NOW_MS);
+    expect([events.oldest(), events.head()]).toEqual([590, 590]);
+  });
+
   test('a backlog goes in bounded steps: no append removes more than 128', () => {
     fill(1000, NOW_MS - EVENT_LIFE_MS - 1);
     for (let nth = 0; nth < 200; nth += 1) {

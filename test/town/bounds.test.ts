@@ -2,6 +2,7 @@
 import { SELF, runInDurableObject } from 'cloudflare:test';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
+  MAX_BODY_BYTES,
   MAX_ERROR_UNITS,
   MAX_PAGE_BYTES,
   MAX_REPLY_BYTES,
@@ -12,7 +13,7 @@ import {
 } from '../../src/protocol/index.ts';
 import { randomBytes } from '../../src/lib/secret.ts';
 import type { AgentView, MessageView } from '../../src/town/views.ts';
-import { AsAgent } from './support/as-agent.ts';
+import { AsAgent, told } from './support/as-agent.ts';
 import { lab, type LabAnswer, type LabRequest } from './support/lab.ts';
 import { TestTown } from './support/town.ts';
 import { DEV_TOKEN, PUBLIC_URL } from './support/wiring.ts';
@@ -189,6 +190,61 @@ describe('a result', () => {
       const done = await town.until('ada', id, 'done');
       expect([done.reply === reply, done.truncated], content).toEqual([true, content === 'long']);
     }
+  });
+});
+
+describe('what a town keeps of mail and delegations', () => {
+  const TEXT = 'x'.repeat(40 * KIB);
+  const MAIL = TEXT.length + 2;
+  /** With the longest result that it may get. */
+  const OPEN = MAIL + MAX_BODY_BYTES;
+
+  async function pair(ledgerBytes: number) {
+    lab.ledgerBytes = ledgerBytes;
+    const town = await TestTown.create();
+    await town.agent('ada');
+    await town.agent('bob');
+    return { town, ada: new AsAgent(town, 'ada'), bob: new AsAgent(town, 'bob') };
+  }
+  const sizeOf = (town: TestTown) =>
+    runInDurableObject(
+      town.stub,
+      (_, { storage: { sql } }) => sql.exec<{ bytes: number }>('SELECT bytes FROM ledger_size').one().bytes,
+    );
+
+  it('has a budget: past it a mail is refused until some was read, and what is unread stays', async () => {
+    const { town, ada, bob } = await pair(3 * MAIL);
+    for (let nth = 0; nth < 3; nth += 1) expect(told(await ada.mail('bob', TEXT))).toBe('201');
+    expect(await sizeOf(town)).toBe(3 * MAIL);
+    expect(told(await ada.mail('bob', 'x'))).toBe('429 limit_exceeded');
+    const { next, items } = await bob.read('?limit=2');
+    expect(items).toHaveLength(2);
+    await bob.read(`?cursor=${next}`);
+    // It counts for the quota of its sender for a minute.
+    expect(told(await ada.mail('bob', 'x'))).toBe('429 limit_exceeded');
+    lab.clock.advance(60_001);
+    expect(told(await ada.mail('bob', 'x'))).toBe('201');
+    expect(await sizeOf(town)).toBe(2 * MAIL + 3);
+    expect((await bob.read()).items).toHaveLength(2);
+  });
+
+  it('makes room of delegations that are over and announced, the oldest first; an open one keeps room for its result', async () => {
+    const { town, ada, bob } = await pair(OPEN + 2 * MAIL);
+    const LONG = `work 90000${' '.repeat(TEXT.length - 'work 90000'.length)}`;
+    const ids: string[] = [];
+    for (let nth = 0; nth < 4; nth += 1) {
+      const { id } = await ada.delegate('bob', LONG);
+      ids.push(id);
+      expect(told(await ada.order('bob', TEXT))).toBe('429 limit_exceeded');
+      expect(told(await bob.finish(id, 'done'))).toBe('200');
+      expect(await sizeOf(town)).toBeLessThanOrEqual(OPEN + 2 * MAIL);
+      lab.clock.advance(61_000);
+      await town.elapse(1000);
+    }
+    const kept = (await page<{ id: string }>(town, '/delegations')).items.map(({ id }) => id);
+    expect(kept).toEqual(ids.slice(-kept.length));
+    expect(kept.length).toBeLessThan(4);
+    expect(await sizeOf(town)).toBe(kept.length * (MAIL + '"done"'.length));
   });
 });
 

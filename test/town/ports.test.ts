@@ -34,6 +34,8 @@ const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'tickets.remove': 'a person who opens a stream; no agent depends on it',
   'mail.add': 'a mail, which is one row and one event in one step',
   'mail.read': 'a reader that says how far it has read; to say it again is all that its loss costs',
+  'mail.pruneRead': 'a town with more than 1 GiB of mail and delegations',
+  'delegations.pruneBytes': 'a town with more than 1 GiB of mail and delegations',
   'delegations.add': 'a delegation on its way: delegation-crash.test.ts cuts it',
   'delegations.end': 'a result on its way: delegation-crash.test.ts cuts it',
   'delegations.postpone': 'a result on its way: delegation-crash.test.ts cuts it',

@@ -19,8 +19,9 @@ const TABLES = {
   containers:
     'idx session held_until_ms failures renew_due_at_ms renew_tries probe_at_ms probe_tries unheard_since_ms lost_at_ms',
   delegations:
-    'seq id from_agent to_agent parent depth state task created_at_ms deadline_at_ms finished_at_ms result error announce_at_ms announced_at_ms warned',
-  events: 'seq type subject at_ms data',
+    'seq id from_agent to_agent parent depth state task created_at_ms deadline_at_ms finished_at_ms result error announce_at_ms announced_at_ms warned bytes',
+  events: 'seq type subject at_ms data total_bytes',
+  ledger_size: 'one bytes',
   mail: 'seq id from_agent to_agent text bytes sent_at_ms read_at_ms',
   messages:
     'id agent seq state content sender attempt tries deliver_at_ms created_at_ms delivered_at_ms finished_at_ms reply truncated error idempotency_key bytes works kept_bytes',

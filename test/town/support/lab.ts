@@ -9,7 +9,7 @@
 import { inProcessSpawn } from '../../../container/agents/in-process-agent.ts';
 import { createControlServer, type ControlServer } from '../../../container/control-server.ts';
 import { Registry } from '../../../container/clients/registry.ts';
-import { MAX_FINISHED_BYTES, type ContainerName } from '../../../src/protocol/index.ts';
+import { MAX_FINISHED_BYTES, MAX_LEDGER_BYTES, type ContainerName } from '../../../src/protocol/index.ts';
 import type { ContainerBackend } from '../../../src/link/container-link.ts';
 import { LabClock } from './lab-clock.ts';
 import { subjectOf } from './tokens.ts';
@@ -86,6 +86,8 @@ export class Lab {
   heartbeatMs = RARE_HEARTBEAT_MS;
   /** What towns keep of finished messages, in bytes. Read when a Town comes up. */
   finishedBytes = MAX_FINISHED_BYTES;
+  /** The same of mail and delegations. */
+  ledgerBytes = MAX_LEDGER_BYTES;
   readonly #serving = new Set<Promise<unknown>>();
   #turn: Promise<void> | null = null;
 
@@ -134,6 +136,7 @@ export class Lab {
     this.containerAddresses = OWN_ADDRESSES;
     this.heartbeatMs = RARE_HEARTBEAT_MS;
     this.finishedBytes = MAX_FINISHED_BYTES;
+    this.ledgerBytes = MAX_LEDGER_BYTES;
     for (const container of this.#containers.values()) container.end();
     this.#containers.clear();
     this.#serving.clear();

@@ -68,6 +68,7 @@ export function labTownWiring(link: (container: string) => ContainerLink, bound?
       agentsPerContainer: 4,
       containerAddresses: lab.containerAddresses,
       finishedBytes: lab.finishedBytes,
+      ledgerBytes: lab.ledgerBytes,
       heartbeatMs: lab.heartbeatMs,
       ...keysNow,
     },
