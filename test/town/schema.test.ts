@@ -3,6 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { migrate } from '../../src/lib/migrate.ts';
 import { randomBytes } from '../../src/lib/secret.ts';
 import { makeId } from '../../src/protocol/index.ts';
+import { DelegationStore } from '../../src/ledger/delegation-store.ts';
+import { MailStore } from '../../src/ledger/mail-store.ts';
+import { MessageStore } from '../../src/outbox/message-store.ts';
 import { AgentStore } from '../../src/roster/agent-store.ts';
 import { TOWN_SCHEMA } from '../../src/town/schema.ts';
 import { TestTown } from './support/town.ts';
@@ -47,6 +50,48 @@ describe('the schema of a town', () => {
     expect(tables.every(({ strict }) => strict === 1)).toBe(true);
   });
 
+  it('takes a town with mail, delegations and finished messages of before their bytes were counted, and counts on', async () => {
+    const stub = env.TOWN.getByName(makeId('town', randomBytes(20)));
+    const counted = await runInDurableObject(stub, (_, { storage }) => {
+      const { sql } = storage;
+      migrate(
+        storage,
+        TOWN_SCHEMA.slice(
+          0,
+          TOWN_SCHEMA.findIndex(({ id }) => id.endsWith('-kept-bytes')),
+        ),
+      );
+      const mail =
+        "INSERT INTO mail (id, from_agent, to_agent, text, bytes, sent_at_ms) VALUES (?, 'a', 'b', 'x', 3, 0)";
+      sql.exec(mail, 'mail_1');
+      sql.exec(
+        `INSERT INTO messages (id, agent, seq, state, content, sender, bytes, created_at_ms, finished_at_ms)
+         VALUES ('m1', 'a', 1, 'done', 'x', 'person:dev', 3, 0, 1)`,
+      );
+      sql.exec(
+        `INSERT INTO delegations (id, from_agent, to_agent, depth, state, task, created_at_ms, deadline_at_ms)
+         VALUES ('d1', 'a', 'b', 1, 'open', 'x', 0, 1)`,
+      );
+      migrate(storage, TOWN_SCHEMA);
+      const sizes = () => [
+        sql.exec<{ n: number }>("SELECT kept_bytes AS n FROM queues WHERE agent = ''").one().n,
+        sql.exec<{ n: number }>('SELECT bytes AS n FROM ledger_size').one().n,
+      ];
+      const first = sizes();
+      // As code that does not know the count goes on writing.
+      sql.exec(mail, 'mail_2');
+      sql.exec("UPDATE messages SET state = 'done', finished_at_ms = 2 WHERE id = 'm1'");
+      const then = sizes();
+      for (const table of ['mail', 'messages', 'delegations']) sql.exec(`DELETE FROM ${table}`);
+      return [first, then, sizes()];
+    });
+    expect(counted).toEqual([
+      [0, 3],
+      [0, 6],
+      [0, 0],
+    ]);
+  });
+
   it('refuses to run over a database whose steps are not a prefix of the list', async () => {
     const town = await TestTown.create();
     await runInDurableObject(env.TOWN.getByName(town.id), (_, { storage }) => {
@@ -80,6 +125,30 @@ describe('the schema of a town', () => {
     expect(plans).toHaveLength(2);
     expect(plans[0]).toContain('INDEX agents_at_work');
     expect(plans[1]).toContain('INDEX agents_by_container');
+  });
+
+  it('finds what makes room for more by an index, in its order, without a look at everything that is kept', async () => {
+    const town = await TestTown.create();
+    const plans = await runInDurableObject(town.stub, (_, { storage: { sql } }) => {
+      const asked: string[] = [];
+      const explained = {
+        ...sql,
+        exec: (query: string, ...bindings: SqlStorageValue[]) => {
+          const steps = sql.exec<{ detail: string }>(`EXPLAIN QUERY PLAN ${query}`, ...bindings).toArray();
+          asked.push(...steps.map(({ detail }) => detail));
+          return sql.exec(query, ...bindings);
+        },
+      } as SqlStorage;
+      new MessageStore(explained).pruneBytes(1, 1, 1);
+      new MailStore(explained).pruneRead(1, 1, 1);
+      new DelegationStore(explained).pruneBytes(1, 1);
+      return asked;
+    });
+    expect(plans).toEqual([
+      expect.stringContaining('INDEX messages_by_end'),
+      expect.stringContaining('INDEX mail_by_reading'),
+      expect.stringContaining('INDEX delegations_by_end'),
+    ]);
   });
 
   it('counts the messages of a town that is older than the counting, and goes on from there', async () => {
