@@ -4,6 +4,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import {
   MAX_BODY_BYTES,
   MAX_ERROR_UNITS,
+  MAX_LEDGER_BYTES,
+  MAX_MAIL_BYTES_WAITING,
   MAX_PAGE_BYTES,
   MAX_REPLY_BYTES,
   makeId,
@@ -226,6 +228,22 @@ describe('what a town keeps of mail and delegations', () => {
     expect(told(await ada.mail('bob', 'x'))).toBe('201');
     expect(await sizeOf(town)).toBe(2 * MAIL + 3);
     expect((await bob.read()).items).toHaveLength(2);
+  });
+
+  it('has a bound for each box: what fills it exactly is taken, and one byte more is not', async () => {
+    const { town, ada } = await pair(MAX_LEDGER_BYTES);
+    const { id: bob } = await town.read('bob');
+    await runInDurableObject(town.stub, (_, { storage: { sql } }) => {
+      sql.exec(
+        "INSERT INTO mail (id, from_agent, to_agent, text, bytes, sent_at_ms) VALUES ('mail_1', 'a', ?, 'x', ?, ?)",
+        bob,
+        MAX_MAIL_BYTES_WAITING - 10,
+        lab.clock.now(),
+      );
+    });
+    expect(told(await ada.mail('bob', 'x'.repeat(9)))).toBe('429 limit_exceeded');
+    expect(told(await ada.mail('bob', '"6789"'))).toBe('201');
+    expect(told(await ada.mail('bob', 'x'))).toBe('429 limit_exceeded');
   });
 
   it('makes room of delegations that are over and announced, the oldest first; an open one keeps room for its result', async () => {
