@@ -30,7 +30,8 @@ class InProcessAgent implements AgentProcess {
     this.#launch = launch;
   }
 
-  prompt(prompt: Prompt): Promise<string> {
+  async prompt(prompt: Prompt): Promise<string> {
+    this.#checkGoesOn(prompt.signal);
     this.#turn = this.#answer(prompt);
     return this.#turn;
   }
@@ -51,6 +52,8 @@ class InProcessAgent implements AgentProcess {
 
   /** Does what somebody asks for; `parent` is the delegation that it is done for. */
   async #carryOut(prompt: Prompt, content: string, parent: DelegationId | null): Promise<string> {
+    // Asked again here: a delegated task was fetched before, and a stop or an interrupt may have come in that wait.
+    this.#checkGoesOn(prompt.signal);
     const work = /^work (\d+(?:\.\d+)?)$/.exec(content);
     if (work !== null) return this.#work(prompt, Math.min(Number(work[1]), MAX_WORK_SECONDS));
     if (content === 'fail') throw new Error('The agent was asked to fail');
@@ -65,13 +68,18 @@ class InProcessAgent implements AgentProcess {
     const ended = AbortSignal.any([this.#life.signal, signal]);
     for (let done = 0; done < seconds;) {
       const step = Math.min(1, seconds - done);
-      if ((await pause(this.#clock, ended, step * 1000)) === 'ended') {
-        throw new Error(this.#life.signal.aborted ? 'The agent was stopped' : 'The turn was interrupted');
-      }
+      await pause(this.#clock, ended, step * 1000);
+      this.#checkGoesOn(signal);
       done += step;
       emit({ kind: 'text', text: `${done.toFixed(1)} of ${seconds} s\n` });
     }
     return `worked ${seconds} s`;
+  }
+
+  /** Throws where the turn, or the agent, is over. */
+  #checkGoesOn(turn: AbortSignal): void {
+    if (this.#life.signal.aborted) throw new Error('The agent was stopped');
+    if (turn.aborted) throw new Error('The turn was interrupted');
   }
 
   #whoami(): string {

@@ -66,7 +66,11 @@ export class Incarnation {
         await this.#process;
         await client.refreshAhead();
       },
-      prompt: async (prompt) => (await this.#process).prompt(prompt),
+      prompt: async (prompt) => {
+        const process = await this.#process;
+        prompt.signal.throwIfAborted();
+        return process.prompt(prompt);
+      },
       report: (event) => reporter.add(event),
       onWork: (working) => (working ? heartbeat.begin() : heartbeat.end()),
       mayContinue: () => !client.isOver,
@@ -82,7 +86,10 @@ export class Incarnation {
     const town = townTools({ outside, client, life });
     const launch = { agent, inc: cell.inc, name: order.name, role: order.role, lastGeneration, town };
     // In a promise from the first step on, so that a spawn which throws leaves an incarnation that can be ended.
-    this.#process = Promise.resolve(launch).then((launch) => surroundings.spawn(launch, life));
+    this.#process = Promise.resolve(launch).then((launch) => {
+      life.throwIfAborted();
+      return surroundings.spawn(launch, life);
+    });
   }
 
   /** Resolves when the process takes prompts; rejects where it could not be started. */
@@ -116,6 +123,11 @@ export class Incarnation {
   /** Ends the turn under way, or that of one message; false where there is none. */
   interrupt(message: MessageId | null): boolean {
     return this.#turns.interrupt(message);
+  }
+
+  /** Ends the turn of a cancelled message, now or when its delivery comes; false where there is none yet. */
+  withdraw(message: MessageId): boolean {
+    return this.#turns.withdraw(message);
   }
 
   held(): HeldMessage[] {

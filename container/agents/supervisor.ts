@@ -63,11 +63,13 @@ export class Supervisor {
   }
 
   /** Ends a turn of this incarnation, and no more than that. */
-  interrupt(agent: AgentId, { inc, message }: InterruptAgent): AgentInterrupted {
+  interrupt(agent: AgentId, { inc, message, withdraw }: InterruptAgent): AgentInterrupted {
     const running = this.#live(agent);
     if (running === undefined) return { agent, inc: 0, outcome: 'unknown_agent' };
     if (running.cell.inc !== inc) return { agent, inc: running.cell.inc, outcome: 'incarnation_mismatch' };
-    return { agent, inc, outcome: running.interrupt(message ?? null) ? 'interrupted' : 'idle' };
+    const isWithdrawal = message !== undefined && withdraw === true;
+    const found = isWithdrawal ? running.withdraw(message) : running.interrupt(message ?? null);
+    return { agent, inc, outcome: found ? 'interrupted' : 'idle' };
   }
 
   /**

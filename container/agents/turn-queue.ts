@@ -18,6 +18,8 @@ import { piecesOf } from './json-text.ts';
 
 /** Finished messages whose result the town has: remembered only so that a repeat is not run again. */
 const REMEMBERED = 1_000;
+/** Messages that were to be withdrawn before they came: far more than can be on their way when the town takes them back. */
+const WITHDRAWN = 1_000;
 /** One delta's text at most, in code units: small enough that no escape makes it larger than a batch. */
 const PIECE_UNITS = 16 * 1024;
 
@@ -56,6 +58,8 @@ interface QueueParts {
 export class TurnQueue {
   readonly #parts: QueueParts;
   readonly #turns = new Map<MessageId, Turn>();
+  /** Cancelled while nothing of them was here: a delivery that comes later begins none of them. */
+  readonly #withdrawn = new RecentMap<MessageId, true>(WITHDRAWN);
   readonly #acknowledged = new RecentMap<MessageId, { attempt: number; state: TurnResult['state'] }>(REMEMBERED);
   #current: Turn | null = null;
   #running = false;
@@ -105,6 +109,12 @@ export class TurnQueue {
     return true;
   }
 
+  /** The message is cancelled: its turn ends, and one whose delivery is still on its way does not begin when that comes. */
+  withdraw(message: MessageId): boolean {
+    this.#withdrawn.set(message, true);
+    return this.interrupt(message);
+  }
+
   get status(): WorkStatus {
     return { turn: this.#current?.message.message ?? null, task: this.#task, lastProgressAtMs: this.#lastProgressAtMs };
   }
@@ -118,6 +128,7 @@ export class TurnQueue {
     this.#acknowledged.delete(message.message);
     this.#turns.set(message.message, added);
     if (done !== undefined) this.#finish(added, RESULT_GONE);
+    else if (this.#withdrawn.has(message.message)) this.#finish(added, CUT_SHORT);
     return heldTurn(added);
   }
 
@@ -162,16 +173,19 @@ export class TurnQueue {
       report({ type: 'turn.started', ...this.#stamp(turn) });
     });
     // What ends after the teardown is dropped (W-17).
-    if (!life.aborted) this.#finish(turn, result);
+    if (result !== null && !life.aborted) this.#finish(turn, result);
   }
 
-  async #resultOf(turn: Turn, ready: () => Promise<void>, started: () => void): Promise<TurnResult> {
-    const { prompt, life } = this.#parts;
+  /** Null: the agent was over before the turn began, so it has no result. */
+  async #resultOf(turn: Turn, ready: () => Promise<void>, started: () => void): Promise<TurnResult | null> {
+    const { prompt, life, mayContinue } = this.#parts;
     const { signal } = turn.end;
     try {
       await ready();
-      if (!life.aborted && signal.aborted) return CUT_SHORT;
-      if (!life.aborted) started();
+      // Asked again after the wait: a stop, an interrupt, or a terminal answer of the town may have come in it.
+      if (life.aborted || !mayContinue()) return null;
+      if (signal.aborted) return CUT_SHORT;
+      started();
       const emit = (output: TurnOutput): void => this.#emitted(turn, output);
       const reply = cutToJsonBytes(await prompt({ message: turn.message, emit, signal }), MAX_REPLY_BYTES);
       return signal.aborted ? CUT_SHORT : { state: 'done', reply: reply.text, truncated: reply.truncated };

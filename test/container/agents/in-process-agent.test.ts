@@ -109,4 +109,26 @@ describe('the in-process agent', () => {
     await failed;
     expect(clock.pending).toBe(0);
   });
+
+  it('takes no prompt once it is stopped', async () => {
+    const { ask, said, process } = await spawned();
+    await process.stop();
+    await expect(ask('hello')).rejects.toThrow('stopped');
+    expect(said).toEqual([]);
+  });
+
+  it.each(['stop', 'interrupt'] as const)(
+    'a delegated task is not worked on where a %s comes while it is fetched',
+    async (how) => {
+      const { ask, town, interrupt, process } = await spawned();
+      const made = await town.of('ada').delegate({ to: 'bob', task: 'mail ada something' });
+      if (!made.ok) throw new Error(made.error);
+      const turn = ask(town.notice('delegation.assigned', made.value.id), SYSTEM_SENDER);
+      if (how === 'interrupt') interrupt();
+      else await process.stop();
+      await turn;
+      expect(town.mail).toEqual([]);
+      expect(town.delegations.get(made.value.id)?.state).toBe('failed');
+    },
+  );
 });

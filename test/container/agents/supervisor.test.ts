@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { AgentLaunch, AgentProcess, Prompt, Spawn } from '../../../container/agents/agent-process.ts';
+import { Incarnation } from '../../../container/agents/incarnation.ts';
+import { Registry } from '../../../container/clients/registry.ts';
+import { Secret } from '../../../container/secret.ts';
 import { Box, message } from '../support/box.ts';
-import { agentId, sessionId } from '../support/ids.ts';
+import { TOWN_URL } from '../support/fake-town.ts';
+import { agentId, secretOf, sessionId } from '../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
 
 /** Processes whose start and end the test decides, and which tell what they saw. */
@@ -177,6 +181,45 @@ describe('ending', () => {
     expect((await started).body.outcome).toBe('retired');
     expect((await retired).body.outcome).toBe('retired');
     expect(processes.alive).toBe(0);
+  });
+
+  it.each(['stop', 'retire'] as const)(
+    'a %s that comes while a turn waits for a fresh token ends the turn: its process is never asked',
+    async (how) => {
+      const processes = new Processes();
+      const box = await Box.make({ spawn: processes.spawn });
+      const session = await box.session();
+      const expired = box.town.mint(agentId(1), 1, 60);
+      await box.clock.advance(120_000);
+      await box.start(session, expired);
+      const pulled = Promise.withResolvers<Response>();
+      box.town.intercept = ({ path }) => (path.endsWith('/token') ? pulled.promise : undefined);
+      await box.deliver(session, expired, message(1, 'hello'));
+      await settle();
+      await box.end(session, how, agentId(1));
+      pulled.resolve(new Response(null, { status: 503 }));
+      await settle();
+      expect(processes.prompts).toEqual([]);
+    },
+  );
+
+  it('a stop that comes before the process of a start was begun begins none', async () => {
+    const processes = new Processes();
+    const box = await Box.make({ spawn: processes.spawn });
+    const registry = new Registry();
+    const surroundings = {
+      outside: { clock: box.clock, fetch: box.town.fetch, log: box.log, randomBytes: (n: number) => new Uint8Array(n) },
+      apiUrl: TOWN_URL,
+      registry,
+      spawn: processes.spawn,
+      heartbeatMs: 30_000,
+      townNowMs: () => box.clock.nowMs(),
+      pullAddress: () => ({ url: TOWN_URL, session: sessionId(1), secret: new Secret(secretOf(1)) }),
+    };
+    const grant = box.town.mint(agentId(1));
+    const incarnation = new Incarnation(surroundings, { inc: 1, name: 'ada', role: 'worker', grant });
+    await Promise.all([incarnation.stop(), expect(incarnation.started()).rejects.toThrow()]);
+    expect(processes.launches).toEqual([]);
   });
 
   it('W-17, K-03: a teardown in the middle of work leaves no timer, no key and no process', async () => {

@@ -294,7 +294,58 @@ describe('an interrupt', () => {
   });
 });
 
+describe('a withdrawal', () => {
+  it('that comes before its message keeps it from running, in whatever attempt it is delivered later', async () => {
+    const scene = new Scene();
+    expect(scene.queue.withdraw(messageId(1))).toBe(false);
+    const [held] = scene.queue.deliver([message(1, 'one'), message(2, 'two')]);
+    await settle();
+    expect(held).toMatchObject({ state: 'failed', result: { error: 'interrupted' } });
+    expect(scene.contents()).toEqual(['two']);
+    scene.acknowledgeAll();
+    expect(scene.queue.deliver([{ ...message(1, 'one'), attempt: 2 }])).toMatchObject([{ state: 'failed' }]);
+    await scene.reply('done');
+    expect(scene.contents()).toEqual(['two']);
+  });
+
+  it('ends a turn under way, and one that waits', async () => {
+    const scene = await working();
+    scene.queue.deliver([message(2, 'two')]);
+    expect([scene.queue.withdraw(messageId(2)), scene.queue.withdraw(messageId(1))]).toEqual([true, true]);
+    expect(scene.prompts[0]?.signal.aborted).toBe(true);
+    await scene.reply('half an answer');
+    expect(scene.contents()).toEqual(['hello']);
+  });
+});
+
 describe('the end', () => {
+  it('that comes while a turn gets ready keeps it from beginning', async () => {
+    const scene = new Scene();
+    const gate = Promise.withResolvers<void>();
+    scene.ready = () => gate.promise;
+    scene.queue.deliver([message(1, 'one'), message(2, 'two')]);
+    await settle();
+    scene.life.abort();
+    gate.resolve();
+    await settle();
+    expect(scene.prompts).toEqual([]);
+    expect(scene.events).toEqual([]);
+    expect(scene.work.at(-1)).toBe(false);
+  });
+
+  it('that the town tells while a turn gets ready keeps it from beginning, and the turn has no result', async () => {
+    const scene = new Scene();
+    const gate = Promise.withResolvers<void>();
+    scene.ready = () => gate.promise;
+    scene.queue.deliver([message(1, 'one')]);
+    await settle();
+    scene.mayContinue = false;
+    gate.resolve();
+    await settle();
+    expect(scene.prompts).toEqual([]);
+    expect(scene.queue.held()).toEqual([{ message: messageId(1), attempt: 1, state: 'delivered' }]);
+  });
+
   it('W-17: a reply that comes after the teardown is dropped, and nothing else begins', async () => {
     const scene = await working();
     scene.queue.deliver([message(2, 'two')]);
