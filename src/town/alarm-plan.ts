@@ -8,6 +8,8 @@ export interface DueTimes {
   readonly delivery: number | null;
   readonly start: number | null;
   readonly end: number | null;
+  /** A cancelled message that the box has yet to let go of. */
+  readonly withdrawal: number | null;
   /** A new session that a container owes since a restore. */
   readonly renewal: number | null;
   /** The last steps of a deletion, once no container has to confirm any more. */

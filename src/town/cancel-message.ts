@@ -2,13 +2,15 @@ import { err, ok, type Result } from '../lib/result.ts';
 import { noteFinished } from './note-finished.ts';
 import type { TownPorts } from './ports.ts';
 import { messageView, type MessageView } from './views.ts';
+import { planWithdrawal } from './withdraw-messages.ts';
 
 /** `state_conflict`: its agent has it, or it is over. */
 export type CancelRefusal = 'not_found' | 'state_conflict';
 
 /**
- * Ends a message that is still queued. A second one changes nothing. Where a delivery of it was sent and not answered
- * (`tries`), the box may hold it all the same: the caller has it withdrawn there, and what the box says of it counts no more.
+ * Ends a message that is still queued. A second one changes nothing. Where a delivery of it was sent and not answered, the box may
+ * hold it all the same: its withdrawal is stored with its end, the caller runs `withdrawMessages`, and what the box says of it
+ * counts no more.
  */
 export function cancelMessage(p: TownPorts, idOrName: string, id: string): Result<MessageView, CancelRefusal> {
   return p.transaction(() => {
@@ -20,6 +22,7 @@ export function cancelMessage(p: TownPorts, idOrName: string, id: string): Resul
     if (!p.messages.cancel(message.id, now)) return err('state_conflict');
     p.events.append('reeve.message.cancelled', agent, { message: message.id }, now);
     noteFinished(p, agent, [message.id], now);
+    planWithdrawal(p, message);
     return ok(messageView({ ...message, state: 'cancelled', finishedAtMs: now }));
   });
 }

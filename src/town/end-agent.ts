@@ -23,6 +23,7 @@ export function retireAgent(p: TownPorts, id: AgentId): void {
     p.agents.planStart(id, null, 0);
     p.agents.planEnd(id, now + SAFETY_RETRY_MS, 0);
     p.tokens.retry(id, null, 0);
+    p.withdrawals.forget(id);
     const failed = p.messages.failAll(id, 'agent_retired', now);
     p.events.append('reeve.agent.retired', id, { incarnation: agent.inc, failed_messages: failed }, now);
     endDelegationsOf(p, id, now);
@@ -40,6 +41,7 @@ export function stopAgent(p: TownPorts, id: AgentId): void {
     p.agents.planStart(id, null, 0);
     p.agents.planEnd(id, now + SAFETY_RETRY_MS, 0);
     p.tokens.retry(id, null, 0);
+    p.withdrawals.forget(id);
     p.messages.planQueue(id, null);
     p.events.append('reeve.agent.stopped', id, { incarnation: agent.inc }, now);
   });

@@ -4,6 +4,7 @@ import { timestamp } from '../lib/clock.ts';
 import { needsSweep, type Agent } from '../roster/agent.ts';
 import type { Credential } from '../tokens/token-store.ts';
 import type { ContainerRecord } from './container-store.ts';
+import type { Withdrawal } from '../outbox/withdrawal-store.ts';
 import type { SweepRecord } from './sweep-store.ts';
 
 export type HealthStatus = 'green' | 'amber' | 'red';
@@ -25,7 +26,12 @@ export interface Health {
 }
 
 export interface HealthInput {
-  readonly agents: readonly { readonly agent: Agent; readonly credential: Credential }[];
+  readonly agents: readonly {
+    readonly agent: Agent;
+    readonly credential: Credential;
+    /** The oldest of its cancelled messages that the box has yet to let go of. */
+    readonly withdrawal: Withdrawal | null;
+  }[];
   readonly containers: readonly ContainerRecord[];
   /** Newest first. */
   readonly sweeps: readonly SweepRecord[];
@@ -35,6 +41,8 @@ export interface HealthInput {
 
 /** A start may take this long (ms) before it is worth a look. */
 const START_GRACE_MS = 60_000;
+/** So may the withdrawal of a cancelled message. */
+const WITHDRAWAL_GRACE_MS = 60_000;
 
 /** Every reason that holds now; the status is that of the worst. */
 export function townHealth(input: HealthInput): Health {
@@ -42,6 +50,7 @@ export function townHealth(input: HealthInput): Health {
     ...sweepReasons(input),
     ...input.containers.flatMap(containerReasons),
     ...input.agents.flatMap((row) => agentReasons(input, row.agent, row.credential)),
+    ...input.agents.flatMap(({ agent, withdrawal }) => withdrawalReasons(input, agent, withdrawal)),
   ];
   const worst = reasons.some(({ status }) => status === 'red') ? 'red' : 'amber';
   return { status: reasons.length === 0 ? 'green' : worst, reasons };
@@ -96,6 +105,12 @@ function agentReasons({ nowMs, activeKid }: HealthInput, agent: Agent, credentia
     when(atWork && credential.kid !== null && credential.kid !== activeKid, ackedAtMs, agent, OLD_KEY),
   ];
   return found.filter((reason) => reason !== null);
+}
+
+/** The first tries are no news. */
+function withdrawalReasons({ nowMs }: HealthInput, agent: Agent, owed: Withdrawal | null): HealthReason[] {
+  if (owed === null || nowMs - owed.sinceMs < WITHDRAWAL_GRACE_MS) return [];
+  return [{ ...WITHDRAWAL_OPEN, agent: agent.id, since: timestamp(owed.sinceMs) }];
 }
 
 type Kind = Omit<HealthReason, 'agent' | 'since'>;
@@ -164,6 +179,12 @@ const END_OPEN: Kind = {
   status: 'amber',
   detail: 'Its stop or teardown is not confirmed by the container; its token is refused all the same.',
   advice: 'It is asked again by itself; if this lasts, look at its control server.',
+};
+const WITHDRAWAL_OPEN: Kind = {
+  code: 'withdrawal_unconfirmed',
+  status: 'amber',
+  detail: 'A message that was cancelled may be held by the container, which has not confirmed that it lets go of it.',
+  advice: 'It is asked again by itself; if this lasts, look at its control server, or POST .../stop and .../start.',
 };
 const LAGGING: Kind = {
   code: 'stale_copy',

@@ -1,5 +1,5 @@
 /** Ends turns before their agents do. The box reports the end like that of any other turn. */
-import type { AgentId, AgentInterrupted, MessageId } from '#protocol';
+import type { AgentId, AgentInterrupted, InterruptAgent } from '#protocol';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { LinkAnswer } from '../link/container-link.ts';
 import { agentGone } from './agent-gone.ts';
@@ -18,29 +18,26 @@ export async function interruptAgent(p: TownPorts, idOrName: string): Promise<Re
   if (agent.state === 'retired') return err('agent_retired');
   // By name where the town knows which: an interrupt that comes late does not end the next turn instead.
   const working = p.messages.handedOver(agent.id).find(({ state }) => state === 'working');
-  const answer = await send(p, agent.id, working?.id);
+  const answer = await sendInterrupt(p, agent.id, working === undefined ? {} : { message: working.id });
   if (answer?.kind === 'unreachable' && answer.reason === 'refused') return err('not_supported');
   const heard = answer === null || (answer.kind === 'answered' && RUNS.includes(answer.value.outcome));
   return heard ? ok(readAgent(p, agent.id)) : err('unavailable');
-}
-
-/** A cancelled message that the box may hold, because a delivery of it was not answered, is not to be worked on there. */
-export async function withdrawMessage(p: TownPorts, id: MessageId): Promise<void> {
-  const message = p.messages.get(id);
-  if (message !== null && message.tries > 0) await send(p, message.agent, id);
 }
 
 /** Outcomes of an agent that runs there; any other one is gone, and what it was at runs again. */
 const RUNS: readonly AgentInterrupted['outcome'][] = ['interrupted', 'idle'];
 
 /** Null: it runs nowhere. In its turn after a delivery under way, so that it ends what that one brings. */
-async function send(p: TownPorts, id: AgentId, message?: MessageId): Promise<LinkAnswer<AgentInterrupted> | null> {
+export async function sendInterrupt(
+  p: TownPorts,
+  id: AgentId,
+  which: Omit<InterruptAgent, 'inc'>,
+): Promise<LinkAnswer<AgentInterrupted> | null> {
   const { container } = p.agents.get(id) ?? { container: 0 };
   return p.slots.run('delivery', container, async () => {
     const agent = p.agents.get(id);
     if (agent === null || agent.session === null) return null;
-    const body = { inc: agent.inc, ...(message === undefined ? {} : { message }) };
-    const answer = await p.link(agent.container).interrupt(agent.session, id, body);
+    const answer = await p.link(agent.container).interrupt(agent.session, id, { inc: agent.inc, ...which });
     noteAnswer(p, agent.container, answer);
     if (answer.kind === 'asleep') {
       p.transaction(() => agentGone(p, agent, { why: 'asleep', containerRuns: false }));

@@ -10,6 +10,7 @@ import type { LedgerSizeStore } from '../ledger/ledger-size-store.ts';
 import type { MailStore } from '../ledger/mail-store.ts';
 import type { MessageStore } from '../outbox/message-store.ts';
 import type { QueueStore } from '../outbox/queue-store.ts';
+import type { WithdrawalStore } from '../outbox/withdrawal-store.ts';
 import type { AgentStore } from '../roster/agent-store.ts';
 import type { AgentTokenOrder, MintedToken } from '../tokens/mint.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
@@ -54,6 +55,7 @@ export interface TownPorts {
   readonly tokens: TokenStore;
   readonly messages: MessageStore;
   readonly queues: QueueStore;
+  readonly withdrawals: WithdrawalStore;
   readonly events: EventStore;
   readonly tickets: TicketStore;
   readonly readers: Readers;

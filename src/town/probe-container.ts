@@ -144,12 +144,13 @@ async function unanswered(p: TownPorts, index: number, retryAfterMs: number): Pr
   if (isOver) await abandonContainer(p, index);
 }
 
-/** Somebody waits to hear of it: an agent that is silent, that cannot be started, or that has messages waiting. */
+/** Somebody waits to hear of it: an agent that is silent, that cannot be started, or that has messages waiting or to be withdrawn. */
 function isNeeded(p: TownPorts, index: number): boolean {
   return p.agents.inContainer(index).some((agent) => {
     if (issueRefusal(agent, p.tokens.get(agent.id)) !== null) return false;
     if (agent.state === 'starting') return agent.startTries > 0;
-    return agent.stalledWhy === 'silent' || (takesMessages(agent.state) && p.messages.hasQueued(agent.id));
+    if (agent.stalledWhy === 'silent') return true;
+    return takesMessages(agent.state) && (p.messages.hasQueued(agent.id) || p.withdrawals.first(agent.id) !== null);
   });
 }
 

@@ -35,7 +35,11 @@ export function readTown(p: TownPorts): TownView {
 const SWEEPS_LOOKED_AT = 24;
 
 export function readHealth(p: TownPorts): Health {
-  const agents = p.agents.watched().map((agent) => ({ agent, credential: p.tokens.get(agent.id) }));
+  const agents = p.agents.watched().map((agent) => ({
+    agent,
+    credential: p.tokens.get(agent.id),
+    withdrawal: p.withdrawals.first(agent.id),
+  }));
   const sweeps = p.sweeps.latest(SWEEPS_LOOKED_AT);
   return townHealth({
     agents,

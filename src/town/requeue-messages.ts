@@ -31,4 +31,5 @@ export function requeueMessages(p: TownPorts, agent: AgentId, lost: readonly Han
 export function requeueAll(p: TownPorts, agent: AgentId, nowMs: number): void {
   requeueMessages(p, agent, p.messages.handedOver(agent), nowMs);
   p.messages.forgetTries(agent);
+  p.withdrawals.forget(agent);
 }

@@ -14,6 +14,7 @@ import { refreshSweep, retryPushes } from './refresh-sweep.ts';
 import { renewContainer } from './restore-town.ts';
 import { serveAgent } from './serve-agent.ts';
 import { lookAtAgents } from './watch-liveness.ts';
+import { withdrawMessages } from './withdraw-messages.ts';
 
 /** When each kind of work is due, from the stores. A sweep, and a look at a lost container, count only while an agent is at work: an idle town sleeps. */
 export function dueTimes(p: TownPorts): DueTimes {
@@ -25,6 +26,7 @@ export function dueTimes(p: TownPorts): DueTimes {
     delivery: p.messages.earliestDelivery(),
     start: p.agents.earliestStart(),
     end,
+    withdrawal: p.withdrawals.earliest(),
     removal: end === null ? (p.town.get()?.removalDueAtMs ?? null) : null,
     renewal: p.containers.earliestRenewal(),
     socketEnd: p.readers.firstEnd(),
@@ -68,6 +70,7 @@ export async function runDue(p: TownPorts): Promise<void> {
     ...p.containers.renewalsDue(now).map((index) => alone(p, 'renew', () => renewContainer(p, index))),
     alone(p, 'streams', async () => endStreams(p)),
     ...ends.map((agent) => alone(p, 'end', () => confirmEnd(p, agent.id))),
+    ...p.withdrawals.due(now, RUN_BUDGET_AGENTS).map((id) => alone(p, 'withdraw', () => withdrawMessages(p, id))),
     ...[...served].map((id) => alone(p, 'serve', () => serveAgent(p, id))),
     ...probes.map((index) => alone(p, 'probe', () => probeContainer(p, index))),
     alone(p, 'sweep', () => p.flights.run('sweep', () => refreshSweep(p, until))),

@@ -235,4 +235,15 @@ export const TOWN_SCHEMA: readonly Migration[] = [
     // What all events of the town up to and with this one have come to, so that the size of what is kept is a difference of two.
     statements: ['ALTER TABLE events ADD COLUMN total_bytes INTEGER NOT NULL DEFAULT 0'],
   },
+  {
+    id: '0015-withdrawals',
+    statements: [
+      `CREATE TABLE withdrawals (
+         message TEXT PRIMARY KEY, agent TEXT NOT NULL, inc INTEGER NOT NULL, since_ms INTEGER NOT NULL,
+         due_at_ms INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0
+       ) STRICT`,
+      'CREATE INDEX withdrawals_by_due ON withdrawals (due_at_ms)',
+      'CREATE INDEX withdrawals_by_agent ON withdrawals (agent, since_ms)',
+    ],
+  },
 ];

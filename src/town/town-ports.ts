@@ -6,6 +6,7 @@ import { LedgerSizeStore } from '../ledger/ledger-size-store.ts';
 import { MailStore } from '../ledger/mail-store.ts';
 import { MessageStore } from '../outbox/message-store.ts';
 import { QueueStore } from '../outbox/queue-store.ts';
+import { WithdrawalStore } from '../outbox/withdrawal-store.ts';
 import { AgentStore } from '../roster/agent-store.ts';
 import { TokenStore } from '../tokens/token-store.ts';
 import { planAlarm } from './alarm-plan.ts';
@@ -36,6 +37,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     tokens: new TokenStore(sql),
     messages: new MessageStore(sql),
     queues: new QueueStore(sql),
+    withdrawals: new WithdrawalStore(sql),
     events: new EventStore(
       sql,
       afterThisStep(() => feedReaders(ports)),

@@ -23,7 +23,7 @@ import { hearEvents, hearHeartbeat } from './hear-agent.ts';
 import { hearReader } from './hear-reader.ts';
 import type { Health } from './health.ts';
 import { hearHello } from './hear-hello.ts';
-import { interruptAgent, withdrawMessage, type InterruptRefusal } from './interrupt-agent.ts';
+import { interruptAgent, type InterruptRefusal } from './interrupt-agent.ts';
 import { addTicket, openStream } from './open-stream.ts';
 import type { TownPorts } from './ports.ts';
 import { pullToken, type PullRefusal, type PullRequest } from './pull-token.ts';
@@ -37,6 +37,7 @@ import type { SweepReport } from './sweep-store.ts';
 import type { TownRecord } from './town-store.ts';
 import { townPorts } from './town-ports.ts';
 import type { AgentView, MessageView, TownView } from './views.ts';
+import { withdrawMessages } from './withdraw-messages.ts';
 import type { TownWiring } from './wiring.ts';
 
 export class Town extends DurableObject {
@@ -161,7 +162,7 @@ export class Town extends DurableObject {
   async cancelMessage(idOrName: string, message: string): Promise<Result<MessageView, CancelRefusal>> {
     return this.#door.in((p) => {
       const cancelled = cancelMessage(p, idOrName, message);
-      if (cancelled.ok) this.#door.meanwhile(p, 'withdraw', () => withdrawMessage(p, cancelled.value.id));
+      if (cancelled.ok) this.#door.meanwhile(p, 'withdraw', () => withdrawMessages(p, cancelled.value.agent));
       return cancelled;
     });
   }

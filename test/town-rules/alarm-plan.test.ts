@@ -18,6 +18,7 @@ const NOTHING: DueTimes = {
   delivery: null,
   start: null,
   end: null,
+  withdrawal: null,
   renewal: null,
   liveness: null,
   revival: null,

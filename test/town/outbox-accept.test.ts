@@ -10,10 +10,12 @@ import {
   type Problem,
 } from '../../src/protocol/index.ts';
 import { randomBytes } from '../../src/lib/secret.ts';
+import type { Health } from '../../src/town/health.ts';
 import type { Town } from '../../src/town/town.ts';
 import type { MessageView } from '../../src/town/views.ts';
 import { lab } from './support/lab.ts';
-import { TestTown, type Answer } from './support/town.ts';
+import { TestTown, api, type Answer } from './support/town.ts';
+import { CONTAINER_SECRET } from './support/wiring.ts';
 import { DEATH } from './support/cuts.ts';
 import { PATIENT } from '../support/patient.ts';
 
@@ -240,6 +242,85 @@ describe('a message that is cancelled', () => {
     await town.until('ada', next, 'done');
     expect(lab.turns.filter(({ message }) => message === id)).toEqual([]);
     expect((await town.message('ada', id)).state).toBe('cancelled');
+  });
+
+  /** A turn is under way, and behind it the box holds a message, the answer to whose delivery was lost; it is cancelled. */
+  async function cancelledInTheBox(town: TestTown): Promise<string> {
+    await town.agent('ada');
+    await town.work('ada');
+    town.container().after = (request, answer) =>
+      request.path.endsWith('/messages') ? { status: 502, headers: {}, body: '' } : answer;
+    const { id } = await town.send('ada', 'not to be run');
+    await expect.poll(async () => (await town.read('ada')).credential.last_outcome).toBe('server_error');
+    town.container().after = (_, answer) => answer;
+    expect((await town.api('DELETE', `/agents/ada/messages/${id}`)).status).toBe(200);
+    return id;
+  }
+
+  const withdrawals = (town: TestTown) => town.container().requests.filter(({ path }) => path.endsWith('/interrupt'));
+  const ranAfterwards = async (town: TestTown, id: string): Promise<boolean> => {
+    expect((await town.api('POST', '/agents/ada/interrupt')).status).toBe(200);
+    const { id: next } = await town.send('ada', 'hello');
+    await town.until('ada', next, 'done');
+    expect((await town.message('ada', id)).state).toBe('cancelled');
+    return lab.turns.some(({ message }) => message === id);
+  };
+
+  it('is withdrawn again and again, also after an eviction, until the box confirms it; it never runs', async () => {
+    const town = await TestTown.create();
+    town.container().before = ({ path }) =>
+      path.endsWith('/interrupt') ? { status: 503, headers: {}, body: '' } : null;
+    const id = await cancelledInTheBox(town);
+    await expect.poll(() => withdrawals(town).length).toBe(1);
+    await evictDurableObject(town.stub);
+    await town.elapse(2 * 60_000);
+    const tried = withdrawals(town).length;
+    expect(tried).toBeGreaterThan(1);
+    const { reasons } = (await town.api<Health>('GET', '/health')).body;
+    expect(reasons.map(({ code }) => code)).toContain('withdrawal_unconfirmed');
+    town.container().before = () => null;
+    await town.elapse(5 * 60_000);
+    expect(withdrawals(town)).toHaveLength(tried + 1);
+    await town.elapse(60 * 60_000);
+    expect(withdrawals(town)).toHaveLength(tried + 1);
+    expect((await town.api<Health>('GET', '/health')).body.reasons.map(({ code }) => code)).not.toContain(
+      'withdrawal_unconfirmed',
+    );
+    expect(await ranAfterwards(town, id)).toBe(false);
+  });
+
+  it('never runs where its delivery arrives only after the box has confirmed the withdrawal', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    let arrive = (): Promise<unknown> => Promise.reject(new Error('nothing was sent'));
+    town.container().network = (request, send) => {
+      if (!request.path.endsWith('/messages')) return send();
+      arrive = send;
+      return Promise.reject(new TypeError('the connection was reset'));
+    };
+    const { id } = await town.send('ada', 'not to be run');
+    await expect.poll(async () => (await town.read('ada')).credential.last_outcome).toBe('transport');
+    town.container().network = (_, send) => send();
+    expect((await town.api('DELETE', `/agents/ada/messages/${id}`)).status).toBe(200);
+    await expect.poll(() => withdrawals(town).length).toBe(1);
+    await arrive();
+    expect(await ranAfterwards(town, id)).toBe(false);
+  });
+
+  it.each(['stop', 'crash'] as const)('is not withdrawn any more after a %s: what held it is gone', async (how) => {
+    const town = await TestTown.create();
+    town.container().before = ({ path }) =>
+      path.endsWith('/interrupt') ? { status: 503, headers: {}, body: '' } : null;
+    await cancelledInTheBox(town);
+    await expect.poll(() => withdrawals(town).length).toBe(1);
+    if (how === 'stop') await town.api('POST', '/agents/ada/stop');
+    else {
+      town.container().restart();
+      await api('POST', '/v1/container/hello', { version: 1 }, CONTAINER_SECRET);
+    }
+    const tried = withdrawals(town).length;
+    await town.elapse(60 * 60_000);
+    expect(withdrawals(town)).toHaveLength(tried);
   });
 });
 

@@ -12,7 +12,7 @@ export const CRASH_PARTS = {
   deliver: ['deliver', 'probe', 'force', 'force all'],
   hello: ['pull', 'hello'],
   restore: ['wake', 'restore'],
-  start: ['start', 'start again', 'pardon', 'change', 'stop', 'revoke', 'retire', 'interrupt', 'cancel'],
+  start: ['start', 'start again', 'pardon', 'change', 'stop', 'revoke', 'retire', 'interrupt', 'cancel', 'withdraw'],
   sweep: ['sweep'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 

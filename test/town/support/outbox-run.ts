@@ -1,8 +1,8 @@
 /** One order of what may come over messages on their way, from the sender to the box and back, and what is done with it. */
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
-import type { MessageId } from '../../../src/protocol/index.ts';
-import { lab } from './lab.ts';
+import type { InterruptAgent, MessageId } from '../../../src/protocol/index.ts';
+import { lab, type LabAnswer, type LabRequest } from './lab.ts';
 import { MINUTE, cutOff } from './passing.ts';
 import { weather } from './weather.ts';
 import { World } from './world.ts';
@@ -16,7 +16,17 @@ const WISHES = ['send', 'send', 'send again', 'cancel', 'interrupt', 'stop', 'st
  * The next request or report is lost before it arrives, or its answer is; or it is late: its sender was told that it is lost.
  * `place`: the container is not reached until its agents live elsewhere.
  */
-const FAULTS = ['lose delivery', 'lose answer', 'late delivery', 'lose report', 'lose receipt', 'late report'] as const;
+const FAULTS = [
+  'lose delivery',
+  'lose answer',
+  'late delivery',
+  'lose report',
+  'lose receipt',
+  'late report',
+  'lose withdrawal',
+  'lose confirmation',
+  'late withdrawal',
+] as const;
 const EVENTS = ['let in', 'crash', 'hello', 'evict', 'alarm', 'wait', 'wait', 'place'] as const;
 
 type Wish = (typeof WISHES)[number];
@@ -63,13 +73,15 @@ export class OutboxRun {
   readonly #late: (() => Promise<unknown>)[] = [];
   /** What senders were told is accepted. */
   readonly #accepted = new Set<MessageId>();
+  /** Cancelled messages of which the box has said that it lets go of them, and how many turns had begun by then. */
+  readonly #withdrawn = new Map<MessageId, number>();
   #isCutOff = false;
 
   private constructor(world: World) {
     this.#world = world;
     for (const index of CONTAINERS) {
       const container = world.town.container(index);
-      container.network = (request, send) => (request.path.endsWith('/messages') ? this.#deliver(send) : send());
+      container.network = (request, send) => this.#order(request, send);
       container.outgoing = (path, send) => (path === '/v1/agent/events' ? this.#report(send) : send());
     }
   }
@@ -101,6 +113,10 @@ export class OutboxRun {
     const kept = new Set(look.messages.map(({ id }) => id));
     for (const id of this.#accepted) expect(kept, 'T12: what was accepted is there').toContain(id);
     this.#world.promises.messages(look);
+    for (const [message, before] of this.#withdrawn) {
+      const later = lab.turns.slice(before).filter((turn) => turn.message === message);
+      expect(later, 'what the box has let go of does not run').toEqual([]);
+    }
   }
 
   async #step({ kind, name, which }: OutboxStep): Promise<void> {
@@ -194,6 +210,17 @@ export class OutboxRun {
 
   async #letIn(): Promise<void> {
     for (const arrive of this.#late.splice(0)) await arrive().catch(() => undefined);
+  }
+
+  async #order(request: LabRequest, send: () => Promise<LabAnswer>): Promise<LabAnswer> {
+    if (request.path.endsWith('/messages')) return this.#deliver(send);
+    if (!request.path.endsWith('/interrupt')) return send();
+    const answer = await this.#cross(['lose withdrawal', 'lose confirmation', 'late withdrawal'], send);
+    const { message, withdraw } = JSON.parse(request.body) as InterruptAgent;
+    if (answer.status === 200 && withdraw === true && message !== undefined) {
+      this.#withdrawn.set(message, lab.turns.length);
+    }
+    return answer;
   }
 
   #deliver<T>(send: () => Promise<T>): Promise<T> {

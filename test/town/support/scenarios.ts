@@ -48,6 +48,16 @@ const undelivered: Step = async (world) => {
   container.before = () => null;
 };
 
+/** A message that the box holds, behind a turn, although nobody answered its delivery. */
+const unanswered: Step = async (world) => {
+  const { container } = world;
+  container.after = ({ path }, answer) =>
+    path.endsWith('/messages') ? { status: 502, headers: {}, body: '' } : answer;
+  await hello(world);
+  await world.settled();
+  container.after = (_, answer) => answer;
+};
+
 /** Time passes without an alarm until the agent's own client asks for a token. */
 const pull: Step = async (world) => {
   lab.clock.advance(NEAR_EXPIRY_MS);
@@ -84,6 +94,11 @@ export const SCENARIOS: readonly Scenario[] = [
     verb: 'cancel',
     arrange: inOrder(agents(['ada']), ({ stub }) => stub.stopAgent('ada'), hello),
     act: async (world) => world.stub.cancelMessage('ada', (await world.send('ada', 'hello')).id),
+  },
+  {
+    verb: 'withdraw',
+    arrange: inOrder(agents(['ada'], 1), unanswered),
+    act: async (world) => world.stub.cancelMessage('ada', (await world.look()).messages.at(-1)?.id ?? ''),
   },
   { verb: 'retire', arrange: agents(['ada'], 1), act: (world) => world.stub.retireAgent('ada') },
   {

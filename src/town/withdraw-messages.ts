@@ -1,0 +1,62 @@
+/** A cancelled message is taken back from the box, which may hold it although nothing of its delivery was heard. */
+import type { AgentId } from '#protocol';
+import { backoffMs } from '../lib/backoff.ts';
+import type { Message } from '../outbox/message.ts';
+import { takesMessages, type Agent } from '../roster/agent.ts';
+import { PUSH_RETRY, SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
+import { doubtContainer, heldUntil } from './containers.ts';
+import { sendInterrupt } from './interrupt-agent.ts';
+import type { TownPorts } from './ports.ts';
+
+/**
+ * Plans it, where a delivery of the message was sent (`tries`) to an incarnation that still runs. One that is being stopped ends
+ * with all that it holds. Synchronous, inside the transaction that cancels.
+ */
+export function planWithdrawal(p: TownPorts, { id, agent: owner, tries }: Message): void {
+  const agent = p.agents.get(owner);
+  if (tries === 0 || agent === null || !mayHold(agent)) return;
+  const now = p.clock.now();
+  p.withdrawals.add({ message: id, agent: owner, inc: agent.inc, sinceMs: now }, now + SAFETY_RETRY_MS);
+}
+
+/** Asks the box until it has confirmed each. Single flight per agent; what it does not confirm comes back by its due time. */
+export function withdrawMessages(p: TownPorts, id: AgentId): Promise<void> {
+  return p.flights.run(`withdraw:${id}`, async () => {
+    while (await withdrawOne(p, id));
+  });
+}
+
+/** Answers whether the next may follow at once. */
+async function withdrawOne(p: TownPorts, id: AgentId): Promise<boolean> {
+  const owed = p.withdrawals.first(id);
+  if (owed === null) return false;
+  const agent = p.agents.get(id);
+  if (agent === null || agent.inc !== owed.inc || !mayHold(agent)) {
+    p.withdrawals.forget(id);
+    return false;
+  }
+  const held = heldUntil(p, agent.container);
+  p.withdrawals.plan(id, held ?? p.clock.now() + SAFETY_RETRY_MS, owed.tries);
+  if (held !== null) return false;
+  const answer = await sendInterrupt(p, id, { message: owed.message, withdraw: true });
+  if (answer?.kind === 'answered') {
+    // Interrupted, or not there; or the agent is gone, and what it held with it.
+    p.withdrawals.confirmed(owed.message);
+    return true;
+  }
+  if (answer?.kind === 'unreachable') {
+    p.transaction(() => {
+      const wait = backoffMs(PUSH_RETRY, owed.tries + 1, p.random(), answer.retryAfterMs);
+      p.withdrawals.plan(id, p.clock.now() + wait, owed.tries + 1);
+      doubtContainer(p, agent.container);
+    });
+    return false;
+  }
+  // It runs nowhere any more, and what it held is forgotten with it.
+  return false;
+}
+
+/** Whether this incarnation runs, and goes on running. */
+function mayHold(agent: Agent): boolean {
+  return agent.session !== null && takesMessages(agent.state);
+}
