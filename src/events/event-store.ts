@@ -21,6 +21,7 @@ export type EventType =
   | 'reeve.agent.failed'
   | 'reeve.agent.retired'
   | 'reeve.agent.teardown_confirmed'
+  | 'reeve.agent.teardown_given_up'
   | 'reeve.container.lost'
   | 'reeve.container.found'
   | 'reeve.token.issued'

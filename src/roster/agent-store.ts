@@ -57,6 +57,20 @@ export class AgentStore {
     return this.#many(`SELECT * FROM agents WHERE container = ? AND ${LIVE} ORDER BY id`, container);
   }
 
+  /** Agents of a container, retired ones too, whose stop or teardown it has yet to confirm. */
+  endingIn(container: number): Agent[] {
+    return this.#many('SELECT * FROM agents WHERE container = ? AND end_due_at_ms IS NOT NULL ORDER BY id', container);
+  }
+
+  /** Retired agents whose container was given up before it confirmed: they may run there until its next session. */
+  leftIn(container: number): Agent[] {
+    return this.#many(
+      `SELECT * FROM agents WHERE container = ? AND state = 'retired' AND session IS NOT NULL AND end_due_at_ms IS NULL
+       ORDER BY id`,
+      container,
+    );
+  }
+
   /** Agents that use a token now: what a sweep looks at. */
   inUse(): Agent[] {
     return this.#many("SELECT * FROM agents WHERE state IN ('working', 'stalled') ORDER BY id");

@@ -2,6 +2,7 @@
 import { backoffMs } from '../lib/backoff.ts';
 import { agentGone, beginIncarnation } from './agent-gone.ts';
 import { noteAnswer, noteSession } from './containers.ts';
+import { giveUpEnds } from './end-agent.ts';
 import type { TownPorts } from './ports.ts';
 
 /** How often a lost container is asked whether it is back, while the town is at work: after a minute, doubling to an hour. */
@@ -9,7 +10,8 @@ const LOST_RETRY = { firstMs: 60_000, maxMs: 3_600_000 } as const;
 
 /**
  * Abandons a container. In one step it is lost and everything that ran in it is gone, so that from here on its agents' tokens are
- * superseded; their next incarnations begin where another address is, or here once it is back. Then its session is given up, so
+ * superseded; their next incarnations begin where another address is, or here once it is back; stops and teardowns that it has not
+ * confirmed are given up. Then its session is given up, so
  * that its secret buys nothing, and so that the session which replaces it ends whatever still runs (K-12).
  */
 export async function abandonContainer(p: TownPorts, index: number): Promise<void> {
@@ -24,6 +26,7 @@ export async function abandonContainer(p: TownPorts, index: number): Promise<voi
       if (agent.state === 'starting') beginIncarnation(p, agent);
       else agentGone(p, agent, { why: 'container_lost', containerRuns: false });
     }
+    giveUpEnds(p, index);
   });
   const answer = await p.link(index).renew();
   if (answer.kind === 'answered') noteSession(p, index, answer.value);

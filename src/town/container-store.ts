@@ -111,11 +111,11 @@ export class ContainerStore {
     this.#sql.exec('UPDATE containers SET probe_at_ms = ?, probe_tries = ? WHERE idx = ?', atMs, tries, index);
   }
 
-  /** Abandoned: its session is no longer used, and it is asked again at `probeAtMs`. */
+  /** Abandoned: its session is given up, so no other one is owed, and it is asked again at `probeAtMs`. */
   lose(index: number, nowMs: number, probeAtMs: number): void {
     this.#sql.exec(
-      `UPDATE containers SET session = NULL, lost_at_ms = ?, unheard_since_ms = NULL, probe_at_ms = ?, probe_tries = 0
-       WHERE idx = ?`,
+      `UPDATE containers SET session = NULL, lost_at_ms = ?, unheard_since_ms = NULL, probe_at_ms = ?, probe_tries = 0,
+         renew_due_at_ms = NULL, renew_tries = 0 WHERE idx = ?`,
       nowMs,
       probeAtMs,
       index,

@@ -9,7 +9,7 @@ import type { TownPorts } from './ports.ts';
 
 /**
  * Takes a session into use. Agents that were started in another one are gone, whatever the reason: their next incarnations are
- * due at once. The same session again changes nothing.
+ * due at once; retired ones that it never confirmed are gone for sure. The same session again changes nothing.
  */
 export function noteSession(p: TownPorts, index: number, session: SessionId): void {
   p.transaction(() => {
@@ -21,6 +21,10 @@ export function noteSession(p: TownPorts, index: number, session: SessionId): vo
       p.events.append('reeve.container.found', `${p.id}:${index}`, {}, p.clock.now());
     }
     p.containers.opened(index, session);
+    for (const { id, inc } of p.agents.leftIn(index)) {
+      p.agents.ended(id);
+      p.events.append('reeve.agent.teardown_confirmed', id, { incarnation: inc }, p.clock.now());
+    }
     for (const agent of p.agents.inContainer(index)) {
       if (agent.session !== null && agent.session !== session) {
         agentGone(p, agent, { why: 'session_changed', containerRuns: true });

@@ -4,7 +4,7 @@ import { backoffMs } from '../lib/backoff.ts';
 import type { LinkAnswer } from '../link/container-link.ts';
 import type { Agent } from '../roster/agent.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
-import { noteAnswer } from './containers.ts';
+import { doubtContainer, noteAnswer } from './containers.ts';
 import { endDelegationsOf } from './finish-delegation.ts';
 import { noteFinished } from './note-finished.ts';
 import type { TownPorts } from './ports.ts';
@@ -81,6 +81,8 @@ function settle(p: TownPorts, asked: Agent, answer: LinkAnswer<AgentEnded> | nul
   if (answer?.kind === 'unreachable') {
     const tries = agent.endTries + 1;
     p.agents.planEnd(agent.id, now + backoffMs(PUSH_RETRY, tries, p.random(), answer.retryAfterMs), tries);
+    // Asked whether it is there at all: where it is abandoned, this is given up with it.
+    doubtContainer(p, agent.container);
     return;
   }
   // Answered, or the container sleeps, or runs another session: either way the process and its key are gone.
@@ -88,4 +90,26 @@ function settle(p: TownPorts, asked: Agent, answer: LinkAnswer<AgentEnded> | nul
   p.agents.ended(agent.id);
   if (agent.state === 'stopped') requeueAll(p, agent.id, now);
   else p.events.append('reeve.agent.teardown_confirmed', agent.id, { incarnation: agent.inc }, now);
+}
+
+/**
+ * No container will confirm: it is abandoned, and what still runs in it ends before it is used again (K-12). A stopped agent may start
+ * elsewhere. A retired one keeps its session, by which the town knows that nobody has confirmed, until the container has a new one.
+ * Synchronous, inside a transaction of the caller.
+ */
+export function giveUpEnds(p: TownPorts, container: number): void {
+  const now = p.clock.now();
+  for (const { id, inc, state } of p.agents.endingIn(container)) {
+    p.agents.planEnd(id, null, 0);
+    if (state === 'stopped') {
+      p.agents.ended(id);
+      requeueAll(p, id, now);
+    } else p.events.append('reeve.agent.teardown_given_up', id, { incarnation: inc }, now);
+  }
+}
+
+/** Whether its container has confirmed that a retired agent is gone. */
+export function isEndConfirmed(p: TownPorts, id: AgentId): boolean {
+  const agent = p.agents.get(id);
+  return agent?.endDueAtMs === null && agent.session === null;
 }

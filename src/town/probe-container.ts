@@ -144,8 +144,9 @@ async function unanswered(p: TownPorts, index: number, retryAfterMs: number): Pr
   if (isOver) await abandonContainer(p, index);
 }
 
-/** Somebody waits to hear of it: an agent that is silent, that cannot be started, or that has messages waiting or to be withdrawn. */
+/** Somebody waits to hear of it: one whose stop or teardown is not confirmed, a new session that it owes, or an agent that is silent, that cannot be started, or that has messages waiting or to be withdrawn. */
 function isNeeded(p: TownPorts, index: number): boolean {
+  if (p.agents.endingIn(index).length > 0 || (p.containers.get(index)?.renewDueAtMs ?? null) !== null) return true;
   return p.agents.inContainer(index).some((agent) => {
     if (issueRefusal(agent, p.tokens.get(agent.id)) !== null) return false;
     if (agent.state === 'starting') return agent.startTries > 0;

@@ -1,12 +1,15 @@
 /**
  * The end of a town, in steps that each may be the last before a crash: the directory is marked, then the town; its agents are
- * retired, its containers confirm and are given up, everything stored is wiped, and the directory's entry goes last. The stored
- * due times bring the alarm back, and where even that is lost the watchdog.
+ * retired, its containers confirm and are given up, everything stored is wiped, and the directory's entry goes last. A container
+ * that has not confirmed after ten minutes is waited for no longer: what runs there has no town that would hear it. The stored due
+ * times bring the alarm back, and where even that is lost the watchdog.
  */
 import type { AgentId } from '#protocol';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
-import { confirmEnd, retireAgent } from './end-agent.ts';
+import { confirmEnd, giveUpEnds, retireAgent } from './end-agent.ts';
+import { GIVEN_UP_AFTER_MS } from './liveness-plan.ts';
 import type { TownPorts } from './ports.ts';
+import type { TownRecord } from './town-store.ts';
 
 /** A container that could not be given up is asked again after this (ms). */
 const RETRY_MS = 60_000;
@@ -15,7 +18,8 @@ const RETRY_MS = 60_000;
 export function beginRemoval(p: TownPorts): void {
   p.transaction(() => {
     if (p.town.get()?.removalDueAtMs !== null) return;
-    p.town.planRemoval(p.clock.now() + SAFETY_RETRY_MS);
+    const now = p.clock.now();
+    p.town.planRemoval(now + SAFETY_RETRY_MS, now);
     for (const { id } of p.agents.live()) retireAgent(p, id);
   });
   for (const { socket } of p.readers.open()) p.readers.close(socket, 'ended');
@@ -35,16 +39,32 @@ export async function confirmAll(p: TownPorts): Promise<void> {
   );
 }
 
-/** The last steps, once every container has confirmed. Single flight; what fails is tried again. */
+/** When the last steps are due: once every container has confirmed, or is waited for no longer. Null: the town lives. */
+export function removalDue(p: TownPorts): number | null {
+  const town = p.town.get();
+  if (town === null || town.removalDueAtMs === null) return null;
+  return p.agents.earliestEnd() === null ? town.removalDueAtMs : waitsUntil(town);
+}
+
+/** Until when containers are waited for. */
+const waitsUntil = ({ removalSinceMs }: TownRecord): number => (removalSinceMs ?? 0) + GIVEN_UP_AFTER_MS;
+
+/** The last steps, once no container is waited for any more. Single flight; what fails is tried again, until then. */
 export function finishRemoval(p: TownPorts): Promise<void> {
   let wiped = false;
   return p.flights.run('remove', async () => {
-    if (wiped || p.agents.earliestEnd() !== null) return;
-    p.town.planRemoval(p.clock.now() + RETRY_MS);
+    const town = wiped ? null : p.town.get();
+    if (town === null) return;
+    const isOver = p.clock.now() >= waitsUntil(town);
+    const containers = p.containers.list();
+    if (isOver) p.transaction(() => containers.forEach(({ index }) => giveUpEnds(p, index)));
+    if (p.agents.earliestEnd() !== null) return;
+    const now = p.clock.now();
+    p.town.planRemoval(now + RETRY_MS, now);
     const given = await Promise.all(
-      p.containers.list().map(({ index }) => p.slots.run('delivery', index, () => p.link(index).destroy())),
+      containers.map(({ index }) => p.slots.run('delivery', index, () => p.link(index).destroy())),
     );
-    if (given.some(({ kind }) => kind === 'unreachable')) return;
+    if (!isOver && given.some(({ kind }) => kind === 'unreachable')) return;
     await p.wipe();
     wiped = true;
     await p.directory.remove();

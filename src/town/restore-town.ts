@@ -1,12 +1,12 @@
 import { backoffMs } from '../lib/backoff.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
-import { noteAnswer, noteSession } from './containers.ts';
+import { doubtContainer, noteAnswer, noteSession } from './containers.ts';
 import type { TownPorts } from './ports.ts';
 
 /**
  * After the database was put back to an earlier state: whatever was issued before now is refused, so no token that was revoked
  * or retired since that state comes back, and every container gets a new session, in which live agents start again by
- * themselves. Answers how many containers have theirs; the others are asked again until they do (T5). The same again does it again:
+ * themselves. Answers how many containers have theirs; the others are asked again until they do, or are abandoned (T5). The same again does it again:
  * it breaks no promise, and costs every agent one more start.
  */
 export async function restoreTown(p: TownPorts): Promise<{ containers: number; renewed: number }> {
@@ -36,6 +36,8 @@ export function renewContainer(p: TownPorts, index: number): Promise<void> {
     p.transaction(() => {
       if (answer.kind === 'answered') noteSession(p, index, answer.value);
       else noteAnswer(p, index, answer);
+      // Abandoned meanwhile: its session is given up, and replaced before it is used again.
+      if (p.containers.get(index)?.renewDueAtMs === null) return;
       if (answer.kind !== 'unreachable') {
         // Asleep: nobody runs in it, and the session was given up.
         p.containers.planRenewal(index, null, 0);
@@ -44,6 +46,7 @@ export function renewContainer(p: TownPorts, index: number): Promise<void> {
       const tries = owed.renewTries + 1;
       const wait = backoffMs(PUSH_RETRY, tries, p.random(), answer.retryAfterMs);
       p.containers.planRenewal(index, p.clock.now() + wait, tries);
+      doubtContainer(p, index);
     });
   });
 }

@@ -11,6 +11,7 @@ import { pruneMessages } from './note-finished.ts';
 import type { TownPorts } from './ports.ts';
 import { probeContainer } from './probe-container.ts';
 import { refreshSweep, retryPushes } from './refresh-sweep.ts';
+import { removalDue } from './remove-town.ts';
 import { renewContainer } from './restore-town.ts';
 import { serveAgent } from './serve-agent.ts';
 import { lookAtAgents } from './watch-liveness.ts';
@@ -19,15 +20,14 @@ import { withdrawMessages } from './withdraw-messages.ts';
 /** When each kind of work is due, from the stores. A sweep, and a look at a lost container, count only while an agent is at work: an idle town sleeps. */
 export function dueTimes(p: TownPorts): DueTimes {
   const isAtWork = p.agents.isAnyInUse();
-  const end = p.agents.earliestEnd();
   return {
     sweep: isAtWork ? (p.town.get()?.sweepAtMs ?? null) : null,
     pushRetry: p.tokens.earliestRetry(),
     delivery: p.messages.earliestDelivery(),
     start: p.agents.earliestStart(),
-    end,
+    end: p.agents.earliestEnd(),
     withdrawal: p.withdrawals.earliest(),
-    removal: end === null ? (p.town.get()?.removalDueAtMs ?? null) : null,
+    removal: removalDue(p),
     renewal: p.containers.earliestRenewal(),
     socketEnd: p.readers.firstEnd(),
     liveness: earliest(p.agents.earliestLook(), p.containers.earliestProbe(isAtWork)),

@@ -246,4 +246,14 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'CREATE INDEX withdrawals_by_agent ON withdrawals (agent, since_ms)',
     ],
   },
+  {
+    id: '0016-given-up',
+    statements: [
+      // Retired agents that a lost container never confirmed: read when it is back.
+      "CREATE INDEX agents_left ON agents (container) WHERE state = 'retired' AND session IS NOT NULL",
+      // Since when a town is being deleted: containers that do not confirm are waited for no longer than a bound.
+      'ALTER TABLE town ADD COLUMN removal_since_ms INTEGER',
+      'UPDATE town SET removal_since_ms = removal_due_at_ms',
+    ],
+  },
 ];

@@ -16,6 +16,8 @@ export interface TownRecord {
   readonly toldDueAtMs: number | null;
   /** Not null: it is being deleted; then the last steps of that are tried next. */
   readonly removalDueAtMs: number | null;
+  /** Since when, or null. */
+  readonly removalSinceMs: number | null;
 }
 
 type Row = {
@@ -28,6 +30,7 @@ type Row = {
   key_set: string;
   told_due_at_ms: number | null;
   removal_due_at_ms: number | null;
+  removal_since_ms: number | null;
 };
 
 export class TownStore {
@@ -37,7 +40,7 @@ export class TownStore {
     this.#sql = sql;
   }
 
-  create(town: Omit<TownRecord, 'validFromMs' | 'removalDueAtMs'>): void {
+  create(town: Omit<TownRecord, 'validFromMs' | 'removalDueAtMs' | 'removalSinceMs'>): void {
     this.#sql.exec(
       `INSERT INTO town (one, id, name, owner, created_at_ms, valid_from_ms, sweep_at_ms, key_set, told_due_at_ms)
        VALUES (1, ?, ?, ?, ?, 0, ?, ?, ?)`,
@@ -64,6 +67,7 @@ export class TownStore {
       keySet: row.key_set,
       toldDueAtMs: row.told_due_at_ms,
       removalDueAtMs: row.removal_due_at_ms,
+      removalSinceMs: row.removal_since_ms,
     };
   }
 
@@ -77,8 +81,13 @@ export class TownStore {
     this.#sql.exec('UPDATE town SET told_due_at_ms = ?', dueAtMs);
   }
 
-  planRemoval(atMs: number): void {
-    this.#sql.exec('UPDATE town SET removal_due_at_ms = ?', atMs);
+  /** The next try of the last steps of its end, which began with the first such plan. */
+  planRemoval(atMs: number, nowMs: number): void {
+    this.#sql.exec(
+      'UPDATE town SET removal_due_at_ms = ?, removal_since_ms = COALESCE(removal_since_ms, ?)',
+      atMs,
+      nowMs,
+    );
   }
 
   /** Refuses every token that was issued before. */

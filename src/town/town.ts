@@ -17,7 +17,7 @@ import { createAgent, type NewAgent } from './create-agent.ts';
 import { createTown } from './create-town.ts';
 import { listDelegations } from './delegation-views.ts';
 import { Entrance, type Missing } from './entrance.ts';
-import { confirmEnd, retireAgent, stopAgent } from './end-agent.ts';
+import { confirmEnd, isEndConfirmed, retireAgent, stopAgent } from './end-agent.ts';
 import { forceRefresh } from './force-refresh.ts';
 import { hearEvents, hearHeartbeat } from './hear-agent.ts';
 import { hearReader } from './hear-reader.ts';
@@ -114,7 +114,7 @@ export class Town extends DurableObject {
     return this.#door.with(idOrName, async (p, { id }) => {
       retireAgent(p, id);
       await confirmEnd(p, id);
-      return { agent: readAgent(p, id), confirmed: p.agents.get(id)?.endDueAtMs === null };
+      return { agent: readAgent(p, id), confirmed: isEndConfirmed(p, id) };
     });
   }
 

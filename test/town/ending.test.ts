@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { Health } from '../../src/town/health.ts';
 import type { AgentView, MessageView } from '../../src/town/views.ts';
 import type { LabRequest } from './support/lab.ts';
 import { lastTokenOf } from './support/tokens.ts';
+import { MINUTE } from './support/passing.ts';
 import { TestTown, api } from './support/town.ts';
+import { CONTAINER_SECRET } from './support/wiring.ts';
 
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
 const beat = (bearer: string) => api<{ code: string }>('POST', '/v1/agent/heartbeat', HEARTBEAT, bearer);
@@ -64,6 +67,72 @@ describe('teardown', () => {
     await push;
     expect(JSON.parse(answered)).toMatchObject({ agent: id, outcome: 'retired' });
     expect((await town.read(id)).state).toBe('retired');
+  });
+
+  it.each([
+    ['refuses', () => Promise.resolve({ status: 503, headers: {}, body: '' })],
+    ['is not reached', () => Promise.reject(new TypeError('connection refused'))],
+    ['hangs', () => Promise.reject(new DOMException('no answer in time', 'TimeoutError'))],
+  ])(
+    'is given up with a container that %s for ten minutes: no alarm is left, and a repeat says that nobody confirmed',
+    async (_, answer) => {
+      const town = await TestTown.create();
+      const { id } = await town.agent('ada');
+      let requests = 0;
+      town.container().network = () => {
+        requests += 1;
+        return answer();
+      };
+      expect((await town.api('DELETE', '/agents/ada')).status).toBe(202);
+      await town.elapse(15 * MINUTE);
+      expect(await town.alarmAt()).toBeNull();
+      expect(requests).toBeLessThan(20);
+      const before = requests;
+      await town.elapse(24 * 60 * MINUTE);
+      expect(requests).toBe(before);
+      expect((await town.api('DELETE', `/agents/${id}`)).status).toBe(202);
+      const { reasons } = (await town.api<Health>('GET', '/health')).body;
+      expect(reasons.map(({ code }) => code)).toContain('container_lost');
+      // What still ran there ends with the session that is opened when it is back.
+      town.container().network = (_, send) => send();
+      expect(town.container().registry.size).toBe(1);
+      await api('POST', '/v1/container/hello', { version: 1 }, CONTAINER_SECRET);
+      await expect.poll(() => town.container().registry.size).toBe(0);
+      expect((await town.api('DELETE', `/agents/${id}`)).status).toBe(200);
+      const types = (await town.events()).map(({ type }) => type);
+      expect(types.filter((type) => type === 'reeve.agent.teardown_confirmed')).toHaveLength(1);
+    },
+  );
+
+  it('a stop that no container confirms is given up in the same way, and what the agent held is queued again', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    const { id } = await town.work('ada');
+    town.container().network = () => Promise.reject(new TypeError('connection refused'));
+    await town.api('POST', '/agents/ada/stop');
+    expect((await town.message('ada', id)).state).toBe('working');
+    await town.elapse(15 * MINUTE);
+    expect(await town.alarmAt()).toBeNull();
+    expect(await town.message('ada', id)).toMatchObject({ state: 'queued', attempts: 2 });
+    town.container().network = (_, send) => send();
+    await town.api('POST', '/agents/ada/start');
+    await town.until('ada', id, 'working');
+    expect(town.container().registry.size).toBe(1);
+  });
+
+  it('a new session that no container opens after a restore is given up in the same way', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    await town.api('DELETE', '/agents/ada');
+    let requests = 0;
+    town.container().network = () => {
+      requests += 1;
+      return Promise.reject(new TypeError('connection refused'));
+    };
+    await town.api('POST', '/restored');
+    await town.elapse(15 * MINUTE);
+    expect(await town.alarmAt()).toBeNull();
+    expect(requests).toBeLessThan(40);
   });
 
   it('frees the name: another agent of that name has another id, and the old token stays refused', async () => {

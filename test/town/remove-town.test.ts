@@ -1,18 +1,22 @@
-import { env } from 'cloudflare:test';
+import { env, runInDurableObject } from 'cloudflare:test';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Directory } from '../../src/directory/directory-store.ts';
 import { edgeOf } from '../../src/http/edge.ts';
 import { watchTowns } from '../../src/http/watchdog.ts';
+import { isMigrated } from '../../src/lib/migrate.ts';
 import { randomBytes } from '../../src/lib/secret.ts';
 import { STREAM_CLOSE, makeId } from '../../src/protocol/index.ts';
+import { giveUpEnds } from '../../src/town/end-agent.ts';
+import { beginRemoval, finishRemoval } from '../../src/town/remove-town.ts';
+import { townPorts } from '../../src/town/town-ports.ts';
 import { tablesOf } from './support/footprint.ts';
-import { HANGS, lab } from './support/lab.ts';
+import { HANGS, lab, type LabRequest } from './support/lab.ts';
 import { RawReader } from './support/raw-reader.ts';
 import { grantsOf } from './support/scene.ts';
 import { TestTown, api } from './support/town.ts';
 import { weather, type Strike } from './support/weather.ts';
 import { World } from './support/world.ts';
-import { CONTAINER_SECRET, deployment } from './support/wiring.ts';
+import { CONTAINER_SECRET, deployment, labTownWiring } from './support/wiring.ts';
 import { PATIENT } from '../support/patient.ts';
 
 /** The directory of a file outlives its tests: each looks at its own towns only. */
@@ -120,6 +124,50 @@ describe('the deletion of a town', () => {
     expect(town.container(1).registry.size).toBe(0);
     // One request timed out there, and nobody waited for three more.
     expect(town.container(0).requests.filter(({ path }) => path.endsWith('/retire'))).toHaveLength(1);
+  });
+
+  it.each([
+    ['never answers', () => true],
+    ['answers everything but the teardowns', ({ path }: LabRequest) => path.endsWith('/retire')],
+  ])('ends within ten minutes and a few requests where a container %s', async (_, isLost) => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    await town.work('ada');
+    const token = newestToken(town);
+    let requests = 0;
+    town.container().network = (request, send) => {
+      requests += 1;
+      return isLost(request) ? Promise.reject(new DOMException('no answer', 'TimeoutError')) : send();
+    };
+    expect(await remove(town)).toBe(202);
+    await expectShut(town, [token]);
+    await town.elapse(ELEVEN_MINUTES_MS);
+    expect(await leftOf(town)).toEqual([]);
+    expect(requests).toBeLessThan(20);
+    expect(await remove(town)).toBe(404);
+    // What is left there can do nothing.
+    expect(await beat(token)).toBe('401 invalid_token');
+  });
+
+  it('ends also where the object of a container is never reached', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    const broken = (): never => {
+      throw new Error('the object is overloaded');
+    };
+    const seen = await runInDurableObject(town.stub, async (_, state) => {
+      const p = townPorts(state, labTownWiring(broken));
+      const left: boolean[] = [];
+      beginRemoval(p);
+      p.transaction(() => giveUpEnds(p, 0));
+      for (const wait of [0, ELEVEN_MINUTES_MS]) {
+        lab.clock.advance(wait);
+        await finishRemoval(p);
+        left.push(isMigrated(state.storage.sql));
+      }
+      return left;
+    });
+    expect(seen).toEqual([true, false]);
   });
 
   it('wakes no container that sleeps: nobody is in it', async () => {

@@ -46,6 +46,8 @@ export const TOWN_EFFECTS: Effects = {
   'agents.list': READ,
   'agents.live': READ,
   'agents.inContainer': READ,
+  'agents.endingIn': READ,
+  'agents.leftIn': READ,
   'agents.inUse': READ,
   'agents.isAnyInUse': READ,
   'agents.watched': READ,
