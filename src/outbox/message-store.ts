@@ -79,9 +79,10 @@ export class MessageStore {
     for (const id of ids) this.#sql.exec(plan, atMs, tries, id);
   }
 
-  /** The agent's queue waits (null) or is due at a time. */
+  /** The agent's queue waits (null) or is due at a time. Writes only what that changes. */
   planQueue(agent: AgentId, atMs: number | null): void {
-    this.#sql.exec("UPDATE messages SET deliver_at_ms = ? WHERE agent = ? AND state = 'queued'", atMs, agent);
+    const changes = "state = 'queued' AND deliver_at_ms IS NOT ?1";
+    this.#sql.exec(`UPDATE messages SET deliver_at_ms = ?1 WHERE agent = ?2 AND ${changes}`, atMs, agent);
   }
 
   /** Whatever the agent's queue was sent to is gone: the next try is the first. */

@@ -113,14 +113,16 @@ export class AgentStore {
     return this.#min('revive_at_ms');
   }
 
-  /** Moves an agent. Throws on a move that the states do not know: a broken invariant, not an outcome. */
+  /** Moves an agent, and clears the plans that its new state does not serve. Throws on a move that the states do not know: a broken invariant, not an outcome. */
   move(id: AgentId, to: AgentState): void {
     const agent = this.get(id);
     if (agent === null) throw new Error(`no agent ${id} to move`);
     if (!canMove(agent.state, to)) throw new Error(`agent ${id}: no move from ${agent.state} to ${to}`);
     this.#sql.exec(
       `UPDATE agents SET state = ?1, stalled_why = NULL, stalled_at_ms = NULL, revive_at_ms = NULL,
-         look_at_ms = CASE WHEN ?1 IN ('working', 'stalled') THEN look_at_ms END WHERE id = ?2`,
+         look_at_ms = CASE WHEN ?1 IN ('working', 'stalled') THEN look_at_ms END,
+         start_due_at_ms = CASE WHEN ?1 = 'starting' THEN start_due_at_ms END,
+         end_due_at_ms = CASE WHEN ?1 IN ('stopped', 'retired') THEN end_due_at_ms END WHERE id = ?2`,
       to,
       id,
     );

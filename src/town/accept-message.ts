@@ -1,11 +1,11 @@
 import { MAX_WAITING_BYTES, MAX_WAITING_MESSAGES, jsonBytes, type MessageId } from '#protocol';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Message } from '../outbox/message.ts';
-import { takesMessages, type Agent } from '../roster/agent.ts';
+import type { Agent } from '../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { reviveAgent } from './agent-gone.ts';
-import { issueRefusal } from './issue-refusal.ts';
 import type { TownPorts } from './ports.ts';
+import { isServed } from './queue-plan.ts';
 import { messageView, type MessageView } from './views.ts';
 
 export interface NewMessage {
@@ -54,8 +54,7 @@ export function acceptMessage(p: TownPorts, message: NewMessage): Result<Message
     if (queue.waiting >= MAX_WAITING_MESSAGES) return err('limit_exceeded');
     if (p.queues.ofTown().bytes + bytes > MAX_WAITING_BYTES) return err('limit_exceeded');
     const now = p.clock.now();
-    const waits = !takesMessages(agent.state) || issueRefusal(agent, p.tokens.get(agent.id)) !== null;
-    const deliverAtMs = waits ? null : now + SAFETY_RETRY_MS;
+    const deliverAtMs = isServed(p, agent) ? now + SAFETY_RETRY_MS : null;
     const seq = queue.lastSeq + 1;
     const row = { id, agent: agent.id, seq, content, sender, idempotencyKey, bytes, createdAtMs: now, deliverAtMs };
     p.messages.accept(row);

@@ -76,8 +76,8 @@ export function failAgent(p: TownPorts, agent: Agent, why: 'restarts_exhausted' 
 /** Tries a failed agent again, with all its restarts before it. A revoked one waits for a person. */
 export function reviveAgent(p: TownPorts, id: AgentId): void {
   const agent = p.agents.get(id);
-  if (agent?.state !== 'failed') return;
   p.agents.planRevival(id, null);
+  if (agent?.state !== 'failed') return;
   if (p.tokens.get(id).revokedAtMs !== null || !p.messages.hasQueued(id)) return;
   p.agents.forgetRestarts(id);
   beginIncarnation(p, agent);

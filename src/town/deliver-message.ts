@@ -2,15 +2,15 @@
 import type { AgentId, HeldMessage, MessageId, MessagesAccepted } from '#protocol';
 import { backoffMs } from '../lib/backoff.ts';
 import type { Message } from '../outbox/message.ts';
-import { takesMessages, type Agent } from '../roster/agent.ts';
+import type { Agent } from '../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { noteActivity } from './activity.ts';
 import { beginIncarnation } from './agent-gone.ts';
 import { doubtContainer, heldUntil, noteAnswer } from './containers.ts';
-import { issueRefusal } from './issue-refusal.ts';
 import { issueToken, type IssueAnswer } from './issue-token.ts';
 import { noteTurnFinished, noteTurnStarted } from './note-turn.ts';
 import type { TownPorts } from './ports.ts';
+import { isServed } from './queue-plan.ts';
 
 /** A delivery that failed in transport is sent again, the same attempt, after 15 s, doubling to 5 min. */
 const DELIVERY_RETRY = { firstMs: 15_000, maxMs: 300_000 } as const;
@@ -26,7 +26,7 @@ function ready(p: TownPorts, id: AgentId): Agent | null {
   return p.transaction(() => {
     const agent = p.agents.get(id);
     if (agent === null || !p.messages.hasQueued(id)) return null;
-    if (!takesMessages(agent.state) || issueRefusal(agent, p.tokens.get(id)) !== null) {
+    if (!isServed(p, agent)) {
       p.messages.planQueue(id, null);
       return null;
     }
@@ -43,9 +43,8 @@ function ready(p: TownPorts, id: AgentId): Agent | null {
 /** One request; or, where the agent runs nowhere, its next incarnation begins, and delivers when it is up. */
 async function attempt(p: TownPorts, id: AgentId): Promise<boolean> {
   const agent = p.agents.get(id);
-  if (agent === null || !takesMessages(agent.state)) return false;
-  // Refused while it waited for its slot: nothing wakes for it.
-  if (issueRefusal(agent, p.tokens.get(id)) !== null) return false;
+  // Stopped or refused while it waited for its slot: nothing wakes for it.
+  if (agent === null || !isServed(p, agent)) return false;
   if (agent.session === null) {
     p.transaction(() => beginIncarnation(p, agent));
     return true;
@@ -93,7 +92,7 @@ function settle(
     return answer.value.messages.length === batch.length;
   }
   // Still this incarnation's queue: if it was found gone, its next start has taken the plan over.
-  if (takesMessages(current.state)) {
+  if (isServed(p, current)) {
     const retryAfterMs = answer.kind === 'unreachable' ? answer.retryAfterMs : 0;
     p.messages.planDelivery(ids(batch), now + backoffMs(DELIVERY_RETRY, tries, p.random(), retryAfterMs), tries);
   }

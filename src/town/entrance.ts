@@ -5,7 +5,7 @@ import type { Agent } from '../roster/agent.ts';
 import { RUN_BUDGET_MS, earliestDue, isNews } from './alarm-plan.ts';
 import { noteKeySet } from './note-key-set.ts';
 import type { TownPorts } from './ports.ts';
-import { rearm } from './rearm.ts';
+import { rearm, type RunBegun } from './rearm.ts';
 import { beginRemoval, confirmAll, finishRemoval } from './remove-town.ts';
 import { alone, dueTimes, runDue } from './run-due.ts';
 import { tellDue } from './tell-due.ts';
@@ -36,7 +36,7 @@ export class Entrance {
     try {
       return await work(p);
     } finally {
-      await this.leave(p, false);
+      await this.leave(p);
     }
   }
 
@@ -52,13 +52,14 @@ export class Entrance {
   async ring(): Promise<void> {
     const p = this.ports();
     if (!this.#isThere(p)) return;
-    await p.alarm.guard(p.clock.now());
+    const run = { startedAtMs: p.clock.now(), before: dueTimes(p) };
+    await p.alarm.guard(run.startedAtMs);
     // Told before the work: if every run of it dies, and the alarm with them, the watchdog knows.
-    this.#tell(p, earliestDue(dueTimes(p)));
+    this.#tell(p, earliestDue(run.before));
     noteKeySet(p);
     await this.#run(p);
     if (!this.exists(p)) await alone(p, 'remove', () => finishRemoval(p));
-    await this.leave(p, true);
+    await this.leave(p, run);
   }
 
   /** Does what is due, for as long as a run may last. */
@@ -79,7 +80,7 @@ export class Entrance {
     // Wiped before, but for its entry in the directory; or never made.
     if (!this.#isThere(p)) return p.directory.remove();
     beginRemoval(p);
-    const work = alone(p, 'remove', () => confirmAll(p).then(() => finishRemoval(p))).then(() => this.leave(p, false));
+    const work = alone(p, 'remove', () => confirmAll(p).then(() => finishRemoval(p))).then(() => this.leave(p));
     this.#ctx.waitUntil(work);
     return within(REMOVAL_WAIT_MS, work).then(
       () => !this.#isThere(p),
@@ -89,14 +90,14 @@ export class Entrance {
 
   /** Goes on behind the answer. What it leaves undone is in storage with its due time. */
   meanwhile(p: TownPorts, work: string, run: () => Promise<void>): void {
-    this.#ctx.waitUntil(alone(p, work, run).then(() => this.leave(p, false)));
+    this.#ctx.waitUntil(alone(p, work, run).then(() => this.leave(p)));
   }
 
-  /** The alarm is set for what is due, `exact` at the end of its own run; the directory hears of it behind the answer. */
-  async leave(p: TownPorts, exact: boolean): Promise<void> {
+  /** The alarm is set for what is due, exactly at the end of its own `run`; the directory hears of it behind the answer. */
+  async leave(p: TownPorts, run: RunBegun | null = null): Promise<void> {
     // Wiped meanwhile: there is nothing to be due.
     if (!this.#isThere(p)) return;
-    this.#tell(p, await rearm(p, exact));
+    this.#tell(p, await rearm(p, run));
   }
 
   /** Tells the directory when something is due, if that is news to it. */

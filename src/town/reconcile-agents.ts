@@ -5,6 +5,7 @@ import { takesMessages } from '../roster/agent.ts';
 import { noteActivity } from './activity.ts';
 import { agentGone } from './agent-gone.ts';
 import type { TownPorts } from './ports.ts';
+import { planQueue } from './queue-plan.ts';
 import { requeueMessages } from './requeue-messages.ts';
 
 /** An agent as it was before the container was asked. */
@@ -49,7 +50,7 @@ export function reconcile(
     if (lost.length === 0) continue;
     const now = p.clock.now();
     requeueMessages(p, id, lost, now);
-    p.messages.planQueue(id, now);
+    planQueue(p, id, now);
     noteActivity(p, id);
   }
 }

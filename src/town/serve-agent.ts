@@ -20,5 +20,8 @@ async function step(p: TownPorts, id: AgentId): Promise<boolean> {
   const agent = p.agents.get(id);
   if (agent === null) return false;
   if (agent.state === 'starting') return startOnce(p, agent);
-  return takesMessages(agent.state) && deliverOnce(p, id);
+  if (takesMessages(agent.state)) return deliverOnce(p, id);
+  // It takes nothing now, and whatever releases it plans its queue anew.
+  p.messages.planQueue(id, null);
+  return false;
 }

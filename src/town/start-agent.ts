@@ -9,6 +9,7 @@ import { NOT_REACHED, doubtContainer, heldUntil, noteAnswer, noteSession, openCo
 import { issueRefusal } from './issue-refusal.ts';
 import { issueToken, type IssueAnswer } from './issue-token.ts';
 import type { TownPorts } from './ports.ts';
+import { planQueue } from './queue-plan.ts';
 import { restartWaitMs } from './restart-plan.ts';
 
 /** A start that failed is tried again after 15 s, doubling to 5 min. */
@@ -121,7 +122,7 @@ function conclude(
     case 'current':
       p.agents.move(agent.id, 'idle');
       p.agents.started(agent.id, session, answer.value.process_id);
-      p.messages.planQueue(agent.id, p.clock.now() + SAFETY_RETRY_MS);
+      planQueue(p, agent.id, p.clock.now() + SAFETY_RETRY_MS);
       p.events.append(
         'reeve.agent.started',
         agent.id,

@@ -1,4 +1,5 @@
-import { GUARD_MS, mustRearm } from './alarm-plan.ts';
+import { GUARD_MS, mustRearm, planAlarm, type DueTimes } from './alarm-plan.ts';
+import { UnmovedDue, type Run } from './unmoved-due.ts';
 
 /** What the alarm needs of the platform. */
 interface AlarmContext {
@@ -11,6 +12,7 @@ export class TownAlarm {
   readonly #ctx: AlarmContext;
   /** When it rings, as far as this object knows, so that a transaction can tell without an await; undefined: not known. */
   #at: number | null | undefined;
+  readonly #unmoved = new UnmovedDue();
 
   constructor(ctx: AlarmContext) {
     this.#ctx = ctx;
@@ -33,6 +35,16 @@ export class TownAlarm {
     if (typeof this.#at === 'number' && this.#at <= at) return;
     this.#at = at;
     this.#ctx.waitUntil(this.#ctx.storage.setAlarm(at));
+  }
+
+  /** When it has to ring for what is due, or null. */
+  wanted(due: DueTimes, nowMs: number): number | null {
+    return planAlarm(this.#unmoved.putOff(due), nowMs);
+  }
+
+  /** A run came to its end. Answers what was due in it and in the one before, and did not move: it is put off. */
+  learn(run: Run): (keyof DueTimes)[] {
+    return this.#unmoved.learn(run);
   }
 
   /** A transaction rolled back, and what it set with it. */

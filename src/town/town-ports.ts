@@ -9,7 +9,6 @@ import { QueueStore } from '../outbox/queue-store.ts';
 import { WithdrawalStore } from '../outbox/withdrawal-store.ts';
 import { AgentStore } from '../roster/agent-store.ts';
 import { TokenStore } from '../tokens/token-store.ts';
-import { planAlarm } from './alarm-plan.ts';
 import { CallRate } from './call-rate.ts';
 import { ContainerStore } from './container-store.ts';
 import { feedReaders } from './feed-readers.ts';
@@ -55,7 +54,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
         return ctx.storage.transactionSync(() => {
           const value = work();
           const now = wiring.clock.now();
-          alarm.cover(planAlarm(dueTimes(ports), now), now);
+          alarm.cover(alarm.wanted(dueTimes(ports), now), now);
           return value;
         });
       } catch (thrown) {

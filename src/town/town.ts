@@ -57,7 +57,7 @@ export class Town extends DurableObject {
     const p = this.#door.ports();
     migrate(this.ctx.storage, TOWN_SCHEMA);
     createTown(p, town);
-    await this.#door.leave(p, false);
+    await this.#door.leave(p);
     return readTown(p);
   }
 

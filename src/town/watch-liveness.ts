@@ -48,9 +48,9 @@ export function lookAtAgents(p: TownPorts, limit: number): void {
 /** Judges an agent by its signs, tells where that changed, and plans the next look. */
 function look(p: TownPorts, id: AgentId): void {
   const agent = p.agents.get(id);
-  if (agent === null || !needsSweep(agent.state)) return;
-  if (issueRefusal(agent, p.tokens.get(id)) !== null) {
-    p.agents.planLook(id, null);
+  if (agent === null) return;
+  if (!needsSweep(agent.state) || issueRefusal(agent, p.tokens.get(id)) !== null) {
+    if (agent.lookAtMs !== null) p.agents.planLook(id, null);
     return;
   }
   // At work since before the town waited for anybody: its time begins now.

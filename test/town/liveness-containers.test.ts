@@ -68,6 +68,26 @@ describe('a probe', () => {
     expect(await town.read('ada')).toMatchObject({ incarnation: 1 });
   });
 
+  it('that misses a message of an agent which is stopped meanwhile leaves nothing due that nobody serves', async () => {
+    const { town, agents, ids } = await atWork('ada');
+    const [id = ''] = ids;
+    let stopped = false;
+    tamper(town, async ({ agents: [ada] }) => {
+      // The stop does not get through, so that the agent is still the one that was seen.
+      town.container().before = ({ path }) => (path.endsWith('/stop') ? { status: 503, headers: {}, body: '' } : null);
+      if (!stopped) await town.api('POST', '/agents/ada/stop');
+      stopped = true;
+      return { agents: ada === undefined ? [] : [{ ...ada, messages: [] }] };
+    });
+    silence(agents[0]?.id ?? '');
+    await pass(town, 2 * MINUTE);
+    expect(stopped).toBe(true);
+    expect(await town.message('ada', id)).toMatchObject({ state: 'queued', attempts: 2 });
+    const { due, alarm, now } = await lookInto(town.stub);
+    expect(due.delivery).toBeNull();
+    expect((alarm ?? 0) - now).toBeGreaterThan(1000);
+  });
+
   it('leaves alone what was handed over while the container answered: a late list is no loss', async () => {
     const { town, agents } = await atWork('ada');
     let sent = '';

@@ -11,7 +11,7 @@ const TIME = { timeout: 180_000 };
 const RUNS = { seed: 20_270_102, numRuns: 30, timeout: 30_000, interruptAfterTimeLimit: 150_000 } as const;
 
 describe('the outbox', TIME, () => {
-  it('K-08, T5, T12: in every order of sends, losses, crashes, evictions, stops and moves each accepted message ends once and in order', async () => {
+  it('K-08, T5, T12: in every order of sends, losses, crashes, evictions, stops, hangs and moves the alarm comes to rest, and each accepted message ends once and in order', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anOutboxStep, { minLength: 4, maxLength: 16, size: 'max' }), async (steps) => {
         try {

@@ -181,6 +181,8 @@ export const TOWN_EFFECTS: Effects = {
   'sweeps.add': WRITE,
   'sweeps.latest': READ,
   'alarm.guard': FRAGILE,
+  'alarm.wanted': VALUE,
+  'alarm.learn': IN_MEMORY,
   'alarm.cover': 'the last step of each transaction, and cut with it',
   'alarm.forget': IN_MEMORY,
   'alarm.read': READ,

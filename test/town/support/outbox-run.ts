@@ -1,9 +1,9 @@
 /** One order of what may come over messages on their way, from the sender to the box and back, and what is done with it. */
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
-import type { InterruptAgent, MessageId } from '../../../src/protocol/index.ts';
+import type { InterruptAgent, MessageId, RunningAgents } from '../../../src/protocol/index.ts';
 import { lab, type LabAnswer, type LabRequest } from './lab.ts';
-import { MINUTE, cutOff } from './passing.ts';
+import { MINUTE, cutOff, silence } from './passing.ts';
 import { weather } from './weather.ts';
 import { World } from './world.ts';
 
@@ -11,10 +11,11 @@ const NAMES = ['ada', 'bob'] as const;
 type Name = (typeof NAMES)[number];
 
 /** What senders and people ask for. */
-const WISHES = ['send', 'send', 'send again', 'cancel', 'interrupt', 'stop', 'start'] as const;
+const WISHES = ['send', 'send', 'send again', 'cancel', 'interrupt', 'stop', 'start', 'revoke', 'retire'] as const;
 /**
  * The next request or report is lost before it arrives, or its answer is; or it is late: its sender was told that it is lost.
- * `place`: the container is not reached until its agents live elsewhere.
+ * `miss messages`: the next answer to a probe knows of no message; `meanwhile`: and what is asked for comes while it is written. `place`: the container is not reached until its agents live
+ * elsewhere. `hang`: nothing that is sent to a container is answered, until it is said again.
  */
 const FAULTS = [
   'lose delivery',
@@ -26,8 +27,26 @@ const FAULTS = [
   'lose withdrawal',
   'lose confirmation',
   'late withdrawal',
+  'lose stop',
+  'miss messages',
+  'stop meanwhile',
+  'revoke meanwhile',
 ] as const;
-const EVENTS = ['let in', 'crash', 'hello', 'evict', 'alarm', 'wait', 'wait', 'place'] as const;
+const EVENTS = [
+  'let in',
+  'crash',
+  'hello',
+  'evict',
+  'alarm',
+  'alarm',
+  'wait',
+  'wait',
+  'place',
+  'hang',
+  'probe',
+] as const;
+
+const MISSING: readonly Fault[] = ['miss messages', 'stop meanwhile', 'revoke meanwhile'];
 
 type Wish = (typeof WISHES)[number];
 type Fault = (typeof FAULTS)[number];
@@ -56,6 +75,8 @@ export const anOutboxStep: fc.Arbitrary<OutboxStep> = fc.record({
 const CONTENTS = ['hello', 'work 1', 'work 2', 'fail', 'work 6'] as const;
 /** Containers that there are: a second one for when the first is lost. */
 const CONTAINERS = [0, 1] as const;
+/** Longer than an agent at work is waited for. */
+const SILENT_MS = 2 * MINUTE;
 /** Longer than a container is waited for. */
 const GIVEN_UP_MS = 12 * MINUTE;
 
@@ -76,12 +97,14 @@ export class OutboxRun {
   /** Cancelled messages of which the box has said that it lets go of them, and how many turns had begun by then. */
   readonly #withdrawn = new Map<MessageId, number>();
   #isCutOff = false;
+  /** Containers that hang. */
+  readonly #hung = new Set<number>();
 
   private constructor(world: World) {
     this.#world = world;
     for (const index of CONTAINERS) {
       const container = world.town.container(index);
-      container.network = (request, send) => this.#order(request, send);
+      container.network = (request, send) => this.#order(index, request, send);
       container.outgoing = (path, send) => (path === '/v1/agent/events' ? this.#report(send) : send());
     }
   }
@@ -94,8 +117,10 @@ export class OutboxRun {
     return new OutboxRun(world);
   }
 
-  take(steps: readonly OutboxStep[]): Promise<void> {
-    return this.#world.takeAll(steps, (step) => this.#step(step));
+  /** Takes the steps; wherever they lead, the alarm comes to rest there. */
+  async take(steps: readonly OutboxStep[]): Promise<void> {
+    await this.#world.takeAll(steps, (step) => this.#step(step));
+    await this.#world.rests();
   }
 
   /**
@@ -104,10 +129,14 @@ export class OutboxRun {
    */
   async end(): Promise<void> {
     this.#faults.length = 0;
+    this.#hung.clear();
     await this.#letIn();
     await this.#world.settled();
     const { agents } = await this.#world.look();
-    for (const { agent } of agents) if (agent.state === 'stopped') await this.#world.stub.startAgent(agent.id);
+    for (const { agent, credential } of agents) {
+      const isBarred = agent.state === 'stopped' || credential.revokedAtMs !== null;
+      if (isBarred) await this.#world.stub.startAgent(agent.id);
+    }
     const look = await this.#world.calm();
     for (const { state } of look.messages) expect(state, 'T12').toMatch(/^(done|failed|cancelled)$/);
     const kept = new Set(look.messages.map(({ id }) => id));
@@ -146,6 +175,12 @@ export class OutboxRun {
       case 'start':
         await stub.startAgent(name);
         return;
+      case 'revoke':
+        await stub.revokeAgent(name);
+        return;
+      case 'retire':
+        await stub.retireAgent(name);
+        return;
     }
   }
 
@@ -174,6 +209,12 @@ export class OutboxRun {
       case 'place':
         await this.#place();
         return;
+      case 'hang':
+        this.#hang(which % CONTAINERS.length);
+        return;
+      case 'probe':
+        await this.#doubt();
+        return;
     }
   }
 
@@ -184,6 +225,18 @@ export class OutboxRun {
 
   async #note(name: Name, content: string): Promise<void> {
     this.#accepted.add((await this.#world.send(name, content)).id);
+  }
+
+  #hang(index: number): void {
+    if (!this.#hung.delete(index)) this.#hung.add(index);
+  }
+
+  /** Nothing is heard of the agents for so long that their containers are asked who runs there. */
+  async #doubt(): Promise<void> {
+    const back = silence(...(await this.#world.look()).agents.map(({ agent }) => agent.id));
+    lab.clock.advance(SILENT_MS);
+    await this.#ring();
+    back();
   }
 
   /** Nothing is heard of the first container for so long that it is given up, and then it is back. */
@@ -212,7 +265,11 @@ export class OutboxRun {
     for (const arrive of this.#late.splice(0)) await arrive().catch(() => undefined);
   }
 
-  async #order(request: LabRequest, send: () => Promise<LabAnswer>): Promise<LabAnswer> {
+  async #order(index: number, request: LabRequest, send: () => Promise<LabAnswer>): Promise<LabAnswer> {
+    // As the deadline of the client ends it, without the real time that this takes.
+    if (this.#hung.has(index)) throw new DOMException('no answer in time', 'TimeoutError');
+    if (request.path.endsWith('/stop')) return this.#cross(['lose stop', 'lose stop', 'lose stop'], send);
+    if (request.path === '/agents') return this.#probe(send);
     if (request.path.endsWith('/messages')) return this.#deliver(send);
     if (!request.path.endsWith('/interrupt')) return send();
     const answer = await this.#cross(['lose withdrawal', 'lose confirmation', 'late withdrawal'], send);
@@ -221,6 +278,21 @@ export class OutboxRun {
       this.#withdrawn.set(message, lab.turns.length);
     }
     return answer;
+  }
+
+  async #probe(send: () => Promise<LabAnswer>): Promise<LabAnswer> {
+    const answer = await send();
+    const at = this.#faults.findIndex((fault) => MISSING.includes(fault));
+    if (at === -1 || answer.status !== 200) return answer;
+    const [fault] = this.#faults.splice(at, 1);
+    const { agents } = JSON.parse(answer.body) as RunningAgents;
+    for (const { agent } of agents) {
+      // It does not get through at once, so that the agent is still the one that was seen.
+      if (fault === 'stop meanwhile') this.#faults.push('lose stop');
+      if (fault === 'stop meanwhile') await this.#world.stub.stopAgent(agent).catch(() => undefined);
+      if (fault === 'revoke meanwhile') await this.#world.stub.revokeAgent(agent);
+    }
+    return { ...answer, body: JSON.stringify({ agents: agents.map((agent) => ({ ...agent, messages: [] })) }) };
   }
 
   #deliver<T>(send: () => Promise<T>): Promise<T> {

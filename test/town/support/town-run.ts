@@ -12,8 +12,20 @@ const NAMES = ['ada', 'bob', 'cyd'] as const;
 const NEAR_EXPIRY_MS = 10_600_000;
 
 /** What people ask for, and what happens to a town by itself. */
-const WISHES = ['send', 'force', 'force and cut', 'force all', 'stop', 'start', 'retire'] as const;
-const EVENTS = ['delay', 'late', 'repeat', 'pull', 'lost pull', 'evict', 'restart', 'sleep', 'ring', 'wait'] as const;
+const WISHES = ['send', 'force', 'force and cut', 'force all', 'stop', 'start', 'retire', 'revoke'] as const;
+const EVENTS = [
+  'delay',
+  'late',
+  'repeat',
+  'pull',
+  'lost pull',
+  'evict',
+  'restart',
+  'sleep',
+  'ring',
+  'wait',
+  'hang',
+] as const;
 
 type Wish = (typeof WISHES)[number];
 type Event = (typeof EVENTS)[number];
@@ -49,10 +61,16 @@ export class TownRun {
   /** Requests that the network holds; it told their senders that they are lost. */
   readonly #held: LabRequest[] = [];
   #holds = 0;
+  /** Nothing that is sent to the container is answered, until it is said again. */
+  #hangs = false;
 
   private constructor(world: World, names: readonly string[]) {
     this.#world = world;
     this.#names = names;
+    // As the deadline of the client ends it, without the real time that this takes.
+    const { network } = world.container;
+    world.container.network = (request, send) =>
+      this.#hangs ? Promise.reject(new DOMException('no answer in time', 'TimeoutError')) : network(request, send);
     world.container.before = (request) => {
       if (this.#holds === 0 || !isOrder(request)) return null;
       this.#holds -= 1;
@@ -69,8 +87,10 @@ export class TownRun {
     return new TownRun(world, names);
   }
 
-  take(steps: readonly TownStep[]): Promise<void> {
-    return this.#world.takeAll(steps, (step) => this.#step(step));
+  /** Takes the steps; wherever they lead, the alarm comes to rest there. */
+  async take(steps: readonly TownStep[]): Promise<void> {
+    await this.#world.takeAll(steps, (step) => this.#step(step));
+    await this.#world.rests();
   }
 
   /**
@@ -79,8 +99,13 @@ export class TownRun {
    */
   async end(): Promise<void> {
     this.#holds = 0;
+    this.#hangs = false;
     await this.#world.settled();
     for (const request of this.#held) await this.#world.container.ask(request);
+    // Of one that is revoked nothing is heard until a person starts it.
+    for (const { agent, credential } of (await this.#world.look()).agents) {
+      if (credential.revokedAtMs !== null) await this.#world.stub.startAgent(agent.id);
+    }
     for (const name of this.#names) {
       this.#world.nextMessage();
       await this.#world.send(name, 'hello').catch(() => undefined);
@@ -115,6 +140,9 @@ export class TownRun {
       case 'retire':
         await stub.retireAgent(name);
         return;
+      case 'revoke':
+        await stub.revokeAgent(name);
+        return;
     }
   }
 
@@ -123,6 +151,9 @@ export class TownRun {
     switch (event) {
       case 'delay':
         this.#holds += 1;
+        return;
+      case 'hang':
+        this.#hangs = !this.#hangs;
         return;
       case 'late':
         await this.#again(this.#held.shift());

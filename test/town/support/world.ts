@@ -5,6 +5,7 @@ import { Directory } from '../../../src/directory/directory-store.ts';
 import { randomBytes } from '../../../src/lib/secret.ts';
 import type { Result } from '../../../src/lib/result.ts';
 import { ROLES } from '../../../src/roster/agent.ts';
+import { planAlarm } from '../../../src/town/alarm-plan.ts';
 import type { Town } from '../../../src/town/town.ts';
 import type { AgentView, MessageView } from '../../../src/town/views.ts';
 import { lab, type LabContainer } from './lab.ts';
@@ -23,6 +24,12 @@ const PATIENCE = 6;
 /** Steps within which an agent of a calm town is in its turn. */
 const MOST_STEPS_TO_WORK = 12;
 const MOST_STEPS = 80;
+/** Runs of the alarm at about one moment after which nothing more is due at that moment. */
+const MOST_RUNS_TO_REST = 10;
+/** What is due within this (ms) is due at once: the shortest wait that the product plans is longer. */
+const AT_ONCE_MS = 1000;
+/** How often a resting town is woken by its next alarm, to rest again. */
+const RESTS = 6;
 /** Far more than any deadline of the lab, in real milliseconds. */
 const REAL_PATIENCE_MS = 20_000;
 /** The platform rings an alarm that failed again after this (ms). */
@@ -168,6 +175,30 @@ export class World {
     throw new Error(`the town does not come to rest: ${describe(await this.look())}`);
   }
 
+  /**
+   * Whatever the weather is, and without its end: the alarm comes to rest. After a few runs everything that is due lies ahead, or
+   * nothing is due; and so it is again each time that it has rung.
+   */
+  async rests(): Promise<void> {
+    for (let rest = 0; rest < RESTS; rest += 1) {
+      let look = await this.#settledLook();
+      for (let run = 0; isDueAtOnce(look); run += 1) {
+        if (run === MOST_RUNS_TO_REST) throw new Error(`the alarm does not come to rest: ${describe(look)}`);
+        await this.ring();
+        look = await this.#settledLook();
+      }
+      if (look.alarm === null) return;
+      await this.ring();
+    }
+  }
+
+  async #settledLook(): Promise<Look> {
+    await this.settled();
+    const look = await this.look();
+    this.promises.always(look);
+    return look;
+  }
+
   /** The weather is over: everything that was promised holds. */
   async hold(): Promise<void> {
     await this.promises.quiet(await this.calm());
@@ -185,6 +216,9 @@ export class World {
     else lab.clock.advance(STEP_MS);
   }
 }
+
+const isDueAtOnce = ({ due, now }: Look): boolean =>
+  (planAlarm(due, now) ?? Number.POSITIVE_INFINITY) < now + AT_ONCE_MS;
 
 const newAgentId = (): AgentId => makeId('agt', randomBytes(20));
 const newMessageId = (): MessageId => makeId('msg', randomBytes(20));
