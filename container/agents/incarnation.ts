@@ -28,6 +28,8 @@ export interface AgentSurroundings {
   readonly spawn: Spawn;
   readonly heartbeatMs: number;
   readonly townNowMs: () => number;
+  /** Takes over the time that the town answered a pull with, which was asked at `askedAtMonoMs`. */
+  readonly rebaseTownClock: (toldMs: number, askedAtMonoMs: number) => void;
   readonly pullAddress: (agent: AgentId) => PullAddress;
 }
 
@@ -47,14 +49,14 @@ export class Incarnation {
   #gone: Promise<void> | null = null;
 
   constructor(surroundings: AgentSurroundings, order: StartAgent) {
-    const { outside, apiUrl, registry, townNowMs, heartbeatMs: intervalMs } = surroundings;
+    const { outside, apiUrl, registry, townNowMs, rebaseTownClock, heartbeatMs: intervalMs } = surroundings;
     const life = this.#life.signal;
     // The token and its ways in: the cell, the registry that pushes go through, the puller.
     const cell = new Cell(order.grant);
     const { agent } = cell;
     const entry = registry.open(cell, (thrown) => outside.log.warn('client_failed', { agent, ...errorFields(thrown) }));
     const address = (): PullAddress | null => (life.aborted ? null : surroundings.pullAddress(agent));
-    const puller = new Puller({ outside, cell, entry, address, townNowMs, life });
+    const puller = new Puller({ outside, cell, entry, address, townNowMs, rebaseTownClock, life });
     // Its ways out: one client for all that is said to the town.
     const client = new AgentClient({ outside, apiUrl, cell, puller, townNowMs, life });
     const heartbeat = new Heartbeat({ outside, client, intervalMs, status: () => turns.status, life, agent });

@@ -33,6 +33,12 @@ export type PullOutcome =
   | { readonly kind: 'over'; readonly code: TerminalCode }
   | { readonly kind: 'unavailable' };
 
+/** What was asked with, and when. */
+interface Asked {
+  readonly gen: number;
+  readonly atMonoMs: number;
+}
+
 /** A try's end: an outcome, or a failure that another try may cure, after `retryAfterMs` at the earliest. */
 type Try = PullOutcome | { readonly kind: 'again'; readonly reason: string; readonly retryAfterMs: number };
 
@@ -58,6 +64,8 @@ interface PullerParts {
   /** Asked at each pull; null once the session is over. */
   readonly address: () => PullAddress | null;
   readonly townNowMs: () => number;
+  /** Takes over the time that the town answered with; `askedAtMonoMs` is when it was asked, by the monotonic clock. */
+  readonly rebaseTownClock: (toldMs: number, askedAtMonoMs: number) => void;
   readonly life: AbortSignal;
 }
 
@@ -113,6 +121,7 @@ export class Puller {
     const held = cell.token;
     if (from === null || held === null) return { kind: 'unavailable' };
     const body: Pull = { session: from.session, inc: cell.inc, gen: held.gen };
+    const asked: Asked = { gen: held.gen, atMonoMs: outside.clock.monoMs() };
     const answer = await requestTown(outside, {
       method: 'POST',
       url: from.url,
@@ -121,12 +130,12 @@ export class Puller {
       timeoutMs,
       life,
     });
-    return this.#conclude(answer);
+    return this.#conclude(answer, asked);
   }
 
-  #conclude(answer: TownAnswer): Try {
+  #conclude(answer: TownAnswer, asked: Asked): Try {
     if (answer.kind === 'unreachable') return { kind: 'again', reason: answer.reason, retryAfterMs: 0 };
-    if (isSuccess(answer.status)) return this.#take(answer.body);
+    if (isSuccess(answer.status)) return this.#take(answer.body, asked);
     if (answer.code !== null && isTerminal(answer.code)) return { kind: 'over', code: answer.code };
     const reason = `status ${answer.status}`;
     // Asking again with the same secret gets the same refusal; the caller's own backoff brings it back here later.
@@ -135,11 +144,17 @@ export class Puller {
       : { kind: 'failed', reason };
   }
 
-  /** Puts the token into the cell if it is one: for this agent and incarnation, and not yet expired (W-16). */
-  #take(body: unknown): Try {
+  /**
+   * Puts the token into the cell if it is one: for this agent and incarnation, and not yet expired (W-16). Its time of issue is
+   * the town's time now, where it was minted for this request, which a generation above the one that asked shows.
+   */
+  #take(body: unknown, asked: Asked): Try {
     const grant = grantSchema.safeParse(body);
     if (!grant.success) return unusable('no grant');
     if (!this.#isOurs(grant.data)) return unusable('for another agent');
+    if (grant.data.gen > asked.gen) {
+      this.#parts.rebaseTownClock(Date.parse(grant.data.issued_at), asked.atMonoMs);
+    }
     if (Date.parse(grant.data.expires_at) <= this.#parts.townNowMs()) return unusable('expired');
     const outcome = this.#parts.entry.swap(grant.data);
     return IS_FRESH[outcome] ? { kind: 'fresh' } : { kind: 'failed', reason: outcome };

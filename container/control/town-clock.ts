@@ -1,21 +1,26 @@
 import type { Clock } from '../clock.ts';
 
+/** Times in tokens are whole seconds (NumericDate): what was signed just now may say so much less (ms). */
+const TRUNCATED_MS = 1_000;
+
 /**
  * The town's time as one session knows it: the `iat` of the request that opened it, plus what the monotonic clock counted since.
  * The container's own time of day may be minutes off (A-27) and is never asked for the time, only for how much of it went by.
+ * Where the town's own clock is stepped, the next answer to a pull says so, and the count begins anew from there.
  */
 export class TownClock {
   readonly #clock: Clock;
-  readonly #openedAtMs: number;
-  readonly #wallAtOpeningMs: number;
+  /** A time of the town, and what this machine's time of day was when it was told. */
+  #toldMs: number;
+  #wallWhenToldMs: number;
   #offsetMs: number;
 
   /** @param openedAtSeconds `iat` of the verified push token of `PUT /session` */
   constructor(clock: Clock, openedAtSeconds: number) {
     this.#clock = clock;
-    this.#openedAtMs = openedAtSeconds * 1000;
-    this.#wallAtOpeningMs = clock.wallMs();
-    this.#offsetMs = this.#openedAtMs - clock.monoMs();
+    this.#toldMs = openedAtSeconds * 1000;
+    this.#wallWhenToldMs = clock.wallMs();
+    this.#offsetMs = this.#toldMs - clock.monoMs();
   }
 
   nowMs(): number {
@@ -28,12 +33,28 @@ export class TownClock {
    * the time that went by allows, so that one token from a far future cannot push the clock past its town's.
    */
   judgeMs(issuedAtSeconds: number): number {
-    const wentByMs = this.#clock.wallMs() - this.#wallAtOpeningMs;
-    return Math.max(this.nowMs(), Math.min(issuedAtSeconds * 1000, this.#openedAtMs + wentByMs));
+    const wentByMs = this.#clock.wallMs() - this.#wallWhenToldMs;
+    return Math.max(this.nowMs(), Math.min(issuedAtSeconds * 1000, this.#toldMs + wentByMs));
   }
 
-  /** A token that was verified by `judgeMs` proves that it is at least that late; the clock never goes back. */
+  /** A token that was verified by `judgeMs` proves that it is at least that late; a push never sets the clock back. */
   catchUp(issuedAtSeconds: number): void {
     this.#offsetMs = this.judgeMs(issuedAtSeconds) - this.#clock.monoMs();
+  }
+
+  /**
+   * The town answered a request of this session with its time. Unlike a push, which anybody may have recorded, the answer is
+   * not older than the question, so it moves the clock in both directions. A clock that already agrees is left as it is.
+   * @param toldMs the town's time when it answered
+   * @param askedAtMonoMs when the question was sent, by the monotonic clock: the answer travelled no longer than since then
+   */
+  rebase(toldMs: number, askedAtMonoMs: number): void {
+    const monoMs = this.#clock.monoMs();
+    const latestMs = toldMs + TRUNCATED_MS + (monoMs - askedAtMonoMs);
+    const nowMs = Math.min(Math.max(this.nowMs(), toldMs), latestMs);
+    if (nowMs === this.nowMs()) return;
+    this.#toldMs = nowMs;
+    this.#wallWhenToldMs = this.#clock.wallMs();
+    this.#offsetMs = nowMs - monoMs;
   }
 }

@@ -17,6 +17,15 @@ describe('pull', () => {
     expect(scene.cell.token?.gen).toBe(2);
   });
 
+  it('A-27: takes the town’s time from an answer to its own request, and from no older one', async () => {
+    const scene = new AgentScene();
+    await scene.puller.pull();
+    expect(scene.rebases).toEqual([scene.clock.nowMs()]);
+    scene.town.intercept = () => Response.json({ ...scene.first, gen: 2 });
+    await scene.puller.pull();
+    expect(scene.rebases).toHaveLength(1);
+  });
+
   it('W-07: N concurrent callers of one identity make one request', async () => {
     const scene = new AgentScene();
     await Promise.all(Array.from({ length: 20 }, () => scene.puller.pull()));

@@ -48,6 +48,8 @@ export class AgentScene {
   readonly client: AgentClient;
   /** Whether there is a session to pull with. */
   hasSession = true;
+  /** Times of the town that pulls brought. */
+  readonly rebases: number[] = [];
   readonly #life = new AbortController();
 
   constructor(surroundings = new Surroundings(), seed = 1, ttlSeconds = 10_800) {
@@ -61,7 +63,9 @@ export class AgentScene {
     const townNowMs = (): number => clock.nowMs();
     const url = `${TOWN_URL}/v1/container/${containerName(1)}/agents/${this.agent}/token`;
     const from = { url, session: sessionId(1), secret: new Secret(secretOf(1)) };
-    this.puller = new Puller({ outside, cell, entry, townNowMs, life, address: () => (this.hasSession ? from : null) });
+    const address = (): typeof from | null => (this.hasSession ? from : null);
+    const rebaseTownClock = (toldMs: number): void => void this.rebases.push(toldMs);
+    this.puller = new Puller({ outside, cell, entry, townNowMs, rebaseTownClock, life, address });
     this.client = new AgentClient({ outside, apiUrl: TOWN_URL, cell, puller: this.puller, townNowMs, life });
   }
 

@@ -113,7 +113,7 @@ export class Box {
   /** The order of a request in a session, for tests that sign or send it in their own way. */
   order(session: HeldSession, method: string, path: string, body?: unknown): PushOrder {
     const text = body === undefined ? '' : JSON.stringify(body);
-    return { audience: session.id, container: session.container, method, path, body: text, nowMs: this.clock.nowMs() };
+    return { audience: session.id, container: session.container, method, path, body: text, nowMs: this.town.nowMs() };
   }
 
   /** Signs and sends as the town does. */

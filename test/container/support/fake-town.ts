@@ -4,6 +4,7 @@
  */
 import { Hono, type Context } from 'hono';
 import {
+  CLOCK_TOLERANCE_SECONDS,
   PROBLEMS,
   eventBatchSchema,
   heartbeatSchema,
@@ -49,6 +50,8 @@ export class FakeTown {
   /** The next heartbeats' `lagging`. */
   lagging = false;
   ttlSeconds = 10_800;
+  /** How far the town's own clock was stepped since the beginning; negative where it was set back. */
+  clockStepMs = 0;
   publicKeys: readonly object[] = [];
   intercept: Interception = () => undefined;
   readonly #nowMs: () => number;
@@ -76,11 +79,16 @@ export class FakeTown {
     return intercepted ?? this.#app.request(url, init);
   };
 
+  /** The time by the town's own clock. */
+  nowMs(): number {
+    return this.#nowMs() + this.clockStepMs;
+  }
+
   /** Mints the agent's next generation. */
   mint(agent: AgentId, inc = 1, ttlSeconds = this.ttlSeconds): Grant {
     const gen = (this.#generations.get(agent) ?? 0) + 1;
     this.#generations.set(agent, gen);
-    const nowMs = this.#nowMs();
+    const nowMs = this.nowMs();
     const grant: Grant = {
       agent,
       inc,
@@ -116,7 +124,11 @@ export class FakeTown {
   #asAgent(c: Context, answer: (grant: Grant) => Promise<Response>): Response | Promise<Response> {
     const token = (c.req.header('authorization') ?? '').replace(/^Bearer /, '');
     const grant = this.#minted.get(token);
-    const isAlive = grant !== undefined && Date.parse(grant.expires_at) > this.#nowMs();
+    // As the Worker verifies: neither past its end, nor issued later than now.
+    const isAlive =
+      grant !== undefined &&
+      Date.parse(grant.expires_at) > this.nowMs() &&
+      Date.parse(grant.issued_at) <= this.nowMs() + CLOCK_TOLERANCE_SECONDS * 1000;
     const refusal = this.#refusals.get(token) ?? (isAlive ? undefined : 'invalid_token');
     if (grant === undefined || refusal !== undefined) {
       this.refused.push(token);
