@@ -6,11 +6,13 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * only begins later.
  */
 const LONGEST = [
+  'e2e/ending',
   'e2e/stream',
   'town/crash-sweep',
   'town/crash-start',
   'e2e/demo',
   'town/crash-hello',
+  'town/crash-refusal',
   'town/crash-deliver',
   'e2e/start',
   'town/crash-restore',

@@ -18,10 +18,11 @@ import {
 } from '#protocol';
 import { sameDigest } from '../lib/secret.ts';
 import { migrate } from '../lib/migrate.ts';
-import type { ContainerLink, LinkAnswer } from './container-link.ts';
+import type { ContainerLink, LinkAnswer, Unreachable } from './container-link.ts';
 import type { ControlAnswer } from './control-client.ts';
 import { handshake } from './handshake.ts';
 import { linkPorts, type LinkPorts, type LinkWiring } from './link-ports.ts';
+import { mayRenew } from './renewal-rule.ts';
 import { LINK_SCHEMA } from './session-store.ts';
 
 export class AgentContainer extends DurableObject implements ContainerLink {
@@ -110,10 +111,25 @@ export class AgentContainer extends DurableObject implements ContainerLink {
     if (held?.answered !== true) return this.#changed(session);
     if (held.session !== session) return { kind: 'session_changed', session: held.session };
     const answer = await call();
+    if (answer.kind === 'answered' && this.#ports.refusals.isRefused) this.#ports.refusals.clear();
+    if (answer.kind === 'unreachable' && answer.reason === 'unauthorized') return this.#refused(session, answer);
     if (answer.kind !== 'session_unknown') return answer;
     // Only an answer to the session that is stored now counts: a late one says nothing of a session opened meanwhile.
     if (this.#ports.store.get()?.session === session) this.#ports.store.lost(session);
     return this.#changed(session);
+  }
+
+  /**
+   * The box refuses what this object signs, in the session that both hold: its clock is not the town's, or its keys are not. A
+   * session that is opened anew brings the time along. A box that refuses the opening too keeps the one that it has.
+   */
+  async #refused(session: SessionId, answer: Unreachable): Promise<LinkAnswer<never>> {
+    const { store, refusals, clock } = this.#ports;
+    if (store.get()?.session !== session || !mayRenew(refusals.count(session), clock.now())) return answer;
+    refusals.renewing(clock.now());
+    const opened = await this.#openSession(session);
+    if (opened.kind !== 'answered') return opened;
+    return opened.value === session ? answer : { kind: 'session_changed', session: opened.value };
   }
 
   /** Opens what replaces `session`, and says so. */
@@ -131,8 +147,8 @@ export class AgentContainer extends DurableObject implements ContainerLink {
     return { kind: 'session_changed', session: opened.value };
   }
 
-  #openSession(): Promise<LinkAnswer<SessionId>> {
-    this.#handshake ??= handshake(this.#ports).finally(() => {
+  #openSession(refused: SessionId | null = null): Promise<LinkAnswer<SessionId>> {
+    this.#handshake ??= handshake(this.#ports, refused).finally(() => {
       this.#handshake = null;
     });
     return this.#handshake;

@@ -20,8 +20,11 @@ import type {
 /** Why a container was not reached, or its answer could not be used. */
 export interface Unreachable {
   readonly kind: 'unreachable';
-  /** `timeout` holds the container back; `busy` is 429 or 503; `refused` an answer that no repeat will change soon. */
-  readonly reason: 'timeout' | 'transport' | 'busy' | 'server_error' | 'refused';
+  /**
+   * `timeout` holds the container back; `busy` is 429 or 503; `unauthorized` is the control server's own 401, by its problem
+   * code; `refused` any other answer that no repeat will change soon.
+   */
+  readonly reason: 'timeout' | 'transport' | 'busy' | 'server_error' | 'unauthorized' | 'refused';
   /** The container's Retry-After, at most `MAX_RETRY_AFTER_MS`, or 0. */
   readonly retryAfterMs: number;
   /** For people: status and code, never a body. */

@@ -183,6 +183,8 @@ function readAnswer<T>(response: Response, text: string | null, schema: Schema<T
   const unknown: ControlProblemCode = 'unknown_session';
   if (response.status === 409 && code === unknown) return { kind: 'session_unknown' };
   const detail = `${response.status} ${clip(code, MAX_CODE_UNITS)}`;
+  const unauthorized: ControlProblemCode = 'unauthorized';
+  if (response.status === 401 && code === unauthorized) return unreachable('unauthorized', detail);
   if (response.status === 429 || response.status === 503) {
     return unreachable('busy', detail, retryAfterMs(response.headers.get('retry-after')));
   }

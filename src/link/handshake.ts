@@ -17,14 +17,19 @@ export interface HandshakePorts {
  * Makes sure that the running control server holds a session of this container. Asks `/health` for its boot; where the stored
  * session belongs to that boot and was confirmed, nothing is opened. Otherwise session, boot, epoch and digest are stored, then
  * sent: if the answer is lost, the row is unanswered and the next handshake opens a newer one. The caller lets one run at a time.
+ * @param refused a session that the control server holds and refuses: it is replaced, though it was confirmed
  */
-export async function handshake(ports: HandshakePorts): Promise<LinkAnswer<SessionId>> {
+export async function handshake(
+  ports: HandshakePorts,
+  refused: SessionId | null = null,
+): Promise<LinkAnswer<SessionId>> {
   const { store, client, clock } = ports;
   const health = await client.health();
   if (health.kind !== 'answered') return failed(health);
   const boot = health.value.boot;
   const held = store.get();
-  if (held !== null && held.answered && held.boot === boot) return { kind: 'answered', value: held.session };
+  const holds = held?.answered === true && held.boot === boot;
+  if (holds && held.session !== refused) return { kind: 'answered', value: held.session };
 
   const secret = base64url(randomBytes(32));
   const session = makeId('ses', randomBytes(20));
@@ -39,7 +44,11 @@ export async function handshake(ports: HandshakePorts): Promise<LinkAnswer<Sessi
     secret,
     heartbeat_seconds: ports.heartbeatSeconds,
   });
-  if (opened.kind !== 'answered') return failed(opened);
+  if (opened.kind !== 'answered') {
+    // Refused like what came before: nothing changed there, and until the two agree again its agents can pull, if nothing else.
+    if (holds && opened.kind === 'unreachable' && opened.reason === 'unauthorized') store.keep(held, epoch);
+    return failed(opened);
+  }
   store.answered(session);
   return { kind: 'answered', value: session };
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { ContainerBackend, PushSigner } from './container-link.ts';
 import { ControlClient } from './control-client.ts';
 import type { HandshakePorts } from './handshake.ts';
+import { RefusalStore } from './refusal-store.ts';
 import { SessionStore } from './session-store.ts';
 
 /** What the object of a container is given: where its container runs, who signs, and the settings of the link. */
@@ -17,6 +18,7 @@ export interface LinkWiring {
 /** What it works with. */
 export interface LinkPorts extends HandshakePorts {
   readonly backend: ContainerBackend;
+  readonly refusals: RefusalStore;
 }
 
 /** The ports of one AgentContainer: its own storage, and the wiring that it was given. */
@@ -25,5 +27,7 @@ export function linkPorts(ctx: DurableObjectState, wiring: LinkWiring): LinkPort
   const { clock, sign, pushTimeoutMs, heartbeatSeconds } = wiring;
   const backend = wiring.backend(container);
   const client = new ControlClient(backend, sign, container, pushTimeoutMs);
-  return { store: new SessionStore(ctx.storage.sql), client, clock, container, heartbeatSeconds, backend };
+  const store = new SessionStore(ctx.storage.sql);
+  const refusals = new RefusalStore(ctx.storage.sql);
+  return { store, refusals, client, clock, container, heartbeatSeconds, backend };
 }

@@ -24,6 +24,15 @@ export const LINK_SCHEMA: readonly Migration[] = [
        ) STRICT`,
     ],
   },
+  {
+    id: '0002-refusals',
+    statements: [
+      `CREATE TABLE refusals (
+         one INTEGER PRIMARY KEY CHECK (one = 1),
+         session TEXT NOT NULL, in_a_row INTEGER NOT NULL, renewals INTEGER NOT NULL, renewed_at_ms INTEGER
+       ) STRICT`,
+    ],
+  },
 ];
 
 type Row = { session: SessionId; boot: BootId; epoch: number; secret_digest: string; answered: number };
@@ -56,6 +65,12 @@ export class SessionStore {
       session.epoch,
       session.secretDigest,
     );
+  }
+
+  /** The opening that should have replaced this session was refused: it is the one that holds, with every epoch used so far behind it. */
+  keep({ session, boot, secretDigest }: SessionRecord, epoch: number): void {
+    this.begin({ session, boot, epoch, secretDigest });
+    this.answered(session);
   }
 
   answered(session: SessionId): void {

@@ -19,6 +19,8 @@ export interface ContainerRecord {
   readonly unheardSinceMs: number | null;
   /** Since when it is abandoned, or null. */
   readonly lostAtMs: number | null;
+  /** Since when its control server refuses what the town signs, or null: it accepted the last request that reached it. */
+  readonly refusedSinceMs: number | null;
 }
 
 type Row = {
@@ -32,6 +34,7 @@ type Row = {
   probe_tries: number;
   unheard_since_ms: number | null;
   lost_at_ms: number | null;
+  refused_since_ms: number | null;
 };
 
 export class ContainerStore {
@@ -87,6 +90,20 @@ export class ContainerStore {
       nowMs,
       index,
     );
+  }
+
+  /** It answered 401; the first of a row is remembered. */
+  refused(index: number, nowMs: number): void {
+    this.#sql.exec(
+      'UPDATE containers SET refused_since_ms = ? WHERE idx = ? AND refused_since_ms IS NULL',
+      nowMs,
+      index,
+    );
+  }
+
+  /** It accepted a request. */
+  accepted(index: number): void {
+    this.#sql.exec('UPDATE containers SET refused_since_ms = NULL WHERE idx = ?', index);
   }
 
   hold(index: number, untilMs: number): void {
@@ -155,6 +172,7 @@ export class ContainerStore {
         probeTries: row.probe_tries,
         unheardSinceMs: row.unheard_since_ms,
         lostAtMs: row.lost_at_ms,
+        refusedSinceMs: row.refused_since_ms,
       }));
   }
 }

@@ -59,6 +59,7 @@ export function noteAnswer(p: TownPorts, index: number, answer: LinkAnswer<unkno
   switch (answer.kind) {
     case 'answered':
       p.containers.heard(index);
+      if ((p.containers.get(index)?.refusedSinceMs ?? null) !== null) p.containers.accepted(index);
       return;
     case 'session_changed':
       noteSession(p, index, answer.session);
@@ -66,6 +67,7 @@ export function noteAnswer(p: TownPorts, index: number, answer: LinkAnswer<unkno
     case 'asleep':
       return;
     case 'unreachable': {
+      if (answer.reason === 'unauthorized') p.containers.refused(index, p.clock.now());
       if (answer.reason !== 'timeout' && answer.reason !== 'busy') return;
       const failures = (p.containers.get(index)?.failures ?? 0) + 1;
       const wait = backoffMs(PUSH_RETRY, failures, p.random(), answer.retryAfterMs);

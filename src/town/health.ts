@@ -1,5 +1,5 @@
 /** The health of a town: what is wrong, since when, and what to do about it. Pure. */
-import type { AgentId } from '#protocol';
+import { CLOCK_TOLERANCE_SECONDS, type AgentId } from '#protocol';
 import { timestamp } from '../lib/clock.ts';
 import { needsSweep, type Agent } from '../roster/agent.ts';
 import type { Credential } from '../tokens/token-store.ts';
@@ -36,9 +36,12 @@ export interface HealthInput {
   /** Newest first. */
   readonly sweeps: readonly SweepRecord[];
   readonly activeKid: string;
+  /** Tokens that were issued before are refused. */
+  readonly validFromMs: number;
   readonly nowMs: number;
 }
 
+const TOLERANCE_MS = CLOCK_TOLERANCE_SECONDS * 1000;
 /** A start may take this long (ms) before it is worth a look. */
 const START_GRACE_MS = 60_000;
 /** So may the withdrawal of a cancelled message. */
@@ -48,7 +51,9 @@ const WITHDRAWAL_GRACE_MS = 60_000;
 export function townHealth(input: HealthInput): Health {
   const reasons = [
     ...sweepReasons(input),
+    ...clockReasons(input),
     ...input.containers.flatMap(containerReasons),
+    ...input.containers.flatMap((container) => refusedReasons(input, container)),
     ...input.agents.flatMap((row) => agentReasons(input, row.agent, row.credential)),
     ...input.agents.flatMap(({ agent, withdrawal }) => withdrawalReasons(input, agent, withdrawal)),
   ];
@@ -81,6 +86,30 @@ function containerReasons({ index, lostAtMs, unheardSinceMs }: ContainerRecord):
   return [{ ...kind, agent: null, since: timestamp(sinceMs), detail: `Container ${index}: ${kind.detail}` }];
 }
 
+/** A restore lies behind, unless the clock was set back further than to it: until it is reached again no token is accepted. */
+function clockReasons({ validFromMs, nowMs }: HealthInput): HealthReason[] {
+  if (validFromMs <= nowMs + TOLERANCE_MS) return [];
+  return [{ ...RESTORED_AHEAD, agent: null, since: timestamp(nowMs) }];
+}
+
+/** A container with agents whose control server answers 401 to what the town signs. */
+function refusedReasons(input: HealthInput, { index, lostAtMs, refusedSinceMs }: ContainerRecord): HealthReason[] {
+  if (refusedSinceMs === null || lostAtMs !== null) return [];
+  if (!input.agents.some(({ agent }) => agent.container === index)) return [];
+  const kind = wentBack(input) ? CLOCK_DISAGREES : SESSION_REFUSED;
+  return [{ ...kind, agent: null, since: timestamp(refusedSinceMs), detail: `Container ${index}: ${kind.detail}` }];
+}
+
+/** Whether something that happened bears a time that is yet to come. */
+function wentBack({ agents, containers, sweeps, nowMs }: HealthInput): boolean {
+  const past = [
+    ...agents.flatMap(({ agent, credential }) => [agent.lastHeardAtMs, credential.ackedAtMs, credential.issuedAtMs]),
+    ...containers.flatMap(({ refusedSinceMs, unheardSinceMs }) => [refusedSinceMs, unheardSinceMs]),
+    ...sweeps.map(({ startedAtMs }) => startedAtMs),
+  ];
+  return past.some((atMs) => atMs !== null && atMs > nowMs + TOLERANCE_MS);
+}
+
 function agentReasons({ nowMs, activeKid }: HealthInput, agent: Agent, credential: Credential): HealthReason[] {
   const atWork = needsSweep(agent.state);
   const { expiresAtMs, failingSinceMs, laggingAtMs, revokedAtMs, ackedAtMs, lastError } = credential;
@@ -89,7 +118,7 @@ function agentReasons({ nowMs, activeKid }: HealthInput, agent: Agent, credentia
     when(atWork && expiresAtMs !== null && expiresAtMs <= nowMs, expiresAtMs, agent, EXPIRED),
     when(failingSinceMs !== null && (atWork || agent.endTries > 0), failingSinceMs, agent, {
       ...FAILING,
-      detail: `Pushes fail: ${lastError ?? 'unknown'}.`,
+      detail: lastError === null ? PULLED_INSTEAD : `Pushes fail: ${lastError}.`,
     }),
     when(starting && nowMs - (failingSinceMs ?? nowMs) >= START_GRACE_MS, failingSinceMs, agent, NOT_STARTING),
     when(agent.state === 'failed', failingSinceMs ?? agent.createdAtMs, agent, FAILED),
@@ -130,6 +159,28 @@ const FAILING: Kind = {
   status: 'amber',
   detail: '',
   advice: 'They go on by themselves; if this lasts, look at its control server.',
+};
+const PULLED_INSTEAD = 'Pushes fail; its container fetched the last token by itself.';
+const CLOCK_DISAGREES: Kind = {
+  code: 'clock_disagrees',
+  status: 'amber',
+  detail: "its control server refuses the town's requests (401), because the town's clock was set back.",
+  advice:
+    'It goes on by itself within minutes, with its next pull or a new session; keep the clock from being stepped.',
+};
+const SESSION_REFUSED: Kind = {
+  code: 'session_refused',
+  status: 'amber',
+  detail: "its control server refuses the town's requests (401).",
+  advice:
+    'After the third a new session is opened, which ends a disagreement about the time. If this lasts, compare its REEVE_ISSUER with PUBLIC_URL and its keys (REEVE_JWKS, REEVE_API_URL) with SIGNING_KEYS.',
+};
+const RESTORED_AHEAD: Kind = {
+  code: 'clock_disagrees',
+  status: 'red',
+  detail:
+    "The town was restored at a time that is yet to come, because its clock was set back since; no agent's token is accepted.",
+  advice: 'POST .../restored again, now that the clock is right.',
 };
 const NOT_STARTING: Kind = {
   code: 'start_fails',

@@ -46,6 +46,7 @@ export function readHealth(p: TownPorts): Health {
     sweeps,
     containers: p.containers.list(),
     activeKid: p.settings.activeKid,
+    validFromMs: p.town.get()?.validFromMs ?? 0,
     nowMs: p.clock.now(),
   });
 }

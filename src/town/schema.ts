@@ -256,4 +256,8 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'UPDATE town SET removal_since_ms = removal_due_at_ms',
     ],
   },
+  {
+    id: '0017-refused-containers',
+    statements: ['ALTER TABLE containers ADD COLUMN refused_since_ms INTEGER'],
+  },
 ];

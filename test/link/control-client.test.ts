@@ -139,7 +139,7 @@ describe('an answer', () => {
   test('that refuses is named by status and code, and nothing else of it is kept', async () => {
     const statuses = [
       [400, 'invalid_request'],
-      [401, 'unauthorized'],
+      [403, 'unauthorized'],
       [404, 'not_found'],
       [413, 'payload_too_large'],
     ] as const;
@@ -150,6 +150,18 @@ describe('an answer', () => {
         retryAfterMs: 0,
         detail: `${status} ${code}`,
       });
+    }
+  });
+
+  test('A-27: a 401 of the control server is told apart by its code; a 401 of anything else is a refusal', async () => {
+    expect(await outcomeOf(problem('unauthorized', 401))).toEqual({
+      kind: 'unreachable',
+      reason: 'unauthorized',
+      retryAfterMs: 0,
+      detail: '401 unauthorized',
+    });
+    for (const other of [problem('not_found', 401), new Response('<html>sign in</html>', { status: 401 })]) {
+      expect(await outcomeOf(other)).toMatchObject({ kind: 'unreachable', reason: 'refused' });
     }
   });
 

@@ -134,6 +134,44 @@ describe('a handshake that fails', () => {
     expect(openings()).toEqual([]);
   });
 
+  test('A-27: replaces a session that is refused, though it was confirmed; one that was replaced meanwhile it leaves alone', async () => {
+    const first = await open();
+    const answer = await handshake(ports, ports.store.get()?.session);
+    expect(answer).toMatchObject({ kind: 'answered', value: control.session });
+    expect(control.session).not.toBe(first);
+    expect(await handshake(ports, sessionId(9))).toEqual(answer);
+    expect(openings()).toHaveLength(2);
+  });
+
+  test('A-27: by a 401 to the opening as well keeps the session that the box holds, and uses no epoch twice', async () => {
+    await open();
+    const held = ports.store.get();
+    const { backend } = control;
+    const fetch: typeof backend.fetch = async (path, init) => {
+      if (path === '/session') return new Response(problemText('unauthorized'), { status: 401 });
+      return backend.fetch(path, init);
+    };
+    const client = new ControlClient({ ...backend, fetch }, async () => 'push.token', CONTAINER, 1000);
+    expect(await handshake({ ...ports, client }, held?.session)).toMatchObject({
+      kind: 'unreachable',
+      reason: 'unauthorized',
+    });
+    expect(ports.store.get()).toEqual({ ...held, epoch: NOW_MS + 1 });
+    expect(await handshake(ports, held?.session)).toMatchObject({ kind: 'answered' });
+    expect(lastOpening().epoch).toBe(NOW_MS + 2);
+  });
+
+  test('by a 401 to the first opening keeps nothing', async () => {
+    const { backend } = control;
+    const fetch: typeof backend.fetch = async (path, init) => {
+      if (path === '/session') return new Response(problemText('unauthorized'), { status: 401 });
+      return backend.fetch(path, init);
+    };
+    ports = { ...ports, client: new ControlClient({ ...backend, fetch }, async () => 'push.token', CONTAINER, 1000) };
+    expect(await handshake(ports)).toMatchObject({ kind: 'unreachable', reason: 'unauthorized' });
+    expect(ports.store.get()).toMatchObject({ answered: false });
+  });
+
   test('by the refusal of a newer session is told as a refusal, and is not taken for an open session', async () => {
     control.epoch = NOW_MS + 1_000_000;
     expect(await handshake(ports)).toMatchObject({ kind: 'unreachable', reason: 'refused' });

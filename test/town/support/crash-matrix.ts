@@ -11,6 +11,7 @@ import type { Layer, Reached } from './weather.ts';
 export const CRASH_PARTS = {
   deliver: ['deliver', 'probe', 'force', 'force all'],
   hello: ['pull', 'hello'],
+  refusal: ['refused', 'accepted'],
   restore: ['wake', 'restore'],
   start: ['start', 'start again', 'pardon', 'change', 'stop', 'revoke', 'retire', 'interrupt', 'cancel', 'withdraw'],
   sweep: ['sweep'],

@@ -7,10 +7,17 @@ const START_MS = Date.UTC(2100, 0, 1);
 /** Time that moves only when a test moves it, for towns and containers alike. */
 export class LabClock implements Clock {
   #now = START_MS;
+  #stepMs = 0;
   #timers: { at: number; run: () => void }[] = [];
 
+  /** The time of the towns. */
   now(): number {
-    return this.#now;
+    return this.#now + this.#stepMs;
+  }
+
+  /** From now on the towns' clock is so far (ms) from where it began; containers and their timers go on as they were. */
+  stepTowns(ms: number): void {
+    this.#stepMs = ms;
   }
 
   /** Jumps ahead and runs the timers that fall due, in order, each at its own time. */
@@ -28,6 +35,7 @@ export class LabClock implements Clock {
 
   stopTimers(): void {
     this.#timers = [];
+    this.#stepMs = 0;
   }
 
   forContainer(): ContainerClock {

@@ -1,5 +1,6 @@
 /** The verbs of a town, each with the world that it finds. */
 import { ROLES, type Agent } from '../../../src/roster/agent.ts';
+import { CONTROL_PROBLEMS } from '../../../src/protocol/index.ts';
 import { lab } from './lab.ts';
 import type { Scenario } from './matrix.ts';
 import type { World } from './world.ts';
@@ -57,6 +58,21 @@ const unanswered: Step = async (world) => {
   await world.settled();
   container.after = (_, answer) => answer;
 };
+
+/** The box refuses the next `times` pushes of a token, as it does where it judges by another time. */
+const refuses =
+  (times: number): Step =>
+  async ({ container }) => {
+    let left = times;
+    container.before = ({ path }) => {
+      if (!path.endsWith('/refresh-token') || left === 0) return null;
+      left -= 1;
+      const problem = { type: 'about:blank', ...CONTROL_PROBLEMS.unauthorized, code: 'unauthorized' };
+      return { status: 401, headers: {}, body: JSON.stringify(problem) };
+    };
+  };
+
+const force: Step = ({ stub }) => stub.refreshAgent('ada', false);
 
 /** Time passes without an alarm until the agent's own client asks for a token. */
 const pull: Step = async (world) => {
@@ -118,5 +134,12 @@ export const SCENARIOS: readonly Scenario[] = [
       if (!opened) throw new Error('S-26: no new session was opened');
     },
   },
+  {
+    verb: 'refused',
+    arrange: inOrder(agents(['ada'], 1), refuses(2), force, force),
+    act: inOrder(refuses(1), force),
+    until: 'link.open',
+  },
+  { verb: 'accepted', arrange: inOrder(agents(['ada'], 1), refuses(1), force), act: force },
   { verb: 'probe', arrange: inOrder(agents(['ada']), undelivered), act: (world) => world.ring() },
 ];
