@@ -82,7 +82,9 @@ const containerUrls = z
   .string('is required: Cloudflare Containers are not supported yet, name the address of a control server')
   .transform((text) => text.split(',').map((part) => part.trim()))
   .pipe(z.array(origin).min(1).max(MAX_CONTAINER_URLS, `must be at most ${MAX_CONTAINER_URLS} addresses`))
-  .refine((urls) => urls.every(isLoopbackOrHttps), 'must be https, or http on loopback');
+  .refine((urls) => urls.every(isLoopbackOrHttps), 'must be https, or http on loopback')
+  // Containers that are placed apart, so that one machine may fail, would share it.
+  .refine((urls) => new Set(urls.map(({ origin }) => origin)).size === urls.length, 'must name each address once');
 
 const variables = z.object({
   PUBLIC_URL: origin.refine(isLoopbackOrHttps, 'must be https, or http on loopback'),

@@ -241,6 +241,9 @@ describe('addresses', () => {
       'CONTAINER_URL',
     ]);
     expect(refused(bindings({ CONTAINER_URL: 'https://a.example.com,' }))).toEqual(['CONTAINER_URL']);
+    for (const same of ['https://a.example.com', 'https://a.example.com/', 'https://A.example.com:443']) {
+      expect(refused(bindings({ CONTAINER_URL: `https://a.example.com,${same}` })), same).toEqual(['CONTAINER_URL']);
+    }
   });
 });
 

@@ -36,7 +36,8 @@ export const sessionIdSchema = idOf<SessionId>('ses');
 export const bootIdSchema = idOf<BootId>('boot');
 
 export const containerNameSchema = branded<ContainerName>(
-  new RegExp(`^town_[${ALPHABET}]{${LENGTH}}:[0-9]{1,3}$`),
+  // One name for one container: no leading zeros. As many indexes as a town could fill if each agent had one of its own, many times over.
+  new RegExp(`^town_[${ALPHABET}]{${LENGTH}}:(?:0|[1-9][0-9]{0,5})$`),
   'expected <town>:<index>',
 );
 

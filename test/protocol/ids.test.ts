@@ -51,6 +51,13 @@ describe('an id', () => {
     expect(() => makeId('agt', new Uint8Array(19))).toThrow(RangeError);
   });
 
+  test('a container has one name: its index has no leading zero, and may be as high as a town ever counts', () => {
+    const names = (indexes: readonly string[]) =>
+      indexes.map((index) => containerNameSchema.safeParse(`${townId(1)}:${index}`).success);
+    expect(names(['0', '1', '999', '1000', '999999'])).toEqual([true, true, true, true, true]);
+    expect(names(['00', '01', '007', '1000000', '', '-1', '1.0'])).toEqual(Array.from({ length: 7 }, () => false));
+  });
+
   test('is refused in any other form', () => {
     for (const bad of [
       '',
@@ -74,7 +81,14 @@ describe('the name of a container', () => {
       const name = containerNameSchema.parse(`${townId(1)}:${index}`);
       expect(splitContainerName(name)).toEqual({ town: townId(1), index });
     }
-    for (const bad of [townId(1), `${townId(1)}:`, `${townId(1)}:1000`, `${townId(1)}:-1`, `${townId(1)}:1:2`, ':1']) {
+    for (const bad of [
+      townId(1),
+      `${townId(1)}:`,
+      `${townId(1)}:1000000`,
+      `${townId(1)}:-1`,
+      `${townId(1)}:1:2`,
+      ':1',
+    ]) {
       expect(containerNameSchema.safeParse(bad).success, bad).toBe(false);
     }
   });
