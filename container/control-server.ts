@@ -57,14 +57,14 @@ export function createControlServer(parts: ControlServerParts): ControlServer {
   const keys = new KeySource(outside, config.apiUrl, config.jwks, life.signal);
   const auth = new PushAuth({ boot, issuer: config.issuer, sessions, findKey: keys.find });
   let ending: Promise<void> | null = null;
-  const app = createApp({ boot, auth, sessions, log, isShuttingDown: () => ending !== null });
+  const app = createApp({ boot, auth, sessions, log, clock, isShuttingDown: () => ending !== null });
   return {
     app,
     boot,
     hello: () => sayHello(outside, config, life.signal),
     shutdown: () => {
       life.abort();
-      ending ??= endSessions(clock, sessions.all);
+      ending ??= endSessions(clock, sessions.all).then(() => sessions.left());
       return ending;
     },
   };

@@ -132,6 +132,11 @@ export class Incarnation {
     return this.#turns.withdraw(message);
   }
 
+  /** It has messages that are not done, or results that the town has not acknowledged. */
+  get isAtWork(): boolean {
+    return this.#turns.hasUnsettled;
+  }
+
   held(): HeldMessage[] {
     return this.#turns.held();
   }

@@ -115,6 +115,11 @@ export class Supervisor {
     return { agents };
   }
 
+  /** Whether somebody has a message that is not done, or a result that the town has not acknowledged yet. */
+  get isAtWork(): boolean {
+    return [...this.#running.values()].some((running) => !running.isEnding && running.isAtWork);
+  }
+
   /** Resolves when every event so far is acknowledged by the town. */
   async reported(): Promise<void> {
     await Promise.all([...this.#running.values()].map((running) => running.reported()));

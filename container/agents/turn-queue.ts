@@ -88,6 +88,11 @@ export class TurnQueue {
     return [...finished, ...[...this.#turns.values()].map(heldTurn)];
   }
 
+  /** Whether a turn is not over, or its result not acknowledged. */
+  get hasUnsettled(): boolean {
+    return this.#turns.size > 0;
+  }
+
   /** The town has this event. Only the result of the current attempt counts there, so only with that one the result may go. */
   acknowledge(event: TurnEvent): void {
     if (event.type !== 'turn.finished') return;

@@ -21,15 +21,17 @@ import {
   type Health,
   type OpenSession,
   type PushClaims,
+  type SessionClosed,
   type SessionOpened,
   type SwapResults,
 } from '#protocol';
 import type { z } from 'zod';
 import { parseJson } from '../json.ts';
-import { errorFields, type Log } from '../log.ts';
+import type { Clock } from '../clock.ts';
+import { errorFields, type Fields, type Log } from '../log.ts';
 import { problem } from './problem.ts';
-import type { PushAuth, PushVerdict } from './push-auth.ts';
-import { readBody } from './read-body.ts';
+import type { PushAuth, PushRefused, PushVerdict } from './push-auth.ts';
+import { isDeclaredTooLong, receiveBody } from './read-body.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 type Variables = { body: Uint8Array; verdict: Exclude<PushVerdict, { kind: 'refused' | 'unknown_session' }> };
@@ -42,6 +44,7 @@ interface AppParts {
   readonly auth: PushAuth;
   readonly sessions: Sessions;
   readonly log: Log;
+  readonly clock: Clock;
   readonly isShuttingDown: () => boolean;
 }
 
@@ -54,6 +57,7 @@ export function createApp(parts: AppParts): ControlApp {
   app.get('/health', (c) => c.json(health));
   app.use(authenticate(parts));
   app.put('/session', (c) => openSession(c, parts));
+  app.delete('/session', (c) => closeSession(c, parts));
   app.get('/agents', (c) => withSession(c, ({ agents }) => c.json(agents.list())));
   // Before `/agents/:agent/…`: a batch is for no agent in particular.
   app.post('/agents/refresh-tokens', refreshAll);
@@ -71,29 +75,48 @@ export function createApp(parts: AppParts): ControlApp {
   return app;
 }
 
-/** Size first, then the push token, which covers the body: what follows works on bytes that the town has signed. */
-function authenticate({ auth, log }: AppParts): MiddlewareHandler<{ Variables: Variables }> {
+/**
+ * Declared sizes first, then the push token, then the body that it covers: a stranger gets nothing read, and what follows works
+ * on bytes that the town has signed.
+ */
+function authenticate({ auth, log, clock }: AppParts): MiddlewareHandler<{ Variables: Variables }> {
   return async (c, next) => {
     const authorization = c.req.header('authorization') ?? null;
     if ((authorization?.length ?? 0) > MAX_AUTHORIZATION_BYTES) return problem('payload_too_large');
-    const body = await readBody(c.req.raw, MAX_CONTROL_BODY_BYTES);
-    if (body === null) return problem('payload_too_large');
+    if (isDeclaredTooLong(c.req.raw, MAX_CONTROL_BODY_BYTES)) return problem('payload_too_large');
     const { method } = c.req;
     const path = new URL(c.req.url).pathname;
-    const verdict = await auth.check({ authorization, method, path, body });
+    const where = { method, path: loggable(path) };
+    const head = await auth.checkHead({ authorization, method, path });
+    if (head.kind === 'refused') return refuse(log, head, where);
+    const received = await receiveBody(c.req.raw, MAX_CONTROL_BODY_BYTES, clock);
+    if (received.kind !== 'whole') return withoutBody(log, received.kind, where);
+    const verdict = await auth.admit(head, received.body);
     switch (verdict.kind) {
       case 'refused':
-        log.warn('push_refused', { reason: verdict.reason, method, path: loggable(path) });
-        return problem('unauthorized');
+        return refuse(log, verdict, where);
       case 'unknown_session':
         return problem('unknown_session');
       case 'session':
       case 'opening':
-        c.set('body', body);
+        c.set('body', received.body);
         c.set('verdict', verdict);
         return next();
     }
   };
+}
+
+function refuse(log: Log, { reason }: PushRefused, where: Fields): Response {
+  log.warn('push_refused', { reason, ...where });
+  return problem('unauthorized');
+}
+
+/** The token is as good as before: none was used up for a body that did not come. */
+function withoutBody(log: Log, why: 'too_long' | 'too_slow' | 'aborted', where: Fields): Response {
+  if (why === 'too_long') return problem('payload_too_large');
+  // Its sender has gone, or will have: that is nobody's error here.
+  log.info('body_not_received', { why, ...where });
+  return problem('request_timeout');
 }
 
 /** A path as the town writes them. Any other may hold anything, a token by mistake too, and is not repeated (T6). */
@@ -110,8 +133,18 @@ function openSession(c: Ctx, { boot, sessions, log }: AppParts): Response {
     if (!isForContainer(request, verdict.claims)) return problem('unauthorized');
     const { outcome, session } = sessions.open(request, verdict.claims.iat);
     log.info('session', { container: request.container, session: request.session, epoch: request.epoch, outcome });
-    if (session === null) return problem('stale_session');
+    if (session === null) return problem(outcome === 'full' ? 'no_room' : 'stale_session');
     const answer: SessionOpened = { session: session.id, boot, epoch: session.epoch };
+    return c.json(answer);
+  });
+}
+
+/** The town has no more use for it: its agents end with it. */
+function closeSession(c: Ctx, { sessions, log }: AppParts): Answer {
+  return withSession(c, (session) => {
+    sessions.end(session);
+    log.info('session', { container: session.container, session: session.id, epoch: session.epoch, outcome: 'closed' });
+    const answer: SessionClosed = { session: session.id };
     return c.json(answer);
   });
 }

@@ -16,13 +16,12 @@ import {
 import { RecentMap } from '../recent-map.ts';
 import type { Session, Sessions } from './sessions.ts';
 
-/** One request as it arrived. */
-export interface PushRequest {
+/** The head of one request: what is known before any of its body is read. */
+export interface PushHead {
   readonly authorization: string | null;
   readonly method: string;
   /** Without query. */
   readonly path: string;
-  readonly body: Uint8Array<ArrayBuffer>;
 }
 
 /** Why a push was refused: for the log. Outside all of these are one 401 with one body. */
@@ -45,7 +44,19 @@ export type PushVerdict =
   | { readonly kind: 'session'; readonly session: Session }
   | { readonly kind: 'opening'; readonly claims: PushClaims }
   | { readonly kind: 'unknown_session' }
-  | { readonly kind: 'refused'; readonly reason: PushRefusal };
+  | PushRefused;
+
+export interface PushRefused {
+  readonly kind: 'refused';
+  readonly reason: PushRefusal;
+}
+
+/** A push whose token holds in everything but the body, which is yet to be read. Nothing has changed by it. */
+export interface SignedHead {
+  readonly kind: 'signed';
+  readonly claims: PushClaims;
+  readonly yardstick: Yardstick;
+}
 
 /** What a token is judged against before anything about it is known: whom it must be for, and what time it is. */
 type Yardstick = { readonly audience: string; readonly nowMs: number } & (
@@ -78,19 +89,26 @@ export class PushAuth {
     this.#parts = parts;
   }
 
-  /** Never rejects. A token counts as used only once everything about it holds, so a forged copy does not spend it. */
-  async check(request: PushRequest): Promise<PushVerdict> {
-    const token = /^Bearer +(\S+)$/i.exec(request.authorization ?? '')?.[1];
+  /**
+   * Whether the body is worth reading: everything about the token holds, but for its digest of the body. Never rejects, and
+   * changes nothing: a request whose body never comes spends no token.
+   */
+  async checkHead(head: PushHead): Promise<SignedHead | PushRefused> {
+    const token = /^Bearer +(\S+)$/i.exec(head.authorization ?? '')?.[1];
     if (token === undefined) return refused('no_bearer');
-    const yardstick = this.#yardstick(request, token);
+    const yardstick = this.#yardstick(head, token);
     if (yardstick === null) return refused('malformed');
-    const bodyDigest = base64url.encode(new Uint8Array(await crypto.subtle.digest('SHA-256', request.body)));
     const claims = await this.#verify(token, yardstick);
     if (typeof claims === 'string') return refused(claims);
-    const isForThis = claims.htm === request.method && claims.htu === request.path && claims.bsha === bodyDigest;
-    if (!isForThis) return refused('other_request');
+    if (claims.htm !== head.method || claims.htu !== head.path) return refused('other_request');
     if (splitContainerName(claims.container).town !== claims.town) return refused('other_container');
-    return this.#admit(yardstick, claims);
+    return this.#mayBeUsed(yardstick, claims) ? refused('repeated') : { kind: 'signed', claims, yardstick };
+  }
+
+  /** Never rejects. A token counts as used only once everything about it holds, so a forged copy does not spend it. */
+  async admit({ claims, yardstick }: SignedHead, body: Uint8Array<ArrayBuffer>): Promise<PushVerdict> {
+    const digest = base64url.encode(new Uint8Array(await crypto.subtle.digest('SHA-256', body)));
+    return claims.bsha === digest ? this.#admit(yardstick, claims) : refused('other_request');
   }
 
   /**
@@ -101,7 +119,7 @@ export class PushAuth {
    * - A session that is not held has no clock here, so its token is judged by its own `iat` too. Nothing but the answer
    *   "unknown session" hangs on it, which an old token may as well get.
    */
-  #yardstick({ method, path }: PushRequest, token: string): Yardstick | null {
+  #yardstick({ method, path }: PushHead, token: string): Yardstick | null {
     const { boot, sessions } = this.#parts;
     const claimed = unverified(token);
     if (claimed === null) return null;
@@ -131,6 +149,12 @@ export class PushAuth {
     }
   }
 
+  /** A first look, so that no body is read for a repeat; the one that decides is in `#admit`. */
+  #mayBeUsed(yardstick: Yardstick, claims: PushClaims): boolean {
+    if (yardstick.kind === 'session') return yardstick.session.used.mayBeUsed(claims.jti, endOf(claims));
+    return yardstick.kind === 'opening' && this.#openings.has(claims.jti);
+  }
+
   /** Synchronous, so that of two copies of one token exactly one is admitted, and the session is still held when it is. */
   #admit(yardstick: Yardstick, claims: PushClaims): PushVerdict {
     if (yardstick.kind === 'session') return this.#admitTo(yardstick.session, claims);
@@ -147,14 +171,18 @@ export class PushAuth {
     if (this.#parts.sessions.find(session.id) !== session) return { kind: 'unknown_session' };
     if (claims.container !== session.container) return refused('other_container');
     session.clock.catchUp(claims.iat);
-    const endMs = (claims.exp + CLOCK_TOLERANCE_SECONDS) * 1000;
-    return session.used.useOnce(claims.jti, endMs, session.clock.nowMs())
-      ? { kind: 'session', session }
-      : refused('repeated');
+    if (!session.used.useOnce(claims.jti, endOf(claims), session.clock.nowMs())) return refused('repeated');
+    this.#parts.sessions.used(session);
+    return { kind: 'session', session };
   }
 }
 
-function refused(reason: PushRefusal): PushVerdict {
+/** When a token is too old by any clock that is within the tolerance (ms). */
+function endOf({ exp }: PushClaims): number {
+  return (exp + CLOCK_TOLERANCE_SECONDS) * 1000;
+}
+
+function refused(reason: PushRefusal): PushRefused {
   return { kind: 'refused', reason };
 }
 

@@ -17,7 +17,7 @@ import {
   type SwapResults,
 } from '#protocol';
 import { sameDigest } from '../lib/secret.ts';
-import { migrate } from '../lib/migrate.ts';
+import { isMigrated, migrate } from '../lib/migrate.ts';
 import type { ContainerLink, LinkAnswer, Unreachable } from './container-link.ts';
 import type { ControlAnswer } from './control-client.ts';
 import { handshake } from './handshake.ts';
@@ -55,8 +55,14 @@ export class AgentContainer extends DurableObject implements ContainerLink {
     return this.check();
   }
 
-  /** A process that somebody else runs goes on; this object keeps nothing of it, its session's digest neither. */
+  /**
+   * A process that somebody else runs goes on, without the session, if it hears of it: it is told once. One that is gone, or too
+   * old to know the route, keeps nobody from being given up. This object keeps nothing of it, its session's digest neither.
+   */
   async destroy(): Promise<LinkAnswer<null>> {
+    // Asked again, it has no tables any more.
+    const held = isMigrated(this.ctx.storage.sql) ? this.#ports.store.get() : null;
+    if (held !== null && this.#ports.backend.running()) await this.#ports.client.closeSession(held.session);
     await this.ctx.storage.deleteAll();
     return { kind: 'answered', value: null };
   }

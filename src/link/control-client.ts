@@ -10,6 +10,7 @@ import {
   problemSchema,
   retryAfterMs,
   runningAgentsSchema,
+  sessionClosedSchema,
   sessionOpenedSchema,
   swapResultSchema,
   swapResultsSchema,
@@ -27,6 +28,7 @@ import {
   type MessagesAccepted,
   type OpenSession,
   type RunningAgents,
+  type SessionClosed,
   type SessionOpened,
   type StartAgent,
   type SwapResult,
@@ -47,7 +49,7 @@ interface Schema<T> {
 }
 
 interface Call<T> {
-  readonly method: 'GET' | 'PUT' | 'POST';
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   readonly path: string;
   /** Audience of the push token; null sends none (health). */
   readonly audience: string | null;
@@ -93,6 +95,16 @@ export class ControlClient {
       audience: boot,
       body,
       answer: sessionOpenedSchema,
+      timeoutMs: this.#timeoutMs,
+    });
+  }
+
+  closeSession(session: string): Promise<ControlAnswer<SessionClosed>> {
+    return this.#call({
+      method: 'DELETE',
+      path: '/session',
+      audience: session,
+      answer: sessionClosedSchema,
       timeoutMs: this.#timeoutMs,
     });
   }
@@ -188,7 +200,8 @@ function readAnswer<T>(response: Response, text: string | null, schema: Schema<T
   if (response.status === 429 || response.status === 503) {
     return unreachable('busy', detail, retryAfterMs(response.headers.get('retry-after')));
   }
-  return unreachable(response.status >= 500 ? 'server_error' : 'refused', detail);
+  // 408: the body was too slow on its way, which says nothing of what is in it.
+  return unreachable(response.status >= 500 || response.status === 408 ? 'server_error' : 'refused', detail);
 }
 
 function parseJson(text: string | null): unknown {

@@ -79,6 +79,10 @@ export const sessionOpenedSchema = z.object({
 });
 export type SessionOpened = z.infer<typeof sessionOpenedSchema>;
 
+/** `DELETE /session`: the session that its token names is over, and its agents with it. */
+export const sessionClosedSchema = z.object({ session: sessionIdSchema });
+export type SessionClosed = z.infer<typeof sessionClosedSchema>;
+
 /** `POST /agents/:agent/start`: the token travels inside, so it is in the box before the agent runs. */
 export const startAgentSchema = z.object({
   inc: counter,

@@ -35,10 +35,12 @@ export const CONTROL_PROBLEMS = {
   invalid_body: { status: 400, title: 'The body is not UTF-8 text' },
   unauthorized: { status: 401, title: 'The push token is not accepted' },
   not_found: { status: 404, title: 'No such route' },
+  request_timeout: { status: 408, title: 'The body did not arrive in time' },
   unknown_session: { status: 409, title: 'The session is not held here' },
   stale_session: { status: 409, title: 'A newer session is held' },
   payload_too_large: { status: 413, title: 'The request is too large' },
   internal: { status: 500, title: 'An error of the control server' },
+  no_room: { status: 503, title: 'As many sessions as fit are at work' },
   shutting_down: { status: 503, title: 'The control server shuts down' },
 } as const;
 export type ControlProblemCode = keyof typeof CONTROL_PROBLEMS;

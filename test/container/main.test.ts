@@ -2,11 +2,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { MAX_AUTHORIZATION_BYTES, healthSchema } from '#protocol';
+import { TOWN_URL } from './support/fake-town.ts';
+import { containerName } from './support/ids.ts';
+import { keySetOf, makeSigningKey, signPush } from './support/push.ts';
 
 const MAIN = fileURLToPath(new URL('../../container/main.ts', import.meta.url));
 const ENVIRONMENT = { REEVE_API_URL: 'http://127.0.0.1:9', CONTAINER_PORT: '0' };
@@ -93,6 +96,35 @@ describe('container/main.ts', () => {
       fetch(`${address}/agents`, { headers: { authorization: 'Bearer '.padEnd(length, 'x') } });
     expect((await send(64 * 1024)).status).toBe(413);
     expect((await send(MAX_AUTHORIZATION_BYTES)).status).toBe(401);
+  });
+
+  it('S-16: answers a stranger before any of a body arrives, and closes the connection that goes on', async () => {
+    const address = await new Program(ENVIRONMENT).ready();
+    const socket = connect(Number(new URL(address).port), '127.0.0.1');
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (text: string) => (answer += text));
+    const closed = once(socket, 'close');
+    socket.write('POST /agents/refresh-tokens HTTP/1.1\r\nhost: box\r\ncontent-length: 2000000\r\n\r\n');
+    await expect.poll(() => answer, { timeout: 10_000 }).toContain('401 Unauthorized');
+    // The rest is neither waited for nor kept.
+    await closed;
+  });
+
+  it('notes a sender who goes away in the middle of a body, and writes no error', async () => {
+    const key = await makeSigningKey();
+    const program = new Program({ ...ENVIRONMENT, REEVE_ISSUER: TOWN_URL, REEVE_JWKS: JSON.stringify(keySetOf(key)) });
+    const address = await program.ready();
+    const health = healthSchema.parse(await (await fetch(`${address}/health`)).json());
+    const body = 'x'.repeat(100_000);
+    const order = { audience: health.boot, container: containerName(1), method: 'PUT', path: '/session', body };
+    const token = await signPush(key, { ...order, nowMs: Date.now() });
+    const socket = connect(Number(new URL(address).port), '127.0.0.1');
+    const head = `PUT /session HTTP/1.1\r\nhost: box\r\nauthorization: Bearer ${token}\r\n`;
+    socket.write(`${head}content-length: ${body.length}\r\n\r\n${body.slice(0, 70_000)}`, () => socket.destroy());
+    await expect.poll(() => program.stdout, { timeout: 10_000 }).toContain('body_not_received');
+    expect(program.stdout).toContain('"why":"aborted"');
+    expect(program.stderr).toBe('');
+    expect((await fetch(`${address}/health`)).status).toBe(200);
   });
 
   it('ends with 2 and one line that names the variable, not the value, where the configuration is bad', async () => {

@@ -171,6 +171,7 @@ describe('an answer', () => {
       reason: 'server_error',
       detail: '502 no problem document',
     });
+    expect(await outcomeOf(problem('request_timeout', 408))).toMatchObject({ reason: 'server_error' });
     expect(await outcomeOf(problem('shutting_down', 503))).toMatchObject({ reason: 'busy', retryAfterMs: 0 });
     expect(await outcomeOf(new Response(null, { status: 429 }))).toMatchObject({ reason: 'busy', retryAfterMs: 0 });
   });

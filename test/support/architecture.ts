@@ -34,7 +34,7 @@ function dotted(node: Node | null): string {
 }
 
 const isStore = (path: string): boolean => path.endsWith('-store.ts') || path === 'src/town/schema.ts';
-const SQL = /^\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|CREATE (UNIQUE )?(TABLE|INDEX)|ALTER TABLE|DROP TABLE)\b/;
+const SQL = /^\s*(SELECT|INSERT|UPDATE|DELETE\s+FROM|REPLACE|CREATE (UNIQUE )?(TABLE|INDEX)|ALTER TABLE|DROP TABLE)\b/;
 
 /** The text of a string or of the fixed parts of a template; empty for anything else. */
 function textOf(node: Node): string {

@@ -69,6 +69,21 @@ async function expectShut(town: TestTown, tokens: readonly string[]): Promise<vo
 }
 
 describe('the deletion of a town', () => {
+  it('ends its sessions in the process that it shared with another town, whose own goes on', async () => {
+    const other = await TestTown.create();
+    const town = await TestTown.create();
+    town.container().joinProcessOf(other.container());
+    await other.agent('ada');
+    await town.agent('ada');
+    expect((await town.api<Deleted>('DELETE', '')).status).toBe(200);
+    const closings = town.container().requests.filter(({ method }) => method === 'DELETE');
+    expect(closings.map(({ path }) => path)).toEqual(['/session']);
+    const { method, path, headers, body } = closings[0] ?? { method: '', path: '', headers: {}, body: '' };
+    expect((await town.container().ask({ method, path, headers, body })).body).toContain('unknown_session');
+    expect((await other.api<{ ok: number }>('POST', '/agents/ada/refresh', {})).body).toMatchObject({ due: 1 });
+    expect((await other.read('ada')).incarnation).toBe(1);
+  });
+
   it('is 200 where its containers confirm: tokens are refused, its routes are 404, and nothing of it is left', async () => {
     const other = await TestTown.create();
     await other.agent('ada');

@@ -5,8 +5,10 @@ import { Sessions } from '../../../container/control/sessions.ts';
 import { Surroundings } from '../support/agent-scene.ts';
 import { TOWN_URL } from '../support/fake-town.ts';
 import { agentId, containerName, secretOf, sessionId } from '../support/ids.ts';
+import { message } from '../support/box.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
+const DAY_MS = 24 * 3_600_000;
 const NOW_SECONDS = ManualClock.START_MS / 1000;
 
 function sessionsOf(surroundings: Surroundings): Sessions {
@@ -46,6 +48,63 @@ describe('Sessions', () => {
     expect(sessions.open(request({ session: sessionId(2), epoch: 11 }), NOW_SECONDS).outcome).toBe('opened');
     expect(sessions.find(sessionId(1))).toBeUndefined();
     expect(sessions.all.map(({ id }) => id)).toEqual([sessionId(2)]);
+  });
+
+  it('an id that another container holds is taken: nothing changes for either', () => {
+    const sessions = sessionsOf(new Surroundings());
+    const { session } = sessions.open(request(), NOW_SECONDS);
+    const other = request({ container: containerName(2), epoch: 99 });
+    expect(sessions.open(other, NOW_SECONDS)).toEqual({ outcome: 'taken', session: null });
+    expect(sessions.find(sessionId(1))).toBe(session);
+    expect(sessions.open({ ...other, session: sessionId(2) }, NOW_SECONDS).outcome).toBe('opened');
+  });
+
+  it('S-23: one that was ended is gone with its agents, and only a higher epoch opens another for its container', async () => {
+    const surroundings = new Surroundings();
+    const sessions = sessionsOf(surroundings);
+    const { session } = sessions.open(request(), NOW_SECONDS);
+    if (session === null) throw new Error('not opened');
+    const grant = surroundings.town.mint(agentId(1));
+    await session.agents.start(agentId(1), { inc: 1, name: 'ada', role: 'worker', grant });
+    sessions.end(session);
+    expect([sessions.all, surroundings.registry.size]).toEqual([[], 0]);
+    await sessions.left();
+    expect(sessions.open(request(), NOW_SECONDS).outcome).toBe('stale');
+    expect(sessions.open(request({ session: sessionId(2), epoch: 11 }), NOW_SECONDS).outcome).toBe('opened');
+    sessions.end(session);
+    expect(sessions.all.map(({ id }) => id)).toEqual([sessionId(2)]);
+  });
+
+  it('those that were not used for a day end when another is opened, unless somebody is at work in them', async () => {
+    const surroundings = new Surroundings();
+    const { clock, town } = surroundings;
+    const sessions = sessionsOf(surroundings);
+    const open = (seed: number) =>
+      sessions.open(request({ container: containerName(seed), session: sessionId(seed) }), NOW_SECONDS).session;
+    const [, working, used] = [1, 2, 3].map(open);
+    const grant = town.mint(agentId(1));
+    await working?.agents.start(agentId(1), { inc: 1, name: 'ada', role: 'worker', grant });
+    await clock.advance(DAY_MS - 1);
+    working?.agents.deliver({ inc: 1, grant, messages: [message(1, 'work 60')] });
+    if (used !== undefined && used !== null) sessions.used(used);
+    open(4);
+    expect(sessions.all).toHaveLength(4);
+    await clock.advance(1);
+    open(5);
+    expect(sessions.all.map(({ id }) => id)).toEqual([2, 3, 4, 5].map(sessionId));
+  });
+
+  it('holds 500: the least recently used with nobody at work makes room for one more', () => {
+    const sessions = sessionsOf(new Surroundings());
+    const open = (seed: number) =>
+      sessions.open(request({ container: containerName(seed), session: sessionId(seed) }), NOW_SECONDS).session;
+    const first = open(1);
+    for (let seed = 2; seed <= 500; seed += 1) open(seed);
+    if (first !== null) sessions.used(first);
+    expect(sessions.all).toHaveLength(500);
+    open(501);
+    expect(sessions.all).toHaveLength(500);
+    expect([sessions.find(sessionId(1))?.id, sessions.find(sessionId(2))]).toEqual([sessionId(1), undefined]);
   });
 
   it('T6: nothing of a session that can be printed shows its secret', () => {

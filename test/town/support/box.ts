@@ -106,6 +106,7 @@ export const ORDERS: Readonly<Record<string, (box: Box) => Push>> = {
     }),
     audience: box.boot,
   }),
+  'DELETE /session': (box) => pushOf(box, 'DELETE', '/session'),
   'GET /agents': (box) => pushOf(box, 'GET', '/agents'),
   'POST /agents/refresh-tokens': (box) =>
     pushOf(box, 'POST', '/agents/refresh-tokens', { grants: [grantFor(box, box.ada), grantFor(box, box.bob)] }),
@@ -132,7 +133,7 @@ interface Credential {
 
 /** Everything that somebody could show for this one request, but the one right token. */
 export async function wrongFor(box: Box, right: Push): Promise<Credential[]> {
-  const opening = right.path === '/session';
+  const opening = right.method === 'PUT' && right.path === '/session';
   const bearer = (name: string, token: string, refusal: ControlProblemCode = 'unauthorized') => {
     return { name, header: `Bearer ${token}`, refusal };
   };
@@ -154,7 +155,7 @@ export async function wrongFor(box: Box, right: Push): Promise<Credential[]> {
     bearer('the id of the session', box.session.session),
     bearer('agent token', grantsOf(box.town).at(-1)?.token ?? ''),
     bearer('agent token for this session', await agentToken(speaker, { claims: { aud: right.audience } })),
-    await made('for another method', {}, { ...right, method: 'DELETE' }),
+    await made('for another method', {}, { ...right, method: 'PATCH' }),
     await made('for another path', {}, { ...right, path: `/agents/${box.bob}/stop` }),
     await made('for another body', {}, { ...right, body: `${right.body} ` }),
     await made('for another container of the town', { claims: { container: box.town.containerName(1) } }),

@@ -244,6 +244,7 @@ export const OBJECT_EFFECTS: Effects = {
   'refusals.clear': WRITE,
   'client.health': CLIENT,
   'client.openSession': CLIENT,
+  'client.closeSession': CLIENT,
   'client.start': CLIENT,
   'client.deliver': CLIENT,
   'client.refreshOne': CLIENT,
