@@ -27,7 +27,8 @@ describe('a pull', () => {
 
   test('M-13: for a town or container that is not there is a plain 401, and touches no town', async () => {
     const { send, calls } = await makeScene();
-    for (const container of [containerName(99), 'nowhere', `${OWN}:1000`, `${OWN}:-1`, `${OWN}:`, `${OWN}:0x`, OWN]) {
+    const malformed = ['nowhere', `${OWN}:1000000`, `${OWN}:007`, `${OWN}:-1`, `${OWN}:`, `${OWN}:0x`, OWN];
+    for (const container of [containerName(99), ...malformed]) {
       const response = await send('POST', pullPath(encodeURIComponent(container)), { bearer: 'secret', json: PULL });
       expect(response.status, container).toBe(401);
       expect(problemSchema.parse(await response.json()).code, container).toBe('invalid_token');
