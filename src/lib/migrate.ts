@@ -1,32 +1,47 @@
-/** One step of a schema; steps are only ever appended. */
+/** One step of a schema; steps are only ever appended, and of the kinds that decision 8 allows. */
 export interface Migration {
   readonly id: string;
   readonly statements: readonly string[];
 }
 
+type Sql = Pick<SqlStorage, 'exec'>;
+
 /**
- * Brings a SQLite database up to the list, in one transaction, and remembers the ids. The stored ids must be a prefix of the
- * list: anything else means that a step was changed, removed or put in between, or that newer code wrote here; it throws.
+ * Brings a SQLite database up to the list, in one transaction, and remembers the ids. Stored ids and the list must agree as far as
+ * both go: anything else means that a step was changed, removed or put in between; it throws. Steps stored past the end of the
+ * list were run by a newer release that was rolled back: this one works on the part that it knows. Answers their ids.
  */
 export function migrate(
-  storage: Pick<DurableObjectStorage, 'sql' | 'transactionSync'>,
+  storage: Pick<DurableObjectStorage, 'transactionSync'> & { readonly sql: Sql },
   steps: readonly Migration[],
-): void {
-  storage.transactionSync(() => {
+): readonly string[] {
+  return storage.transactionSync(() => {
     storage.sql.exec('CREATE TABLE IF NOT EXISTS migrations (at INTEGER PRIMARY KEY, id TEXT NOT NULL) STRICT');
-    const done = storage.sql.exec<{ id: string }>('SELECT id FROM migrations ORDER BY at').toArray();
-    done.forEach(({ id }, at) => {
-      if (steps[at]?.id !== id)
-        throw new Error(`schema: stored step ${at} is ${id}, expected ${steps[at]?.id ?? 'none'}`);
-    });
-    for (const { id, statements } of steps.slice(done.length)) {
+    const stored = storedSteps(storage.sql);
+    for (const [at, { id }] of steps.slice(0, stored.length).entries()) {
+      if (stored[at] !== id) throw new Error(`schema: stored step ${at} is ${stored[at] ?? 'none'}, expected ${id}`);
+    }
+    for (const { id, statements } of steps.slice(stored.length)) {
       for (const statement of statements) storage.sql.exec(statement);
       storage.sql.exec('INSERT INTO migrations (id) VALUES (?)', id);
     }
+    return stored.slice(steps.length);
   });
 }
 
+/** Ids of the stored steps that `steps` does not reach, in a database that was migrated. */
+export function stepsAhead(sql: Sql, steps: readonly Migration[]): readonly string[] {
+  return storedSteps(sql).slice(steps.length);
+}
+
 /** Whether anything was ever migrated here. Reads only, so that an object that nobody created stays empty. */
-export function isMigrated(sql: SqlStorage): boolean {
+export function isMigrated(sql: Sql): boolean {
   return sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").toArray().length > 0;
+}
+
+function storedSteps(sql: Sql): string[] {
+  return sql
+    .exec<{ id: string }>('SELECT id FROM migrations ORDER BY at')
+    .toArray()
+    .map(({ id }) => id);
 }

@@ -33,7 +33,8 @@ export class AgentContainer extends DurableObject implements ContainerLink {
   /** `ports` joins the wiring with the object's own storage. */
   constructor(ctx: DurableObjectState, env: object, wiring: LinkWiring, ports = linkPorts) {
     super(ctx, env);
-    migrate(ctx.storage, LINK_SCHEMA);
+    const ahead = migrate(ctx.storage, LINK_SCHEMA);
+    if (ahead.length > 0) wiring.log.warn('schema.ahead', { object: ctx.id.name, steps: ahead.join(' ') });
     this.#ports = ports(ctx, wiring);
   }
 

@@ -1,5 +1,6 @@
 import { containerNameSchema, type ContainerName } from '#protocol';
 import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
 import type { ContainerBackend, PushSigner } from './container-link.ts';
 import { ControlClient } from './control-client.ts';
 import type { HandshakePorts } from './handshake.ts';
@@ -9,6 +10,7 @@ import { SessionStore } from './session-store.ts';
 /** What the object of a container is given: where its container runs, who signs, and the settings of the link. */
 export interface LinkWiring {
   readonly clock: Clock;
+  readonly log: Log;
   readonly backend: (container: ContainerName) => ContainerBackend;
   readonly sign: PushSigner;
   readonly pushTimeoutMs: number;

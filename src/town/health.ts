@@ -35,6 +35,8 @@ export interface HealthInput {
   readonly containers: readonly ContainerRecord[];
   /** Newest first. */
   readonly sweeps: readonly SweepRecord[];
+  /** Steps that a newer release has run in the database, and since when this one works over them. */
+  readonly schemaAhead: { readonly steps: readonly string[]; readonly sinceMs: number };
   readonly activeKid: string;
   /** Tokens that were issued before are refused. */
   readonly validFromMs: number;
@@ -50,6 +52,7 @@ const WITHDRAWAL_GRACE_MS = 60_000;
 /** Every reason that holds now; the status is that of the worst. */
 export function townHealth(input: HealthInput): Health {
   const reasons = [
+    ...schemaReasons(input),
     ...sweepReasons(input),
     ...clockReasons(input),
     ...input.containers.flatMap(containerReasons),
@@ -59,6 +62,13 @@ export function townHealth(input: HealthInput): Health {
   ];
   const worst = reasons.some(({ status }) => status === 'red') ? 'red' : 'amber';
   return { status: reasons.length === 0 ? 'green' : worst, reasons };
+}
+
+/** A release was rolled back: what its steps added stands, and nobody uses it (decision 8). */
+function schemaReasons({ schemaAhead: { steps, sinceMs } }: HealthInput): HealthReason[] {
+  if (steps.length === 0) return [];
+  const detail = `The database has steps that this release does not know: ${steps.join(', ')}.`;
+  return [{ ...SCHEMA_AHEAD, agent: null, since: timestamp(sinceMs), detail }];
 }
 
 /** Two sweeps in a row that had something to do and achieved nothing: the next expiry takes everybody down (A-07). */
@@ -148,6 +158,12 @@ function when(holds: boolean, sinceMs: number | null, agent: Agent, kind: Kind):
   return holds ? { ...kind, agent: agent.id, since: timestamp(sinceMs ?? agent.createdAtMs) } : null;
 }
 
+const SCHEMA_AHEAD: Omit<Kind, 'detail'> = {
+  code: 'schema_ahead',
+  status: 'amber',
+  advice:
+    'A newer release ran here and was rolled back; this one works on what it knows. Deploy the newer one, or a later.',
+};
 const EXPIRED: Kind = {
   code: 'token_expired',
   status: 'red',

@@ -45,6 +45,8 @@ export interface TownSettings {
 export interface TownPorts {
   readonly id: TownId;
   readonly settings: TownSettings;
+  /** Steps of the schema that a newer release has run here and this one does not know; `sinceMs`: as far as this object knows. */
+  readonly schemaAhead: () => { readonly steps: readonly string[]; readonly sinceMs: number };
   readonly clock: Clock;
   readonly after: After;
   /** A number in [0, 1), for jitter. */

@@ -45,6 +45,7 @@ export function readHealth(p: TownPorts): Health {
     agents,
     sweeps,
     containers: p.containers.list(),
+    schemaAhead: p.schemaAhead(),
     activeKid: p.settings.activeKid,
     validFromMs: p.town.get()?.validFromMs ?? 0,
     nowMs: p.clock.now(),

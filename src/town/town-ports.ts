@@ -1,6 +1,7 @@
 import { townIdSchema } from '#protocol';
 import { EventStore } from '../events/event-store.ts';
 import { TicketStore } from '../events/ticket-store.ts';
+import { stepsAhead } from '../lib/migrate.ts';
 import { DelegationStore } from '../ledger/delegation-store.ts';
 import { LedgerSizeStore } from '../ledger/ledger-size-store.ts';
 import { MailStore } from '../ledger/mail-store.ts';
@@ -16,6 +17,7 @@ import { Flights } from './flights.ts';
 import type { TownPorts } from './ports.ts';
 import { Readers } from './readers.ts';
 import { dueTimes } from './run-due.ts';
+import { TOWN_SCHEMA } from './schema.ts';
 import { Slots } from './slots.ts';
 import { SweepStore } from './sweep-store.ts';
 import { TownAlarm } from './town-alarm.ts';
@@ -28,9 +30,11 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
   const { sql } = ctx.storage;
   const id = townIdSchema.parse(ctx.id.name);
   const alarm = new TownAlarm(ctx);
+  const upAtMs = wiring.clock.now();
   const ports: TownPorts = {
     ...wiring,
     id,
+    schemaAhead: () => ({ steps: stepsAhead(sql, TOWN_SCHEMA), sinceMs: upAtMs }),
     town: new TownStore(sql),
     agents: new AgentStore(sql),
     tokens: new TokenStore(sql),

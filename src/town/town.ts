@@ -47,7 +47,8 @@ export class Town extends DurableObject {
   /** `wiring` null: misconfigured. `ports` joins it with the object's own storage. */
   constructor(ctx: DurableObjectState, env: object, wiring: TownWiring | null, ports = townPorts) {
     super(ctx, env);
-    if (isMigrated(ctx.storage.sql)) migrate(ctx.storage, TOWN_SCHEMA);
+    const ahead = isMigrated(ctx.storage.sql) ? migrate(ctx.storage, TOWN_SCHEMA) : [];
+    if (ahead.length > 0) wiring?.log.warn('schema.ahead', { object: ctx.id.name, steps: ahead.join(' ') });
     this.#ports = wiring === null ? null : ports(ctx, wiring);
     this.#door = new Entrance(ctx, this.#ports);
   }

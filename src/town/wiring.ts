@@ -85,6 +85,7 @@ export function wireLink(env: Env): LinkWiring {
   const issuer = lazyIssuer(config.value);
   return {
     clock: systemClock,
+    log: consoleLog,
     backend: (container) => urlBackend(containerUrls, splitContainerName(container).index),
     sign: async ({ audience, container, method, path, bodyDigest }) => {
       const town = townOf(container);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isMigrated, migrate, type Migration } from '../../src/lib/migrate.ts';
+import { isMigrated, migrate, stepsAhead, type Migration } from '../../src/lib/migrate.ts';
 import { objectStorage } from '../support/sqlite.ts';
 
 const FIRST: Migration = {
@@ -41,9 +41,23 @@ describe('the schema of an object', () => {
   test('is refused where a stored step is not the one of the list: changed, removed or put in between', () => {
     const storage = objectStorage();
     migrate(storage, [FIRST, SECOND]);
-    expect(() => migrate(storage, [FIRST])).toThrow('stored step 1 is 0002-second, expected none');
     expect(() => migrate(storage, [SECOND, FIRST])).toThrow('stored step 0 is 0001-first, expected 0002-second');
+    expect(() => migrate(storage, [SECOND])).toThrow('stored step 0 is 0001-first, expected 0002-second');
+    expect(() => migrate(storage, [FIRST, BROKEN])).toThrow('stored step 1 is 0002-second, expected 0003-broken');
     expect(() => migrate(storage, [FIRST, BROKEN, SECOND])).toThrow('expected 0003-broken');
+    expect(tables(storage)).toEqual(['a', 'b', 'migrations']);
+  });
+
+  test('that a newer release has brought further is worked with as far as it is known, and nothing of it is lost', () => {
+    const storage = objectStorage();
+    expect(migrate(storage, [FIRST, SECOND])).toEqual([]);
+    expect(stepsAhead(storage.sql, [FIRST, SECOND])).toEqual([]);
+    expect(migrate(storage, [FIRST])).toEqual(['0002-second']);
+    expect(stepsAhead(storage.sql, [FIRST])).toEqual(['0002-second']);
+    storage.sql.exec('INSERT INTO a VALUES (2)');
+    expect(migrate(storage, [FIRST, SECOND])).toEqual([]);
+    expect(storage.sql.exec('SELECT n FROM a').toArray()).toEqual([{ n: 1 }, { n: 2 }]);
+    expect(storage.sql.exec('SELECT id FROM migrations').toArray()).toHaveLength(2);
   });
 
   test('asking whether there is one writes nothing', () => {

@@ -27,6 +27,7 @@ export type Effects = Readonly<Record<string, readonly Fault[] | string>>;
 export const TOWN_EFFECTS: Effects = {
   id: VALUE,
   settings: VALUE,
+  schemaAhead: READ,
   'clock.now': VALUE,
   after: 'a timer in memory; who waits asks again',
   random: VALUE,

@@ -97,6 +97,7 @@ const afterOnLab: After = (ms, run) => {
 export function labLinkWiring(): LinkWiring {
   return {
     clock: lab.clock,
+    log: silent,
     backend: (container) => lab.container(container).backend(),
     sign: async ({ container, ...request }) => {
       const order = { ...request, container, town: splitContainerName(container).town };
