@@ -161,6 +161,11 @@ export class DelegationStore {
     this.#prune(from, nowMs);
   }
 
+  /** It could not be ended at its deadline. */
+  postponeDeadline(id: DelegationId, atMs: number): void {
+    this.#sql.exec('UPDATE delegations SET deadline_at_ms = ? WHERE id = ?', atMs, id);
+  }
+
   /** Nobody is there any more to announce anything to. */
   unheard(from: AgentId): void {
     this.#sql.exec('UPDATE delegations SET announce_at_ms = NULL WHERE from_agent = ?', from);

@@ -3,7 +3,8 @@ import type { AgentId, SessionId } from '#protocol';
 import { toAgent, type AgentRow } from './agent-row.ts';
 import { canMove, type Agent, type AgentState, type Role, type Scope, type StallReason } from './agent.ts';
 
-type DueColumn = 'start_due_at_ms' | 'end_due_at_ms' | 'look_at_ms' | 'revive_at_ms';
+const DUE_COLUMNS = ['start_due_at_ms', 'end_due_at_ms', 'look_at_ms', 'revive_at_ms'] as const;
+type DueColumn = (typeof DUE_COLUMNS)[number];
 
 const LIVE = "state NOT IN ('retired')";
 
@@ -167,6 +168,13 @@ export class AgentStore {
       processId,
       id,
     );
+  }
+
+  /** Whatever of its work is due is due at `atMs` instead: nothing can be done with it now. */
+  postpone(id: AgentId, nowMs: number, atMs: number): void {
+    for (const column of DUE_COLUMNS) {
+      this.#sql.exec(`UPDATE agents SET ${column} = ? WHERE id = ? AND ${column} <= ?`, atMs, id, nowMs);
+    }
   }
 
   /** It runs nowhere any more. */

@@ -4,6 +4,7 @@ import { ANNOUNCEMENT_COOLDOWN_MS } from '../ledger/delegation.ts';
 import { randomBytes } from '../lib/secret.ts';
 import { acceptMessage } from './accept-message.ts';
 import { RUN_BUDGET_AGENTS } from './alarm-plan.ts';
+import { noteFailure } from './due-work.ts';
 import { expireDelegations } from './finish-delegation.ts';
 import type { TownPorts } from './ports.ts';
 
@@ -26,7 +27,14 @@ export function announceDue(p: TownPorts): AgentId[] {
   p.transaction(() => {
     for (const agent of due) p.delegations.postpone(agent, now + ANNOUNCEMENT_COOLDOWN_MS);
   });
-  return due.filter((agent) => p.transaction(() => announceTo(p, agent, now)));
+  return due.filter((agent) => {
+    try {
+      return p.transaction(() => announceTo(p, agent, now));
+    } catch (thrown) {
+      noteFailure(p, 'announce', agent, thrown, (atMs) => p.delegations.postpone(agent, atMs));
+      return false;
+    }
+  });
 }
 
 function announceTo(p: TownPorts, id: AgentId, nowMs: number): boolean {

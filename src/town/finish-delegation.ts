@@ -1,9 +1,10 @@
 /** How a delegation ends: by its target's result, by its deadline, or with one of its two agents. Each plans its announcement. */
-import type { AgentId, DelegationResult, DelegationView } from '#protocol';
+import type { AgentId, DelegationId, DelegationResult, DelegationView } from '#protocol';
 import type { Delegation } from '../ledger/delegation.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
 import { delegationView } from './delegation-views.ts';
+import { eachAlone } from './due-work.ts';
 import type { TownPorts } from './ports.ts';
 import { RUN_BUDGET_AGENTS } from './alarm-plan.ts';
 
@@ -43,13 +44,15 @@ function refuseStranger(p: TownPorts, { id }: Delegation, agent: AgentId, nowMs:
 
 /** Ends what was open for too long. */
 export function expireDelegations(p: TownPorts): void {
-  p.transaction(() => {
-    const now = p.clock.now();
-    for (const { id, from } of p.delegations.overdue(now, RUN_BUDGET_AGENTS)) {
-      p.delegations.end(id, { state: 'expired', result: null, error: null }, now);
-      p.events.append('reeve.delegation.expired', from, { delegation: id }, now);
-    }
-  });
+  const now = p.clock.now();
+  const expire = (id: DelegationId): void => {
+    const found = p.delegations.get(id);
+    if (found?.state !== 'open') return;
+    p.delegations.end(id, { state: 'expired', result: null, error: null }, now);
+    p.events.append('reeve.delegation.expired', found.from, { delegation: id }, now);
+  };
+  const due = p.delegations.overdue(now, RUN_BUDGET_AGENTS).map(({ id }) => id);
+  eachAlone(p, 'expire', due, expire, (id, atMs) => p.delegations.postponeDeadline(id, atMs));
 }
 
 /**

@@ -1,10 +1,11 @@
 /** The health of a town: what is wrong, since when, and what to do about it. Pure. */
-import { CLOCK_TOLERANCE_SECONDS, type AgentId } from '#protocol';
+import { CLOCK_TOLERANCE_SECONDS, agentIdSchema, type AgentId } from '#protocol';
 import { timestamp } from '../lib/clock.ts';
 import { needsSweep, type Agent } from '../roster/agent.ts';
 import type { Credential } from '../tokens/token-store.ts';
 import type { ContainerRecord } from './container-store.ts';
 import type { Withdrawal } from '../outbox/withdrawal-store.ts';
+import type { FailedWork } from './failure-store.ts';
 import type { SweepRecord } from './sweep-store.ts';
 
 export type HealthStatus = 'green' | 'amber' | 'red';
@@ -32,6 +33,10 @@ export interface HealthInput {
     /** The oldest of its cancelled messages that the box has yet to let go of. */
     readonly withdrawal: Withdrawal | null;
   }[];
+  /** Agents whose credential cannot be read. */
+  readonly unreadable: readonly Agent[];
+  /** Due work that throws, the longest first. */
+  readonly failures: readonly FailedWork[];
   readonly containers: readonly ContainerRecord[];
   /** Newest first. */
   readonly sweeps: readonly SweepRecord[];
@@ -55,6 +60,8 @@ export function townHealth(input: HealthInput): Health {
     ...schemaReasons(input),
     ...sweepReasons(input),
     ...clockReasons(input),
+    ...input.unreadable.flatMap((agent) => when(true, null, agent, UNREADABLE) ?? []),
+    ...input.failures.map(workReason),
     ...input.containers.flatMap(containerReasons),
     ...input.containers.flatMap((container) => refusedReasons(input, container)),
     ...input.agents.flatMap((row) => agentReasons(input, row.agent, row.credential)),
@@ -69,6 +76,13 @@ function schemaReasons({ schemaAhead: { steps, sinceMs } }: HealthInput): Health
   if (steps.length === 0) return [];
   const detail = `The database has steps that this release does not know: ${steps.join(', ')}.`;
   return [{ ...SCHEMA_AHEAD, agent: null, since: timestamp(sinceMs), detail }];
+}
+
+/** Work that a broken row, or a rule that does not hold, makes throw: it alone waits. */
+function workReason({ work, subject, sinceMs, tries }: FailedWork): HealthReason {
+  const agent = agentIdSchema.safeParse(subject);
+  const detail = `The work '${work}' on ${subject} has failed ${tries} times in a row; nothing else waits for it.`;
+  return { ...WORK_FAILS, agent: agent.success ? agent.data : null, since: timestamp(sinceMs), detail };
 }
 
 /** Two sweeps in a row that had something to do and achieved nothing: the next expiry takes everybody down (A-07). */
@@ -163,6 +177,17 @@ const SCHEMA_AHEAD: Omit<Kind, 'detail'> = {
   status: 'amber',
   advice:
     'A newer release ran here and was rolled back; this one works on what it knows. Deploy the newer one, or a later.',
+};
+const WORK_FAILS: Omit<Kind, 'detail'> = {
+  code: 'work_fails',
+  status: 'amber',
+  advice: 'The log says why (town.work_failed): a broken row, or a fault of Reeve. It is tried again ever more rarely.',
+};
+const UNREADABLE: Kind = {
+  code: 'credential_unreadable',
+  status: 'red',
+  detail: 'The row of its credential is broken or missing: it gets no token, and no message.',
+  advice: 'The log says why (town.row_broken). Put the database of the town back, or create the agent anew.',
 };
 const EXPIRED: Kind = {
   code: 'token_expired',

@@ -16,6 +16,7 @@ import type { AgentTokenOrder, MintedToken } from '../tokens/mint.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
 import type { CallRate } from './call-rate.ts';
 import type { ContainerStore } from './container-store.ts';
+import type { FailureStore } from './failure-store.ts';
 import type { Flights } from './flights.ts';
 import type { Readers } from './readers.ts';
 import type { Slots } from './slots.ts';
@@ -66,6 +67,7 @@ export interface TownPorts {
   readonly ledgerSize: LedgerSizeStore;
   readonly containers: ContainerStore;
   readonly sweeps: SweepStore;
+  readonly failures: FailureStore;
   readonly alarm: TownAlarm;
   /** All or nothing, and an alarm for what it made due with it (T5); the work is synchronous. */
   readonly transaction: <T>(work: () => T) => T;

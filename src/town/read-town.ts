@@ -1,6 +1,6 @@
 /** What the town shows of itself, put together from its rows. */
 import { fillPage, type AgentId, type Page } from '#protocol';
-import { err, ok, type Result } from '../lib/result.ts';
+import { err, messageOf, ok, type Result } from '../lib/result.ts';
 import { isFinal } from '../outbox/message.ts';
 import type { Agent } from '../roster/agent.ts';
 import { townHealth, type Health } from './health.ts';
@@ -33,16 +33,25 @@ export function readTown(p: TownPorts): TownView {
 
 /** Sweeps with something to do are what counts; a day of them is kept. */
 const SWEEPS_LOOKED_AT = 24;
+/** The longest failing are the ones to look at first. */
+const FAILURES_SHOWN = 100;
 
 export function readHealth(p: TownPorts): Health {
-  const agents = p.agents.watched().map((agent) => ({
-    agent,
-    credential: p.tokens.get(agent.id),
-    withdrawal: p.withdrawals.first(agent.id),
-  }));
+  const unreadable: Agent[] = [];
+  const agents = p.agents.watched().flatMap((agent) => {
+    try {
+      return [{ agent, credential: p.tokens.get(agent.id), withdrawal: p.withdrawals.first(agent.id) }];
+    } catch (thrown) {
+      p.log.error('town.row_broken', { town: p.id, agent: agent.id, error: messageOf(thrown) });
+      unreadable.push(agent);
+      return [];
+    }
+  });
   const sweeps = p.sweeps.latest(SWEEPS_LOOKED_AT);
   return townHealth({
     agents,
+    unreadable,
+    failures: p.failures.current(p.clock.now(), FAILURES_SHOWN),
     sweeps,
     containers: p.containers.list(),
     schemaAhead: p.schemaAhead(),

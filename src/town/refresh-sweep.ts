@@ -5,6 +5,7 @@ import { dueInSweep, nextSweepAt } from '../tokens/refresh-policy.ts';
 import type { IssueReason } from '../tokens/token-store.ts';
 import { RUN_BUDGET_AGENTS } from './alarm-plan.ts';
 import { heldUntil, noteAnswer } from './containers.ts';
+import { noteFailure } from './due-work.ts';
 import { issueRefusal } from './issue-refusal.ts';
 import { issueToken, type IssueAnswer } from './issue-token.ts';
 import type { TownPorts } from './ports.ts';
@@ -20,12 +21,20 @@ export async function refreshSweep(p: TownPorts, until: number): Promise<void> {
   if (sweepAtMs > startedAtMs) return;
   const { refreshIntervalMs: intervalMs, activeKid } = p.settings;
   const sweep = { sweepAtMs, nowMs: startedAtMs, intervalMs, activeKid };
-  const due = p.agents.inUse().filter((agent) => dueInSweep(p.tokens.get(agent.id), sweep));
+  const broken: SweepResult[] = [];
+  const due = p.agents.inUse().filter((agent) => {
+    try {
+      return dueInSweep(p.tokens.get(agent.id), sweep);
+    } catch (thrown) {
+      broken.push(brokenResult(p, agent, thrown));
+      return false;
+    }
+  });
   const now = due.slice(0, RUN_BUDGET_AGENTS);
   const done = await Promise.all(batches(now).map((batch) => sweepBatch(p, batch, until)));
   const results = done.flat();
   const finishedAtMs = p.clock.now();
-  const report = reportOf(results);
+  const report = reportOf([...results, ...broken]);
   p.transaction(() => {
     // Past its budget the sweep stays due, and the next run takes up where this one ended.
     if (results.length === due.length) {
@@ -55,8 +64,26 @@ async function sweepBatch(p: TownPorts, batch: readonly Agent[], until: number):
       for (const { id } of batch) p.tokens.retry(id, held, p.tokens.get(id).retryTries);
       return batch.map(({ id }) => ({ agent: id, outcome: 'held', generation: p.tokens.get(id).acked }));
     }
-    return pushBatch(p, batch, 'sweep');
+    return pushEach(p, batch);
   });
+}
+
+/** All in one request; where a broken row makes that throw, one by one, so that only its agent is left out. */
+async function pushEach(p: TownPorts, batch: readonly Agent[]): Promise<SweepResult[]> {
+  try {
+    return await pushBatch(p, batch, 'sweep');
+  } catch (thrown) {
+    const [only] = batch;
+    if (batch.length === 1 && only !== undefined) return [brokenResult(p, only, thrown)];
+    const results: SweepResult[] = [];
+    for (const agent of batch) results.push(...(await pushEach(p, [agent])));
+    return results;
+  }
+}
+
+function brokenResult(p: TownPorts, { id }: Agent, thrown: unknown): SweepResult {
+  noteFailure(p, 'sweep', id, thrown, (atMs) => p.tokens.retry(id, atMs, 0));
+  return { agent: id, outcome: 'broken', generation: 0 };
 }
 
 /** Sends fresh tokens to agents of one container and reports the box's own outcome for each. */

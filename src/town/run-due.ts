@@ -1,10 +1,12 @@
 /** What the alarm does: everything that is due, side by side, each on its own. */
+import type { AgentId } from '#protocol';
 import { messageOf } from '../lib/result.ts';
 import { needsSweep } from '../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { RUN_BUDGET_AGENTS, RUN_BUDGET_MS, type DueTimes } from './alarm-plan.ts';
 import { reviveAgent } from './agent-gone.ts';
 import { tendDelegations } from './announce.ts';
+import { eachAlone, oneAlone } from './due-work.ts';
 import { confirmEnd } from './end-agent.ts';
 import { endStreams } from './hear-reader.ts';
 import { pruneMessages } from './note-finished.ts';
@@ -49,34 +51,66 @@ export async function runDue(p: TownPorts): Promise<void> {
   const now = p.clock.now();
   const until = now + RUN_BUDGET_MS;
   const retries = p.tokens.retriesDue(now, RUN_BUDGET_AGENTS);
-  p.transaction(() => {
-    for (const id of retries) {
-      // Whoever is not at work gets a fresh token with what comes next: a push to it that this object died in is not repeated.
-      if (needsSweep(p.agents.get(id)?.state ?? 'retired')) {
-        p.tokens.retry(id, now + SAFETY_RETRY_MS, p.tokens.get(id).retryTries);
-      } else p.tokens.retry(id, null, 0);
-    }
-  });
+  eachAlone(
+    p,
+    'retry',
+    retries,
+    (id) => moveRetry(p, id, now),
+    (id, atMs) => p.tokens.retry(id, atMs, 0),
+  );
   lookAtAgents(p, RUN_BUDGET_AGENTS);
   const probes = p.containers.probesDue(p.clock.now(), p.agents.isAnyInUse());
-  p.transaction(() => {
-    for (const { id } of p.agents.revivalsDue(now, RUN_BUDGET_AGENTS)) reviveAgent(p, id);
-  });
+  const revivals = p.agents.revivalsDue(now, RUN_BUDGET_AGENTS).map(({ id }) => id);
+  eachAlone(
+    p,
+    'revive',
+    revivals,
+    (id) => reviveAgent(p, id),
+    (id, atMs) => p.agents.postpone(id, now, atMs),
+  );
   const ends = p.agents.endsDue(now, RUN_BUDGET_AGENTS);
   const starts = p.agents.startsDue(now, RUN_BUDGET_AGENTS).map((agent) => agent.id);
   const served = new Set([...starts, ...p.messages.deliveriesDue(now, RUN_BUDGET_AGENTS)]);
   await alone(p, 'delegations', async () => tendDelegations(p).forEach((id) => served.add(id)));
   await Promise.all([
-    ...p.containers.renewalsDue(now).map((index) => alone(p, 'renew', () => renewContainer(p, index))),
+    ...p.containers.renewalsDue(now).map((index) => onContainer(p, 'renew', index, () => renewContainer(p, index))),
     alone(p, 'streams', async () => endStreams(p)),
-    ...ends.map((agent) => alone(p, 'end', () => confirmEnd(p, agent.id))),
-    ...p.withdrawals.due(now, RUN_BUDGET_AGENTS).map((id) => alone(p, 'withdraw', () => withdrawMessages(p, id))),
-    ...[...served].map((id) => alone(p, 'serve', () => serveAgent(p, id))),
-    ...probes.map((index) => alone(p, 'probe', () => probeContainer(p, index))),
+    ...ends.map(({ id }) => onAgent(p, 'end', id, () => confirmEnd(p, id))),
+    ...p.withdrawals.due(now, RUN_BUDGET_AGENTS).map((id) => onAgent(p, 'withdraw', id, () => withdrawMessages(p, id))),
+    ...[...served].map((id) => onAgent(p, 'serve', id, () => serveAgent(p, id))),
+    ...probes.map((index) => onContainer(p, 'probe', index, () => probeContainer(p, index))),
     alone(p, 'sweep', () => p.flights.run('sweep', () => refreshSweep(p, until))),
     alone(p, 'retry', () => retryPushes(p, retries, until)),
     alone(p, 'prune', async () => p.transaction(() => pruneMessages(p, now))),
   ]);
+}
+
+/** The stored plan of a push moves on before it is sent. */
+function moveRetry(p: TownPorts, id: AgentId, nowMs: number): void {
+  // Whoever is not at work gets a fresh token with what comes next: a push to it that this object died in is not repeated.
+  if (needsSweep(p.agents.get(id)?.state ?? 'retired')) {
+    p.tokens.retry(id, nowMs + SAFETY_RETRY_MS, p.tokens.get(id).retryTries);
+  } else p.tokens.retry(id, null, 0);
+}
+
+/** Work on one agent: where it throws, all that is due of this agent waits, and of nobody else. */
+function onAgent(p: TownPorts, work: string, id: AgentId, run: () => Promise<void>): Promise<void> {
+  return oneAlone(p, work, id, run, (atMs) => {
+    // What has moved ahead to a repeat counts as due too: the repeat would throw as well.
+    const soonMs = p.clock.now() + SAFETY_RETRY_MS;
+    p.agents.postpone(id, soonMs, atMs);
+    if (work === 'withdraw') p.withdrawals.plan(id, atMs, 0);
+    if (p.messages.deliveriesDue(soonMs, RUN_BUDGET_AGENTS).includes(id)) p.messages.planQueue(id, atMs);
+  });
+}
+
+/** The same for one container. */
+function onContainer(p: TownPorts, work: 'probe' | 'renew', index: number, run: () => Promise<void>): Promise<void> {
+  return oneAlone(p, work, `container ${index}`, run, (atMs) => {
+    const { probeTries = 0, renewTries = 0 } = p.containers.get(index) ?? {};
+    if (work === 'probe') p.containers.planProbe(index, atMs, probeTries);
+    else p.containers.planRenewal(index, atMs, renewTries);
+  });
 }
 
 /** A broken invariant in one piece of work ends that piece, and is told. */

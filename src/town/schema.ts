@@ -260,4 +260,13 @@ export const TOWN_SCHEMA: readonly Migration[] = [
     id: '0017-refused-containers',
     statements: ['ALTER TABLE containers ADD COLUMN refused_since_ms INTEGER'],
   },
+  {
+    id: '0018-failures',
+    statements: [
+      `CREATE TABLE failures (
+         work TEXT NOT NULL, subject TEXT NOT NULL, since_ms INTEGER NOT NULL, tries INTEGER NOT NULL,
+         next_at_ms INTEGER NOT NULL, PRIMARY KEY (work, subject)
+       ) STRICT`,
+    ],
+  },
 ];

@@ -12,6 +12,7 @@ import { AgentStore } from '../roster/agent-store.ts';
 import { TokenStore } from '../tokens/token-store.ts';
 import { CallRate } from './call-rate.ts';
 import { ContainerStore } from './container-store.ts';
+import { FailureStore } from './failure-store.ts';
 import { feedReaders } from './feed-readers.ts';
 import { Flights } from './flights.ts';
 import type { TownPorts } from './ports.ts';
@@ -52,6 +53,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     ledgerSize: new LedgerSizeStore(sql),
     containers: new ContainerStore(sql),
     sweeps: new SweepStore(sql),
+    failures: new FailureStore(sql),
     alarm,
     transaction: (work) => {
       try {

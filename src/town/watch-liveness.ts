@@ -6,6 +6,7 @@
 import type { AgentId } from '#protocol';
 import { needsSweep, type Agent, type StallReason } from '../roster/agent.ts';
 import { probeSoon } from './containers.ts';
+import { eachAlone } from './due-work.ts';
 import { issueRefusal } from './issue-refusal.ts';
 import { judge, stillStalled, wasAway } from './liveness-plan.ts';
 import type { TownPorts } from './ports.ts';
@@ -35,14 +36,15 @@ export function noteHeard(p: TownPorts, agent: Agent, progressAtMs: number | nul
 
 /** Looks at everybody whose time has come. */
 export function lookAtAgents(p: TownPorts, limit: number): void {
-  p.transaction(() => {
-    const now = p.clock.now();
-    for (const { id, lookAtMs } of p.agents.looksDue(now, limit)) {
-      // While the town was away nobody could be heard: it waits anew.
-      if (lookAtMs !== null && wasAway(lookAtMs, now)) p.agents.watch(id, now);
-      look(p, id);
-    }
-  });
+  const now = p.clock.now();
+  const due = new Map(p.agents.looksDue(now, limit).map(({ id, lookAtMs }) => [id, lookAtMs]));
+  const lookAt = (id: AgentId): void => {
+    const lookAtMs = due.get(id) ?? null;
+    // While the town was away nobody could be heard: it waits anew.
+    if (lookAtMs !== null && wasAway(lookAtMs, now)) p.agents.watch(id, now);
+    look(p, id);
+  };
+  eachAlone(p, 'look', [...due.keys()], lookAt, (id, atMs) => p.agents.postpone(id, now, atMs));
 }
 
 /** Judges an agent by its signs, tells where that changed, and plans the next look. */

@@ -19,6 +19,8 @@ const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'town.useKeySet': 'a deployment with other keys',
   'agents.stall': 'an agent that is not heard',
   'agents.planRevival': 'an agent that has failed',
+  'agents.postpone': 'rows that are broken: broken-rows.test.ts',
+  'failures.note': 'rows that are broken: broken-rows.test.ts',
   'containers.unheard': 'a container that is not reached',
   'containers.lose': 'a container that is abandoned',
   'town.planRemoval': 'the end of a town, which remove-town.test.ts cuts: a world without its town promises nothing',
@@ -40,6 +42,7 @@ const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'delegations.add': 'a delegation on its way: delegation-crash.test.ts cuts it',
   'delegations.end': 'a result on its way: delegation-crash.test.ts cuts it',
   'delegations.postpone': 'a result on its way: delegation-crash.test.ts cuts it',
+  'delegations.postponeDeadline': 'a delegation whose end throws',
   'delegations.announced': 'a result on its way: delegation-crash.test.ts cuts it',
   'delegations.warn': 'a result from somebody else, which changes nothing but this mark',
 };

@@ -24,6 +24,7 @@ const TABLES = {
   delegations:
     'seq id from_agent to_agent parent depth state task created_at_ms deadline_at_ms finished_at_ms result error announce_at_ms announced_at_ms warned bytes',
   events: 'seq type subject at_ms data total_bytes',
+  failures: 'work subject since_ms tries next_at_ms',
   ledger_size: 'one bytes',
   mail: 'seq id from_agent to_agent text bytes sent_at_ms read_at_ms',
   messages:
