@@ -3,6 +3,7 @@ import { isMigrated } from '../lib/migrate.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
 import { RUN_BUDGET_MS, earliestDue, isNews } from './alarm-plan.ts';
+import { noteInterval } from './note-interval.ts';
 import { noteKeySet } from './note-key-set.ts';
 import type { TownPorts } from './ports.ts';
 import { rearm, type RunBegun } from './rearm.ts';
@@ -33,6 +34,7 @@ export class Entrance {
     const p = this.ports();
     if (!this.exists(p)) return err('not_found');
     noteKeySet(p);
+    noteInterval(p);
     try {
       return await work(p);
     } finally {
@@ -57,6 +59,7 @@ export class Entrance {
     // Told before the work: if every run of it dies, and the alarm with them, the watchdog knows.
     this.#tell(p, earliestDue(run.before));
     noteKeySet(p);
+    noteInterval(p);
     await this.#run(p);
     if (!this.exists(p)) await alone(p, 'remove', () => finishRemoval(p));
     await this.leave(p, run);

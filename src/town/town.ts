@@ -47,25 +47,30 @@ export class Town extends DurableObject {
   /** `wiring` null: misconfigured. `ports` joins it with the object's own storage. */
   constructor(ctx: DurableObjectState, env: object, wiring: TownWiring | null, ports = townPorts) {
     super(ctx, env);
-    const ahead = isMigrated(ctx.storage.sql) ? migrate(ctx.storage, TOWN_SCHEMA) : [];
-    if (ahead.length > 0) wiring?.log.warn('schema.ahead', { object: ctx.id.name, steps: ahead.join(' ') });
+    if (isMigrated(ctx.storage.sql)) migrate(ctx.storage, TOWN_SCHEMA);
     this.#ports = wiring === null ? null : ports(ctx, wiring);
     this.#door = new Entrance(ctx, this.#ports);
   }
 
-  /** Makes this town exist. Idempotent. */
+  /** Makes this town exist. Idempotent; one that was deleted before this came does not outlive it. */
   async create(town: Pick<TownRecord, 'name' | 'owner'>): Promise<TownView> {
     const p = this.#door.ports();
     migrate(this.ctx.storage, TOWN_SCHEMA);
     createTown(p, town);
+    const made = readTown(p);
     await this.#door.leave(p);
-    return readTown(p);
+    // A deletion marks the directory first: one that is not seen here comes to this object after its rows are there.
+    if ((await p.directory.holds()) === false) await this.remove();
+    return made;
   }
 
   /** The directory has this town as overdue: finishes its creation, and sets its alarm for what is due. Runs nothing else. */
   async watch(said: Pick<WatchedTown, 'name' | 'owner' | 'nextDueAtMs'>): Promise<void> {
-    if (!this.#door.exists(this.#door.ports())) await this.create(said);
-    await this.#door.in((p) => ok(p.town.told(said.nextDueAtMs)));
+    const p = this.#door.ports();
+    // It may have been deleted since its entry was read.
+    if (!this.#door.exists(p) && (await p.directory.holds()) !== true) return;
+    if (!this.#door.exists(p)) await this.create(said);
+    await this.#door.in((to) => ok(to.town.told(said.nextDueAtMs)));
   }
 
   /** Ends this town for good. `gone`: nothing of it is left; otherwise a container has yet to confirm. Idempotent. */

@@ -2,6 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import type { TownView } from '../../src/town/views.ts';
 import { lab } from './support/lab.ts';
+import { inside } from './support/raw-reader.ts';
 import { TestTown } from './support/town.ts';
 
 const HOUR = 3_600_000;
@@ -44,6 +45,19 @@ describe('the hourly sweep', () => {
     await evictDurableObject(town.stub);
     await runDurableObjectAlarm(town.stub);
     expect((await town.read('ada')).credential).toMatchObject({ minted: early + 1, reason: 'sweep' });
+  });
+
+  it('that is stored further away than one interval, because intervals were longer, comes within one of now', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    await town.work('ada', 20_000);
+    await inside(town, (p) => p.town.planSweep(lab.clock.now() + 8 * HOUR));
+    await evictDurableObject(town.stub);
+    await town.api('GET', '');
+    expect(Date.parse((await sweepOf(town)).next_sweep_at ?? '')).toBeLessThanOrEqual(lab.clock.now() + HOUR);
+    expect(await town.alarmAt()).toBeLessThanOrEqual(lab.clock.now() + HOUR);
+    await town.elapse(2 * HOUR);
+    expect((await town.read('ada')).credential.reason).toBe('sweep');
   });
 
   it('A-03: a container that fails leaves all others refreshed, and its agents due again', async () => {

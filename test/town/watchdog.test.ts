@@ -6,6 +6,7 @@ import { watchTowns, type WatchReport } from '../../src/http/watchdog.ts';
 import { randomBytes } from '../../src/lib/secret.ts';
 import { makeId, type TownId } from '../../src/protocol/index.ts';
 import { earliestDue } from '../../src/town/alarm-plan.ts';
+import { tablesOf } from './support/footprint.ts';
 import { lab } from './support/lab.ts';
 import { lookInto } from './support/look.ts';
 import { TestTown } from './support/town.ts';
@@ -225,5 +226,34 @@ describe('the watchdog', () => {
     for (const path of ['/watch', '/v1/watch', '/__scheduled']) {
       expect((await SELF.fetch(`${PUBLIC_URL}${path}`, { headers })).status, path).toBe(404);
     }
+  });
+});
+
+describe('a town that was deleted while the watchdog was under way', () => {
+  const said = { name: 'gone', owner: 'dev', nextDueAtMs: 1 };
+
+  it('does not come into being again: not by the wake, and not by a creation that was overtaken', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    expect((await town.api('DELETE', '')).status).toBe(200);
+    const { config } = await deployment();
+    const stub = edgeOf(env, config).town(town.id);
+    await stub.watch(said);
+    expect(await tablesOf('town', town.stub)).toEqual({});
+    await stub.create(said);
+    expect(await tablesOf('town', town.stub)).toEqual({});
+  });
+
+  it('stays one that is being deleted', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    town.container().before = () => ({ status: 500, headers: {}, body: '' });
+    expect((await town.api('DELETE', '')).status).toBe(202);
+    const { config } = await deployment();
+    await edgeOf(env, config).town(town.id).watch(said);
+    expect((await town.api('GET', '')).status).toBe(404);
+    town.container().before = () => null;
+    expect((await town.api('DELETE', '')).status).toBe(200);
+    expect(await tablesOf('town', town.stub)).toEqual({});
   });
 });

@@ -209,6 +209,7 @@ export const TOWN_EFFECTS: Effects = {
   'link.retire': LINK,
   'directory.plan': ['dies before', 'dies after'],
   'link.list': LINK,
+  'directory.holds': READ,
   'directory.remove': ['dies before', 'dies after'],
   wipe: ['dies before', 'dies after', 'breaks before'],
   'link.interrupt': LINK,
