@@ -22,6 +22,8 @@ interface Mark {
 export interface Reader {
   readonly person: string;
   readonly endsAtMs: number;
+  /** When it came, or last sent a frame that was no ping. */
+  readonly heardAtMs: number;
   /** `seq` of the last event that was sent, and of the last that was confirmed; both begin at the reader's `after`. */
   readonly sent: number;
   readonly acked: number;
@@ -39,9 +41,9 @@ export interface Reader {
 /** An attachment holds 16 KB; half of the marks go where there are more, which makes the count of bytes coarser, never lower. */
 const MAX_MARKS = 32;
 
-export function newReader(person: string, after: number, head: number, endsAtMs: number): Reader {
+export function newReader(person: string, after: number, head: number, endsAtMs: number, nowMs: number): Reader {
   const at = { sent: after, acked: after, live: after === head, headAtAck: head };
-  return { person, endsAtMs, ...at, deltas: 0, deltasAcked: 0, bytes: 0, bytesAcked: 0, marks: [] };
+  return { person, endsAtMs, heardAtMs: nowMs, ...at, deltas: 0, deltasAcked: 0, bytes: 0, bytesAcked: 0, marks: [] };
 }
 
 /** `send`: so many events may follow now. `wait`: until it confirms. `stalled`: it is to be cut. */
@@ -92,6 +94,7 @@ export function afterAck(reader: Reader, { seq, deltas = reader.deltas }: Stream
   return { ...reader, acked, deltasAcked, bytesAcked, marks: reader.marks.slice(passed.length), headAtAck: head };
 }
 
-function unackedBytes(reader: Reader): number {
+/** Bytes of frames that it has not confirmed. */
+export function unackedBytes(reader: Reader): number {
   return reader.bytes - reader.bytesAcked;
 }

@@ -19,9 +19,14 @@ export class TicketStore {
     this.#sql = sql;
   }
 
-  /** Adds one; false: `max` wait already. Those that nobody used in time go first. */
+  /**
+   * Adds one; false: `max` wait already. Those that nobody used in time go first. One that waits already is not added again:
+   * the platform may bring a call twice.
+   */
   add(ticket: Ticket, max: number, nowMs: number): boolean {
     this.#sql.exec('DELETE FROM tickets WHERE expires_at_ms <= ?', nowMs);
+    const known = this.find(ticket.digest, nowMs);
+    if (known !== null) return known.person === ticket.person;
     if (this.#sql.exec<{ n: number }>('SELECT COUNT(*) AS n FROM tickets').one().n >= max) return false;
     this.#sql.exec(
       'INSERT INTO tickets (digest, person, expires_at_ms, ends_at_ms) VALUES (?, ?, ?, ?)',

@@ -12,6 +12,13 @@ export const MAX_STREAM_SECONDS = 3600;
 /** Sockets of one town: of one person, and of all. What is sent to a reader that stalls is held in memory, so they are few. */
 export const MAX_STREAMS_PER_PERSON = 100;
 export const MAX_STREAMS_PER_TOWN = 128;
+/**
+ * A reader that says nothing for so long (ms), not even a ping, gives up its place where somebody else needs one: three of the
+ * pings that a client sends (client/connection.ts) did not come.
+ */
+export const READER_SILENT_MS = 75_000;
+/** What streams that were cut did not take is held until the platform lets go of them: past so many bytes nobody else comes in. */
+export const MAX_LEFT_BEHIND_BYTES = 32 * 1024 * 1024;
 /** A reader that has not confirmed so many stored events is cut; past so many deltas it gets no more of them. */
 export const MAX_UNACKED_EVENTS = 1000;
 export const MAX_UNACKED_DELTAS = 500;
@@ -31,7 +38,7 @@ export const STREAM_CLOSE = {
   too_large: { code: 1009, reason: 'the frame is too large' },
   /** The credential that it was opened with is over: come again with a new ticket. */
   ended: { code: 4001, reason: 'the credential ended' },
-  /** Too much is unconfirmed. */
+  /** Too much is unconfirmed; or nothing was heard of it, and its place was needed. */
   stalled: { code: 4008, reason: 'reconnect with after' },
 } as const;
 export type StreamClose = keyof typeof STREAM_CLOSE;

@@ -12,9 +12,9 @@ export function hearReader(p: TownPorts, socket: WebSocket, frame: string | Arra
   if (typeof ack === 'string') return p.readers.close(socket, ack);
   const heard = afterAck(reader, ack, p.events.head());
   if (heard === null) return p.readers.close(socket, 'invalid');
-  if (heard === reader) return;
-  p.readers.keep(socket, heard);
-  feedReader(p, { socket, reader: heard });
+  const kept = { ...heard, heardAtMs: p.clock.now() };
+  p.readers.keep(socket, kept);
+  if (heard !== reader) feedReader(p, { socket, reader: kept });
 }
 
 /** Closes the streams whose credential is over. */

@@ -1,8 +1,11 @@
 import { STREAM_CLOSE, STREAM_PING, STREAM_PONG, type StreamClose } from '#protocol';
-import type { Reader } from '../events/reader.ts';
+import { unackedBytes, type Reader } from '../events/reader.ts';
 
 /** What the sockets need of the platform. */
-type SocketContext = Pick<DurableObjectState, 'acceptWebSocket' | 'getWebSockets' | 'setWebSocketAutoResponse'>;
+type SocketContext = Pick<
+  DurableObjectState,
+  'acceptWebSocket' | 'getWebSockets' | 'setWebSocketAutoResponse' | 'getWebSocketAutoResponseTimestamp'
+>;
 
 /** A socket with its reader, as it was when it was looked at. */
 export interface OpenSocket {
@@ -36,10 +39,27 @@ export class Readers {
     return this.#all().filter(({ socket }) => socket.readyState === WebSocket.OPEN);
   }
 
-  /** All that are held, and those of one person: one that was cut counts until it is gone, because what it did not take does. */
-  count(person: string): { readonly all: number; readonly own: number } {
-    const all = this.#all();
-    return { all: all.length, own: all.filter(({ reader }) => reader.person === person).length };
+  /**
+   * Open ones, of all and of one person; and what those that were cut, and are not gone yet, did not take: a peer that is dead
+   * answers no close, so they hold no place, and their bytes count.
+   */
+  count(person: string): { readonly all: number; readonly own: number; readonly leftBytes: number } {
+    const open = this.open();
+    const cut = this.#all().filter(({ socket }) => socket.readyState !== WebSocket.OPEN);
+    return {
+      all: open.length,
+      own: open.filter(({ reader }) => reader.person === person).length,
+      leftBytes: cut.reduce((sum, { reader }) => sum + unackedBytes(reader), 0),
+    };
+  }
+
+  /** The open one, of one person or of all (null), that is silent for longest, and since before a time; null: there is none. */
+  longestSilent(person: string | null, beforeMs: number): WebSocket | null {
+    const silent = this.open()
+      .filter(({ reader }) => person === null || reader.person === person)
+      .map(({ socket, reader }) => ({ socket, heardAtMs: this.#heardAtMs(socket, reader) }))
+      .filter(({ heardAtMs }) => heardAtMs < beforeMs);
+    return silent.toSorted((one, other) => one.heardAtMs - other.heardAtMs)[0]?.socket ?? null;
   }
 
   readerOf(socket: WebSocket): Reader | null {
@@ -70,6 +90,12 @@ export class Readers {
   /** A socket came or went. */
   forget(): void {
     this.#firstEnd = undefined;
+  }
+
+  /** Its last frame. The platform answers pings while the object sleeps, and knows when it last did. */
+  #heardAtMs(socket: WebSocket, reader: Reader): number {
+    const pingedAtMs = this.#ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0;
+    return Math.max(reader.heardAtMs, pingedAtMs);
   }
 
   #all(): OpenSocket[] {

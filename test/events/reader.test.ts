@@ -20,8 +20,8 @@ import {
 } from '../../src/events/reader.ts';
 
 const END_MS = MAX_STREAM_SECONDS * 1000;
-const live = (): Reader => newReader('dev', 10, 10, END_MS);
-const behind = (): Reader => newReader('dev', 10, 5000, END_MS);
+const live = (): Reader => newReader('dev', 10, 10, END_MS, 0);
+const behind = (): Reader => newReader('dev', 10, 5000, END_MS, 0);
 
 /** After `count` events of `bytes` each, in one feed. */
 function sent(reader: Reader, count: number, bytes = 1): Reader {

@@ -9,6 +9,7 @@ import {
   MAX_STREAMS_PER_PERSON,
   MAX_STREAMS_PER_TOWN,
   MAX_TICKETS_PER_TOWN,
+  READER_SILENT_MS,
   makeId,
 } from '../../src/protocol/index.ts';
 import { tablesOf } from './support/footprint.ts';
@@ -143,6 +144,25 @@ describe('a ticket', () => {
       refusalOf(await knockAt(town.id, { ticket: 'A'.repeat(43) }, headers)),
     );
   });
+
+  it('that the platform brings a second time is the same one, also where no more may wait; another with its digest is refused', async () => {
+    const { config } = await deployment();
+    const stub = edgeOf(env, config).town(town.id);
+    const expiresAtMs = lab.clock.now() + 30_000;
+    const ticket = { digest: 'd', person: 'dev', expiresAtMs, endsAtMs: expiresAtMs };
+    expect(await stub.addTicket(ticket)).toMatchObject({ ok: true });
+    const before = await tablesOfTown(town);
+    expect(await stub.addTicket(ticket)).toMatchObject({ ok: true });
+    expect(await stub.addTicket({ ...ticket, person: 'eve' })).toMatchObject({ ok: false });
+    expect(await tablesOfTown(town)).toEqual(before);
+    await inside(town, (p) => {
+      for (let nth = 1; nth < MAX_TICKETS_PER_TOWN; nth += 1) {
+        p.tickets.add({ ...ticket, digest: `d${nth}` }, MAX_TICKETS_PER_TOWN, lab.clock.now());
+      }
+    });
+    expect(await stub.addTicket(ticket)).toMatchObject({ ok: true });
+    expect(await stub.addTicket({ ...ticket, digest: 'one more' })).toMatchObject({ ok: false });
+  });
 });
 
 describe('limits', () => {
@@ -184,6 +204,67 @@ describe('limits', () => {
         await RawReader.with(town, await eves(nth));
       }
       expect(await knock(town.id, await eves(999))).toBe('429 limit_exceeded');
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe('a full house', () => {
+  /** Fills all places of one person; everybody is heard last when it comes in. */
+  async function fill(): Promise<RawReader[]> {
+    const readers: RawReader[] = [];
+    for (let nth = 0; nth < MAX_STREAMS_PER_PERSON; nth += 1) readers.push(await RawReader.open(town));
+    return readers;
+  }
+
+  it(
+    'gives the place of whoever is silent for longest to the next, and none of a reader that was heard within 75 seconds',
+    async () => {
+      const readers = await fill();
+      const [first, second] = readers;
+      lab.clock.advance(READER_SILENT_MS);
+      expect(await knock(town.id, await ticketFor(town))).toBe('429 limit_exceeded');
+      // All but two say something, and nothing of it is news.
+      const head = await inside(town, (p) => p.events.head());
+      for (const reader of readers.slice(2)) reader.ack(head);
+      lab.clock.advance(1);
+      await expect
+        .poll(async () => (await readersOf(town)).filter(({ heardAtMs }) => heardAtMs >= lab.clock.now() - 1))
+        .toHaveLength(98);
+      await RawReader.open(town);
+      await RawReader.open(town);
+      for (const gone of [first, second]) {
+        await gone?.until(({ closed }) => closed !== null);
+        expect(gone?.closed).toEqual({ code: 4008, reason: 'reconnect with after' });
+      }
+      const ticket = await ticketFor(town);
+      expect(await knock(town.id, ticket)).toBe('429 limit_exceeded');
+      expect(await readersOf(town)).toHaveLength(MAX_STREAMS_PER_PERSON);
+      lab.clock.advance(1000);
+      readers[5]?.close();
+      await expect.poll(async () => (await readersOf(town)).length).toBe(MAX_STREAMS_PER_PERSON - 1);
+      expect(await knock(town.id, ticket)).toBe('opened');
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'knows by the time of the last ping who is silent, which the platform answers and the town never sees',
+    async () => {
+      const readers = await fill();
+      // The platform's own time is that of the real clock, behind the lab's: nothing else counts as a sign here.
+      await inside(town, (p) => {
+        for (const { socket, reader } of p.readers.open()) p.readers.keep(socket, { ...reader, heardAtMs: 0 });
+      });
+      for (const [nth, reader] of readers.entries()) {
+        if (nth === 7) continue;
+        const before = reader.events.length;
+        reader.send('{"type":"ping"}');
+        await reader.until(({ events }) => events.length > before);
+      }
+      await RawReader.open(town);
+      await readers[7]?.until(({ closed }) => closed !== null);
+      expect(readers.filter(({ closed }) => closed !== null)).toEqual([readers[7]]);
     },
     PATIENCE_MS,
   );

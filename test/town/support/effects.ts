@@ -133,6 +133,7 @@ export const TOWN_EFFECTS: Effects = {
   'readers.accept': SOCKET,
   'readers.open': READ,
   'readers.count': READ,
+  'readers.longestSilent': READ,
   'readers.readerOf': READ,
   'readers.keep': SOCKET,
   'readers.close': SOCKET,
