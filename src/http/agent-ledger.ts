@@ -41,7 +41,7 @@ function listPeers(app: App, agent: Guard): void {
       path: '/v1/agent/peers',
       summary: 'The other live agents of the town',
       middleware: [agent] as const,
-      request: { query: s.listQuery },
+      request: { query: s.agentsQuery },
       responses: answers(200, peersSchema, 'A page of agents'),
     }),
     async (c) => {

@@ -14,6 +14,7 @@ import { messageRoutes } from './frontend-messages.ts';
 import { streamRoutes } from './frontend-stream.ts';
 import { townRoutes } from './frontend-towns.ts';
 import { openApiRoutes } from './openapi.ts';
+import { noSuchRoute } from './no-such-route.ts';
 import { Refusal, problemResponse, refuseInvalid } from './problem.ts';
 import { publicRoutes } from './public.ts';
 
@@ -30,7 +31,7 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   agentLedgerRoutes(app, edge);
   containerRoutes(app, edge);
   openApiRoutes(app, edge);
-  app.notFound((c) => problemResponse('not_found', c.get('requestId')));
+  app.notFound((c) => noSuchRoute(app, c.req.path, c.req.method, c.get('requestId')));
   app.onError((thrown, c) => {
     const id = c.get('requestId');
     if (thrown instanceof Refusal) return problemResponse(thrown.code, id, thrown.extra);

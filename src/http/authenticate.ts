@@ -71,6 +71,10 @@ export function requireContainerSecret(edge: Edge): MiddlewareHandler<EdgeEnv> {
   });
 }
 
+/** The same words for every town, so that they tell nothing of any. */
+export const TICKET_ADVICE =
+  'A stream is opened with a ticket: POST /v1/towns/{town}/tickets with your token answers one, and it goes into the address as ?ticket=.';
+
 /**
  * A reader that shows a ticket in the address, because a browser can set no header there; the town compares it. Whatever is wrong
  * with ticket or town looks the same, and no Durable Object is touched for a town that is not there.
@@ -78,7 +82,7 @@ export function requireContainerSecret(edge: Edge): MiddlewareHandler<EdgeEnv> {
 export function requireTicket(edge: Edge): MiddlewareHandler<EdgeEnv> {
   return createMiddleware<EdgeEnv>(async (c, next) => {
     const text = c.req.query('ticket');
-    if (text === undefined) throw new Refusal('unauthenticated');
+    if (text === undefined) throw new Refusal('unauthenticated', { detail: TICKET_ADVICE });
     const ticket = ticketSchema.safeParse(text);
     const id = townIdSchema.safeParse(c.req.param('town'));
     if (!ticket.success || !id.success) throw new Refusal('invalid_token');

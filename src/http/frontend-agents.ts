@@ -50,7 +50,7 @@ function listAgents(app: App, inTown: Guard[]): void {
       path: AGENTS,
       summary: 'List agents, retired ones too',
       middleware: inTown,
-      request: { params: s.townParams, query: s.listQuery },
+      request: { params: s.townParams, query: s.agentsQuery },
       responses: answers(200, s.pageOf(s.agentSchema), 'A page of agents'),
     }),
     async (c) => {

@@ -50,7 +50,7 @@ function listTowns(app: App, edge: Edge, person: Guard): void {
       path: '/v1/towns',
       summary: 'List your towns',
       middleware: [person] as const,
-      request: { query: s.listQuery },
+      request: { query: s.townsQuery },
       responses: answers(200, s.pageOf(s.townEntrySchema), 'A page of towns'),
     }),
     async (c) => {

@@ -45,12 +45,34 @@ function challengeFor(code: ProblemCode, status: number): string | null {
 
 /** What a schema refused, with the path of each fault; used as the validators' hook. */
 export function refuseInvalid<E extends HonoEnv>(
-  result:
-    | { success: true }
-    | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } },
+  result: { success: true } | { success: false; data?: unknown; error: { issues: readonly Issue[] } },
   c: Context<E>,
 ): Response | undefined {
   if (result.success) return undefined;
-  const errors = result.error.issues.map(({ path, message }) => ({ path: path.map(String).join('.'), message }));
+  const { data } = result;
+  const errors = result.error.issues.map((issue) => ({
+    path: issue.path.map(String).join('.'),
+    message: isMissing(issue, data) ? 'is required' : issue.message,
+  }));
   return problemResponse('invalid_request', c.res.headers.get('x-request-id') ?? undefined, { errors });
+}
+
+interface Issue {
+  readonly code?: string | undefined;
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** What a schema says of a value that is not what it expects; a rule over several fields says something else. */
+const UNFIT = ['invalid_type', 'invalid_value', 'invalid_union'];
+
+/** Whether nothing at all stands where something is refused. */
+function isMissing({ code, path }: Issue, data: unknown): boolean {
+  if (code === undefined || !UNFIT.includes(code) || path.length === 0) return false;
+  let at = data;
+  for (const key of path) {
+    if (typeof at !== 'object' || at === null) return false;
+    at = Reflect.get(at, key);
+  }
+  return at === undefined;
 }

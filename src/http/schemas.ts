@@ -186,7 +186,15 @@ export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER) =>
     .openapi({ type: 'integer', minimum: min });
 
 const limit = whole(1, 200).default(50);
-export const listQuery = z.object({ cursor: z.string().max(64).default(''), limit });
+/** Lists by id: the cursor is the id that a page ended with, and empty at the beginning. */
+const idCursor = (id: z.ZodType) =>
+  z
+    .string()
+    .refine((text) => text === '' || id.safeParse(text).success, 'must be the `next` of a page')
+    .default('');
+export const townsQuery = z.object({ cursor: idCursor(townIdSchema), limit });
+export const agentsQuery = z.object({ cursor: idCursor(agentIdSchema), limit });
+/** Lists by number. */
 export const seqQuery = z.object({ cursor: whole(0).default(0), limit });
 /** Without `after` a stream begins with the next event. `ticket` is read before, with the credentials. */
 export const streamQuery = z.object({

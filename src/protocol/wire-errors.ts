@@ -13,6 +13,8 @@ export const PROBLEMS = {
   incarnation_superseded: { status: 401, title: 'A newer incarnation of the agent runs' },
   insufficient_scope: { status: 403, title: 'The token lacks the scope for this' },
   not_found: { status: 404, title: 'No such thing, or not yours' },
+  unknown_path: { status: 404, title: 'There is no such path' },
+  method_not_allowed: { status: 405, title: 'The path does not take this method' },
   name_taken: { status: 409, title: 'The name is in use' },
   state_conflict: { status: 409, title: 'The state of the thing does not allow this' },
   payload_too_large: { status: 413, title: 'The request is too large' },

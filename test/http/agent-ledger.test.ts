@@ -23,10 +23,10 @@ async function told(response: Response): Promise<string> {
 
 describe('what an agent asks for as itself', () => {
   test('goes to the town of its token, with the claims of its token', async () => {
-    expect((await send('GET', '/v1/agent/peers?limit=7&cursor=agt_')).status).toBe(200);
+    expect((await send('GET', `/v1/agent/peers?limit=7&cursor=${agentId(2)}`)).status).toBe(200);
     expect(scene.calls).toHaveLength(1);
     expect(scene.calls[0]).toMatchObject({ method: 'callAsAgent', given: [{ claims: { agent: agentId(1) } }, {}] });
-    expect(asked()).toEqual({ kind: 'list_peers', after: 'agt_', limit: 7 });
+    expect(asked()).toEqual({ kind: 'list_peers', after: agentId(2), limit: 7 });
   });
 
   test('is made under an id that is drawn here, so that a repeated call makes one thing', async () => {

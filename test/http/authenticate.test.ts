@@ -127,7 +127,8 @@ describe('towns of others', () => {
       for (const town of [FOREIGN, UNKNOWN, 'town_1', 'x'.repeat(300), '..', OWN.toUpperCase(), `${OWN}x`]) {
         const url = path.replace(OWN, encodeURIComponent(town));
         const response = await scene.send(method, url, json === undefined ? {} : { json });
-        if (url.includes('/../')) continue;
+        // With dots as a town it is the address of something else.
+        if (new URL(url, 'http://reeve.test').pathname !== url) continue;
         expect(response.status, town).toBe(404);
         const { request_id: _, ...body } = problemSchema.parse(await response.json());
         bodies.add(JSON.stringify(body));

@@ -65,18 +65,18 @@ describe('a problem document', () => {
 });
 
 describe('what the edge answers when it cannot serve', () => {
-  test('a path or method that is not there is 404, without credentials too', async () => {
+  test('a path that is not there is 404 and a method that is not there 405, without credentials too', async () => {
     const { send } = await makeScene();
-    for (const [method, path] of [
-      ['GET', '/nowhere'],
-      ['PUT', '/v1/towns'],
-      ['GET', '/v1/agent/heartbeat'],
-      ['GET', '/v1/towns/'],
+    for (const [method, path, status, code] of [
+      ['GET', '/nowhere', 404, 'unknown_path'],
+      ['PUT', '/v1/towns', 405, 'method_not_allowed'],
+      ['GET', '/v1/agent/heartbeat', 405, 'method_not_allowed'],
+      ['GET', '/v1/towns/', 404, 'unknown_path'],
     ] as const) {
       const response = await send(method, path, { bearer: null });
-      expect(response.status, path).toBe(404);
+      expect(response.status, path).toBe(status);
       expect(problemSchema.parse(await response.json())).toMatchObject({
-        code: 'not_found',
+        code,
         request_id: expect.any(String),
       });
     }

@@ -1,6 +1,7 @@
 import { SELF, createExecutionContext, env, waitOnExecutionContext } from 'cloudflare:test';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createApp } from '../../src/http/app.ts';
+import { TICKET_ADVICE } from '../../src/http/authenticate.ts';
 import { edgeOf } from '../../src/http/edge.ts';
 import type { Log } from '../../src/lib/log.ts';
 import { PROBLEMS, type Problem, type ProblemCode } from '../../src/protocol/index.ts';
@@ -62,7 +63,7 @@ describe('the right signature in the wrong place', () => {
       for (const { place, credential, outcome } of cells) {
         const cell = { at: place.name, with: `${credential.kind}, ${credential.name}` };
         const answer = await knock(route, place, credential.header);
-        expect({ ...cell, ...(await problemOf(answer)) }).toEqual({ ...cell, ...problemFor(outcome) });
+        expect({ ...cell, ...(await problemOf(answer)) }).toEqual({ ...cell, ...problemFor(outcome, route) });
       }
       expect(sent.map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
       expect(await everything()).toEqual(before);
@@ -184,11 +185,12 @@ async function problemOf(answer: Response): Promise<object> {
 
 const HEADERS = ['content-type', 'cache-control', 'www-authenticate', 'retry-after'];
 
-/** The one answer of its code. */
-function problemFor(code: ProblemCode): object {
+/** The one answer of its code; without a ticket a stream adds the same advice everywhere. */
+function problemFor(code: ProblemCode, route: string): object {
   const { status, title } = PROBLEMS[code];
   const headers = ['application/problem+json', 'no-store', CHALLENGES[code] ?? CHALLENGES[status] ?? null, null];
-  return { problem: { type: 'about:blank', title, status, code }, ids: 'string', headers, status };
+  const advice = route.endsWith('/stream') && code === 'unauthenticated' ? { detail: TICKET_ADVICE } : {};
+  return { problem: { type: 'about:blank', title, status, code, ...advice }, ids: 'string', headers, status };
 }
 
 const CHALLENGES: Readonly<Record<string, string>> = {
