@@ -1,5 +1,6 @@
 /** One request to the town: the only place of this program where something is sent. */
 import { problemSchema, retryAfterMs } from '#protocol';
+import type { z } from 'zod';
 import { pause } from './clock.ts';
 import { readBody } from './control/read-body.ts';
 import { parseJson } from './json.ts';
@@ -8,43 +9,47 @@ import type { OutgoingRequest, Outside } from './outside.ts';
 import type { Secret } from './secret.ts';
 
 /** One request; sent once. */
-export interface TownRequest {
+export interface TownRequest<T> {
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly bearer: Secret | null;
   /** JSON text, so that the same request can be sent again. */
   readonly body: string | null;
+  /** What a 2xx has to say; refined with the counter or the ids of this very request, where it carries any. */
+  readonly answer: z.ZodType<T>;
   readonly timeoutMs: number;
   /** The request ends with this life: of an agent, or of the server. */
   readonly life: AbortSignal;
 }
 
 /**
- * `answer`: the town said something, whatever its status; `code` is the problem's code, if the body is a problem.
- * `unreachable`: no complete answer; `ended` says that nobody waits for one any more.
+ * `ok`: a 2xx that fits the request's `answer`. `refused`: any other status; `code` is the problem's code, and null where the
+ * body is no problem document, so something between here and the town may have answered. `unreachable`: no answer of the town.
+ * `malformed` is a 2xx that does not fit: proxies and captive portals send such pages, and the town has seen nothing of the
+ * request. `ended` says that nobody waits any more.
  */
-export type TownAnswer =
+export type TownAnswer<T> =
+  | { readonly kind: 'ok'; readonly value: T }
   | {
-      readonly kind: 'answer';
+      readonly kind: 'refused';
       readonly status: number;
-      readonly body: unknown;
       readonly code: string | null;
       readonly retryAfterMs: number;
     }
-  | { readonly kind: 'unreachable'; readonly reason: 'network' | 'timeout' | 'ended' };
+  | { readonly kind: 'unreachable'; readonly reason: 'network' | 'timeout' | 'malformed' | 'ended' };
 
 /** Far more than any answer of the town has; what is longer is none of its answers, and is read no further. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** Sends, and reads the whole answer within `timeoutMs`. Never rejects. What comes too late is dropped. */
-export async function requestTown(outside: Outside, request: TownRequest): Promise<TownAnswer> {
+export async function requestTown<T>(outside: Outside, request: TownRequest<T>): Promise<TownAnswer<T>> {
   const { clock, log } = outside;
   if (request.life.aborted) return { kind: 'unreachable', reason: 'ended' };
   const sending = new AbortController();
   const stop = (): void => sending.abort();
   request.life.addEventListener('abort', stop, { once: true });
   const timer = pause(clock, sending.signal, request.timeoutMs);
-  const answer = send(outside, request, sending.signal).catch((thrown: unknown): TownAnswer => {
+  const answer = send(outside, request, sending.signal).catch((thrown: unknown): TownAnswer<T> => {
     if (!sending.signal.aborted)
       log.warn('town_unreachable', { path: new URL(request.url).pathname, ...errorFields(thrown) });
     return { kind: 'unreachable', reason: 'network' };
@@ -56,7 +61,7 @@ export async function requestTown(outside: Outside, request: TownRequest): Promi
   return typeof first === 'string' ? { kind: 'unreachable', reason: 'timeout' } : first;
 }
 
-async function send(outside: Outside, request: TownRequest, signal: AbortSignal): Promise<TownAnswer> {
+async function send<T>(outside: Outside, request: TownRequest<T>, signal: AbortSignal): Promise<TownAnswer<T>> {
   const headers: Record<string, string> = { accept: 'application/json' };
   if (request.bearer !== null) headers['authorization'] = `Bearer ${request.bearer.reveal()}`;
   if (request.body !== null) headers['content-type'] = 'application/json';
@@ -64,17 +69,15 @@ async function send(outside: Outside, request: TownRequest, signal: AbortSignal)
   const response = await outside.fetch(request.url, request.body === null ? init : { ...init, body: request.body });
   const bytes = await readBody(response, MAX_ANSWER_BYTES);
   const body = bytes === null ? undefined : parseJson(new TextDecoder().decode(bytes));
-  const problem = response.ok ? null : problemSchema.safeParse(body);
+  if (response.ok) {
+    const answer = request.answer.safeParse(body);
+    return answer.success ? { kind: 'ok', value: answer.data } : { kind: 'unreachable', reason: 'malformed' };
+  }
+  const problem = problemSchema.safeParse(body);
   return {
-    kind: 'answer',
+    kind: 'refused',
     status: response.status,
-    body,
-    code: problem?.success === true ? problem.data.code : null,
+    code: problem.success ? problem.data.code : null,
     retryAfterMs: retryAfterMs(response.headers.get('retry-after')),
   };
-}
-
-/** True for every 2xx. */
-export function isSuccess(status: number): boolean {
-  return status >= 200 && status < 300;
 }

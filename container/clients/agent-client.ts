@@ -8,30 +8,34 @@
  *    after five failures of any kind once its token has expired (S-24).
  */
 import { isTerminal, type TerminalCode } from '#protocol';
+import type { z } from 'zod';
 import type { Outside } from '../outside.ts';
-import { isSuccess, requestTown, type TownAnswer } from '../town-request.ts';
+import { requestTown, type TownAnswer } from '../town-request.ts';
 import type { Cell, HeldToken } from './cell.ts';
 import type { Puller } from './puller.ts';
 
 /** One call; it becomes two requests at most. */
-export interface AgentCall {
+export interface AgentCall<T> {
   readonly method: 'GET' | 'POST';
   /** Under the town's origin, from the slash on. */
   readonly path: string;
   /** JSON text, because it may be sent twice; null for none. */
   readonly body: string | null;
+  /** What a 2xx has to say to count as one. */
+  readonly answer: z.ZodType<T>;
   /** Of each of the two requests that a call may make. */
   readonly timeoutMs: number;
 }
 
 /**
- * `ok`: a 2xx, the only success (M-04). `refused`: any other last answer. `unreachable`: no complete answer. `paused`: nothing
- * was sent, the next try is due in `retryAfterMs`. `over`: nothing will be sent any more; `code` is null after a teardown.
+ * `ok`: a 2xx that says what it has to, the only success (M-04). `refused`: any other last answer; `code` is null where it is no
+ * problem document, so that it may be none of the town. `unreachable`: no answer of the town. `paused`: nothing was sent, the
+ * next try is due in `retryAfterMs`. `over`: nothing will be sent any more; `code` is null after a teardown.
  */
-export type CallOutcome =
-  | { readonly kind: 'ok'; readonly body: unknown }
-  | { readonly kind: 'refused'; readonly status: number; readonly retryAfterMs: number }
-  | { readonly kind: 'unreachable'; readonly reason: 'network' | 'timeout' }
+export type CallOutcome<T> =
+  | { readonly kind: 'ok'; readonly value: T }
+  | { readonly kind: 'refused'; readonly status: number; readonly code: string | null; readonly retryAfterMs: number }
+  | { readonly kind: 'unreachable'; readonly reason: 'network' | 'timeout' | 'malformed' }
   | { readonly kind: 'paused'; readonly retryAfterMs: number }
   | { readonly kind: 'over'; readonly code: TerminalCode | null };
 
@@ -86,7 +90,7 @@ export class AgentClient {
   }
 
   /** Sends one request as the agent. Never rejects. */
-  async call(call: AgentCall): Promise<CallOutcome> {
+  async call<T>(call: AgentCall<T>): Promise<CallOutcome<T>> {
     if (this.isOver) return { kind: 'over', code: this.#over };
     const waitMs = this.#pauseLeftMs();
     if (waitMs > 0) return { kind: 'paused', retryAfterMs: waitMs };
@@ -114,7 +118,7 @@ export class AgentClient {
     if (outcome.kind === 'over') this.#end(outcome.code);
   }
 
-  async #sendTwiceAtMost(call: AgentCall): Promise<CallOutcome> {
+  async #sendTwiceAtMost<T>(call: AgentCall<T>): Promise<CallOutcome<T>> {
     const { cell } = this.#parts;
     const first = cell.token;
     if (first === null || this.isOver) return { kind: 'over', code: this.#over };
@@ -132,26 +136,26 @@ export class AgentClient {
     return held === null || held.gen === refused.gen || this.isOver ? null : held;
   }
 
-  #send(token: HeldToken, call: AgentCall): Promise<TownAnswer> {
+  #send<T>(token: HeldToken, call: AgentCall<T>): Promise<TownAnswer<T>> {
     const { outside, apiUrl, life } = this.#parts;
     this.#lastGeneration = token.gen;
-    const { method, path, body, timeoutMs } = call;
-    return requestTown(outside, { method, url: `${apiUrl}${path}`, bearer: token.text, body, timeoutMs, life });
+    const { path, ...rest } = call;
+    return requestTown(outside, { ...rest, url: `${apiUrl}${path}`, bearer: token.text, life });
   }
 
-  #conclude(answer: TownAnswer): CallOutcome {
+  #conclude<T>(answer: TownAnswer<T>): CallOutcome<T> {
     if (this.isOver) return { kind: 'over', code: this.#over };
     if (answer.kind === 'unreachable') {
       return answer.reason === 'ended' ? { kind: 'over', code: null } : { kind: 'unreachable', reason: answer.reason };
     }
-    if (isSuccess(answer.status)) {
+    if (answer.kind === 'ok') {
       this.#refusals = 0;
-      return { kind: 'ok', body: answer.body };
+      return answer;
     }
     // The body's code decides, not the status (W-13).
     if (answer.code !== null && isTerminal(answer.code)) return this.#end(answer.code);
     if (answer.status === 401) this.#refusals += 1;
-    return { kind: 'refused', status: answer.status, retryAfterMs: answer.retryAfterMs };
+    return answer;
   }
 
   #pauseLeftMs(): number {
@@ -170,7 +174,7 @@ export class AgentClient {
   }
 
   /** Said once (W-12). The agent's process is left to the town, which stops or retires it. */
-  #end(code: TerminalCode): CallOutcome {
+  #end(code: TerminalCode): Extract<CallOutcome<never>, { kind: 'over' }> {
     if (this.#over === null && !this.#parts.life.aborted) {
       this.#over = code;
       const { agent, inc } = this.#parts.cell;
@@ -180,6 +184,6 @@ export class AgentClient {
   }
 }
 
-function isPlain401(answer: TownAnswer): boolean {
-  return answer.kind === 'answer' && answer.status === 401 && (answer.code === null || !isTerminal(answer.code));
+function isPlain401(answer: TownAnswer<unknown>): boolean {
+  return answer.kind === 'refused' && answer.status === 401 && (answer.code === null || !isTerminal(answer.code));
 }

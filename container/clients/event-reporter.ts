@@ -1,4 +1,4 @@
-import type { EventBatch, TurnEvent } from '#protocol';
+import { eventBatchAnswerSchema, type EventBatch, type TurnEvent } from '#protocol';
 import { backoffMs, randomShare } from '../backoff.ts';
 import { isWorthALine } from '../log.ts';
 import type { Outside } from '../outside.ts';
@@ -69,7 +69,10 @@ export class EventReporter {
     const batch = (this.#batch ??= { counter: this.#counter + 1, events: [...this.#buffer.take()] });
     this.#nextSendAtMs = outside.clock.monoMs() + BATCH_SPACING_MS;
     const body = JSON.stringify(batch);
-    const outcome = await client.call({ method: 'POST', path: '/v1/agent/events', body, timeoutMs: TIMEOUT_MS });
+    // An answer for another batch acknowledges none of this one.
+    const answer = eventBatchAnswerSchema.refine(({ counter }) => counter === batch.counter);
+    const to = { method: 'POST', path: '/v1/agent/events', timeoutMs: TIMEOUT_MS } as const;
+    const outcome = await client.call({ ...to, body, answer });
     if (outcome.kind === 'over') this.#drop();
     else if (outcome.kind === 'ok') this.#acknowledged(batch);
     else this.#failed(outcome);
@@ -83,7 +86,7 @@ export class EventReporter {
     for (const event of batch.events) this.#parts.onAcknowledged(event);
   }
 
-  #failed(outcome: Exclude<CallOutcome, { kind: 'ok' | 'over' }>): void {
+  #failed(outcome: Exclude<CallOutcome<never>, { kind: 'ok' | 'over' }>): void {
     const { outside, agent } = this.#parts;
     this.#failures += 1;
     const retryAfterMs = outcome.kind === 'unreachable' ? 0 : outcome.retryAfterMs;

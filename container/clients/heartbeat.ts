@@ -1,4 +1,4 @@
-import { heartbeatAnswerSchema, type Heartbeat as Beat, type MessageId } from '#protocol';
+import { heartbeatAnswerSchema, type Heartbeat as Beat, type HeartbeatAnswer, type MessageId } from '#protocol';
 import { isWorthALine } from '../log.ts';
 import type { Outside } from '../outside.ts';
 import type { AgentClient, CallOutcome } from './agent-client.ts';
@@ -73,8 +73,8 @@ export class Heartbeat {
     const { outside, client, intervalMs } = this.#parts;
     this.#nextAtMs = outside.clock.monoMs() + intervalMs;
     const body = JSON.stringify(this.#body());
-    const outcome = await client.call({ method: 'POST', path: '/v1/agent/heartbeat', body, timeoutMs: TIMEOUT_MS });
-    await this.#conclude(outcome);
+    const to = { method: 'POST', path: '/v1/agent/heartbeat', timeoutMs: TIMEOUT_MS } as const;
+    await this.#conclude(await client.call({ ...to, body, answer: heartbeatAnswerSchema }));
   }
 
   #body(): Beat {
@@ -88,14 +88,13 @@ export class Heartbeat {
     };
   }
 
-  async #conclude(outcome: CallOutcome): Promise<void> {
+  async #conclude(outcome: CallOutcome<HeartbeatAnswer>): Promise<void> {
     switch (outcome.kind) {
       case 'ok': {
         this.#refusals.clear();
         this.#losses = 0;
-        const answer = heartbeatAnswerSchema.safeParse(outcome.body);
         // A newer generation was minted and has not arrived here: its push was lost, so it is fetched (M-18).
-        if (answer.success && answer.data.lagging) await this.#parts.client.pull();
+        if (outcome.value.lagging) await this.#parts.client.pull();
         return;
       }
       case 'refused':
@@ -108,7 +107,7 @@ export class Heartbeat {
     }
   }
 
-  #lost(outcome: Extract<CallOutcome, { kind: 'refused' | 'unreachable' }>): void {
+  #lost(outcome: Extract<CallOutcome<never>, { kind: 'refused' | 'unreachable' }>): void {
     const { outside, agent } = this.#parts;
     this.#losses += 1;
     if (!isWorthALine(this.#losses)) return;

@@ -12,7 +12,7 @@ import { backoffMs, randomShare } from '../backoff.ts';
 import { pause } from '../clock.ts';
 import type { Outside } from '../outside.ts';
 import type { Secret } from '../secret.ts';
-import { isSuccess, requestTown, type TownAnswer } from '../town-request.ts';
+import { requestTown, type TownAnswer } from '../town-request.ts';
 import type { Cell } from './cell.ts';
 import type { RegistryEntry } from './registry.ts';
 
@@ -127,15 +127,16 @@ export class Puller {
       url: from.url,
       bearer: from.secret,
       body: JSON.stringify(body),
+      answer: grantSchema,
       timeoutMs,
       life,
     });
     return this.#conclude(answer, asked);
   }
 
-  #conclude(answer: TownAnswer, asked: Asked): Try {
-    if (answer.kind === 'unreachable') return { kind: 'again', reason: answer.reason, retryAfterMs: 0 };
-    if (isSuccess(answer.status)) return this.#take(answer.body, asked);
+  #conclude(answer: TownAnswer<Grant>, asked: Asked): Try {
+    if (answer.kind === 'unreachable') return unusable(answer.reason === 'malformed' ? 'no grant' : answer.reason);
+    if (answer.kind === 'ok') return this.#take(answer.value, asked);
     if (answer.code !== null && isTerminal(answer.code)) return { kind: 'over', code: answer.code };
     const reason = `status ${answer.status}`;
     // Asking again with the same secret gets the same refusal; the caller's own backoff brings it back here later.
@@ -145,18 +146,16 @@ export class Puller {
   }
 
   /**
-   * Puts the token into the cell if it is one: for this agent and incarnation, and not yet expired (W-16). Its time of issue is
-   * the town's time now, where it was minted for this request, which a generation above the one that asked shows.
+   * Puts the token into the cell if it is one: for this agent and incarnation, newer, and not yet expired (W-16). Its time of issue
+   * is the town's time now, because it was minted for this request.
    */
-  #take(body: unknown, asked: Asked): Try {
-    const grant = grantSchema.safeParse(body);
-    if (!grant.success) return unusable('no grant');
-    if (!this.#isOurs(grant.data)) return unusable('for another agent');
-    if (grant.data.gen > asked.gen) {
-      this.#parts.rebaseTownClock(Date.parse(grant.data.issued_at), asked.atMonoMs);
-    }
-    if (Date.parse(grant.data.expires_at) <= this.#parts.townNowMs()) return unusable('expired');
-    const outcome = this.#parts.entry.swap(grant.data);
+  #take(grant: Grant, asked: Asked): Try {
+    if (!this.#isOurs(grant)) return unusable('for another agent');
+    // The town mints for each pull: the generation that was held, or an older one, is an answer that something kept.
+    if (grant.gen <= asked.gen) return unusable('not newer');
+    this.#parts.rebaseTownClock(Date.parse(grant.issued_at), asked.atMonoMs);
+    if (Date.parse(grant.expires_at) <= this.#parts.townNowMs()) return unusable('expired');
+    const outcome = this.#parts.entry.swap(grant);
     return IS_FRESH[outcome] ? { kind: 'fresh' } : { kind: 'failed', reason: outcome };
   }
 

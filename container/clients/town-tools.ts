@@ -28,6 +28,7 @@ export type ToolAnswer<T> = { readonly ok: true; readonly value: T } | { readonl
 /**
  * What an agent's process may ask of the town. The calls are made for it, with its own token, which it does not hold. None
  * rejects. What may be asked twice is asked again until the town has said yes or no; a mail and a delegation are sent once.
+ * Only the town's own answers are one of the two: for a 2xx or a refusal that something else sends it is asked again, too.
  */
 export interface TownTools {
   /** A page of the other agents of the town; `after` is the `next` of the page before. */
@@ -53,6 +54,11 @@ const BACKOFF = { firstMs: 1_000, maxMs: 30_000 } as const;
 /** Room in a body for what is not the text. */
 const FRAME_BYTES = 1024;
 const DELEGATIONS = '/v1/agent/delegations';
+/**
+ * Refusals in a row that are no problem document, after which the agent is told: what stands in the way does not pass. A result
+ * is worth more patience: half a minute each, so many are as long as a delegation is open unless it says otherwise.
+ */
+const FOREIGN_REFUSALS = { read: 8, result: 120 } as const;
 
 /** What the town means by a status, in a word. */
 const WORDS: Readonly<Record<number, string>> = {
@@ -65,49 +71,67 @@ const WORDS: Readonly<Record<number, string>> = {
 };
 
 export function townTools(parts: ToolParts): TownTools {
-  const get = <T>(schema: z.ZodType<T>, path: string): Promise<ToolAnswer<T>> =>
-    untilAnswered(parts, schema, { method: 'GET', path, body: null, timeoutMs: TIMEOUT_MS });
-  const post = (path: string, body: object): AgentCall => {
-    return { method: 'POST', path, body: JSON.stringify(body), timeoutMs: TIMEOUT_MS };
+  const get = <T>(answer: z.ZodType<T>, path: string): Promise<ToolAnswer<T>> =>
+    untilAnswered(parts, FOREIGN_REFUSALS.read, { method: 'GET', path, body: null, answer, timeoutMs: TIMEOUT_MS });
+  const post = <T>(answer: z.ZodType<T>, path: string, body: object): AgentCall<T> => {
+    return { method: 'POST', path, body: JSON.stringify(body), answer, timeoutMs: TIMEOUT_MS };
   };
-  const once = async <T>(schema: z.ZodType<T>, call: AgentCall): Promise<ToolAnswer<T>> =>
-    answerOf(schema, await parts.client.call(call));
+  const once = async <T>(call: AgentCall<T>): Promise<ToolAnswer<T>> => answerOf(await parts.client.call(call));
   return {
     peers: (after) => get(peersSchema, `/v1/agent/peers?limit=200${after === null ? '' : `&cursor=${after}`}`),
-    sendMail: (mail) => once(mailSentSchema, post('/v1/agent/mail', mail)),
+    sendMail: (mail) => once(post(mailSentSchema, '/v1/agent/mail', mail)),
     readMail: (cursor) => get(mailPageSchema, `/v1/agent/mail${cursor === null ? '' : `?cursor=${cursor}`}`),
-    delegate: (order) => once(delegationSchema, post(DELEGATIONS, order)),
-    readDelegation: (id) => get(delegationWithTextSchema, `${DELEGATIONS}/${id}`),
+    delegate: (order) => once(post(delegationSchema, DELEGATIONS, order)),
+    readDelegation: (id) =>
+      get(
+        delegationWithTextSchema.refine((read) => read.id === id),
+        `${DELEGATIONS}/${id}`,
+      ),
     finishDelegation: (id, { state, text }) => {
       const body = { state, text: cutToJsonBytes(text, MAX_BODY_BYTES - FRAME_BYTES).text };
-      return untilAnswered(parts, delegationSchema, post(`${DELEGATIONS}/${id}/result`, body));
+      // What the town has stored is over, in the state that was said.
+      const stored = delegationSchema.refine((read) => read.id === id && read.state === state);
+      return untilAnswered(parts, FOREIGN_REFUSALS.result, post(stored, `${DELEGATIONS}/${id}/result`, body));
     },
   };
 }
 
 /** Again, with pauses, while the town is not reached or has no time; for calls that change nothing when they are repeated. */
-async function untilAnswered<T>(parts: ToolParts, schema: z.ZodType<T>, call: AgentCall): Promise<ToolAnswer<T>> {
+async function untilAnswered<T>(parts: ToolParts, maxForeign: number, call: AgentCall<T>): Promise<ToolAnswer<T>> {
   const { outside, client, life } = parts;
+  let foreign = 0;
   for (let failures = 1; ; failures += 1) {
     const outcome = await client.call(call);
-    const waitMs = retryAfterMs(outcome);
-    if (waitMs === null) return answerOf(schema, outcome);
+    foreign = isForeign(outcome) ? foreign + 1 : 0;
+    const waitMs = foreign >= maxForeign ? null : retryAfterMs(outcome);
+    if (waitMs === null) return answerOf(outcome);
     const pauseMs = backoffMs(BACKOFF, failures, randomShare(outside.randomBytes), waitMs);
     if ((await pause(outside.clock, life, pauseMs)) === 'ended') return { ok: false, error: 'over' };
   }
 }
 
 /** The least that is waited before the next try; null: there is nothing to try again. */
-function retryAfterMs(outcome: CallOutcome): number | null {
+function retryAfterMs(outcome: CallOutcome<unknown>): number | null {
   if (outcome.kind === 'unreachable') return 0;
   if (outcome.kind === 'paused') return outcome.retryAfterMs;
-  const isPassing = outcome.kind === 'refused' && (outcome.status === 429 || outcome.status >= 500);
-  return isPassing ? outcome.retryAfterMs : null;
+  return isPassing(outcome) || isForeign(outcome) ? outcome.retryAfterMs : null;
 }
 
-function answerOf<T>(schema: z.ZodType<T>, outcome: CallOutcome): ToolAnswer<T> {
+/** Says nothing of the call itself: the town has no time, or does not accept the token, of which the client takes care. */
+function isPassing(outcome: CallOutcome<unknown>): outcome is Refused {
+  return outcome.kind === 'refused' && ([401, 408, 425, 429].includes(outcome.status) || outcome.status >= 500);
+}
+
+/** Refused by something that does not speak as the town does. */
+function isForeign(outcome: CallOutcome<unknown>): outcome is Refused {
+  return outcome.kind === 'refused' && outcome.code === null && !isPassing(outcome);
+}
+
+type Refused = Extract<CallOutcome<unknown>, { kind: 'refused' }>;
+
+function answerOf<T>(outcome: CallOutcome<T>): ToolAnswer<T> {
+  if (outcome.kind === 'ok') return { ok: true, value: outcome.value };
   if (outcome.kind === 'refused') return { ok: false, error: WORDS[outcome.status] ?? `refused_${outcome.status}` };
-  if (outcome.kind !== 'ok') return { ok: false, error: outcome.kind };
-  const read = schema.safeParse(outcome.body);
-  return read.success ? { ok: true, value: read.data } : { ok: false, error: 'malformed_answer' };
+  const isMalformed = outcome.kind === 'unreachable' && outcome.reason === 'malformed';
+  return { ok: false, error: isMalformed ? 'malformed_answer' : outcome.kind };
 }

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose';
 import { publicKeySetSchema, type PublicKeySet } from '../config.ts';
 import type { Outside } from '../outside.ts';
-import { isSuccess, requestTown } from '../town-request.ts';
+import { requestTown } from '../town-request.ts';
 
 /** Keys older than this are fetched again, so that a key that was taken out is refused here too. */
 const MAX_AGE_MS = 600_000;
@@ -66,19 +66,18 @@ export class KeySource {
       url: this.#url,
       bearer: null,
       body: null,
+      // An empty set is no way to revoke: it is a Worker without configuration.
+      answer: publicKeySetSchema.refine(({ keys }) => keys.length > 0),
       timeoutMs: TIMEOUT_MS,
       life: this.#life,
     } as const;
     const answer = await requestTown(this.#outside, request);
-    const keys =
-      answer.kind === 'answer' && isSuccess(answer.status) ? publicKeySetSchema.safeParse(answer.body) : null;
-    // An empty set is no way to revoke: it is a Worker without configuration.
-    if (keys?.success !== true || keys.data.keys.length === 0) {
-      log.warn('keys_not_fetched', { status: answer.kind === 'answer' ? answer.status : undefined });
+    if (answer.kind !== 'ok') {
+      log.warn('keys_not_fetched', answer.kind === 'refused' ? { status: answer.status } : { reason: answer.reason });
       return;
     }
     this.#heldSinceMs = clock.monoMs();
-    this.#replace(keys.data);
+    this.#replace(answer.value);
   }
 
   /** The set is built anew only where it changed: building imports each key again at its next use. */

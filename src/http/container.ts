@@ -4,6 +4,7 @@ import {
   agentIdSchema,
   containerNameSchema,
   grantSchema,
+  helloAnswerSchema,
   helloSchema,
   pullSchema,
   splitContainerName,
@@ -32,7 +33,7 @@ function hello(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       summary: 'A control server came up; a hint, nothing is taken from it',
       middleware: [requireContainerSecret(edge), smallBody] as const,
       request: { body: jsonBody(helloSchema) },
-      responses: answers(202, z.object({ status: z.literal('accepted') }), 'Passed on to the towns'),
+      responses: answers(202, helloAnswerSchema, 'Passed on to the towns'),
     }),
     async (c) => {
       c.executionCtx.waitUntil(passHelloOn(edge));

@@ -55,3 +55,5 @@ export type Pull = z.infer<typeof pullSchema>;
 /** `POST /v1/container/hello`, with `CONTAINER_SECRET` as bearer: a control server came up. A hint, nothing is taken from it. */
 export const helloSchema = z.object({ version: z.number().int().min(1) });
 export type Hello = z.infer<typeof helloSchema>;
+/** Answer to a hello: the towns are told. */
+export const helloAnswerSchema = z.object({ status: z.literal('accepted') });

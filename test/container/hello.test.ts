@@ -3,7 +3,7 @@ import { PROTOCOL_VERSION } from '#protocol';
 import { sayHello } from '../../container/hello.ts';
 import { Secret } from '../../container/secret.ts';
 import { Surroundings } from './support/agent-scene.ts';
-import { TOWN_URL, problemAnswer } from './support/fake-town.ts';
+import { TOWN_URL, page, problemAnswer } from './support/fake-town.ts';
 
 const config = { apiUrl: TOWN_URL, containerSecret: new Secret('the-container-secret') };
 const MINUTE = 60_000;
@@ -34,6 +34,20 @@ describe('hello', () => {
     await clock.advance(30_000);
     await said;
     expect(clock.pending).toBe(0);
+  });
+
+  it('is said again until the town itself takes it: a page in its place, or an empty answer, is none of the town', async () => {
+    const { outside, town, clock, log } = new Surroundings();
+    const answers = [page, () => new Response(null, { status: 204 }), () => Response.json({ status: 'ok' })];
+    town.intercept = () => answers.shift()?.();
+    const said = sayHello(outside, config, new AbortController().signal);
+    await clock.advance(MINUTE);
+    await said;
+    expect(town.heard).toHaveLength(4);
+    expect(log.lines.map(({ event, fields }) => [event, fields['reason']])).toEqual([
+      ...Array.from({ length: 3 }, () => ['hello_failed', 'malformed']),
+      ['hello_said', undefined],
+    ]);
   });
 
   it('a refused secret is an error with advice, and tried once a minute', async () => {

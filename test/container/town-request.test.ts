@@ -1,17 +1,21 @@
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import type { OutgoingRequest } from '../../container/outside.ts';
 import { Secret } from '../../container/secret.ts';
 import { requestTown, type TownRequest } from '../../container/town-request.ts';
 import { Surroundings } from './support/agent-scene.ts';
-import { TOWN_URL, hang, problemAnswer } from './support/fake-town.ts';
+import { TOWN_URL, hang, page, problemAnswer } from './support/fake-town.ts';
 
-function request(changes: Partial<TownRequest> = {}): TownRequest {
+const answer = z.object({ taken: z.literal(7) });
+
+function request(changes: Partial<TownRequest<{ taken: 7 }>> = {}): TownRequest<{ taken: 7 }> {
   const life = new AbortController().signal;
   return {
     method: 'POST',
     url: `${TOWN_URL}/v1/x`,
     bearer: new Secret('the-bearer'),
     body: '{}',
+    answer,
     timeoutMs: 1_000,
     life,
     ...changes,
@@ -19,23 +23,37 @@ function request(changes: Partial<TownRequest> = {}): TownRequest {
 }
 
 describe('requestTown', () => {
-  it('reads status, body, problem code and Retry-After', async () => {
+  it('reads status, problem code and Retry-After', async () => {
     const { outside, town } = new Surroundings();
     town.intercept = () => problemAnswer('limit_exceeded', { 'retry-after': '7' });
     expect(await requestTown(outside, request())).toMatchObject({
-      kind: 'answer',
+      kind: 'refused',
       status: 429,
       code: 'limit_exceeded',
       retryAfterMs: 7_000,
     });
     town.intercept = () => new Response('<html>', { status: 502, headers: { 'retry-after': '999999' } });
     expect(await requestTown(outside, request())).toEqual({
-      kind: 'answer',
+      kind: 'refused',
       status: 502,
-      body: undefined,
       code: null,
       retryAfterMs: 300_000,
     });
+  });
+
+  it('a 2xx is an answer only where it says what this very request waits for', async () => {
+    const { outside, town } = new Surroundings();
+    const answers: [Response, unknown][] = [
+      [Response.json({ taken: 7, more: 1 }, { status: 202 }), { kind: 'ok', value: { taken: 7 } }],
+      [page(), { kind: 'unreachable', reason: 'malformed' }],
+      [new Response(null, { status: 204 }), { kind: 'unreachable', reason: 'malformed' }],
+      [Response.json({ taken: 8 }), { kind: 'unreachable', reason: 'malformed' }],
+      [Response.json(JSON.parse(await problemAnswer('internal').text())), { kind: 'unreachable', reason: 'malformed' }],
+    ];
+    for (const [sent, read] of answers) {
+      town.intercept = () => sent;
+      expect(await requestTown(outside, request())).toEqual(read);
+    }
   });
 
   it('follows no redirect: the bearer stays with the town', async () => {
@@ -45,7 +63,7 @@ describe('requestTown', () => {
       sent.push(init);
       return Promise.resolve(new Response(null, { status: 302, headers: { location: 'https://evil.example' } }));
     };
-    expect(await requestTown({ ...outside, fetch }, request())).toMatchObject({ kind: 'answer', status: 302 });
+    expect(await requestTown({ ...outside, fetch }, request())).toMatchObject({ kind: 'refused', status: 302 });
     expect(sent.map(({ redirect }) => redirect)).toEqual(['manual']);
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { TERMINAL_CODES, PULL_TIMEOUT_MS } from '#protocol';
 import { AgentScene, SECONDS, Surroundings } from '../support/agent-scene.ts';
 import { hang, problemAnswer } from '../support/fake-town.ts';
@@ -149,7 +150,7 @@ describe('identities', () => {
     scene.town.intercept = () => Response.json({});
     for (const path of paths) {
       scene.entry.swap(scene.town.mint(scene.agent));
-      await scene.client.call({ method: 'GET', path, body: null, timeoutMs: SECONDS });
+      await scene.client.call({ method: 'GET', path, body: null, answer: z.object({}), timeoutMs: SECONDS });
     }
     expect(scene.town.heard.map(({ bearer }) => bearer)).toEqual([tokenOf(2), tokenOf(3), tokenOf(4)]);
     expect(scene.client.lastGeneration).toBe(4);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { eventBatchSchema, type TurnEvent } from '#protocol';
 import { EventReporter } from '../../../container/clients/event-reporter.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
-import { hang, problemAnswer } from '../support/fake-town.ts';
+import { hang, page, problemAnswer } from '../support/fake-town.ts';
 import { messageId } from '../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
 
@@ -119,6 +119,27 @@ describe('EventReporter', () => {
     expect(scene.town.counters).toEqual([1, 1]);
     expect(scene.town.events).toEqual([delta('one')]);
     expect(acknowledged).toEqual([delta('one')]);
+  });
+
+  it('a 2xx acknowledges a batch only where it says so, and for this one', async () => {
+    const { scene, reporter, acknowledged } = reporting();
+    const answers = [
+      page,
+      () => new Response(null, { status: 202 }),
+      () => Response.json({ counter: 2, repeated: false }),
+      () => Response.json({ counter: 1 }),
+    ];
+    scene.town.intercept = () => answers.shift()?.();
+    reporter.add(delta('one'));
+    await scene.clock.advance(0);
+    for (let tries = 1; tries <= 4; tries += 1) {
+      expect(scene.town.heard).toHaveLength(tries);
+      expect(acknowledged).toEqual([]);
+      await scene.clock.advance(scene.clock.nextInMs());
+    }
+    expect(scene.town.counters).toEqual([1]);
+    expect(acknowledged).toEqual([delta('one')]);
+    expect(scene.client.takeErrorRate()).toBe(4 / 5);
   });
 
   it('W-18: a slow answer is waited for; there are never two requests at once', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Heartbeat, type WorkStatus } from '../../../container/clients/heartbeat.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
-import { hang, problemAnswer } from '../support/fake-town.ts';
+import { hang, page, problemAnswer } from '../support/fake-town.ts';
 import { messageId } from '../support/ids.ts';
 
 const INTERVAL_MS = 30 * SECONDS;
@@ -49,6 +49,19 @@ describe('Heartbeat', () => {
       uptime_seconds: 5,
       last_progress_at,
     });
+  });
+
+  it('a page in the place of an answer is a loss: it says nothing of newer tokens, and ends no row of refusals', async () => {
+    const { scene, heartbeat } = beating();
+    scene.town.lagging = true;
+    scene.town.intercept = page;
+    heartbeat.begin();
+    await scene.clock.advance(INTERVAL_MS);
+    expect(scene.log.lines).toMatchObject([
+      { event: 'heartbeat_lost', fields: { reason: 'malformed', losses: 1 } },
+      { event: 'heartbeat_lost', fields: { reason: 'malformed', losses: 2 } },
+    ]);
+    expect(scene.town.count('/token')).toBe(0);
   });
 
   it('W-18: ticks never overlap; a slow one delays the next', async () => {

@@ -143,8 +143,10 @@ describe('what is no token for this agent', () => {
     'no expiry': ({ expires_at: _expires, ...rest }) => rest,
     'an expiry that is past': (grant) => ({ ...grant, expires_at: grant.issued_at }),
     'another agent': (grant) => ({ ...grant, agent: agentId(9) }),
+    'a generation that is held already': (grant) => ({ ...grant, gen: 1 }),
     'another incarnation': (grant) => ({ ...grant, inc: 2 }),
     'no JSON': () => undefined,
+    'a page for people': () => '<html>',
   };
   for (const [what, change] of Object.entries(wrong)) {
     it(`W-16: an answer with ${what} is a failure that may pass; nothing is stored`, async () => {

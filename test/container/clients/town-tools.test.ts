@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MAX_BODY_BYTES, makeId, type DelegationView } from '#protocol';
 import { townTools, type TownTools } from '../../../container/clients/town-tools.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
-import { problemAnswer } from '../support/fake-town.ts';
+import { page, problemAnswer } from '../support/fake-town.ts';
 import { agentId } from '../support/ids.ts';
 
 const AT = '2030-01-01T12:00:00.000Z';
@@ -91,9 +91,65 @@ describe('the tools of the town', () => {
     expect(length).toBeGreaterThan(MAX_BODY_BYTES - 2048);
   });
 
-  it('an answer that is none of the town is told as such', async () => {
+  it('an answer that is none of the town is told as such where the call is made once', async () => {
     const { scene, tools } = made();
-    scene.town.intercept = () => Response.json({ items: 'none' });
-    expect(await tools.peers('agt_')).toEqual({ ok: false, error: 'malformed_answer' });
+    for (const answer of [page, () => Response.json({ id: 'none' })]) {
+      scene.town.intercept = answer;
+      expect(await tools.sendMail({ to: 'bob', text: 'x' })).toEqual({ ok: false, error: 'malformed_answer' });
+      expect(await tools.delegate({ to: 'bob', task: 'x' })).toEqual({ ok: false, error: 'malformed_answer' });
+    }
+    expect(scene.town.heard).toHaveLength(4);
+  });
+
+  it('a 2xx that is not for this result stores nothing: it is sent until the town says so', async () => {
+    const { scene, tools } = made();
+    const other = makeId('dlg', new Uint8Array(20).fill(1));
+    const answers = [
+      page,
+      () => new Response(null, { status: 204 }),
+      () => Response.json({ ...DELEGATION, id: other }),
+      () => Response.json({ ...DELEGATION, state: 'open', finished_at: null }),
+    ];
+    scene.town.intercept = () => (answers.shift() ?? (() => Response.json(DELEGATION)))();
+    const stored = tools.finishDelegation(DELEGATION.id, RESULT);
+    await scene.clock.advance(60 * SECONDS);
+    expect(await stored).toEqual({ ok: true, value: DELEGATION });
+    expect(scene.town.heard).toHaveLength(5);
+  });
+
+  it('what is read is asked for again where a page comes in its place, or another delegation', async () => {
+    const { scene, tools } = made();
+    const read = { ...DELEGATION, task: 'fenced', result: null };
+    const other = { ...read, id: makeId('dlg', new Uint8Array(20).fill(1)) };
+    const answers = [page, () => Response.json(other), () => Response.json(read)];
+    scene.town.intercept = () => (answers.shift() ?? (() => Response.json({ items: [], next: null })))();
+    const asked = tools.readDelegation(DELEGATION.id);
+    await scene.clock.advance(10 * SECONDS);
+    expect(await asked).toEqual({ ok: true, value: read });
+  });
+
+  it('a refusal that is none of the town is no answer to a result, for as long as a delegation is open', async () => {
+    const { scene, tools } = made();
+    scene.town.intercept = () => new Response('<html>blocked</html>', { status: 403 });
+    const stored = tools.finishDelegation(DELEGATION.id, RESULT);
+    await scene.clock.advance(600 * SECONDS);
+    scene.town.intercept = () => Response.json(DELEGATION);
+    await scene.clock.advance(60 * SECONDS);
+    expect(await stored).toEqual({ ok: true, value: DELEGATION });
+    scene.town.intercept = () => new Response('<html>blocked</html>', { status: 403 });
+    const refused = [tools.finishDelegation(DELEGATION.id, RESULT), tools.peers(null)];
+    await scene.clock.advance(2 * 3600 * SECONDS);
+    expect(await Promise.all(refused)).toEqual(refused.map(() => ({ ok: false, error: 'insufficient_scope' })));
+    expect(scene.clock.pending).toBe(0);
+  });
+
+  it('a token that the town does not accept says nothing of the result, which is sent when one is', async () => {
+    const { scene, tools } = made();
+    scene.town.intercept = () => problemAnswer('invalid_token');
+    const stored = tools.finishDelegation(DELEGATION.id, RESULT);
+    await scene.clock.advance(600 * SECONDS);
+    scene.town.intercept = () => Response.json(DELEGATION);
+    await scene.clock.advance(120 * SECONDS);
+    expect(await stored).toEqual({ ok: true, value: DELEGATION });
   });
 });

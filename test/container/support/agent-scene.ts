@@ -1,5 +1,5 @@
 /** One agent's cell, registry entry, puller and client around a fake town: what a call needs, without a control server. */
-import type { AgentId, Grant } from '#protocol';
+import { heartbeatAnswerSchema, type AgentId, type Grant, type HeartbeatAnswer } from '#protocol';
 import { AgentClient, type CallOutcome } from '../../../container/clients/agent-client.ts';
 import { Cell } from '../../../container/clients/cell.ts';
 import { Puller } from '../../../container/clients/puller.ts';
@@ -16,6 +16,7 @@ export const HEARTBEAT = {
   method: 'POST',
   path: '/v1/agent/heartbeat',
   body: beatText(),
+  answer: heartbeatAnswerSchema,
   timeoutMs: 10 * SECONDS,
 } as const;
 
@@ -85,7 +86,7 @@ export class AgentScene {
     return this.surroundings.log;
   }
 
-  beat(): Promise<CallOutcome> {
+  beat(): Promise<CallOutcome<HeartbeatAnswer>> {
     return this.client.call(HEARTBEAT);
   }
 

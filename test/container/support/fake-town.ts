@@ -37,6 +37,10 @@ export function problemAnswer(code: ProblemCode, headers: Record<string, string>
   return new Response(body, { status, headers: { 'content-type': 'application/problem+json', ...headers } });
 }
 
+/** What a captive portal or a proxy answers in the town's place: 200, and a page for people. */
+export const page = (): Response =>
+  new Response('<html>sign in</html>', { status: 200, headers: { 'content-type': 'text/html' } });
+
 /** An answer that never comes. */
 export const hang = (): Promise<Response> => new Promise(() => {});
 
@@ -67,7 +71,7 @@ export class FakeTown {
     this.#app.post('/v1/agent/heartbeat', (c) => this.#asAgent(c, (grant) => this.#beat(c, grant)));
     this.#app.post('/v1/agent/events', (c) => this.#asAgent(c, () => this.#takeEvents(c)));
     this.#app.post('/v1/container/:container/agents/:agent/token', (c) => this.#pull(c));
-    this.#app.post('/v1/container/hello', (c) => c.body(null, 204));
+    this.#app.post('/v1/container/hello', (c) => c.json({ status: 'accepted' }, 202));
   }
 
   /** What a control server gets as `fetch`. */

@@ -39,6 +39,11 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
+  /** How long (ms) until the next timer is due. */
+  nextInMs(): number {
+    return (this.#next(Infinity)?.dueAtMs ?? this.#elapsedMs) - this.#elapsedMs;
+  }
+
   /** Turns the hands by `ms`, running what falls due on the way and letting everything settle in between. */
   async advance(ms: number): Promise<void> {
     await settle();

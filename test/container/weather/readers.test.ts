@@ -242,10 +242,11 @@ describe('W-27: a token that is held', () => {
       url: redirecting,
       bearer,
       body: null,
+      answer: z.unknown(),
       timeoutMs: 5_000,
       life,
     });
-    expect(answer).toMatchObject({ kind: 'answer', status: 307 });
+    expect(answer).toMatchObject({ kind: 'refused', status: 307 });
     expect(elsewhere.calls).toEqual([]);
   });
 
@@ -253,7 +254,8 @@ describe('W-27: a token that is held', () => {
     const { outside, town } = new Surroundings();
     const life = new AbortController();
     life.abort();
-    const given = { method: 'GET', url: 'https://town.example/', bearer: null, body: null, timeoutMs: 1_000 } as const;
+    const to = { method: 'GET', url: 'https://town.example/', bearer: null, body: null, timeoutMs: 1_000 } as const;
+    const given = { ...to, answer: z.unknown() };
     expect(await requestTown(outside, { ...given, life: life.signal })).toEqual({
       kind: 'unreachable',
       reason: 'ended',
