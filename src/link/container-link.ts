@@ -21,8 +21,9 @@ import type {
 export interface Unreachable {
   readonly kind: 'unreachable';
   /**
-   * `timeout` holds the container back; `busy` is 429 or 503; `unauthorized` is the control server's own 401, by its problem
-   * code; `refused` any other answer that no repeat will change soon.
+   * `timeout` holds the container back; `transport` is a network that fails, or a 2xx that is no answer to the request; `busy` is
+   * 429 or 503; `unauthorized` is the control server's own 401, by its problem code; `refused` any other answer that no repeat
+   * will change soon.
    */
   readonly reason: 'timeout' | 'transport' | 'busy' | 'server_error' | 'unauthorized' | 'refused';
   /** The container's Retry-After, at most `MAX_RETRY_AFTER_MS`, or 0. */

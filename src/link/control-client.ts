@@ -1,19 +1,12 @@
 /** The one client of the control API: every call into a container is made here. */
 import {
   MAX_CONTROL_ANSWER_BYTES,
-  agentEndedSchema,
-  agentInterruptedSchema,
-  agentStartedSchema,
   clip,
   healthSchema,
-  messagesAcceptedSchema,
   problemSchema,
   retryAfterMs,
   runningAgentsSchema,
   sessionClosedSchema,
-  sessionOpenedSchema,
-  swapResultSchema,
-  swapResultsSchema,
   type AgentEnded,
   type AgentId,
   type AgentInterrupted,
@@ -38,15 +31,21 @@ import { withDeadline } from '../lib/clock.ts';
 import { sha256 } from '../lib/secret.ts';
 import { messageOf } from '../lib/result.ts';
 import type { ContainerBackend, PushSigner, Unreachable } from './container-link.ts';
+import {
+  deliveryAnswer,
+  endAnswer,
+  interruptAnswer,
+  sessionAnswer,
+  startAnswer,
+  swapAnswer,
+  swapsAnswer,
+  type AnswerSchema,
+} from './control-answers.ts';
 import { readCapped } from './read-capped.ts';
 
 /** What one call came to. `session_unknown`: the control server does not hold the session that the token names. */
 export type ControlAnswer<T> =
   { readonly kind: 'answered'; readonly value: T } | { readonly kind: 'session_unknown' } | Unreachable;
-
-interface Schema<T> {
-  safeParse(value: unknown): { success: true; data: T } | { success: false };
-}
 
 interface Call<T> {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
@@ -54,7 +53,8 @@ interface Call<T> {
   /** Audience of the push token; null sends none (health). */
   readonly audience: string | null;
   readonly body?: unknown;
-  readonly answer: Schema<T>;
+  /** Takes an answer only to this very request. */
+  readonly answer: AnswerSchema<T>;
   readonly timeoutMs: number;
 }
 
@@ -94,7 +94,7 @@ export class ControlClient {
       path: '/session',
       audience: boot,
       body,
-      answer: sessionOpenedSchema,
+      answer: sessionAnswer(boot, body),
       timeoutMs: this.#timeoutMs,
     });
   }
@@ -110,28 +110,28 @@ export class ControlClient {
   }
 
   start(session: string, agent: AgentId, body: StartAgent): Promise<ControlAnswer<AgentStarted>> {
-    return this.#post(session, `/agents/${agent}/start`, body, agentStartedSchema);
+    return this.#post(session, `/agents/${agent}/start`, body, startAnswer(agent, body.inc, body.grant));
   }
 
   deliver(session: string, agent: AgentId, body: DeliverMessages): Promise<ControlAnswer<MessagesAccepted>> {
     const timeoutMs = Math.min(MESSAGE_TIMEOUT_MS, this.#timeoutMs);
-    return this.#post(session, `/agents/${agent}/messages`, body, messagesAcceptedSchema, timeoutMs);
+    return this.#post(session, `/agents/${agent}/messages`, body, deliveryAnswer(body), timeoutMs);
   }
 
   refreshOne(session: string, grant: Grant): Promise<ControlAnswer<SwapResult>> {
-    return this.#post(session, `/agents/${grant.agent}/refresh-token`, { grant }, swapResultSchema);
+    return this.#post(session, `/agents/${grant.agent}/refresh-token`, { grant }, swapAnswer(grant));
   }
 
   refreshMany(session: string, grants: readonly Grant[]): Promise<ControlAnswer<SwapResults>> {
-    return this.#post(session, '/agents/refresh-tokens', { grants }, swapResultsSchema);
+    return this.#post(session, '/agents/refresh-tokens', { grants }, swapsAnswer(grants));
   }
 
   stop(session: string, agent: AgentId, body: EndAgent): Promise<ControlAnswer<AgentEnded>> {
-    return this.#post(session, `/agents/${agent}/stop`, body, agentEndedSchema);
+    return this.#post(session, `/agents/${agent}/stop`, body, endAnswer('stop', agent, body.inc));
   }
 
   retire(session: string, agent: AgentId, body: EndAgent): Promise<ControlAnswer<AgentEnded>> {
-    return this.#post(session, `/agents/${agent}/retire`, body, agentEndedSchema);
+    return this.#post(session, `/agents/${agent}/retire`, body, endAnswer('retire', agent, body.inc));
   }
 
   list(session: string): Promise<ControlAnswer<RunningAgents>> {
@@ -145,10 +145,10 @@ export class ControlClient {
   }
 
   interrupt(session: string, agent: AgentId, body: InterruptAgent): Promise<ControlAnswer<AgentInterrupted>> {
-    return this.#post(session, `/agents/${agent}/interrupt`, body, agentInterruptedSchema);
+    return this.#post(session, `/agents/${agent}/interrupt`, body, interruptAnswer(agent, body.inc));
   }
 
-  #post<T>(session: string, path: string, body: unknown, answer: Schema<T>, timeoutMs = this.#timeoutMs) {
+  #post<T>(session: string, path: string, body: unknown, answer: AnswerSchema<T>, timeoutMs = this.#timeoutMs) {
     return this.#call({ method: 'POST', path, audience: session, body, answer, timeoutMs });
   }
 
@@ -183,13 +183,17 @@ export class ControlClient {
   }
 }
 
-/** The schema decides first: outcomes such as `stale` come with 409, 404 and 410 and are answers, not failures. */
-function readAnswer<T>(response: Response, text: string | null, schema: Schema<T>): ControlAnswer<T> {
+/**
+ * The schema decides first: outcomes such as `stale` come with 409, 404 and 410 and are answers, not failures. A 2xx that does
+ * not fit is no word of the container, so the way there failed: proxies answer 200 with pages of their own.
+ */
+function readAnswer<T>(response: Response, text: string | null, schema: AnswerSchema<T>): ControlAnswer<T> {
   const json = parseJson(text);
   const answer = schema.safeParse(json);
   if (answer.success && (response.ok || [404, 409, 410].includes(response.status))) {
     return { kind: 'answered', value: answer.data };
   }
+  if (response.ok) return unreachable('transport', `${response.status} that is no answer to this request`);
   const problem = problemSchema.safeParse(json);
   const code = problem.success ? problem.data.code : 'no problem document';
   const unknown: ControlProblemCode = 'unknown_session';

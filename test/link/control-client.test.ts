@@ -189,7 +189,7 @@ describe('an answer', () => {
     }
   });
 
-  test('that is no JSON, of another shape, or empty is a refusal, never a success', async () => {
+  test('that is no JSON, of another shape, or empty is a failure of the way, never a success', async () => {
     const bodies = [
       '<html>proxy</html>',
       '',
@@ -200,7 +200,7 @@ describe('an answer', () => {
       JSON.stringify({ ...SWAP, outcome: 'new' }),
     ];
     for (const body of bodies) {
-      expect(await outcomeOf(new Response(body)), body).toMatchObject({ kind: 'unreachable', reason: 'refused' });
+      expect(await outcomeOf(new Response(body)), body).toMatchObject({ kind: 'unreachable', reason: 'transport' });
     }
   });
 
@@ -224,7 +224,7 @@ describe('an answer', () => {
     control.instead = () => new Response(results(MAX_CONTROL_ANSWER_BYTES));
     expect(await client().refreshMany(SESSION, [GRANT])).toMatchObject({ kind: 'answered' });
     control.instead = () => new Response(results(MAX_CONTROL_ANSWER_BYTES + 1));
-    expect(await client().refreshMany(SESSION, [GRANT])).toMatchObject({ kind: 'unreachable', reason: 'refused' });
+    expect(await client().refreshMany(SESSION, [GRANT])).toMatchObject({ kind: 'unreachable', reason: 'transport' });
   });
 
   test('a redirect is no answer, and is not followed', async () => {

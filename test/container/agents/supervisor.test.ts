@@ -214,6 +214,7 @@ describe('ending', () => {
       spawn: processes.spawn,
       heartbeatMs: 30_000,
       townNowMs: () => box.clock.nowMs(),
+      rebaseTownClock: () => undefined,
       pullAddress: () => ({ url: TOWN_URL, session: sessionId(1), secret: new Secret(secretOf(1)) }),
     };
     const grant = box.town.mint(agentId(1));

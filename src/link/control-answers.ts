@@ -1,0 +1,103 @@
+/**
+ * What an answer has to carry to be one to this very request. A body of the right shape about another agent, incarnation,
+ * generation or session is an answer to something else, and acknowledges nothing.
+ */
+import {
+  agentEndedSchema,
+  agentInterruptedSchema,
+  agentStartedSchema,
+  messagesAcceptedSchema,
+  sessionOpenedSchema,
+  swapResultSchema,
+  swapResultsSchema,
+  type AgentEnded,
+  type AgentId,
+  type AgentInterrupted,
+  type AgentStarted,
+  type DeliverMessages,
+  type Grant,
+  type HeldMessage,
+  type MessagesAccepted,
+  type OpenSession,
+  type SessionOpened,
+  type SwapOutcome,
+  type SwapResult,
+  type SwapResults,
+} from '#protocol';
+
+/** Reads what came as JSON; a 2xx that it does not take is no answer. */
+export interface AnswerSchema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false };
+}
+
+export function sessionAnswer(boot: string, { session, epoch }: OpenSession): AnswerSchema<SessionOpened> {
+  return sessionOpenedSchema.refine((opened) => {
+    return opened.session === session && opened.boot === boot && opened.epoch === epoch;
+  });
+}
+
+/** `stale` names the higher incarnation, or the stopped one at or above this. A push may have overtaken the start's token. */
+export function startAnswer(agent: AgentId, inc: number, { gen }: Grant): AnswerSchema<AgentStarted> {
+  return agentStartedSchema.refine((started) => {
+    const runs = started.inc === inc && started.gen >= gen;
+    const fits = { started: runs, current: runs, stale: started.inc >= inc, retired: true };
+    return started.agent === agent && fits[started.outcome];
+  });
+}
+
+/** The swap of the grant that was sent, and of its messages no other than those that rode along. */
+export function deliveryAnswer({ grant, messages }: DeliverMessages): AnswerSchema<MessagesAccepted> {
+  const attempts = new Map(messages.map(({ message, attempt }) => [message, attempt]));
+  const rodeAlong = ({ message, attempt }: HeldMessage): boolean => attempt >= (attempts.get(message) ?? Infinity);
+  return messagesAcceptedSchema.refine(({ swap, messages: held }) => {
+    const isOnce = new Set(held.map(({ message }) => message)).size === held.length;
+    return isOf(grant, swap) && isOnce && held.every(rodeAlong);
+  });
+}
+
+export function swapAnswer(grant: Grant): AnswerSchema<SwapResult> {
+  return swapResultSchema.refine((swap) => isOf(grant, swap));
+}
+
+/** Results that fit none of the grants are left out: what is said wrongly of one agent costs the others nothing (F9). */
+export function swapsAnswer(grants: readonly Grant[]): AnswerSchema<SwapResults> {
+  const sent = new Map(grants.map((grant) => [grant.agent, grant]));
+  return swapResultsSchema.transform(({ results }) => ({
+    results: results.filter((swap) => {
+      const grant = sent.get(swap.agent);
+      return grant !== undefined && isOf(grant, swap);
+    }),
+  }));
+}
+
+/** A stop leaves a higher incarnation alone; a teardown leaves none. */
+export function endAnswer(how: 'stop' | 'retire', agent: AgentId, inc: number): AnswerSchema<AgentEnded> {
+  return agentEndedSchema.refine((ended) => {
+    if (ended.agent !== agent) return false;
+    if (how === 'retire') return ended.outcome === 'retired';
+    return ended.outcome === 'stopped' ? ended.inc === inc : ended.outcome === 'stale' && ended.inc > inc;
+  });
+}
+
+export function interruptAnswer(agent: AgentId, inc: number): AnswerSchema<AgentInterrupted> {
+  return agentInterruptedSchema.refine((interrupted) => {
+    const runs = interrupted.inc === inc;
+    const fits = { interrupted: runs, idle: runs, incarnation_mismatch: !runs, unknown_agent: true };
+    return interrupted.agent === agent && fits[interrupted.outcome];
+  });
+}
+
+/** Whether a swap's result is one of this grant: what it acknowledges is exactly what was sent. */
+function isOf(grant: Grant, swap: SwapResult): boolean {
+  const isHeld = swap.inc === grant.inc && swap.gen === grant.gen;
+  const fits: Record<SwapOutcome, boolean> = {
+    applied: isHeld,
+    current: isHeld,
+    stale: swap.inc === grant.inc && swap.gen > grant.gen,
+    incarnation_mismatch: swap.inc !== grant.inc,
+    conflict: true,
+    unknown_agent: true,
+    retired: true,
+  };
+  return swap.agent === grant.agent && fits[swap.outcome];
+}
