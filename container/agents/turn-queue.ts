@@ -12,18 +12,17 @@ import {
   type TurnResult,
 } from '#protocol';
 import type { WorkStatus } from '../clients/heartbeat.ts';
-import { RecentMap } from '../recent-map.ts';
 import type { Prompt, TurnOutput } from './agent-process.ts';
+import { RecentMap } from '../recent-map.ts';
+import { FinishedTurns } from './finished-turns.ts';
 import { piecesOf } from './json-text.ts';
 
-/** Finished messages whose result the town has: remembered only so that a repeat is not run again. */
-const REMEMBERED = 1_000;
 /** Messages that were to be withdrawn before they came: far more than can be on their way when the town takes them back. */
 const WITHDRAWN = 1_000;
 /** One delta's text at most, in code units: small enough that no escape makes it larger than a batch. */
 const PIECE_UNITS = 16 * 1024;
 
-/** Said to the sender where a result was reported for an earlier attempt, and let go of, before the message came again. */
+/** Said to the sender where a result was reported for an earlier attempt, long ago, before the message came again. */
 const RESULT_GONE: TurnResult = {
   state: 'failed',
   error: 'The message was worked on before; its result was reported under an earlier attempt and is not held any more',
@@ -53,14 +52,14 @@ interface QueueParts {
 
 /**
  * The messages of one incarnation: worked on one at a time, in order of `seq`, and never twice. A result is kept until the town
- * has acknowledged it; afterwards (message, attempt, state) is remembered.
+ * has acknowledged it; afterwards (message, attempt, state) is remembered, and for a while the result.
  */
 export class TurnQueue {
   readonly #parts: QueueParts;
   readonly #turns = new Map<MessageId, Turn>();
   /** Cancelled while nothing of them was here: a delivery that comes later begins none of them. */
   readonly #withdrawn = new RecentMap<MessageId, true>(WITHDRAWN);
-  readonly #acknowledged = new RecentMap<MessageId, { attempt: number; state: TurnResult['state'] }>(REMEMBERED);
+  readonly #acknowledged = new FinishedTurns();
   #current: Turn | null = null;
   #running = false;
   #task: string | null = null;
@@ -99,7 +98,7 @@ export class TurnQueue {
     const turn = this.#turns.get(event.message);
     if (turn === undefined || turn.result === null || turn.message.attempt !== event.attempt) return;
     this.#turns.delete(event.message);
-    this.#acknowledged.set(event.message, { attempt: event.attempt, state: turn.result.state });
+    this.#acknowledged.add(event.message, event.attempt, turn.result);
   }
 
   /**
@@ -130,9 +129,11 @@ export class TurnQueue {
     const turn = this.#turns.get(message.message);
     if (turn !== undefined) return this.#adopt(turn, message.attempt);
     const added: Turn = { message, state: 'delivered', result: null, end: new AbortController() };
+    const kept = this.#acknowledged.resultOf(message.message);
     this.#acknowledged.delete(message.message);
     this.#turns.set(message.message, added);
-    if (done !== undefined) this.#finish(added, RESULT_GONE);
+    // The town does not have it after all: its report was for the earlier attempt, which did not count any more.
+    if (done !== undefined) this.#finish(added, kept ?? RESULT_GONE);
     else if (this.#withdrawn.has(message.message)) this.#finish(added, CUT_SHORT);
     return heldTurn(added);
   }

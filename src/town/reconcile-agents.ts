@@ -1,12 +1,12 @@
 /** What the town thinks that runs in a container, held against what the container says. Synchronous. */
-import type { AgentId, RunningAgents, SessionId } from '#protocol';
+import type { AgentId, HeldMessage, RunningAgents, SessionId } from '#protocol';
 import type { HandedOver } from '../outbox/message.ts';
 import { takesMessages } from '../roster/agent.ts';
 import { noteActivity } from './activity.ts';
 import { agentGone } from './agent-gone.ts';
 import type { TownPorts } from './ports.ts';
 import { planQueue } from './queue-plan.ts';
-import { requeueMessages } from './requeue-messages.ts';
+import { queueForResult, requeueMessages } from './requeue-messages.ts';
 
 /** An agent as it was before the container was asked. */
 export interface Seen {
@@ -26,7 +26,8 @@ export function seenIn(p: TownPorts, index: number, session: SessionId): Seen[] 
 /**
  * Of those who were seen before the request, whoever is missing in the answer is gone. Of their messages, only what had been
  * handed over before the request, is unchanged since, and is missing in the answer is queued again: what was under way while the
- * container answered is no loss. Inside a transaction of the caller.
+ * container answered is no loss. So is what is over there, while its result never came: the box runs no message twice, and
+ * answers the new attempt with the result that it holds. Inside a transaction of the caller.
  */
 export function reconcile(
   p: TownPorts,
@@ -45,12 +46,19 @@ export function reconcile(
       agentGone(p, agent, { why, containerRuns: true });
       continue;
     }
-    const held = new Map(found.messages.map(({ message, attempt }) => [message, attempt]));
-    const lost = handedOver.filter((message) => (held.get(message.id) ?? 0) < message.attempt);
-    if (lost.length === 0) continue;
+    const held = new Map(found.messages.map((message) => [message.message, message]));
+    const lost = handedOver.filter((message) => (held.get(message.id)?.attempt ?? 0) < message.attempt);
+    const over = handedOver.filter((message) => isOver(held.get(message.id), message));
+    if (lost.length === 0 && over.length === 0) continue;
     const now = p.clock.now();
     requeueMessages(p, id, lost, now);
+    queueForResult(p, id, over, now);
     planQueue(p, id, now);
     noteActivity(p, id);
   }
+}
+
+/** Whether the box has come to an end with the attempt that was handed over. */
+function isOver(held: HeldMessage | undefined, { attempt }: HandedOver): boolean {
+  return held?.attempt === attempt && (held.state === 'done' || held.state === 'failed');
 }

@@ -21,10 +21,28 @@ export function requeueMessages(p: TownPorts, agent: AgentId, lost: readonly Han
       if (p.messages.finish(id, attempt, { state: 'failed', error: BROKE_TOO_OFTEN }, nowMs)) dead.push(id);
     } else if (p.messages.queueAgain(message)) again.push(message.id);
   }
-  if (again.length > 0) p.events.append('reeve.message.queued_again', agent, { messages: again }, nowMs);
+  tell(p, agent, again, nowMs);
   if (dead.length === 0) return;
   p.events.append('reeve.message.dead_lettered', agent, { messages: dead, error: BROKE_TOO_OFTEN }, nowMs);
   noteFinished(p, agent, dead, nowMs);
+}
+
+/**
+ * Queues messages again whose turns are over in the box, and whose results did not come. No turn was lost with any of them, so
+ * none fails for having been lost too often. Synchronous, inside a transaction of the caller.
+ */
+export function queueForResult(p: TownPorts, agent: AgentId, over: readonly HandedOver[], nowMs: number): void {
+  const again = over.filter((message) => p.messages.queueAgain(message));
+  tell(
+    p,
+    agent,
+    again.map(({ id }) => id),
+    nowMs,
+  );
+}
+
+function tell(p: TownPorts, agent: AgentId, messages: MessageId[], nowMs: number): void {
+  if (messages.length > 0) p.events.append('reeve.message.queued_again', agent, { messages }, nowMs);
 }
 
 /** All that the agent held, because it, its session or its container is gone. What was under way to it reached nobody. */

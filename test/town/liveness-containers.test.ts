@@ -123,6 +123,26 @@ describe('a probe', () => {
     expect(await town.message('ada', id)).toMatchObject({ state: 'done', attempts: 1, reply: 'over' });
   });
 
+  it('queues a message again that is over there, while its result never came: the result is fetched, and no turn runs twice', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    let pages = 0;
+    town.container().outgoing = async (path, send) => {
+      if (!path.endsWith('/events')) return send();
+      pages += 1;
+      return new Response('<html>sign in</html>', { headers: { 'content-type': 'text/html' } });
+    };
+    const { id } = await town.send('ada', 'hello');
+    await expect.poll(async () => (await town.message('ada', id)).state).toBe('delivered');
+    await pass(town, 4 * MINUTE);
+    expect(pages).toBeGreaterThan(1);
+    await town.until('ada', id, 'done');
+    expect(await town.message('ada', id)).toMatchObject({ state: 'done', attempts: 2, reply: 'You said: hello' });
+    expect(lab.turns.filter(({ message }) => message === id)).toHaveLength(1);
+    expect((await eventsOf(town, 'reeve.message.queued_again'))[0]).toEqual({ messages: [id] });
+    expect(await town.read('ada')).toMatchObject({ state: 'idle', incarnation: 1 });
+  });
+
   it('of a container that hangs is repeated ever more rarely, and delays nobody elsewhere', async () => {
     const { town } = await atWork('a1', 'a2', 'a3', 'a4', 'a5');
     const hung: number[] = [];

@@ -217,10 +217,30 @@ describe('repeats', () => {
     expect(scene.prompts).toHaveLength(1);
   });
 
+  it('K-08: a higher attempt of a result that the town has acknowledged gets it again, reported anew; it does not run', async () => {
+    const scene = await working();
+    await scene.reply('the reply');
+    scene.acknowledgeAll();
+    const result = { state: 'done', reply: 'the reply', truncated: false };
+    const held = { message: messageId(1), attempt: 2, state: 'done', result };
+    expect(scene.queue.deliver([message(1, 'hello', 2)])).toEqual([held]);
+    expect(scene.events).toMatchObject([{ type: 'turn.finished', attempt: 2, result }]);
+    scene.acknowledgeAll();
+    expect(scene.queue.deliver([message(1, 'hello', 3)])).toEqual([{ ...held, attempt: 3 }]);
+    expect(scene.prompts).toHaveLength(1);
+  });
+
   it('K-08: a higher attempt of a result that is let go of fails, and says why; it does not run', async () => {
     const scene = await working();
     await scene.reply('done');
     scene.acknowledgeAll();
+    // Two MiB of later results, and the first makes room.
+    for (let seed = 2; seed <= 10; seed += 1) {
+      scene.queue.deliver([message(seed, 'hello')]);
+      await settle();
+      await scene.reply('x'.repeat(255 * 1024));
+      scene.acknowledgeAll();
+    }
     expect(scene.queue.deliver([message(1, 'hello', 2)])[0]).toMatchObject({
       attempt: 2,
       state: 'failed',
@@ -228,7 +248,7 @@ describe('repeats', () => {
     });
     await settle();
     expect(scene.types()).toEqual(['turn.finished 2']);
-    expect(scene.prompts).toHaveLength(1);
+    expect(scene.prompts).toHaveLength(10);
   });
 
   it('a lower attempt is late and changes nothing', async () => {
