@@ -31,9 +31,9 @@ export class EventBuffer {
   }
 
   add(event: TurnEvent): void {
-    const bytes = encoder.encode(JSON.stringify(event)).length + 1;
-    this.#events.push({ event, bytes });
-    this.#bytes += bytes;
+    const added = sized(event);
+    this.#events.push(added);
+    this.#bytes += added.bytes;
     while (this.#events.length > this.#maxEvents || this.#bytes > this.#maxBytes) {
       const oldestDelta = this.#events.findIndex(({ event }) => event.type === 'turn.delta');
       if (oldestDelta === -1) return;
@@ -41,17 +41,24 @@ export class EventBuffer {
     }
   }
 
-  /** Takes the oldest events that fit into one batch; empty only where the buffer is. */
-  take(): readonly TurnEvent[] {
+  /** Puts events that were taken back to where they were: before all others. */
+  putBack(events: readonly TurnEvent[]): void {
+    const back = events.map(sized);
+    this.#events.unshift(...back);
+    for (const { bytes } of back) this.#bytes += bytes;
+  }
+
+  /** Takes the oldest events that fit into one batch, at most `count`; empty only where the buffer is. */
+  take(count = MAX_EVENTS_PER_BATCH): readonly TurnEvent[] {
     let bytes = ENVELOPE_BYTES;
-    let count = 0;
-    for (const sized of this.#events.slice(0, MAX_EVENTS_PER_BATCH)) {
-      bytes += sized.bytes;
+    let taken = 0;
+    for (const next of this.#events.slice(0, count)) {
+      bytes += next.bytes;
       // The first always goes: texts are cut long before one event could fill a batch.
-      if (bytes > MAX_EVENT_BATCH_BYTES && count > 0) break;
-      count += 1;
+      if (bytes > MAX_EVENT_BATCH_BYTES && taken > 0) break;
+      taken += 1;
     }
-    return this.#remove(0, count).map(({ event }) => event);
+    return this.#remove(0, taken).map(({ event }) => event);
   }
 
   clear(): void {
@@ -63,4 +70,8 @@ export class EventBuffer {
     for (const { bytes } of removed) this.#bytes -= bytes;
     return removed;
   }
+}
+
+function sized(event: TurnEvent): Sized {
+  return { event, bytes: encoder.encode(JSON.stringify(event)).length + 1 };
 }

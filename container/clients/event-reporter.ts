@@ -6,6 +6,7 @@ import type { AgentClient, CallOutcome } from './agent-client.ts';
 import { EventBuffer } from './event-buffer.ts';
 import { Loop } from './loop.ts';
 import { RefusalCount } from './refusal-count.ts';
+import { RefusedEvents, isAboutTheEvents } from './refused-events.ts';
 
 /** At most four batches a second. */
 const BATCH_SPACING_MS = 250;
@@ -26,16 +27,23 @@ interface ReporterParts {
   readonly agent: string;
 }
 
+type Failed = Exclude<CallOutcome<never>, { kind: 'ok' | 'over' }>;
+type Refused = Extract<Failed, { kind: 'refused' }>;
+
 /**
  * Reports the events of one incarnation, in order. A batch is sent with one counter until the town acknowledges it: the town
- * drops repeats by that counter, so an answer that got lost costs nothing.
+ * drops repeats by that counter, so an answer that got lost costs nothing. What is refused for what it says holds up nothing
+ * behind it for ever: the batch is halved until that event is alone, and `RefusedEvents` decides what becomes of it.
  */
 export class EventReporter {
   readonly #parts: ReporterParts;
   readonly #loop: Loop;
   readonly #refusals: RefusalCount;
   readonly #buffer = new EventBuffer(MAX_BUFFERED_EVENTS, MAX_BUFFERED_BYTES);
+  readonly #refused = new RefusedEvents();
   #batch: EventBatch | null = null;
+  /** The event that is alone in the batch, where something smaller is sent in its place. */
+  #original: TurnEvent | null = null;
   #counter = 0;
   #failures = 0;
   #nextSendAtMs = 0;
@@ -66,7 +74,10 @@ export class EventReporter {
 
   async #send(): Promise<void> {
     const { outside, client } = this.#parts;
-    const batch = (this.#batch ??= { counter: this.#counter + 1, events: [...this.#buffer.take()] });
+    const batch = (this.#batch ??= {
+      counter: this.#counter + 1,
+      events: [...this.#buffer.take(this.#refused.batchLimit)],
+    });
     this.#nextSendAtMs = outside.clock.monoMs() + BATCH_SPACING_MS;
     const body = JSON.stringify(batch);
     // An answer for another batch acknowledges none of this one.
@@ -75,33 +86,76 @@ export class EventReporter {
     const outcome = await client.call({ ...to, body, answer });
     if (outcome.kind === 'over') this.#drop();
     else if (outcome.kind === 'ok') this.#acknowledged(batch);
-    else this.#failed(outcome);
+    else this.#failed(batch, outcome);
   }
 
   #acknowledged(batch: EventBatch): void {
-    this.#batch = null;
-    this.#counter = batch.counter;
+    if (this.#original !== null) this.#lost('result_replaced', this.#original);
+    for (const event of batch.events) this.#refused.forget(this.#original ?? event);
+    this.#refused.taken();
+    this.#next(batch);
     this.#failures = 0;
     this.#refusals.clear();
     for (const event of batch.events) this.#parts.onAcknowledged(event);
   }
 
-  #failed(outcome: Exclude<CallOutcome<never>, { kind: 'ok' | 'over' }>): void {
+  /** This batch is over. Its counter is not used again: if the town has taken it after all, it would drop what comes instead. */
+  #next(batch: EventBatch): void {
+    this.#batch = null;
+    this.#original = null;
+    this.#counter = batch.counter;
+  }
+
+  #failed(batch: EventBatch, outcome: Failed): void {
     const { outside, agent } = this.#parts;
     this.#failures += 1;
+    const isRefused = outcome.kind === 'refused' && isAboutTheEvents(outcome);
+    const tries = isRefused ? this.#refuse(batch, outcome) : this.#failures;
     const retryAfterMs = outcome.kind === 'unreachable' ? 0 : outcome.retryAfterMs;
-    const waitMs = backoffMs(BACKOFF, this.#failures, randomShare(outside.randomBytes), retryAfterMs);
-    this.#nextSendAtMs = outside.clock.monoMs() + waitMs;
+    const waitMs = tries === 0 ? 0 : backoffMs(BACKOFF, tries, randomShare(outside.randomBytes), retryAfterMs);
+    this.#nextSendAtMs = Math.max(this.#nextSendAtMs, outside.clock.monoMs() + waitMs);
     const status = outcome.kind === 'refused' ? outcome.status : undefined;
     // A pause follows refusals, which have had their lines.
-    if (outcome.kind === 'paused' || (status !== undefined && this.#refusals.takes(status))) return;
+    if (outcome.kind === 'paused' || (!isRefused && status !== undefined && this.#refusals.takes(status))) return;
     if (!isWorthALine(this.#failures)) return;
     outside.log.warn('events_not_reported', { agent, failures: this.#failures, outcome: outcome.kind, status });
+  }
+
+  /** Draws the consequences of a refusal; answers how often what is sent next has been refused in a row, for the pause. */
+  #refuse(batch: EventBatch, outcome: Refused): number {
+    const [first, ...rest] = batch.events;
+    if (first === undefined) throw new Error('a batch holds at least one event');
+    if (rest.length > 0) {
+      const kept = this.#refused.halve(batch.events.length);
+      this.#buffer.putBack(batch.events.slice(kept));
+      // With the same counter: had the town taken the whole batch, it would have these.
+      this.#batch = { counter: batch.counter, events: batch.events.slice(0, kept) };
+      return 0;
+    }
+    const original = this.#original ?? first;
+    const fate = this.#refused.alone(original, outcome, !this.#buffer.isEmpty);
+    if (fate.kind === 'again') {
+      this.#batch = { counter: batch.counter, events: [fate.event] };
+      this.#original = fate.event === original ? null : original;
+      return fate.tries;
+    }
+    if (fate.kind === 'dropped') this.#lost('event_dropped', original, outcome.status);
+    this.#next(batch);
+    if (fate.kind === 'later') this.#buffer.add(original);
+    return 0;
+  }
+
+  /** Said of each result that does not reach the town as it is, and of each other event that does not at all. */
+  #lost(event: string, { type, message, attempt }: TurnEvent, status?: number): void {
+    const { outside, agent } = this.#parts;
+    const level = type === 'turn.finished' ? 'error' : 'warn';
+    outside.log[level](event, { agent, type, message, attempt, status });
   }
 
   /** Nobody takes them any more. */
   #drop(): void {
     this.#buffer.clear();
     this.#batch = null;
+    this.#original = null;
   }
 }

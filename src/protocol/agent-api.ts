@@ -31,7 +31,7 @@ export const turnEventSchema = z.discriminatedUnion('type', [
 ]);
 export type TurnEvent = z.infer<typeof turnEventSchema>;
 
-/** `POST /v1/agent/events`. `counter` grows by one per batch of an incarnation; the town drops repeats. */
+/** `POST /v1/agent/events`. `counter` grows with each batch of an incarnation; the town drops repeats. */
 export const eventBatchSchema = z.object({
   counter: z.number().int().min(1),
   events: z.array(turnEventSchema).min(1).max(MAX_EVENTS_PER_BATCH),
