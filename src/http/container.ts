@@ -10,6 +10,7 @@ import {
   splitContainerName,
   type TownId,
 } from '#protocol';
+import { sideBySide, within } from '../lib/clock.ts';
 import { sha256 } from '../lib/secret.ts';
 import { messageOf } from '../lib/result.ts';
 import { requireBearer, requireContainerSecret } from './authenticate.ts';
@@ -17,8 +18,13 @@ import type { Edge, EdgeEnv } from './edge.ts';
 import { Refusal } from './problem.ts';
 import { answers, jsonBody, smallBody } from './route-parts.ts';
 
-/** Towns that are told of a hello side by side: a page of the directory. */
+/** Towns in one page of the directory. */
 const HELLO_PAGE = 100;
+/** Towns that are told of a hello side by side: far more than may hang at once, since each holds its lane for all its time. */
+const HELLO_LANES = 32;
+/** Longest time (ms) for one town, which answers sooner by itself; and for one page, for the first of which the box waits. */
+const TOWN_TIMEOUT_MS = 8000;
+const PAGE_TIMEOUT_MS = 5000;
 
 export function containerRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
   hello(app, edge);
@@ -36,7 +42,12 @@ function hello(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       responses: answers(202, helloAnswerSchema, 'Passed on to the towns'),
     }),
     async (c) => {
-      c.executionCtx.waitUntil(passHelloOn(edge));
+      // A directory that cannot be read is told: the box says hello again. It waits for no town.
+      const first = await pageAfter(edge, '').catch((thrown: unknown) => {
+        edge.log.error('hello.page_failed', { error: messageOf(thrown) });
+        throw new Refusal('unavailable');
+      });
+      c.executionCtx.waitUntil(passHelloOn(edge, first));
       return c.json({ status: 'accepted' as const }, 202);
     },
   );
@@ -73,19 +84,34 @@ function pullToken(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
   );
 }
 
-/** Page by page, by key. A town that fails is logged and leaves the others alone (F9). */
-async function passHelloOn(edge: Edge): Promise<void> {
-  let page: TownId[] = [];
-  do {
-    page = await edge.directory.pageOfIds(page.at(-1) ?? '', HELLO_PAGE);
-    await Promise.all(
-      page.map(async (town) => {
-        try {
-          await edge.town(town).hello();
-        } catch (thrown) {
-          edge.log.error('hello.town_failed', { town, error: messageOf(thrown) });
-        }
-      }),
-    );
-  } while (page.length === HELLO_PAGE);
+/**
+ * Page by page, by key, several towns at once. Each has its own time: one that hangs or fails is logged, holds up one lane, and
+ * leaves the others alone (F9). Never rejects.
+ */
+async function passHelloOn(edge: Edge, first: readonly TownId[]): Promise<void> {
+  await sideBySide(HELLO_LANES, townsOf(edge, first), async (town) => {
+    try {
+      await within(TOWN_TIMEOUT_MS, Promise.resolve<unknown>(edge.town(town).hello()));
+    } catch (thrown) {
+      edge.log.error('hello.town_failed', { town, error: messageOf(thrown) });
+    }
+  });
+}
+
+async function* townsOf(edge: Edge, first: readonly TownId[]): AsyncGenerator<TownId, void> {
+  let page = first;
+  yield* page;
+  while (page.length === HELLO_PAGE) {
+    try {
+      page = await pageAfter(edge, page.at(-1) ?? '');
+    } catch (thrown) {
+      edge.log.error('hello.page_failed', { error: messageOf(thrown) });
+      return;
+    }
+    yield* page;
+  }
+}
+
+function pageAfter(edge: Edge, after: string): Promise<TownId[]> {
+  return within(PAGE_TIMEOUT_MS, edge.directory.pageOfIds(after, HELLO_PAGE));
 }

@@ -1,7 +1,7 @@
 /** The hourly look at all towns: finds those whose alarm was lost, or whose end was, and wakes only them. */
 import type { TownId } from '#protocol';
 import { OVERDUE_MS, type WatchedTown } from '../directory/directory-store.ts';
-import { within } from '../lib/clock.ts';
+import { sideBySide, within } from '../lib/clock.ts';
 import { messageOf } from '../lib/result.ts';
 import type { Edge } from './edge.ts';
 
@@ -40,7 +40,7 @@ export async function watchTowns(edge: Pick<Edge, 'directory' | 'town' | 'clock'
     const overdue = page.filter((town) => isOverdue(town, edge.clock.now()));
     report.looked += page.length;
     report.overdue += overdue.length;
-    await sideBySide(overdue, async ({ id, name, owner, nextDueAtMs, deletedAtMs }) => {
+    await sideBySide(LANES, overdue, async ({ id, name, owner, nextDueAtMs, deletedAtMs }) => {
       try {
         const town = edge.town(id);
         const waking = deletedAtMs === null ? town.watch({ name, owner, nextDueAtMs }) : town.remove();
@@ -57,13 +57,4 @@ export async function watchTowns(edge: Pick<Edge, 'directory' | 'town' | 'clock'
 
 function isOverdue({ nextDueAtMs }: WatchedTown, nowMs: number): boolean {
   return nextDueAtMs !== null && nextDueAtMs <= nowMs - OVERDUE_MS;
-}
-
-/** Each in turn in one of a few lanes. `work` never rejects. */
-async function sideBySide<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const rest = items.values();
-  const lane = async (): Promise<void> => {
-    for (const item of rest) await work(item);
-  };
-  await Promise.all(Array.from({ length: LANES }, lane));
 }

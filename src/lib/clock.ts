@@ -48,6 +48,26 @@ export async function within<T>(ms: number, work: Promise<T>, timer: After = aft
   }
 }
 
+/**
+ * Works on each item in one of a few lanes, so that one which takes its time holds up one lane and no other. Bound each piece of
+ * work with `within`; it must not reject. Items may come page by page.
+ */
+export async function sideBySide<T>(
+  lanes: number,
+  items: Iterable<T> | AsyncIterable<T>,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const rest = iteratorOf(items);
+  const lane = async (): Promise<void> => {
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) await work(next.value);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+async function* iteratorOf<T>(items: Iterable<T> | AsyncIterable<T>): AsyncGenerator<T, void> {
+  yield* items;
+}
+
 /** RFC 3339 text of a time in ms, or null. */
 export function timestamp(ms: number): string;
 export function timestamp(ms: number | null): string | null;

@@ -67,13 +67,17 @@ export class Entrance {
 
   /** Does what is due, for as long as a run may last. */
   async #run(p: TownPorts): Promise<void> {
-    const work = runDue(p);
+    // What hangs goes on behind the run: its due time is stored, and what comes due meanwhile is not kept waiting (T7).
+    await this.briefly(p, 'due', RUN_BUDGET_MS, runDue(p));
+  }
+
+  /** Waits for `work`, but no longer than `ms`: then it goes on behind the answer. */
+  async briefly(p: TownPorts, name: string, ms: number, work: Promise<void>): Promise<void> {
     try {
-      await within(RUN_BUDGET_MS, work, p.after);
+      await within(ms, work, p.after);
     } catch (thrown) {
       if (!(thrown instanceof TimeUp)) throw thrown;
-      // What hangs goes on behind the run: its due time is stored, and what comes due meanwhile is not kept waiting (T7).
-      this.meanwhile(p, 'due', () => work);
+      this.meanwhile(p, name, () => work);
     }
   }
 

@@ -22,7 +22,7 @@ import { forceRefresh } from './force-refresh.ts';
 import { hearEvents, hearHeartbeat } from './hear-agent.ts';
 import { hearReader } from './hear-reader.ts';
 import type { Health } from './health.ts';
-import { hearHello } from './hear-hello.ts';
+import { HELLO_WAIT_MS, hearHello } from './hear-hello.ts';
 import { interruptAgent, type InterruptRefusal } from './interrupt-agent.ts';
 import { addTicket, openStream } from './open-stream.ts';
 import type { TownPorts } from './ports.ts';
@@ -239,9 +239,9 @@ export class Town extends DurableObject {
     return this.#door.in((p) => pullToken(p, request));
   }
 
-  /** A control server came up somewhere: looks whether one of this town's containers is meant. */
+  /** A control server came up somewhere: looks whether one of this town's containers is meant. Whoever says so waits briefly. */
   async hello(): Promise<void> {
-    await this.#door.in(async (p) => ok(await hearHello(p)));
+    await this.#door.in(async (p) => ok(await this.#door.briefly(p, 'hello', HELLO_WAIT_MS, hearHello(p))));
   }
 
   override async alarm(): Promise<void> {

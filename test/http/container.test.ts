@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { grantSchema, problemSchema } from '#protocol';
 import { sha256 } from '../../src/lib/secret.ts';
 import { CONTAINER_SECRET } from '../support/bindings.ts';
@@ -99,6 +99,55 @@ describe('a hello', () => {
     await scene.settled();
     expect(scene.calls.map(({ town }) => town)).toEqual([OWN, FOREIGN]);
     expect(scene.log).toMatchObject([{ level: 'error', event: 'hello.town_failed', fields: { town: OWN } }]);
+  });
+
+  test('a town that hangs costs the others nothing: all of them are told at once, on this page and the next', async () => {
+    const scene = await makeScene();
+    for (let nth = 10; nth < 258; nth += 1) {
+      await scene.edge.directory.create({ id: townId(nth), name: 'n', owner: 'o', createdAtMs: NOW_MS });
+    }
+    scene.town.instead = () => new Promise(() => undefined);
+    expect((await scene.send('POST', '/v1/container/hello', hello)).status).toBe(202);
+    await expect.poll(() => new Set(scene.calls.map(({ town }) => town)).size).toBe(250);
+  });
+
+  test('a town that hangs is logged when its time is up', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const scene = await makeScene();
+      scene.town.instead = () => new Promise(() => undefined);
+      expect((await scene.send('POST', '/v1/container/hello', hello)).status).toBe(202);
+      await vi.advanceTimersByTimeAsync(8000);
+      await scene.settled();
+      expect(scene.calls.map(({ town }) => town)).toEqual([OWN, FOREIGN]);
+      expect(scene.log).toMatchObject([
+        { event: 'hello.town_failed', fields: { town: OWN, error: 'no answer in 8000 ms' } },
+      ]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('is refused with 503 where the directory cannot be read, so that it is said again', async () => {
+    const { send, calls, settled, edge, log } = await makeScene();
+    edge.directory.pageOfIds = () => Promise.reject(new Error('D1 is away'));
+    expect((await send('POST', '/v1/container/hello', hello)).status).toBe(503);
+    await settled();
+    expect(calls).toEqual([]);
+    expect(log).toMatchObject([{ level: 'error', event: 'hello.page_failed' }]);
+  });
+
+  test('of which a later page cannot be read has told the towns of the pages before', async () => {
+    const { send, calls, settled, edge, log } = await makeScene();
+    for (let nth = 10; nth < 158; nth += 1) {
+      await edge.directory.create({ id: townId(nth), name: 'n', owner: 'o', createdAtMs: NOW_MS });
+    }
+    const pageOf = edge.directory.pageOfIds.bind(edge.directory);
+    edge.directory.pageOfIds = (after, limit) => (after === '' ? pageOf(after, limit) : Promise.reject(new Error('x')));
+    expect((await send('POST', '/v1/container/hello', hello)).status).toBe(202);
+    await settled();
+    expect(calls).toHaveLength(100);
+    expect(log).toMatchObject([{ level: 'error', event: 'hello.page_failed' }]);
   });
 
   test('with another secret is 401, reaches nobody, and its body is not looked at', async () => {

@@ -1,5 +1,6 @@
 import { SELF, env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
+import { PATIENT } from '../support/patient.ts';
 import { lab } from './support/lab.ts';
 import { TestTown } from './support/town.ts';
 import { CONTAINER_SECRET, PUBLIC_URL } from './support/wiring.ts';
@@ -90,6 +91,35 @@ describe('sessions', () => {
     const ada = await town.agent('ada');
     const start = town.container().requests.find(({ path }) => path === `/agents/${ada.id}/start`);
     expect(JSON.parse(start?.body ?? '{}')).toMatchObject({ inc: 1, grant: { agent: ada.id, inc: 1, gen: 1 } });
+  });
+
+  it('a hello reaches each container in its own time: one that hangs costs the next nothing, nor whoever says hello', async () => {
+    const { pushTimeoutMs } = lab;
+    lab.pushTimeoutMs = 60_000;
+    const hung = Promise.withResolvers<null>();
+    try {
+      const town = await TestTown.create();
+      for (const name of ['a1', 'a2', 'a3', 'a4', 'a5']) await town.agent(name);
+      const [first, second] = [town.container(0), town.container(1)];
+      let asked = 0;
+      first.before = ({ path }) => {
+        if (path !== '/health') return null;
+        asked += 1;
+        return hung.promise;
+      };
+      second.restart();
+      let answered = false;
+      const said = env.TOWN.getByName(town.id)
+        .hello()
+        .then(() => (answered = true));
+      await expect.poll(async () => (await town.read('a5')).incarnation, PATIENT).toBe(2);
+      expect([asked, answered]).toEqual([1, false]);
+      lab.clock.advance(5000);
+      await said;
+    } finally {
+      lab.pushTimeoutMs = pushTimeoutMs;
+      hung.resolve(null);
+    }
   });
 
   it('a restart without a hello is found by the next request, which answers unknown_session', async () => {
