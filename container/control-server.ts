@@ -10,11 +10,12 @@ import { Sessions } from './control/sessions.ts';
 import { sayHello } from './hello.ts';
 import type { Outside, RandomBytes } from './outside.ts';
 import { endSessions } from './shutdown.ts';
+import { TownReach } from './town-reach.ts';
 
 const BOOT_ID_BYTES = 20;
 
 /** What a control server is made of; everything outside its own memory is here. */
-export interface ControlServerParts extends Omit<Outside, 'randomBytes'> {
+export interface ControlServerParts extends Omit<Outside, 'randomBytes' | 'reach'> {
   readonly config: Pick<Config, 'apiUrl' | 'issuer' | 'jwks' | 'containerSecret'>;
   /** Default: the platform's `crypto`. */
   readonly randomBytes?: RandomBytes;
@@ -45,7 +46,7 @@ export interface ControlServer {
 export function createControlServer(parts: ControlServerParts): ControlServer {
   const { config, clock, fetch, log, processId = 1 } = parts;
   const randomBytes = parts.randomBytes ?? ((count: number) => crypto.getRandomValues(new Uint8Array(count)));
-  const outside: Outside = { clock, fetch, log, randomBytes };
+  const outside: Outside = { clock, fetch, log, randomBytes, reach: new TownReach(log) };
   const boot = makeId('boot', randomBytes(BOOT_ID_BYTES));
   const life = new AbortController();
   const sessions = new Sessions({

@@ -33,7 +33,7 @@ export async function sayHello(
   } as const;
   for (let failures = 0; !life.aborted;) {
     const answer = await requestTown(outside, request);
-    if (answer.kind === 'ok') return outside.log.info('hello_said');
+    if (answer.kind === 'ok') return outside.log.info('hello_said', { failures });
     failures += 1;
     if (!life.aborted) report(outside, answer, failures);
     await pause(outside.clock, life, waitMs(outside, answer, failures));
@@ -53,11 +53,12 @@ function waitMs(outside: Outside, answer: Failed, failures: number): number {
 function report({ log }: Outside, answer: Failed, failures: number): void {
   const status = answer.kind === 'refused' ? answer.status : undefined;
   const reason = answer.kind === 'refused' ? undefined : answer.reason;
+  if (!isWorthALine(failures)) return;
   if (isRefusal(answer)) {
     log.error('hello_refused', {
       status,
       failures,
       advice: 'CONTAINER_SECRET must be the same here and at the Worker',
     });
-  } else if (isWorthALine(failures)) log.warn('hello_failed', { status, reason, failures });
+  } else log.warn('hello_failed', { status, reason, failures });
 }

@@ -56,7 +56,11 @@ function framesOf({ stack = '', message }: Error): string {
     .join(' ');
 }
 
-/** Which of a row of failures are worth a line: the first three, then each tenth. */
-export function isWorthALine(failures: number): boolean {
-  return failures <= 3 || failures % 10 === 0;
+/**
+ * Which of a row of failures are worth a line: the first three, then each tenth, past a hundred each hundredth, and so on: ever
+ * more rarely, so that a long outage does not fill the log.
+ * @param each how many failures lie between two lines after the first three
+ */
+export function isWorthALine(failures: number, each = 10): boolean {
+  return failures <= 3 || failures % (each * 10 ** Math.max(0, Math.floor(Math.log10(failures / each)))) === 0;
 }

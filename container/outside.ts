@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
+import type { TownReach } from './town-reach.ts';
 
 /** What this program sends; a part of what the platform's `fetch` takes. */
 export interface OutgoingRequest {
@@ -21,4 +22,6 @@ export interface Outside {
   readonly fetch: Fetch;
   readonly log: Log;
   readonly randomBytes: RandomBytes;
+  /** One for the process, so that an outage is told once and not by each agent. */
+  readonly reach: TownReach;
 }

@@ -4,7 +4,6 @@ import type { z } from 'zod';
 import { pause } from './clock.ts';
 import { readBody } from './control/read-body.ts';
 import { parseJson } from './json.ts';
-import { errorFields } from './log.ts';
 import type { OutgoingRequest, Outside } from './outside.ts';
 import type { Secret } from './secret.ts';
 
@@ -43,15 +42,14 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** Sends, and reads the whole answer within `timeoutMs`. Never rejects. What comes too late is dropped. */
 export async function requestTown<T>(outside: Outside, request: TownRequest<T>): Promise<TownAnswer<T>> {
-  const { clock, log } = outside;
+  const { clock, reach } = outside;
   if (request.life.aborted) return { kind: 'unreachable', reason: 'ended' };
   const sending = new AbortController();
   const stop = (): void => sending.abort();
   request.life.addEventListener('abort', stop, { once: true });
   const timer = pause(clock, sending.signal, request.timeoutMs);
   const answer = send(outside, request, sending.signal).catch((thrown: unknown): TownAnswer<T> => {
-    if (!sending.signal.aborted)
-      log.warn('town_unreachable', { path: new URL(request.url).pathname, ...errorFields(thrown) });
+    if (!sending.signal.aborted) reach.failed(new URL(request.url).pathname, thrown);
     return { kind: 'unreachable', reason: 'network' };
   });
   const first = await Promise.race([answer, timer]);
@@ -67,6 +65,7 @@ async function send<T>(outside: Outside, request: TownRequest<T>, signal: AbortS
   if (request.body !== null) headers['content-type'] = 'application/json';
   const init: OutgoingRequest = { method: request.method, headers, redirect: 'manual', signal };
   const response = await outside.fetch(request.url, request.body === null ? init : { ...init, body: request.body });
+  outside.reach.reached();
   const bytes = await readBody(response, MAX_ANSWER_BYTES);
   const body = bytes === null ? undefined : parseJson(new TextDecoder().decode(bytes));
   if (response.ok) {

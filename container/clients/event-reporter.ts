@@ -90,10 +90,12 @@ export class EventReporter {
   }
 
   #acknowledged(batch: EventBatch): void {
+    const { outside, agent } = this.#parts;
     if (this.#original !== null) this.#lost('result_replaced', this.#original);
     for (const event of batch.events) this.#refused.forget(this.#original ?? event);
     this.#refused.taken();
     this.#next(batch);
+    if (this.#failures > 0) outside.log.info('events_reported', { agent, failures: this.#failures });
     this.#failures = 0;
     this.#refusals.clear();
     for (const event of batch.events) this.#parts.onAcknowledged(event);

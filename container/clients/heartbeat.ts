@@ -92,7 +92,7 @@ export class Heartbeat {
     switch (outcome.kind) {
       case 'ok': {
         this.#refusals.clear();
-        this.#losses = 0;
+        this.#recovered();
         // A newer generation was minted and has not arrived here: its push was lost, so it is fetched (M-18).
         if (outcome.value.lagging) await this.#parts.client.pull();
         return;
@@ -105,6 +105,12 @@ export class Heartbeat {
       case 'over':
         return;
     }
+  }
+
+  #recovered(): void {
+    const { outside, agent } = this.#parts;
+    if (this.#losses > 0) outside.log.info('heartbeat_heard', { agent, losses: this.#losses });
+    this.#losses = 0;
   }
 
   #lost(outcome: Extract<CallOutcome<never>, { kind: 'refused' | 'unreachable' }>): void {

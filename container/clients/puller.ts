@@ -10,6 +10,7 @@ import {
 import type { SessionId } from '#protocol';
 import { backoffMs, randomShare } from '../backoff.ts';
 import { pause } from '../clock.ts';
+import { isWorthALine } from '../log.ts';
 import type { Outside } from '../outside.ts';
 import type { Secret } from '../secret.ts';
 import { requestTown, type TownAnswer } from '../town-request.ts';
@@ -74,6 +75,8 @@ export class Puller {
   readonly #parts: PullerParts;
   #flight: Promise<PullOutcome> | null = null;
   #failedAtMs: number | null = null;
+  /** Flights in a row that failed, for each reason: a new reason is news. */
+  readonly #failures = new Map<string, number>();
 
   constructor(parts: PullerParts) {
     this.#parts = parts;
@@ -93,13 +96,25 @@ export class Puller {
   }
 
   async #fly(): Promise<PullOutcome> {
-    const { clock, log } = this.#parts.outside;
+    const { clock } = this.#parts.outside;
     const outcome = await this.#tries(clock.monoMs() + PULL_TIMEOUT_MS);
     this.#failedAtMs = outcome.kind === 'failed' ? clock.monoMs() : null;
-    if (outcome.kind === 'failed' && !this.#parts.life.aborted) {
-      log.warn('pull_failed', { agent: this.#parts.cell.agent, inc: this.#parts.cell.inc, reason: outcome.reason });
-    }
+    if (!this.#parts.life.aborted) this.#tell(outcome);
     return outcome;
+  }
+
+  /** Failures at first and then ever more rarely; their end once. */
+  #tell(outcome: PullOutcome): void {
+    const { agent, inc } = this.#parts.cell;
+    const { log } = this.#parts.outside;
+    if (outcome.kind === 'failed') {
+      const failures = (this.#failures.get(outcome.reason) ?? 0) + 1;
+      this.#failures.set(outcome.reason, failures);
+      if (isWorthALine(failures)) log.warn('pull_failed', { agent, inc, failures, reason: outcome.reason });
+    } else if (outcome.kind === 'fresh') {
+      if (this.#failures.size > 0) log.info('pull_succeeded', { agent, inc });
+      this.#failures.clear();
+    }
   }
 
   async #tries(deadlineMs: number): Promise<PullOutcome> {

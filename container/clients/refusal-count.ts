@@ -1,6 +1,6 @@
-import type { Log } from '../log.ts';
+import { isWorthALine, type Log } from '../log.ts';
 
-/** Refusals in a row that are warned of one by one; the next is an error with advice, and then each twentieth (M-17). */
+/** Refusals in a row that are warned of one by one; the next is an error with advice, and then each twentieth, ever more rarely (M-17). */
 const WARNED_REFUSALS = 2;
 const REFUSALS_PER_ERROR = 20;
 const ADVICE = 'the town does not accept this agent’s token: force a refresh, or start the agent again';
@@ -24,7 +24,7 @@ export class RefusalCount {
     this.#refusals += 1;
     const fields = { agent: this.#agent, status, refusals: this.#refusals };
     if (this.#refusals <= WARNED_REFUSALS) this.#log.warn(this.#event, fields);
-    else if (this.#refusals === WARNED_REFUSALS + 1 || this.#refusals % REFUSALS_PER_ERROR === 0) {
+    else if (isWorthALine(this.#refusals, REFUSALS_PER_ERROR)) {
       this.#log.error(this.#event, { ...fields, advice: ADVICE });
     }
     return true;

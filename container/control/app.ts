@@ -28,7 +28,7 @@ import {
 import type { z } from 'zod';
 import { parseJson } from '../json.ts';
 import type { Clock } from '../clock.ts';
-import { errorFields, type Fields, type Log } from '../log.ts';
+import { errorFields, isWorthALine, type Fields, type Log } from '../log.ts';
 import { problem } from './problem.ts';
 import type { PushAuth, PushRefused, PushVerdict } from './push-auth.ts';
 import { isDeclaredTooLong, receiveBody } from './read-body.ts';
@@ -80,6 +80,8 @@ export function createApp(parts: AppParts): ControlApp {
  * on bytes that the town has signed.
  */
 function authenticate({ auth, log, clock }: AppParts): MiddlewareHandler<{ Variables: Variables }> {
+  /** Refusals for each reason since a session was last opened: whoever has found the port does not fill the log. */
+  const refusals = new Map<string, number>();
   return async (c, next) => {
     const authorization = c.req.header('authorization') ?? null;
     if ((authorization?.length ?? 0) > MAX_AUTHORIZATION_BYTES) return problem('payload_too_large');
@@ -88,17 +90,18 @@ function authenticate({ auth, log, clock }: AppParts): MiddlewareHandler<{ Varia
     const path = new URL(c.req.url).pathname;
     const where = { method, path: loggable(path) };
     const head = await auth.checkHead({ authorization, method, path });
-    if (head.kind === 'refused') return refuse(log, head, where);
+    if (head.kind === 'refused') return refuse(log, refusals, head, where);
     const received = await receiveBody(c.req.raw, MAX_CONTROL_BODY_BYTES, clock);
     if (received.kind !== 'whole') return withoutBody(log, received.kind, where);
     const verdict = await auth.admit(head, received.body);
     switch (verdict.kind) {
       case 'refused':
-        return refuse(log, verdict, where);
+        return refuse(log, refusals, verdict, where);
       case 'unknown_session':
         return problem('unknown_session');
       case 'session':
       case 'opening':
+        if (verdict.kind === 'opening') refusals.clear();
         c.set('body', received.body);
         c.set('verdict', verdict);
         return next();
@@ -106,8 +109,10 @@ function authenticate({ auth, log, clock }: AppParts): MiddlewareHandler<{ Varia
   };
 }
 
-function refuse(log: Log, { reason }: PushRefused, where: Fields): Response {
-  log.warn('push_refused', { reason, ...where });
+function refuse(log: Log, refusals: Map<string, number>, { reason }: PushRefused, where: Fields): Response {
+  const count = (refusals.get(reason) ?? 0) + 1;
+  refusals.set(reason, count);
+  if (isWorthALine(count)) log.warn('push_refused', { reason, refusals: count, ...where });
   return problem('unauthorized');
 }
 

@@ -1,5 +1,6 @@
 import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose';
 import { publicKeySetSchema, type PublicKeySet } from '../config.ts';
+import { isWorthALine } from '../log.ts';
 import type { Outside } from '../outside.ts';
 import { requestTown } from '../town-request.ts';
 
@@ -19,6 +20,8 @@ export class KeySource {
   #heldSinceMs: number;
   #triedAtMs: number | null = null;
   #flight: Promise<void> | null = null;
+  /** Fetches in a row that failed. */
+  #failures = 0;
 
   constructor(outside: Outside, apiUrl: string, seed: PublicKeySet, life: AbortSignal) {
     this.#outside = outside;
@@ -73,9 +76,13 @@ export class KeySource {
     } as const;
     const answer = await requestTown(this.#outside, request);
     if (answer.kind !== 'ok') {
-      log.warn('keys_not_fetched', answer.kind === 'refused' ? { status: answer.status } : { reason: answer.reason });
+      this.#failures += 1;
+      const why = answer.kind === 'refused' ? { status: answer.status } : { reason: answer.reason };
+      if (isWorthALine(this.#failures)) log.warn('keys_not_fetched', { failures: this.#failures, ...why });
       return;
     }
+    if (this.#failures > 0) log.info('keys_fetched', { failures: this.#failures });
+    this.#failures = 0;
     this.#heldSinceMs = clock.monoMs();
     this.#replace(answer.value);
   }

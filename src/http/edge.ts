@@ -5,7 +5,7 @@ import type { AgentClaims, TownId } from '#protocol';
 import type { Config, Env } from '../env.ts';
 import { Directory } from '../directory/directory-store.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
-import { consoleLog, type Log } from '../lib/log.ts';
+import { consoleLog, rarely, type Log } from '../lib/log.ts';
 import type { Issuer } from '../tokens/mint.ts';
 import type { Town } from '../town/town.ts';
 import { lazyIssuer } from '../town/wiring.ts';
@@ -43,7 +43,7 @@ export function edgeOf(env: Env, config: Config): Edge {
   return {
     config,
     clock: systemClock,
-    log: consoleLog,
+    log: rarely(consoleLog, systemClock),
     issuer: lazyIssuer(config),
     people: devTokenAuthenticator(config.devToken),
     directory: new Directory(env.DIRECTORY),

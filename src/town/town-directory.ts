@@ -17,10 +17,15 @@ export interface TownDirectory {
 }
 
 export function townDirectory(directory: Directory, town: TownId, log: Log): TownDirectory {
+  let isFailing = false;
   const call = async <T>(what: string, work: Promise<T>): Promise<{ readonly value: T } | null> => {
     try {
-      return { value: await within(CALL_TIMEOUT_MS, work) };
+      const value = await within(CALL_TIMEOUT_MS, work);
+      if (isFailing) log.info('directory.reached_again', { town, what });
+      isFailing = false;
+      return { value };
     } catch (thrown) {
+      isFailing = true;
       log.error('directory.call_failed', { town, what, error: messageOf(thrown) });
       return null;
     }

@@ -10,7 +10,7 @@ import {
 import { parseConfig, type Config, type Env } from '../env.ts';
 import { Directory } from '../directory/directory-store.ts';
 import { after, systemClock, within, type After, type Clock } from '../lib/clock.ts';
-import { consoleLog, type Log } from '../lib/log.ts';
+import { consoleLog, rarely, type Log } from '../lib/log.ts';
 import type { LinkWiring } from '../link/link-ports.ts';
 import type { ContainerLink } from '../link/container-link.ts';
 import { neverRejects } from '../link/never-rejects.ts';
@@ -51,6 +51,7 @@ export function wireTown(env: Env): TownWiring | null {
   if (!config.ok) return null;
   const issuer = lazyIssuer(config.value);
   const directory = new Directory(env.DIRECTORY);
+  const log = rarely(consoleLog, systemClock);
   return {
     settings: {
       refreshIntervalMs: config.value.refreshIntervalMs,
@@ -65,7 +66,7 @@ export function wireTown(env: Env): TownWiring | null {
     clock: systemClock,
     after,
     random: Math.random,
-    log: consoleLog,
+    log,
     mint: async (order, nowMs) => mintAgentToken(await issuer(), order, nowMs),
     link: (town, container) =>
       neverRejects(
@@ -73,7 +74,7 @@ export function wireTown(env: Env): TownWiring | null {
         // A handshake of two requests, the request itself, and a margin for the way.
         (call) => within(3 * config.value.pushTimeoutMs + 1000, call),
       ),
-    directory: (town) => townDirectory(directory, town, consoleLog),
+    directory: (town) => townDirectory(directory, town, log),
   };
 }
 

@@ -50,14 +50,17 @@ describe('hello', () => {
     ]);
   });
 
-  it('a refused secret is an error with advice, and tried once a minute', async () => {
+  it('a refused secret is tried once a minute; it is an error with advice, told ever more rarely', async () => {
     const { outside, town, clock, log } = new Surroundings();
     town.intercept = () => problemAnswer('invalid_token');
     const life = new AbortController();
     const said = sayHello(outside, config, life.signal);
     await clock.advance(10 * MINUTE - 1);
     expect(town.heard).toHaveLength(10);
-    expect(log.levels('hello_refused')).toEqual(Array.from({ length: 10 }, () => 'error'));
+    const refused = log.lines.filter(({ event }) => event === 'hello_refused');
+    expect(refused.map(({ level, fields }) => [level, fields['failures']])).toEqual(
+      [1, 2, 3, 10].map((failures) => ['error', failures]),
+    );
     expect(log.lines.find(({ event }) => event === 'hello_refused')?.fields['advice']).toContain('CONTAINER_SECRET');
     expect(log.text()).not.toContain('the-container-secret');
     life.abort();

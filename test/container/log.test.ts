@@ -30,6 +30,18 @@ describe('W-22: what is said of an error', () => {
   });
 });
 
+it('of a long row ever fewer are worth a line: past a hundred each hundredth, past a thousand each thousandth', () => {
+  const worth = (each?: number) =>
+    Array.from({ length: 5_000 }, (_, at) => at + 1).filter((failures) => isWorthALine(failures, each));
+  expect(worth().filter((failures) => failures > 80)).toEqual([
+    90, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000, 2000, 3000, 4000, 5000,
+  ]);
+  expect(worth(20).slice(0, 5)).toEqual([1, 2, 3, 20, 40]);
+  expect(worth(20).filter((failures) => failures > 160)).toEqual([
+    180, 200, 400, 600, 800, 1000, 1200, 1400, 1600, 1800, 2000, 4000,
+  ]);
+});
+
 it('M-21: failures 1 to 3 and each 10th are worth a line', () => {
   const worth = Array.from({ length: 30 }, (_, at) => at + 1).filter((failures) => isWorthALine(failures));
   expect(worth).toEqual([1, 2, 3, 10, 20, 30]);

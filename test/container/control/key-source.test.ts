@@ -5,6 +5,7 @@ import type { PublicKeySet } from '../../../container/config.ts';
 import { Box } from '../support/box.ts';
 import { FakeTown, TOWN_URL, hang, problemAnswer } from '../support/fake-town.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
+import { TownReach } from '../../../container/town-reach.ts';
 import { keySetOf, makeSigningKey, signPush, type SigningKey } from '../support/push.ts';
 
 const JWKS = '/.well-known/jwks.json';
@@ -20,7 +21,13 @@ function scene(seed: PublicKeySet, published: PublicKeySet): Scene {
   const town = new FakeTown(() => clock.nowMs());
   town.publicKeys = published.keys;
   const log = createLog(clock, () => {});
-  const outside = { clock, fetch: town.fetch, log, randomBytes: (count: number) => new Uint8Array(count) };
+  const outside = {
+    clock,
+    fetch: town.fetch,
+    log,
+    randomBytes: (count: number) => new Uint8Array(count),
+    reach: new TownReach(log),
+  };
   const source = new KeySource(outside, TOWN_URL, seed, new AbortController().signal);
   const knows = async ({ kid }: SigningKey): Promise<boolean> => {
     const header = { alg: 'ES256', kid };

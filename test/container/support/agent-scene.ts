@@ -5,6 +5,7 @@ import { Cell } from '../../../container/clients/cell.ts';
 import { Puller } from '../../../container/clients/puller.ts';
 import { Registry, type RegistryEntry } from '../../../container/clients/registry.ts';
 import type { Outside } from '../../../container/outside.ts';
+import { TownReach } from '../../../container/town-reach.ts';
 import { Secret } from '../../../container/secret.ts';
 import { FakeTown, TOWN_URL } from './fake-town.ts';
 import { agentId, containerName, secretOf, sessionId } from './ids.ts';
@@ -34,7 +35,13 @@ export class Surroundings {
 
   constructor() {
     const { clock, town, log } = this;
-    this.outside = { clock, fetch: town.fetch, log, randomBytes: (count) => new Uint8Array(count) };
+    this.outside = {
+      clock,
+      fetch: town.fetch,
+      log,
+      randomBytes: (count) => new Uint8Array(count),
+      reach: new TownReach(log),
+    };
     town.trust(sessionId(1), secretOf(1));
   }
 }
