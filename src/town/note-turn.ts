@@ -1,6 +1,8 @@
 /**
  * What the box says of a turn: in an event, or in the answer to a delivery that was repeated, whichever comes first. It counts
- * for the current attempt and once, and is told in an event where it does. Synchronous, inside a transaction of the caller.
+ * for the current attempt and once, and is told in an event where it does. Every turn is told from its beginning: where its end
+ * is the first that is heard of it, because the delivery's answer and the report of its start were lost, it began then at the
+ * latest. Synchronous, inside a transaction of the caller.
  */
 import type { AgentId, MessageId, TurnResult } from '#protocol';
 import { noteFinished } from './note-finished.ts';
@@ -22,6 +24,7 @@ export function noteTurnFinished(
   { message, attempt, result }: Turn & { readonly result: TurnResult },
   nowMs: number,
 ): void {
+  noteTurnStarted(p, agent, { message, attempt }, nowMs);
   if (!p.messages.finish(message, attempt, result, nowMs)) return;
   p.events.append('reeve.turn.finished', agent, { message, attempt, state: result.state }, nowMs);
   p.agents.forgetRestarts(agent);
