@@ -1,6 +1,6 @@
 /** When a token is due. Pure: this file answers "when does it refresh?". */
 
-/** A failed push is tried again after 15 s, doubling to 5 min, for as long as the agent lives. */
+/** A failed push is tried again within 15 s, doubling to 5 min, for as long as the agent lives. */
 export const PUSH_RETRY = { firstMs: 15_000, maxMs: 300_000 } as const;
 /** Stored before anything is sent: if the object dies in between, the push is made again this much later (ms). */
 export const SAFETY_RETRY_MS = 15_000;

@@ -12,7 +12,7 @@ import type { TownPorts } from './ports.ts';
 import { planQueue } from './queue-plan.ts';
 import { restartWaitMs } from './restart-plan.ts';
 
-/** A start that failed is tried again after 15 s, doubling to 5 min. */
+/** A start that failed is tried again within 15 s, doubling to 5 min. */
 const START_RETRY = { firstMs: 15_000, maxMs: 300_000 } as const;
 
 /**
