@@ -30,6 +30,11 @@ export interface Unreachable {
   readonly retryAfterMs: number;
   /** For people: status and code, never a body. */
   readonly detail: string;
+  /**
+   * The status, where a 4xx judged this very request: something on the way answered in place of the control server, or the control
+   * server itself found it malformed or too large. A smaller or another request may pass.
+   */
+  readonly rejected?: number;
 }
 
 /**

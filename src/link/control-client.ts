@@ -1,5 +1,6 @@
 /** The one client of the control API: every call into a container is made here. */
 import {
+  CONTROL_PROBLEMS,
   MAX_CONTROL_ANSWER_BYTES,
   clip,
   healthSchema,
@@ -20,6 +21,7 @@ import {
   type InterruptAgent,
   type MessagesAccepted,
   type OpenSession,
+  type Problem,
   type RunningAgents,
   type SessionClosed,
   type SessionOpened,
@@ -205,7 +207,27 @@ function readAnswer<T>(response: Response, text: string | null, schema: AnswerSc
     return unreachable('busy', detail, retryAfterMs(response.headers.get('retry-after')));
   }
   // 408: the body was too slow on its way, which says nothing of what is in it.
-  return unreachable(response.status >= 500 || response.status === 408 ? 'server_error' : 'refused', detail);
+  if (response.status >= 500 || response.status === 408) return unreachable('server_error', detail);
+  const refused = unreachable('refused', detail);
+  const isJudged = judgesRequest(response.status, problem.success ? problem.data : null);
+  return isJudged ? { ...refused, rejected: response.status } : refused;
+}
+
+/** Statuses that say nothing of the request: it came too slowly, too early or too often. */
+const ANY_REQUEST: readonly number[] = [408, 425, 429];
+/** What a control server refuses for what is in the request; its other refusals concern the session, the route or itself. */
+const OF_CONTENT: readonly string[] = ['invalid_request', 'payload_too_large'] satisfies ControlProblemCode[];
+
+/**
+ * Whether a 4xx judges this very request. A control server names one of its own codes, with the status that belongs to it; any other
+ * body was written by something on the way, such as a firewall or a proxy with a limit of its own.
+ */
+function judgesRequest(status: number, problem: Problem | null): boolean {
+  if (status < 400 || ANY_REQUEST.includes(status)) return false;
+  const own = Object.entries(CONTROL_PROBLEMS).find(
+    ([code, known]) => code === problem?.code && known.status === status,
+  );
+  return own === undefined || OF_CONTENT.includes(own[0]);
 }
 
 function parseJson(text: string | null): unknown {

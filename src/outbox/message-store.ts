@@ -59,12 +59,12 @@ export class MessageStore {
     for (const row of this.#sql.exec<MessageRow>(query, agent, afterSeq, limit)) yield toMessage(row);
   }
 
-  /** The queued messages that share the next delivery: the oldest first, within the limits of one request. */
-  nextBatch(agent: AgentId): Message[] {
+  /** The queued messages that share the next delivery: the oldest first, at most so many, within the limits of one request. */
+  nextBatch(agent: AgentId, atMost: number): Message[] {
     const queued = this.#many(
       "SELECT * FROM messages WHERE agent = ? AND state = 'queued' ORDER BY seq LIMIT ?",
       agent,
-      MAX_MESSAGES_PER_DELIVERY,
+      Math.min(atMost, MAX_MESSAGES_PER_DELIVERY),
     );
     let bytes = 0;
     return queued.filter((message, at) => {
@@ -73,10 +73,11 @@ export class MessageStore {
     });
   }
 
-  /** Plans the repeat of a delivery before it is sent. */
-  planDelivery(ids: readonly MessageId[], atMs: number, tries: number): void {
-    const plan = "UPDATE messages SET deliver_at_ms = ?, tries = ? WHERE id = ? AND state = 'queued'";
-    for (const id of ids) this.#sql.exec(plan, atMs, tries, id);
+  /** They are about to be sent: from here on the box may hold them. */
+  sending(ids: readonly MessageId[]): void {
+    for (const id of ids) {
+      this.#sql.exec("UPDATE messages SET tries = tries + 1 WHERE id = ? AND state = 'queued'", id);
+    }
   }
 
   /** The agent's queue waits (null) or is due at a time. Writes only what that changes. */
@@ -177,6 +178,13 @@ export class MessageStore {
 
   hasQueued(agent: AgentId): boolean {
     return this.#exists("SELECT 1 FROM messages WHERE agent = ? AND state = 'queued' LIMIT 1", agent);
+  }
+
+  /** Of each agent with queued messages: how many there are, and when the oldest was accepted. */
+  queued(): { agent: AgentId; count: number; sinceMs: number }[] {
+    const query = `SELECT agent, COUNT(*) AS count, MIN(created_at_ms) AS sinceMs FROM messages
+       WHERE state = 'queued' GROUP BY agent`;
+    return this.#sql.exec<{ agent: AgentId; count: number; sinceMs: number }>(query).toArray();
   }
 
   /** Agents with a delivery that is due, the longest waiting first. */

@@ -1,8 +1,9 @@
 /**
  * Table `queues`: per agent, and for the whole town, what its messages come to. Triggers on `messages` keep it, so no way of
- * writing a message can forget it, and whether one more may wait is told without a look at those that do.
+ * writing a message can forget it, and whether one more may wait is told without a look at those that do. Per agent also how its
+ * deliveries fare: a failure concerns the whole queue, also what did not fit into the request that failed.
  */
-import type { AgentId } from '#protocol';
+import { MAX_MESSAGES_PER_DELIVERY, type AgentId, type MessageId } from '#protocol';
 
 export interface QueueSize {
   /** The highest `seq` ever given; it only grows, also when messages are pruned. */
@@ -17,6 +18,16 @@ export interface QueueSize {
   readonly keptBytes: number;
 }
 
+export interface QueueRetry {
+  /** Deliveries that failed in a row. */
+  readonly tries: number;
+  /** Nothing of the queue is sent before this; null: nothing failed. */
+  readonly retryAtMs: number | null;
+  /** The most messages that the next delivery holds. */
+  readonly atMost: number;
+}
+
+type RetryRow = { tries: number; retry_at_ms: number | null; at_most: number | null };
 type Row = { last_seq: number; waiting: number; bytes: number; finished: number; kept_bytes: number };
 
 /** The row of the whole town. */
@@ -35,6 +46,58 @@ export class QueueStore {
 
   ofTown(): QueueSize {
     return this.#read(TOWN);
+  }
+
+  retryOf(agent: AgentId): QueueRetry {
+    const row = this.#sql
+      .exec<RetryRow>('SELECT tries, retry_at_ms, at_most FROM queues WHERE agent = ?', agent)
+      .toArray()[0];
+    return {
+      tries: row?.tries ?? 0,
+      retryAtMs: row?.retry_at_ms ?? null,
+      atMost: row?.at_most ?? MAX_MESSAGES_PER_DELIVERY,
+    };
+  }
+
+  /** A delivery failed, the `tries`-th in a row. Null: the next one may follow at once. */
+  failed(agent: AgentId, tries: number, retryAtMs: number | null): void {
+    this.#sql.exec('UPDATE queues SET tries = ?, retry_at_ms = ? WHERE agent = ?', tries, retryAtMs, agent);
+  }
+
+  /** The next deliveries hold at most so many messages, until some have passed. */
+  limit(agent: AgentId, atMost: number): void {
+    this.#sql.exec('UPDATE queues SET at_most = ? WHERE agent = ?', atMost, agent);
+  }
+
+  /** A message was refused although it travelled alone. Answers how often. */
+  rejected(agent: AgentId, message: MessageId): number {
+    return this.#sql
+      .exec<{ rejections: number }>(
+        `UPDATE queues SET rejections = IIF(rejected = ?1, rejections, 0) + 1, rejected = ?1 WHERE agent = ?2
+         RETURNING rejections`,
+        message,
+        agent,
+      )
+      .one().rejections;
+  }
+
+  /** Messages have passed: the next failure is the first, and the next delivery may be twice as large. Writes only where one failed. */
+  passed(agent: AgentId): void {
+    this.#sql.exec(
+      `UPDATE queues SET tries = 0, retry_at_ms = NULL, at_most = IIF(at_most * 2 < ?, at_most * 2, NULL)
+       WHERE agent = ? AND (tries > 0 OR at_most IS NOT NULL)`,
+      MAX_MESSAGES_PER_DELIVERY,
+      agent,
+    );
+  }
+
+  /** What failed is gone, or is heard again: the next delivery goes out as if none had failed. */
+  forget(agent: AgentId): void {
+    this.#sql.exec(
+      `UPDATE queues SET tries = 0, retry_at_ms = NULL, at_most = NULL
+       WHERE agent = ? AND (tries > 0 OR at_most IS NOT NULL)`,
+      agent,
+    );
   }
 
   #read(key: string): QueueSize {

@@ -8,11 +8,12 @@ import { noteActivity } from './activity.ts';
 import { beginIncarnation } from './agent-gone.ts';
 import { doubtContainer, heldUntil, noteAnswer } from './containers.ts';
 import { issueToken, type IssueAnswer } from './issue-token.ts';
+import { noteFinished } from './note-finished.ts';
 import { noteTurnFinished, noteTurnStarted } from './note-turn.ts';
 import type { TownPorts } from './ports.ts';
 import { isServed } from './queue-plan.ts';
 
-/** A delivery that failed in transport is sent again, the same attempt, after 15 s, doubling to 5 min. */
+/** A queue whose delivery failed is tried again, the same attempts, within 15 s, doubling to 5 min while failures go on. */
 const DELIVERY_RETRY = { firstMs: 15_000, maxMs: 300_000 } as const;
 
 /** One delivery, if the agent can take one. Answers whether the next step may follow at once. Called by `serveAgent` only. */
@@ -30,14 +31,21 @@ function ready(p: TownPorts, id: AgentId): Agent | null {
       p.messages.planQueue(id, null);
       return null;
     }
-    const held = heldUntil(p, agent.container);
-    if (held !== null) {
-      p.messages.planQueue(id, held);
-      return null;
-    }
-    p.messages.planQueue(id, p.clock.now() + SAFETY_RETRY_MS);
-    return agent;
+    const now = p.clock.now();
+    const waitsUntilMs = Math.max(heldUntil(p, agent.container) ?? 0, retryOf(p, id));
+    const waits = waitsUntilMs > now;
+    p.messages.planQueue(id, waits ? waitsUntilMs : now + SAFETY_RETRY_MS);
+    return waits ? null : agent;
   });
+}
+
+/**
+ * When the queue may be tried again (ms). One failure may pass at once, so the next message tries again; from the second on all
+ * wait together, however many more come in.
+ */
+function retryOf(p: TownPorts, id: AgentId): number {
+  const { tries, retryAtMs } = p.queues.retryOf(id);
+  return tries > 1 ? (retryAtMs ?? 0) : 0;
 }
 
 /** One request; or, where the agent runs nowhere, its next incarnation begins, and delivers when it is up. */
@@ -50,13 +58,15 @@ async function attempt(p: TownPorts, id: AgentId): Promise<boolean> {
     return true;
   }
   const session = agent.session;
-  const batch = p.messages.nextBatch(id);
-  const tries = (batch[0]?.tries ?? 0) + 1;
+  const batch = p.messages.nextBatch(id, p.queues.retryOf(id).atMost);
   if (batch.length === 0) return false;
   const answer = await issueToken<MessagesAccepted>(p, {
     agents: [agent],
     reason: 'delivery',
-    also: (_, __, now) => p.messages.planDelivery(ids(batch), now + SAFETY_RETRY_MS, tries),
+    also: (_, __, now) => {
+      p.messages.planQueue(id, now + SAFETY_RETRY_MS);
+      p.messages.sending(ids(batch));
+    },
     send: async ([grant]) => {
       if (grant === undefined) throw new Error('issueToken sends what it allocated');
       return p.link(agent.container).deliver(session, id, { inc: agent.inc, grant, messages: batch.map(toWire) });
@@ -64,16 +74,10 @@ async function attempt(p: TownPorts, id: AgentId): Promise<boolean> {
     swaps: (value) => [value.swap],
   });
   if (answer.kind !== 'refused' && answer.kind !== 'mint_failed') noteAnswer(p, agent.container, answer);
-  return p.transaction(() => settle(p, agent, batch, tries, answer));
+  return p.transaction(() => settle(p, agent, batch, answer));
 }
 
-function settle(
-  p: TownPorts,
-  agent: Agent,
-  batch: readonly Message[],
-  tries: number,
-  answer: IssueAnswer<MessagesAccepted>,
-): boolean {
+function settle(p: TownPorts, agent: Agent, batch: readonly Message[], answer: IssueAnswer<MessagesAccepted>): boolean {
   if (answer.kind === 'refused') return false;
   const now = p.clock.now();
   const current = p.agents.get(agent.id);
@@ -88,16 +92,63 @@ function settle(
     for (const held of answer.value.messages) take(p, agent.id, held, now);
     p.events.append('reeve.message.delivered', agent.id, { messages: ids(batch) }, now);
     noteActivity(p, agent.id);
-    // Whatever the answer left out stays queued, and its stored repeat is in place.
-    return answer.value.messages.length === batch.length;
-  }
-  // Still this incarnation's queue: if it was found gone, its next start has taken the plan over.
-  if (isServed(p, current)) {
-    const retryAfterMs = answer.kind === 'unreachable' ? answer.retryAfterMs : 0;
-    p.messages.planDelivery(ids(batch), now + backoffMs(DELIVERY_RETRY, tries, p.random(), retryAfterMs), tries);
+    if (answer.value.messages.length === batch.length) {
+      p.queues.passed(agent.id);
+      return true;
+    }
+    // Whatever the answer left out stays queued.
+    if (isServed(p, current)) retryLater(p, agent.id, 0);
+    return false;
   }
   if (answer.kind === 'unreachable') doubtContainer(p, agent.container);
+  // Still this incarnation's queue: if it was found gone, its next start has taken the plan over.
+  if (!isServed(p, current)) return startsAtOnce(answer);
+  if (answer.kind !== 'unreachable') retryLater(p, agent.id, 0);
+  else if (answer.rejected === undefined) retryLater(p, agent.id, answer.retryAfterMs);
+  else return passOnRejected(p, agent.id, batch, answer.rejected, now);
   return startsAtOnce(answer);
+}
+
+/** The whole queue waits, also what did not fit into this request. Never at once. */
+function retryLater(p: TownPorts, agent: AgentId, retryAfterMs: number): void {
+  const tries = p.queues.retryOf(agent).tries + 1;
+  const atMs = p.clock.now() + backoffMs(DELIVERY_RETRY, tries, p.random(), retryAfterMs);
+  p.queues.failed(agent, tries, atMs);
+  p.messages.planQueue(agent, atMs);
+}
+
+/** A message that is refused so often, although it travels alone, is given up. */
+const MAX_REJECTIONS = 8;
+
+/**
+ * Something refused the request for what is in it, or for its size: half as many messages follow at once, until one travels alone.
+ * That one is tried again a bounded number of times, and then it fails, so that it does not hold up all behind it for ever.
+ */
+function passOnRejected(
+  p: TownPorts,
+  agent: AgentId,
+  batch: readonly Message[],
+  status: number,
+  nowMs: number,
+): boolean {
+  const [first] = batch;
+  if (first === undefined) return false;
+  if (batch.length > 1) {
+    p.queues.limit(agent, Math.floor(batch.length / 2));
+    return true;
+  }
+  p.queues.limit(agent, 1);
+  const rejections = p.queues.rejected(agent, first.id);
+  retryLater(p, agent, 0);
+  if (rejections < MAX_REJECTIONS) return false;
+  const error = `delivery_refused: ${status}`;
+  if (!p.messages.finish(first.id, first.attempt, { state: 'failed', error }, nowMs)) return false;
+  p.events.append('reeve.message.dead_lettered', agent, { messages: [first.id], error }, nowMs);
+  noteFinished(p, agent, [first.id], nowMs);
+  // The next one goes out at once; where it is refused as well, the wait is the one that has grown so far.
+  p.queues.failed(agent, p.queues.retryOf(agent).tries, null);
+  p.messages.planQueue(agent, nowMs + SAFETY_RETRY_MS);
+  return true;
 }
 
 /**

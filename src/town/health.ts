@@ -1,7 +1,7 @@
 /** The health of a town: what is wrong, since when, and what to do about it. Pure. */
 import { CLOCK_TOLERANCE_SECONDS, agentIdSchema, type AgentId } from '#protocol';
 import { timestamp } from '../lib/clock.ts';
-import { needsSweep, type Agent } from '../roster/agent.ts';
+import { needsSweep, takesMessages, type Agent } from '../roster/agent.ts';
 import type { Credential } from '../tokens/token-store.ts';
 import type { ContainerRecord } from './container-store.ts';
 import type { Withdrawal } from '../outbox/withdrawal-store.ts';
@@ -26,13 +26,17 @@ export interface Health {
   reasons: HealthReason[];
 }
 
+interface AgentHealth {
+  readonly agent: Agent;
+  readonly credential: Credential;
+  /** The oldest of its cancelled messages that the box has yet to let go of. */
+  readonly withdrawal: Withdrawal | null;
+  /** Its queued messages, or null: there are none. */
+  readonly queued: { readonly count: number; readonly sinceMs: number } | null;
+}
+
 export interface HealthInput {
-  readonly agents: readonly {
-    readonly agent: Agent;
-    readonly credential: Credential;
-    /** The oldest of its cancelled messages that the box has yet to let go of. */
-    readonly withdrawal: Withdrawal | null;
-  }[];
+  readonly agents: readonly AgentHealth[];
   /** Agents whose credential cannot be read. */
   readonly unreadable: readonly Agent[];
   /** Due work that throws, the longest first. */
@@ -54,6 +58,10 @@ const START_GRACE_MS = 60_000;
 /** So may the withdrawal of a cancelled message. */
 const WITHDRAWAL_GRACE_MS = 60_000;
 
+/** A message may wait this long (ms) for its delivery before it is worth a look, and this long before it is an outage. */
+const WAIT_GRACE_MS = 60_000;
+const WAIT_OUTAGE_MS = 600_000;
+
 /** Every reason that holds now; the status is that of the worst. */
 export function townHealth(input: HealthInput): Health {
   const reasons = [
@@ -66,6 +74,7 @@ export function townHealth(input: HealthInput): Health {
     ...input.containers.flatMap((container) => refusedReasons(input, container)),
     ...input.agents.flatMap((row) => agentReasons(input, row.agent, row.credential)),
     ...input.agents.flatMap(({ agent, withdrawal }) => withdrawalReasons(input, agent, withdrawal)),
+    ...input.agents.flatMap((row) => queueReasons(input, row)),
   ];
   const worst = reasons.some(({ status }) => status === 'red') ? 'red' : 'amber';
   return { status: reasons.length === 0 ? 'green' : worst, reasons };
@@ -165,6 +174,31 @@ function withdrawalReasons({ nowMs }: HealthInput, agent: Agent, owed: Withdrawa
   if (owed === null || nowMs - owed.sinceMs < WITHDRAWAL_GRACE_MS) return [];
   return [{ ...WITHDRAWAL_OPEN, agent: agent.id, since: timestamp(owed.sinceMs) }];
 }
+
+/**
+ * Messages that are not handed over, although their agent takes some or is about to. Where it was stopped, revoked or given up they
+ * wait for a person, and that has a reason of its own.
+ */
+function queueReasons({ nowMs }: HealthInput, { agent, credential, queued }: AgentHealth): HealthReason[] {
+  if (queued === null || nowMs - queued.sinceMs < WAIT_GRACE_MS || credential.revokedAtMs !== null) return [];
+  if (!takesMessages(agent.state) && agent.state !== 'starting') return [];
+  const { lastError, lastOutcome } = credential;
+  return [
+    {
+      code: 'messages_wait',
+      status: nowMs - queued.sinceMs < WAIT_OUTAGE_MS ? 'amber' : 'red',
+      agent: agent.id,
+      since: timestamp(queued.sinceMs),
+      detail: `${queued.count} waiting for delivery${lastError === null ? '' : `; the last try: ${lastError}`}.`,
+      advice: lastOutcome === 'refused' ? REFUSED_ADVICE : WAIT_ADVICE,
+    },
+  ];
+}
+
+const WAIT_ADVICE =
+  'They are sent by themselves once its container is reached; look at its control server and at CONTAINER_URL.';
+const REFUSED_ADVICE =
+  'Something refuses the request: look at the firewall or proxy in front of its control server. One that is refused eight times alone fails.';
 
 type Kind = Omit<HealthReason, 'agent' | 'since'>;
 

@@ -19,7 +19,8 @@ export async function interruptAgent(p: TownPorts, idOrName: string): Promise<Re
   // By name where the town knows which: an interrupt that comes late does not end the next turn instead.
   const working = p.messages.handedOver(agent.id).find(({ state }) => state === 'working');
   const answer = await sendInterrupt(p, agent.id, working === undefined ? {} : { message: working.id });
-  if (answer?.kind === 'unreachable' && answer.reason === 'refused') return err('not_supported');
+  const isRefused = answer?.kind === 'unreachable' && answer.reason === 'refused' && answer.rejected === undefined;
+  if (isRefused) return err('not_supported');
   const heard = answer === null || (answer.kind === 'answered' && RUNS.includes(answer.value.outcome));
   return heard ? ok(readAgent(p, agent.id)) : err('unavailable');
 }

@@ -37,10 +37,18 @@ const SWEEPS_LOOKED_AT = 24;
 const FAILURES_SHOWN = 100;
 
 export function readHealth(p: TownPorts): Health {
+  const queued = new Map(p.messages.queued().map((queue) => [queue.agent, queue]));
   const unreadable: Agent[] = [];
   const agents = p.agents.watched().flatMap((agent) => {
     try {
-      return [{ agent, credential: p.tokens.get(agent.id), withdrawal: p.withdrawals.first(agent.id) }];
+      return [
+        {
+          agent,
+          credential: p.tokens.get(agent.id),
+          withdrawal: p.withdrawals.first(agent.id),
+          queued: queued.get(agent.id) ?? null,
+        },
+      ];
     } catch (thrown) {
       p.log.error('town.row_broken', { town: p.id, agent: agent.id, error: messageOf(thrown) });
       unreadable.push(agent);

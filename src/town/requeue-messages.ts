@@ -50,4 +50,5 @@ export function requeueAll(p: TownPorts, agent: AgentId, nowMs: number): void {
   requeueMessages(p, agent, p.messages.handedOver(agent), nowMs);
   p.messages.forgetTries(agent);
   p.withdrawals.forget(agent);
+  p.queues.forget(agent);
 }

@@ -149,6 +149,8 @@ describe('an answer', () => {
         reason: 'refused',
         retryAfterMs: 0,
         detail: `${status} ${code}`,
+        // Of these, the control server refuses two for what is in the request.
+        ...(status === 400 || status === 413 ? { rejected: status } : {}),
       });
     }
   });
@@ -162,6 +164,29 @@ describe('an answer', () => {
     });
     for (const other of [problem('not_found', 401), new Response('<html>sign in</html>', { status: 401 })]) {
       expect(await outcomeOf(other)).toMatchObject({ kind: 'unreachable', reason: 'refused' });
+    }
+  });
+
+  test('of something on the way is told apart from what the control server refuses, by code and status together', async () => {
+    const rejectedOf = async (answer: Response) => {
+      const outcome = await outcomeOf(answer);
+      return outcome.kind === 'unreachable' ? outcome.rejected : outcome.kind;
+    };
+    for (const status of [400, 401, 403, 404, 409, 410, 411, 413, 414, 421, 422, 431, 451, 499]) {
+      expect(await rejectedOf(new Response('<html>', { status })), `html ${status}`).toBe(status);
+      expect(await rejectedOf(json({ code: 'forbidden' }, status)), `json ${status}`).toBe(status);
+    }
+    // A code of the control server with a status that it never comes with was copied, not meant.
+    expect(await rejectedOf(problem('unauthorized', 403))).toBe(403);
+    for (const status of [200, 302, 408, 425, 429, 500, 502, 503]) {
+      expect(await rejectedOf(new Response('<html>', { status })), String(status)).toBeUndefined();
+    }
+    for (const [code, status] of [
+      ['unauthorized', 401],
+      ['not_found', 404],
+      ['stale_session', 409],
+    ] as const) {
+      expect(await rejectedOf(problem(code, status)), code).toBeUndefined();
     }
   });
 

@@ -30,7 +30,7 @@ const TABLES = {
   messages:
     'id agent seq state content sender attempt tries deliver_at_ms created_at_ms delivered_at_ms finished_at_ms reply truncated error idempotency_key bytes works kept_bytes',
   migrations: 'at id',
-  queues: 'agent last_seq waiting bytes finished kept_bytes',
+  queues: 'agent last_seq waiting bytes finished kept_bytes tries retry_at_ms at_most rejected rejections',
   sweeps: 'seq started_at_ms finished_at_ms due ok failed skipped results',
   tickets: 'digest person expires_at_ms ends_at_ms',
   town: 'one id name owner created_at_ms valid_from_ms sweep_at_ms key_set told_due_at_ms removal_due_at_ms removal_since_ms',
