@@ -7,6 +7,7 @@ import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { noteActivity } from './activity.ts';
 import { beginIncarnation } from './agent-gone.ts';
 import { doubtContainer, heldUntil, noteAnswer } from './containers.ts';
+import { inSlot } from './in-slot.ts';
 import { issueToken, type IssueAnswer } from './issue-token.ts';
 import { noteFinished } from './note-finished.ts';
 import { noteTurnFinished, noteTurnStarted } from './note-turn.ts';
@@ -19,7 +20,17 @@ const DELIVERY_RETRY = { firstMs: 15_000, maxMs: 300_000 } as const;
 /** One delivery, if the agent can take one. Answers whether the next step may follow at once. Called by `serveAgent` only. */
 export async function deliverOnce(p: TownPorts, id: AgentId): Promise<boolean> {
   const agent = ready(p, id);
-  return agent !== null && p.slots.run('delivery', agent.container, () => attempt(p, id));
+  if (agent === null) return false;
+  return inSlot(p, {
+    pool: 'delivery',
+    container: agent.container,
+    mayAskHeld: false,
+    work: () => attempt(p, id),
+    held: () => {
+      ready(p, id);
+      return false;
+    },
+  });
 }
 
 /** The agent, if it can take messages now; otherwise its queue waits for what will release it. */

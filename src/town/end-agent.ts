@@ -4,8 +4,9 @@ import { backoffMs } from '../lib/backoff.ts';
 import type { LinkAnswer } from '../link/container-link.ts';
 import type { Agent } from '../roster/agent.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
-import { doubtContainer, noteAnswer } from './containers.ts';
+import { doubtContainer, heldUntil, noteAnswer } from './containers.ts';
 import { endDelegationsOf } from './finish-delegation.ts';
+import { inSlot } from './in-slot.ts';
 import { noteFinished } from './note-finished.ts';
 import type { TownPorts } from './ports.ts';
 import { requeueAll } from './requeue-messages.ts';
@@ -52,15 +53,32 @@ export function confirmEnd(p: TownPorts, id: AgentId): Promise<void> {
   return p.flights.run(`end:${id}`, async () => {
     const asked = p.agents.get(id);
     if (asked === null || asked.endDueAtMs === null) return;
-    p.agents.planEnd(id, p.clock.now() + SAFETY_RETRY_MS, asked.endTries);
-    await p.slots.run('delivery', asked.container, async () => {
-      const agent = p.agents.get(id);
-      if (agent === null || agent.endDueAtMs === null) return;
-      const answer = await send(p, agent);
-      if (answer !== null) noteAnswer(p, agent.container, answer);
-      p.transaction(() => settle(p, agent, answer));
+    // The first one may ask a container that is held back: somebody waits for it. A repeat may not.
+    const isFirst = asked.endTries === 0;
+    const held = isFirst ? null : heldUntil(p, asked.container);
+    p.agents.planEnd(id, held ?? p.clock.now() + SAFETY_RETRY_MS, asked.endTries);
+    if (held !== null) return;
+    await inSlot(p, {
+      pool: 'delivery',
+      container: asked.container,
+      mayAskHeld: isFirst,
+      work: () => attempt(p, id),
+      held: (untilMs) => {
+        p.transaction(() => {
+          const agent = p.agents.get(id);
+          if (agent !== null && agent.endDueAtMs !== null) p.agents.planEnd(id, untilMs, agent.endTries);
+        });
+      },
     });
   });
+}
+
+async function attempt(p: TownPorts, id: AgentId): Promise<void> {
+  const agent = p.agents.get(id);
+  if (agent === null || agent.endDueAtMs === null) return;
+  const answer = await send(p, agent);
+  if (answer !== null) noteAnswer(p, agent.container, answer);
+  p.transaction(() => settle(p, agent, answer));
 }
 
 /** Null: it was never started anywhere, so there is nothing to end. */

@@ -1,6 +1,7 @@
 import type { Agent } from '../roster/agent.ts';
+import { inSlot } from './in-slot.ts';
 import type { TownPorts } from './ports.ts';
-import { batches, pushBatch, reportOf } from './refresh-sweep.ts';
+import { batches, heldBack, pushBatch, reportOf } from './refresh-sweep.ts';
 import type { SweepReport } from './sweep-store.ts';
 
 /**
@@ -11,7 +12,13 @@ export async function forceRefresh(p: TownPorts, agents: readonly Agent[], revok
   const cut = revokeOlder ? (agent: Agent, gen: number) => p.tokens.cutAt(agent.id, gen) : undefined;
   const results = await Promise.all(
     batches(agents).map((batch) => {
-      return p.slots.run('sweep', batch[0]?.container ?? 0, () => pushBatch(p, batch, 'force', cut));
+      return inSlot(p, {
+        pool: 'sweep',
+        container: batch[0]?.container ?? 0,
+        mayAskHeld: true,
+        work: () => pushBatch(p, batch, 'force', cut),
+        held: () => batch.map(({ id }) => heldBack(p, id)),
+      });
     }),
   );
   return reportOf(results.flat());

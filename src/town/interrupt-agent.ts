@@ -4,6 +4,7 @@ import { err, ok, type Result } from '../lib/result.ts';
 import type { LinkAnswer } from '../link/container-link.ts';
 import { agentGone } from './agent-gone.ts';
 import { noteAnswer } from './containers.ts';
+import { inSlot } from './in-slot.ts';
 import type { TownPorts } from './ports.ts';
 import { readAgent } from './read-town.ts';
 import type { AgentView } from './views.ts';
@@ -32,22 +33,32 @@ const RUNS: readonly AgentInterrupted['outcome'][] = ['interrupted', 'idle'];
 export async function sendInterrupt(
   p: TownPorts,
   id: AgentId,
-  which: Omit<InterruptAgent, 'inc'>,
+  which: Which,
 ): Promise<LinkAnswer<AgentInterrupted> | null> {
   const { container } = p.agents.get(id) ?? { container: 0 };
-  return p.slots.run('delivery', container, async () => {
-    const agent = p.agents.get(id);
-    if (agent === null || agent.session === null) return null;
-    const answer = await p.link(agent.container).interrupt(agent.session, id, { inc: agent.inc, ...which });
-    noteAnswer(p, agent.container, answer);
-    if (answer.kind === 'asleep') {
-      p.transaction(() => agentGone(p, agent, { why: 'asleep', containerRuns: false }));
-    } else if (answer.kind === 'answered') {
-      const { outcome } = answer.value;
-      if (outcome === 'unknown_agent' || outcome === 'incarnation_mismatch') {
-        p.transaction(() => agentGone(p, agent, { why: outcome, containerRuns: true }));
-      }
-    }
-    return answer;
+  return inSlot<LinkAnswer<AgentInterrupted> | null>(p, {
+    pool: 'delivery',
+    container,
+    mayAskHeld: true,
+    work: () => attempt(p, id, which),
+    held: () => ({ kind: 'unreachable', reason: 'timeout', retryAfterMs: 0, detail: 'its container does not answer' }),
   });
+}
+
+type Which = Omit<InterruptAgent, 'inc'>;
+
+async function attempt(p: TownPorts, id: AgentId, which: Which): Promise<LinkAnswer<AgentInterrupted> | null> {
+  const agent = p.agents.get(id);
+  if (agent === null || agent.session === null) return null;
+  const answer = await p.link(agent.container).interrupt(agent.session, id, { inc: agent.inc, ...which });
+  noteAnswer(p, agent.container, answer);
+  if (answer.kind === 'asleep') {
+    p.transaction(() => agentGone(p, agent, { why: 'asleep', containerRuns: false }));
+  } else if (answer.kind === 'answered') {
+    const { outcome } = answer.value;
+    if (outcome === 'unknown_agent' || outcome === 'incarnation_mismatch') {
+      p.transaction(() => agentGone(p, agent, { why: outcome, containerRuns: true }));
+    }
+  }
+  return answer;
 }

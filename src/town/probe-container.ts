@@ -2,23 +2,40 @@
  * A container of which somebody waits to hear is asked who runs in it (`GET /agents`). Its answer tells who is gone and which
  * messages were lost; without an answer for ten minutes it is abandoned. A probe never starts a container (T10).
  */
-import type { RunningAgents, SessionId } from '#protocol';
+import type { SessionId } from '#protocol';
 import { backoffMs } from '../lib/backoff.ts';
 import { takesMessages, type Agent } from '../roster/agent.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { abandonContainer, askAgain } from './abandon-container.ts';
 import { agentGone } from './agent-gone.ts';
 import { heldUntil, noteAnswer, noteSession } from './containers.ts';
+import { inSlot } from './in-slot.ts';
 import { issueRefusal } from './issue-refusal.ts';
 import { GIVEN_UP_AFTER_MS, judge, wasAway } from './liveness-plan.ts';
 import type { TownPorts } from './ports.ts';
-import { reconcile, seenIn, type Seen } from './reconcile-agents.ts';
+import { reconcile, seenIn } from './reconcile-agents.ts';
 
 /** Asks a container that is due. Single flight per container; whatever it comes to, the next probe is planned, or none is needed. */
 export function probeContainer(p: TownPorts, index: number): Promise<void> {
   return p.flights.run(`probe:${index}`, async () => {
     if (!prepare(p, index)) return;
-    await p.slots.run('sweep', index, () => probe(p, index));
+    const session = await inSlot<SessionId | null>(p, {
+      pool: 'sweep',
+      container: index,
+      mayAskHeld: false,
+      work: () => probe(p, index),
+      held: async () => (prepareAgain(p, index) ? probe(p, index) : null),
+    });
+    if (session !== null) await stopGivenUp(p, index, session);
+  });
+}
+
+/** Whether it is asked all the same, now that it is held back: its ten minutes are over. Otherwise its probe waits as long. */
+function prepareAgain(p: TownPorts, index: number): boolean {
+  return p.transaction(() => {
+    const waitsUntilMs = heldBack(p, index);
+    if (waitsUntilMs !== null) p.containers.planProbe(index, waitsUntilMs, p.containers.get(index)?.probeTries ?? 0);
+    return waitsUntilMs === null;
   });
 }
 
@@ -50,27 +67,35 @@ function heldBack(p: TownPorts, index: number): number | null {
   return overAtMs <= p.clock.now() ? null : Math.min(held, overAtMs);
 }
 
-async function probe(p: TownPorts, index: number): Promise<void> {
+/** Answers the session in which it said who runs there, or null. */
+async function probe(p: TownPorts, index: number): Promise<SessionId | null> {
   const container = p.containers.get(index);
-  if (container === null) return;
-  if (container.lostAtMs !== null) return askAgain(p, index);
-  if (container.session === null) return firstContact(p, index);
+  if (container === null) return null;
   const { session } = container;
+  if (container.lostAtMs !== null) await askAgain(p, index);
+  else if (session === null) await firstContact(p, index);
+  if (container.lostAtMs !== null || session === null) return null;
   const seen = seenIn(p, index, session);
   const answer = await p.link(index).list(session);
   noteAnswer(p, index, answer);
   switch (answer.kind) {
     case 'answered':
-      await answered(p, index, session, seen, answer.value);
-      return;
+      // Who is missing is gone, and so are the messages that are missing.
+      p.transaction(() => {
+        reconcile(p, index, session, seen, answer.value);
+        p.containers.planProbe(index, nextProbe(p, index), 0);
+      });
+      return session;
     case 'session_changed':
-      return; // Who ran in the old one is gone; `noteAnswer` has drawn that.
+      break; // Who ran in the old one is gone; `noteAnswer` has drawn that.
     case 'asleep':
       p.transaction(() => asleep(p, index));
-      return;
+      break;
     case 'unreachable':
-      return unanswered(p, index, answer.retryAfterMs);
+      await unanswered(p, index, answer.retryAfterMs);
+      break;
   }
+  return null;
 }
 
 /** Nothing was ever started there: a session is all that can be asked for. */
@@ -81,24 +106,22 @@ async function firstContact(p: TownPorts, index: number): Promise<void> {
   if (answer.kind === 'unreachable') await unanswered(p, index, answer.retryAfterMs);
 }
 
-/** Who is missing is gone, and so are the messages that are missing; who is there and silent for too long is stopped. */
-async function answered(
-  p: TownPorts,
-  index: number,
-  session: SessionId,
-  seen: readonly Seen[],
-  list: RunningAgents,
-): Promise<void> {
-  p.transaction(() => reconcile(p, index, session, seen, list));
+/**
+ * Who is there and silent for too long is stopped. Each in a turn of its own: one that hangs costs the other containers one timeout,
+ * and not one for each that is stopped here (T7).
+ */
+async function stopGivenUp(p: TownPorts, index: number, session: SessionId): Promise<void> {
   for (const { id } of p.agents.inContainer(index)) {
-    const agent = p.agents.get(id);
-    if (agent !== null && isGivenUp(p, agent)) await stopSilent(p, session, agent);
+    if (!isGivenUp(p, p.agents.get(id))) continue;
+    await p.slots.run('sweep', index, async () => {
+      const agent = p.agents.get(id);
+      if (agent?.session === session && isGivenUp(p, agent)) await stopSilent(p, session, agent);
+    });
   }
-  p.transaction(() => p.containers.planProbe(index, nextProbe(p, index), 0));
 }
 
-function isGivenUp(p: TownPorts, agent: Agent): boolean {
-  return isMissed(p, agent) && judge(agent, p.settings.heartbeatMs, p.clock.now()).isGivenUp;
+function isGivenUp(p: TownPorts, agent: Agent | null): boolean {
+  return agent !== null && isMissed(p, agent) && judge(agent, p.settings.heartbeatMs, p.clock.now()).isGivenUp;
 }
 
 /** It is silent, and somebody waits for it: one that was revoked meanwhile is left to its turn. */

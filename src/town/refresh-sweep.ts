@@ -62,7 +62,7 @@ async function sweepBatch(p: TownPorts, batch: readonly Agent[], until: number):
     const held = heldUntil(p, container);
     if (held !== null) {
       for (const { id } of batch) p.tokens.retry(id, held, p.tokens.get(id).retryTries);
-      return batch.map(({ id }) => ({ agent: id, outcome: 'held', generation: p.tokens.get(id).acked }));
+      return batch.map(({ id }) => heldBack(p, id));
     }
     return pushEach(p, batch);
   });
@@ -84,6 +84,11 @@ async function pushEach(p: TownPorts, batch: readonly Agent[]): Promise<SweepRes
 function brokenResult(p: TownPorts, { id }: Agent, thrown: unknown): SweepResult {
   noteFailure(p, 'sweep', id, thrown, (atMs) => p.tokens.retry(id, atMs, 0));
   return { agent: id, outcome: 'broken', generation: 0 };
+}
+
+/** It was not asked: its container does not answer. */
+export function heldBack(p: TownPorts, id: AgentId): SweepResult {
+  return { agent: id, outcome: 'held', generation: p.tokens.get(id).acked };
 }
 
 /** Sends fresh tokens to agents of one container and reports the box's own outcome for each. */
@@ -114,8 +119,13 @@ export async function pushBatch(
   });
   if (answer.kind !== 'refused' && answer.kind !== 'mint_failed') noteAnswer(p, container, answer);
   if (isRefusedWhole(answer) && here.length > 1) {
-    // Something in it made the container refuse the whole request: one by one, only the culprit fails (F9).
-    for (const agent of here) results.push(...(await pushBatch(p, [agent], reason, also)));
+    // Something in it made the container refuse the whole request: one by one, only the culprit fails (F9). Where one of them finds
+    // that the container does not answer any more, the others wait for their stored retries: this is one slot's time (T7).
+    const heldBefore = heldUntil(p, container);
+    for (const agent of here) {
+      const isHeld = heldUntil(p, container) !== heldBefore;
+      results.push(...(isHeld ? [heldBack(p, agent.id)] : await pushBatch(p, [agent], reason, also)));
+    }
     return results;
   }
   const outcomes = new Map(swaps.map((swap) => [swap.agent, swap.outcome]));

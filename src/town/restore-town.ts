@@ -1,6 +1,9 @@
+import type { SessionId } from '#protocol';
 import { backoffMs } from '../lib/backoff.ts';
+import type { LinkAnswer } from '../link/container-link.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
-import { doubtContainer, noteAnswer, noteSession } from './containers.ts';
+import { doubtContainer, heldUntil, noteAnswer, noteSession } from './containers.ts';
+import { inSlot } from './in-slot.ts';
 import type { TownPorts } from './ports.ts';
 
 /**
@@ -31,8 +34,22 @@ export function renewContainer(p: TownPorts, index: number): Promise<void> {
   return p.flights.run(`renew:${index}`, async () => {
     const owed = p.containers.get(index);
     if (owed === null || owed.renewDueAtMs === null) return;
-    p.containers.planRenewal(index, p.clock.now() + SAFETY_RETRY_MS, owed.renewTries);
-    const answer = await p.slots.run('delivery', index, () => p.link(index).renew());
+    // The first one may ask a container that is held back: a person waits for it. A repeat may not.
+    const isFirst = owed.renewTries === 0;
+    const held = isFirst ? null : heldUntil(p, index);
+    p.containers.planRenewal(index, held ?? p.clock.now() + SAFETY_RETRY_MS, owed.renewTries);
+    if (held !== null) return;
+    const answer = await inSlot<LinkAnswer<SessionId> | null>(p, {
+      pool: 'delivery',
+      container: index,
+      mayAskHeld: isFirst,
+      work: () => p.link(index).renew(),
+      held: (untilMs) => {
+        p.containers.planRenewal(index, untilMs, owed.renewTries);
+        return null;
+      },
+    });
+    if (answer === null) return;
     p.transaction(() => {
       if (answer.kind === 'answered') noteSession(p, index, answer.value);
       else noteAnswer(p, index, answer);

@@ -14,37 +14,57 @@ interface Waiting {
 }
 
 /**
- * Hands out slots in the order of asking, at most one of each pool per container: a container that hangs holds up itself and
- * one slot, and the others at most one timeout (T7). Lives in memory: after an eviction nothing is under way.
+ * Hands out slots, at most one of each pool per container, round robin: of the containers that wait, the one whose last turn was
+ * longest ago is next, and within a container the order is that of asking. So a container that hangs holds up itself and one slot,
+ * and the others at most one timeout, however much of its own work waits (T7). Lives in memory: after an eviction nothing is
+ * under way.
  */
 export class Slots {
   readonly #free: Record<SlotPool, number> = { ...SLOTS };
   readonly #busy = new Set<string>();
+  /** The number of the last turn of each container that had one, by pool and container. */
+  readonly #lastTurn = new Map<string, number>();
+  #turns = 0;
   #waiting: Waiting[] = [];
 
   /** Runs `work` in a slot; its timeouts start in there, not in the queue. Passes on what `work` answers or throws. */
   async run<T>(pool: SlotPool, container: number, work: () => Promise<T>): Promise<T> {
     await new Promise<void>((begin) => {
       this.#waiting.push({ pool, container, begin });
-      this.#fill();
+      this.#fill(pool);
     });
     try {
       return await work();
     } finally {
       this.#free[pool] += 1;
-      this.#busy.delete(`${pool}:${container}`);
-      this.#fill();
+      this.#busy.delete(keyOf({ pool, container }));
+      this.#fill(pool);
     }
   }
 
-  #fill(): void {
-    this.#waiting = this.#waiting.filter(({ pool, container, begin }) => {
-      const key = `${pool}:${container}`;
-      if (this.#free[pool] === 0 || this.#busy.has(key)) return true;
+  #fill(pool: SlotPool): void {
+    while (this.#free[pool] > 0) {
+      const next = this.#next(pool);
+      if (next === null) return;
+      this.#waiting.splice(this.#waiting.indexOf(next), 1);
       this.#free[pool] -= 1;
-      this.#busy.add(key);
-      begin();
-      return false;
-    });
+      this.#turns += 1;
+      this.#busy.add(keyOf(next));
+      this.#lastTurn.set(keyOf(next), this.#turns);
+      next.begin();
+    }
+  }
+
+  /** Whose turn it is: the first who asked for the container whose last turn was longest ago. */
+  #next(pool: SlotPool): Waiting | null {
+    const lastTurn = (waiting: Waiting): number => this.#lastTurn.get(keyOf(waiting)) ?? 0;
+    let next: Waiting | null = null;
+    for (const waiting of this.#waiting) {
+      if (waiting.pool !== pool || this.#busy.has(keyOf(waiting))) continue;
+      if (next === null || lastTurn(waiting) < lastTurn(next)) next = waiting;
+    }
+    return next;
   }
 }
+
+const keyOf = ({ pool, container }: Pick<Waiting, 'pool' | 'container'>): string => `${pool}:${container}`;

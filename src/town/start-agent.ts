@@ -6,6 +6,7 @@ import type { Agent } from '../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { beginIncarnation, failAgent, restartAgent } from './agent-gone.ts';
 import { NOT_REACHED, doubtContainer, heldUntil, noteAnswer, noteSession, openContainer } from './containers.ts';
+import { inSlot } from './in-slot.ts';
 import { issueRefusal } from './issue-refusal.ts';
 import { issueToken, type IssueAnswer } from './issue-token.ts';
 import type { TownPorts } from './ports.ts';
@@ -48,7 +49,15 @@ export async function startOnce(p: TownPorts, agent: Agent): Promise<boolean> {
   // The repeat is stored before anything is sent, and also while this one waits for its slot.
   p.agents.planStart(agent.id, held ?? now + SAFETY_RETRY_MS, agent.startTries);
   if (held !== null) return false;
-  await p.slots.run('delivery', agent.container, () => attempt(p, agent.id));
+  await inSlot(p, {
+    pool: 'delivery',
+    container: agent.container,
+    mayAskHeld: agent.startTries === 0,
+    work: () => attempt(p, agent.id),
+    held: (untilMs) => {
+      p.transaction(() => fenced(p, agent, ({ id, startTries }) => p.agents.planStart(id, untilMs, startTries)));
+    },
+  });
   return p.agents.get(agent.id)?.state === 'idle';
 }
 

@@ -62,6 +62,27 @@ describe('slots', () => {
     expect(begun).toEqual(Array.from({ length: 12 }, (_, at) => `${at}`));
   });
 
+  test('go round: a container with fifty at its door has no second turn before another has had its first (T7)', async () => {
+    const { ask, begun, end } = scene();
+    const all = Array.from({ length: 50 }, (_, at) => ask(`0-${at}`, 'delivery', 0));
+    all.push(ask('1-0', 'delivery', 1), ask('1-1', 'delivery', 1));
+    await settle();
+    // Those that come late wait for one turn of the others, not for their fifty.
+    all.push(ask('2-0', 'delivery', 2), ask('3-0', 'delivery', 3), ask('2-1', 'delivery', 2));
+    for (const name of ['0-0', '1-0', '2-0', '3-0', '0-1', '1-1', '2-1']) {
+      await settle();
+      expect(begun).toContain(name);
+      end(name);
+    }
+    await settle();
+    expect(begun.slice(0, 7)).toEqual(['0-0', '1-0', '2-0', '3-0', '0-1', '1-1', '2-1']);
+    for (let at = 2; at < 50; at += 1) {
+      end(`0-${at}`);
+      await settle();
+    }
+    await Promise.all(all);
+  });
+
   test('come back where the work fails, and what it throws reaches who asked', async () => {
     const slots = new Slots();
     for (let nth = 0; nth < 10; nth += 1) {
