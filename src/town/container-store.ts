@@ -21,6 +21,9 @@ export interface ContainerRecord {
   readonly lostAtMs: number | null;
   /** Since when its control server refuses what the town signs, or null: it accepted the last request that reached it. */
   readonly refusedSinceMs: number | null;
+  /** How often in a row a sign of life lifted its hold, and from when on the next one may. */
+  readonly lifts: number;
+  readonly liftFromMs: number;
 }
 
 type Row = {
@@ -35,6 +38,8 @@ type Row = {
   unheard_since_ms: number | null;
   lost_at_ms: number | null;
   refused_since_ms: number | null;
+  lifts: number;
+  lift_from_ms: number;
 };
 
 export class ContainerStore {
@@ -101,13 +106,30 @@ export class ContainerStore {
     );
   }
 
+  /** After a failure nothing is sent there unasked before `untilMs`; no sign of life lifts that before `liftFromMs`. */
+  hold(index: number, untilMs: number, liftFromMs: number): void {
+    this.#sql.exec(
+      `UPDATE containers SET held_until_ms = ?, failures = failures + 1, lift_from_ms = MAX(lift_from_ms, ?)
+       WHERE idx = ?`,
+      untilMs,
+      liftFromMs,
+      index,
+    );
+  }
+
   /** It accepted a request. */
   accepted(index: number): void {
     this.#sql.exec('UPDATE containers SET refused_since_ms = NULL WHERE idx = ?', index);
   }
 
-  hold(index: number, untilMs: number): void {
-    this.#sql.exec('UPDATE containers SET held_until_ms = ?, failures = failures + 1 WHERE idx = ?', untilMs, index);
+  /** A sign of life lifts the hold; the failures stay counted until it answers. */
+  lift(index: number, lifts: number, liftFromMs: number): void {
+    this.#sql.exec(
+      'UPDATE containers SET held_until_ms = 0, lifts = ?, lift_from_ms = ? WHERE idx = ?',
+      lifts,
+      liftFromMs,
+      index,
+    );
   }
 
   /** When its new session is asked for again, after how many failures; null: it has one. */
@@ -173,6 +195,8 @@ export class ContainerStore {
         unheardSinceMs: row.unheard_since_ms,
         lostAtMs: row.lost_at_ms,
         refusedSinceMs: row.refused_since_ms,
+        lifts: row.lifts,
+        liftFromMs: row.lift_from_ms,
       }));
   }
 }

@@ -5,7 +5,9 @@ import type { LinkAnswer } from '../link/container-link.ts';
 import type { Agent } from '../roster/agent.ts';
 import { PUSH_RETRY } from '../tokens/refresh-policy.ts';
 import { agentGone } from './agent-gone.ts';
+import type { ContainerRecord } from './container-store.ts';
 import type { TownPorts } from './ports.ts';
+import { NOT_REACHED, releaseWaiting } from './release-waiting.ts';
 
 /**
  * Takes a session into use. Agents that were started in another one are gone, whatever the reason: their next incarnations are
@@ -14,7 +16,7 @@ import type { TownPorts } from './ports.ts';
 export function noteSession(p: TownPorts, index: number, session: SessionId): void {
   p.transaction(() => {
     if (p.containers.get(index)?.session === session) {
-      p.containers.heard(index);
+      noteAnswered(p, index);
       return;
     }
     if (isLost(p, index)) {
@@ -36,9 +38,6 @@ export function noteSession(p: TownPorts, index: number, session: SessionId): vo
   });
 }
 
-/** Outcome of a start that was never sent, because its container had no session to send it in. */
-export const NOT_REACHED = 'unreachable';
-
 /**
  * Its start waits only for the container, which is heard now: it need not wait any longer. A start that was sent, and failed, keeps
  * its wait: it may be what took the container down, and would do so again at once, with all that runs there (K-13).
@@ -54,11 +53,38 @@ export async function openContainer(p: TownPorts, index: number, wake: boolean):
   return renewed.kind === 'asleep' ? p.link(index).open(wake) : renewed;
 }
 
+/** It answered: nothing is held against it, and what waits for it is due. */
+function noteAnswered(p: TownPorts, index: number): void {
+  p.transaction(() => {
+    const was = p.containers.get(index);
+    p.containers.heard(index);
+    if (was !== null && isMissed(was)) releaseWaiting(p, was);
+  });
+}
+
+/**
+ * Something in it spoke, as itself: an agent that runs there, or whoever holds the session's secret. It is there; the way to it may
+ * still be blocked, so its failures stay counted, and the next one holds it back for longer.
+ */
+export function noteAlive(p: TownPorts, index: number): void {
+  p.transaction(() => {
+    const was = p.containers.get(index);
+    if (was === null || !isMissed(was)) return;
+    p.containers.alive(index);
+    releaseWaiting(p, was);
+  });
+}
+
+/** Somebody asked it and got no answer, and it has not answered anybody since. */
+function isMissed({ failures, unheardSinceMs, lostAtMs }: ContainerRecord): boolean {
+  return lostAtMs === null && (failures > 0 || unheardSinceMs !== null);
+}
+
 /** Draws the consequences for the container of any answer: after a timeout its next request waits (T7). */
 export function noteAnswer(p: TownPorts, index: number, answer: LinkAnswer<unknown>): void {
   switch (answer.kind) {
     case 'answered':
-      p.containers.heard(index);
+      noteAnswered(p, index);
       if ((p.containers.get(index)?.refusedSinceMs ?? null) !== null) p.containers.accepted(index);
       return;
     case 'session_changed':
@@ -71,7 +97,9 @@ export function noteAnswer(p: TownPorts, index: number, answer: LinkAnswer<unkno
       if (answer.reason !== 'timeout' && answer.reason !== 'busy') return;
       const failures = (p.containers.get(index)?.failures ?? 0) + 1;
       const wait = backoffMs(PUSH_RETRY, failures, p.random(), answer.retryAfterMs);
-      p.containers.hold(index, p.clock.now() + wait);
+      const now = p.clock.now();
+      // One that is busy has said so: it is alive, and asks for the wait.
+      p.containers.hold(index, now + wait, answer.reason === 'busy' ? now + wait : 0);
       return;
     }
   }

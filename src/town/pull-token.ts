@@ -2,6 +2,7 @@
 import type { AgentId, Grant, Pull, TerminalCode } from '#protocol';
 import { err, ok, type Result } from '../lib/result.ts';
 import { needsSweep } from '../roster/agent.ts';
+import { noteAlive } from './containers.ts';
 import { issueToken } from './issue-token.ts';
 import type { TownPorts } from './ports.ts';
 
@@ -23,7 +24,7 @@ export async function pullToken(p: TownPorts, request: PullRequest): Promise<Res
   if (p.containers.get(request.container) === null) return err('unauthenticated');
   const trusted = await p.link(request.container).authenticate(request.session, request.secretDigest);
   if (!trusted) return err('unauthenticated');
-  p.containers.alive(request.container);
+  noteAlive(p, request.container);
   const agent = p.agents.get(request.agent);
   if (agent === null || agent.container !== request.container) return err('not_found');
   // Above the town's own: from before a restore. A plain refusal, because that incarnation may be reached again.

@@ -281,4 +281,12 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'ALTER TABLE queues ADD COLUMN rejections INTEGER NOT NULL DEFAULT 0',
     ],
   },
+  {
+    id: '0020-lifts',
+    statements: [
+      // How often in a row a sign of life lifted the hold of this container, and from when on the next one may.
+      'ALTER TABLE containers ADD COLUMN lifts INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE containers ADD COLUMN lift_from_ms INTEGER NOT NULL DEFAULT 0',
+    ],
+  },
 ];

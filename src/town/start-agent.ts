@@ -5,12 +5,13 @@ import type { LinkAnswer, Unreachable } from '../link/container-link.ts';
 import type { Agent } from '../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { beginIncarnation, failAgent, restartAgent } from './agent-gone.ts';
-import { NOT_REACHED, doubtContainer, heldUntil, noteAnswer, noteSession, openContainer } from './containers.ts';
+import { doubtContainer, heldUntil, noteAnswer, noteSession, openContainer } from './containers.ts';
 import { inSlot } from './in-slot.ts';
 import { issueRefusal } from './issue-refusal.ts';
 import { issueToken, type IssueAnswer } from './issue-token.ts';
 import type { TownPorts } from './ports.ts';
 import { planQueue } from './queue-plan.ts';
+import { NOT_REACHED } from './release-waiting.ts';
 import { restartWaitMs } from './restart-plan.ts';
 
 /** A start that failed is tried again within 15 s, doubling to 5 min. */
@@ -76,7 +77,8 @@ async function attempt(p: TownPorts, id: AgentId): Promise<void> {
   }
   const session = opened.value;
   let sent = 0;
-  noteSession(p, agent.container, session);
+  // The one that is in use may be known without a word from the box: that is no sign of life.
+  if (p.containers.get(agent.container)?.session !== session) noteSession(p, agent.container, session);
   const answer = await issueToken<AgentStarted>(p, {
     agents: [agent],
     reason: 'start',

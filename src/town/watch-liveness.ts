@@ -30,7 +30,6 @@ export function noteHeard(p: TownPorts, agent: Agent, progressAtMs: number | nul
   const now = p.clock.now();
   const isKnown = progressAtMs !== null && progressAtMs <= now + AHEAD_MS;
   p.agents.heard(agent.id, now, isKnown ? Math.min(progressAtMs, now) : null);
-  p.containers.alive(agent.container);
   look(p, agent.id);
 }
 

@@ -31,6 +31,7 @@ const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'tokens.failing': 'a push or a start that failed',
   'containers.hold': 'a container that hangs or is busy',
   'containers.refused': 'a container that refuses what the town signs',
+  'containers.alive': 'an agent that speaks while its container is not reached: signs-of-life.test.ts',
   'queues.failed': 'a delivery that failed',
   'queues.limit': 'a delivery that something refuses: poison.test.ts',
   'queues.rejected': 'a message that something refuses alone: poison.test.ts',

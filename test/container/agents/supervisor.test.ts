@@ -1,3 +1,4 @@
+import { TownReach } from '../../../container/town-reach.ts';
 import { describe, expect, it } from 'vitest';
 import type { AgentLaunch, AgentProcess, Prompt, Spawn } from '../../../container/agents/agent-process.ts';
 import { Incarnation } from '../../../container/agents/incarnation.ts';
@@ -208,7 +209,13 @@ describe('ending', () => {
     const box = await Box.make({ spawn: processes.spawn });
     const registry = new Registry();
     const surroundings = {
-      outside: { clock: box.clock, fetch: box.town.fetch, log: box.log, randomBytes: (n: number) => new Uint8Array(n) },
+      outside: {
+        clock: box.clock,
+        fetch: box.town.fetch,
+        log: box.log,
+        randomBytes: (n: number) => new Uint8Array(n),
+        reach: new TownReach(box.log),
+      },
       apiUrl: TOWN_URL,
       registry,
       spawn: processes.spawn,

@@ -181,6 +181,7 @@ export const TOWN_EFFECTS: Effects = {
   'containers.refused': WRITE,
   'containers.accepted': WRITE,
   'containers.hold': WRITE,
+  'containers.lift': WRITE,
   'containers.planRenewal': WRITE,
   'containers.renewalsDue': READ,
   'containers.earliestRenewal': READ,
