@@ -44,9 +44,12 @@ export function pause(clock: Clock, life: AbortSignal, ms: number): Promise<'ela
   });
 }
 
-/** Waits for `work`, at most `ms`. What is late goes on, and its outcome is dropped. */
+/** Waits for `work`, at most `ms`; rejects where it rejects in time. What is late goes on, and its outcome is dropped. */
 export async function atMost(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
   const done = new AbortController();
-  await Promise.race([work, pause(clock, done.signal, ms)]);
-  done.abort();
+  try {
+    await Promise.race([work, pause(clock, done.signal, ms)]);
+  } finally {
+    done.abort();
+  }
 }

@@ -2,6 +2,11 @@
 export class Lanes<K> {
   readonly #tails = new Map<K, Promise<unknown>>();
 
+  /** Keys with work under way or waiting; nothing else is kept. */
+  get size(): number {
+    return this.#tails.size;
+  }
+
   run<T>(key: K, work: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(key) ?? Promise.resolve();
     const mine = before.then(work, work);

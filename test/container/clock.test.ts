@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { afterWhile, atMost, pause } from '../../container/clock.ts';
 import { ManualClock } from './support/manual-clock.ts';
@@ -30,6 +31,26 @@ describe('afterWhile', () => {
   });
 });
 
+describe('K-03: a life that lasts', () => {
+  it('K-03: has no listener left of pauses and timers that are over, whichever way they ended', async () => {
+    const clock = new ManualClock();
+    const life = new AbortController();
+    const listeners = (): number => getEventListeners(life.signal, 'abort').length;
+    const ran: string[] = [];
+    for (let round = 0; round < 100; round += 1) {
+      const cancel = afterWhile(clock, life.signal, 100, () => ran.push('cancelled'));
+      afterWhile(clock, life.signal, 100, () => ran.push('run'));
+      const pausing = pause(clock, life.signal, 100);
+      expect(listeners()).toBe(3);
+      cancel();
+      expect(listeners()).toBe(2);
+      await clock.advance(100);
+      expect([await pausing, listeners(), clock.pending]).toEqual(['elapsed', 0, 0]);
+    }
+    expect(ran).toEqual(Array.from({ length: 100 }, () => 'run'));
+  });
+});
+
 describe('pause', () => {
   it('says whether its time elapsed or its life ended', async () => {
     const clock = new ManualClock();
@@ -53,5 +74,12 @@ describe('atMost', () => {
     expect(over).toBe(false);
     await clock.advance(1);
     await waiting;
+  });
+
+  it('K-03: leaves no timer behind work that is over, and passes on its failure', async () => {
+    const clock = new ManualClock();
+    const broken = Promise.reject(new Error('broken'));
+    await expect(atMost(clock, 100, broken)).rejects.toThrow('broken');
+    expect(clock.pending).toBe(0);
   });
 });
