@@ -11,6 +11,42 @@ import type { Town } from '../town/town.ts';
 import { lazyIssuer } from '../town/wiring.ts';
 import { devTokenAuthenticator, type Person, type PersonAuthenticator } from './person.ts';
 
+/** What the edge asks of a town. Narrow, so that its types hold also where those of the platform are not known. */
+export type TownStub = Pick<
+  Town,
+  | 'create'
+  | 'describe'
+  | 'health'
+  | 'restored'
+  | 'createAgent'
+  | 'listAgents'
+  | 'getAgent'
+  | 'changeAgent'
+  | 'retireAgent'
+  | 'startAgent'
+  | 'stopAgent'
+  | 'revokeAgent'
+  | 'refreshAgent'
+  | 'refreshTown'
+  | 'sendMessage'
+  | 'listMessages'
+  | 'cancelMessage'
+  | 'interruptAgent'
+  | 'getMessage'
+  | 'listEvents'
+  | 'addTicket'
+  | 'heartbeat'
+  | 'reportEvents'
+  | 'callAsAgent'
+  | 'listDelegations'
+  | 'pull'
+  | 'watch'
+  | 'remove'
+  | 'hello'
+> & {
+  readonly fetch: (url: string, init: { readonly headers: Readonly<Record<string, string>> }) => Promise<Response>;
+};
+
 export interface Edge {
   readonly config: Config;
   readonly clock: Clock;
@@ -19,7 +55,7 @@ export interface Edge {
   readonly people: PersonAuthenticator;
   readonly directory: Directory;
   /** A fresh stub for each call. Only for towns that the directory knows, or that a verified token names. */
-  readonly town: (id: TownId) => DurableObjectStub<Town>;
+  readonly town: (id: TownId) => TownStub;
 }
 
 /** Variables of a request, set by the middleware in authenticate.ts from verified credentials only (T11). */
@@ -27,7 +63,7 @@ export interface EdgeEnv {
   Variables: {
     requestId: string;
     person: Person;
-    town: DurableObjectStub<Town>;
+    town: TownStub;
     agent: { claims: AgentClaims; kid: string };
     bearer: string;
     /** Of a reader of the stream: SHA-256 of its ticket, and whose the town is. */

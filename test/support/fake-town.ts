@@ -1,9 +1,37 @@
 /**
  * A small honest town: agents and messages in memory, every call written down. The edge reaches it as it reaches a real one,
- * so a test sees which town was touched, and with what.
+ * so a test sees which town was touched, and with what. Each answer, also one that a test gives in its place, passes the schema
+ * that the product declares for it: an answer that no town gives fails the test.
  */
+import { z } from 'zod';
+import type { TownEvent } from '../../src/events/event-store.ts';
 import type { Ticket } from '../../src/events/ticket-store.ts';
-import type { AgentId, DelegationView, Grant, MessageId, TownId } from '#protocol';
+import {
+  delegationSchema,
+  delegationWithTextSchema,
+  eventBatchAnswerSchema,
+  grantSchema,
+  heartbeatAnswerSchema,
+  mailPageSchema,
+  mailSentSchema,
+  peersSchema,
+  type AgentId,
+  type DelegationView,
+  type Grant,
+  type MessageId,
+  type TownId,
+} from '#protocol';
+import type { TownStub } from '../../src/http/edge.ts';
+import {
+  agentSchema,
+  eventPageSchema,
+  healthSchema,
+  messageSchema,
+  pageOf as pageSchemaOf,
+  restoredSchema,
+  sweepReportSchema,
+  townSchema,
+} from '../../src/http/schemas.ts';
 import type { AgentAnswer, AgentRequest } from '../../src/town/agent-requests.ts';
 import type { VerifiedCall } from '../../src/town/authorize-call.ts';
 import type { AgentChange } from '../../src/town/change-agent.ts';
@@ -21,9 +49,25 @@ export interface TownCall {
 const AT = '2030-01-01T12:00:00.000Z';
 const ok = <T>(value: T) => ({ ok: true as const, value });
 const err = <E>(error: E) => ({ ok: false as const, error });
+/** What a call answers: the value, or the code of a refusal. */
+const resultOf = <T extends z.ZodType>(value: T) =>
+  z.discriminatedUnion('ok', [
+    z.object({ ok: z.literal(true), value }),
+    z.object({ ok: z.literal(false), error: z.string() }),
+  ]);
+/** What each kind of agent call answers. */
+const ANSWERS = {
+  list_peers: peersSchema,
+  send_mail: mailSentSchema,
+  read_mail: mailPageSchema,
+  delegate: delegationSchema,
+  read_delegation: delegationWithTextSchema,
+  finish_delegation: delegationSchema,
+} as const satisfies Record<AgentRequest['kind'], z.ZodType>;
+const NOTHING = z.undefined();
 const REPORT = { due: 0, ok: 0, failed: 0, skipped: 0, results: [] };
 
-export class FakeTown {
+export class FakeTown implements TownStub {
   readonly id: TownId;
   readonly calls: TownCall[];
   readonly agents = new Map<string, AgentView>();
@@ -37,64 +81,70 @@ export class FakeTown {
   }
 
   create(given: { name: string; owner: string }) {
-    return this.#note('create', [given], () => this.#view(given.name));
+    return this.#note('create', [given], townSchema, () => this.#view(given.name));
   }
   describe() {
-    return this.#note('describe', [], () => ok(this.#view('first')));
+    return this.#note('describe', [], resultOf(townSchema), () => ok(this.#view('first')));
   }
   health() {
-    return this.#note('health', [], () => ok({ status: 'ok', problems: [] }));
+    return this.#note('health', [], resultOf(healthSchema), () => ok({ status: 'green', reasons: [] }));
   }
   restored() {
-    return this.#note('restored', [], () => ok({ containers: 0, renewed: 0 }));
+    return this.#note('restored', [], resultOf(restoredSchema), () => ok({ containers: 0, renewed: 0 }));
   }
   createAgent(agent: NewAgent) {
-    return this.#note('createAgent', [agent], () => {
+    return this.#note('createAgent', [agent], resultOf(agentSchema), () => {
       const taken = [...this.agents.values()].some(({ name }) => name === agent.name);
       if (taken) return err('name_taken');
-      this.agents.set(agent.id, this.agentView(agent.id, agent.name));
-      return ok(this.agents.get(agent.id));
+      const made = this.agentView(agent.id, agent.name);
+      this.agents.set(agent.id, made);
+      return ok(made);
     });
   }
   listAgents(after: string, limit: number) {
-    return this.#note('listAgents', [after, limit], () => {
+    return this.#note('listAgents', [after, limit], resultOf(pageSchemaOf(agentSchema)), () => {
       const all = [...this.agents.values()].toSorted((one, other) => one.id.localeCompare(other.id));
       const found = all.filter(({ id }) => id > after);
       return ok(pageOf(found, limit, ({ id }) => id));
     });
   }
   getAgent(idOrName: string) {
-    return this.#note('getAgent', [idOrName], () => this.#found(idOrName));
+    return this.#note('getAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
   }
   changeAgent(idOrName: string, change: AgentChange) {
-    return this.#note('changeAgent', [idOrName, change], () => this.#found(idOrName));
+    return this.#note('changeAgent', [idOrName, change], resultOf(agentSchema), () => this.#found(idOrName));
   }
   retireAgent(idOrName: string) {
-    return this.#note('retireAgent', [idOrName], () => {
-      const found = this.#found(idOrName);
-      if (!found.ok) return found;
-      const agent: AgentView = { ...found.value, state: 'retired' };
-      this.agents.set(agent.id, agent);
-      return ok({ agent, confirmed: true });
-    });
+    return this.#note(
+      'retireAgent',
+      [idOrName],
+      resultOf(z.object({ agent: agentSchema, confirmed: z.boolean() })),
+      () => {
+        const found = this.#found(idOrName);
+        if (!found.ok) return found;
+        const agent: AgentView = { ...found.value, state: 'retired' };
+        this.agents.set(agent.id, agent);
+        return ok({ agent, confirmed: true });
+      },
+    );
   }
   startAgent(idOrName: string) {
-    return this.#note('startAgent', [idOrName], () => this.#found(idOrName));
+    return this.#note('startAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
   }
   stopAgent(idOrName: string) {
-    return this.#note('stopAgent', [idOrName], () => this.#found(idOrName));
+    return this.#note('stopAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
   }
   revokeAgent(idOrName: string) {
-    return this.#note('revokeAgent', [idOrName], () => this.#found(idOrName));
+    return this.#note('revokeAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
   }
   refreshAgent(idOrName: string, revokeOlder: boolean) {
-    return this.#note('refreshAgent', [idOrName, revokeOlder], () => ok(REPORT));
+    return this.#note('refreshAgent', [idOrName, revokeOlder], resultOf(sweepReportSchema), () => ok(REPORT));
   }
   refreshTown(revokeOlder: boolean) {
-    return this.#note('refreshTown', [revokeOlder], () => ok(REPORT));
+    return this.#note('refreshTown', [revokeOlder], resultOf(sweepReportSchema), () => ok(REPORT));
   }
   sendMessage(idOrName: string, message: { id: MessageId; content: string; sender: string }) {
-    return this.#note('sendMessage', [idOrName, message], () => {
+    return this.#note('sendMessage', [idOrName, message], resultOf(messageSchema), () => {
       const found = this.#found(idOrName);
       if (!found.ok) return found;
       if (found.value.state === 'retired') return err('agent_retired');
@@ -104,7 +154,7 @@ export class FakeTown {
     });
   }
   listMessages(idOrName: string, after: number, limit: number) {
-    return this.#note('listMessages', [idOrName, after, limit], () =>
+    return this.#note('listMessages', [idOrName, after, limit], resultOf(pageSchemaOf(messageSchema)), () =>
       ok(
         pageOf(
           this.messages.filter(({ seq }) => seq > after),
@@ -115,56 +165,67 @@ export class FakeTown {
     );
   }
   cancelMessage(idOrName: string, id: string) {
-    return this.#note('cancelMessage', [idOrName, id], () => {
+    return this.#note('cancelMessage', [idOrName, id], resultOf(messageSchema), () => {
       const found = this.messages.find((message) => message.id === id);
       return found === undefined ? err('not_found') : ok({ ...found, state: 'cancelled' });
     });
   }
   interruptAgent(idOrName: string) {
-    return this.#note('interruptAgent', [idOrName], () => this.#found(idOrName));
+    return this.#note('interruptAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
   }
   getMessage(idOrName: string, id: string, waitMs = 0) {
-    return this.#note('getMessage', [idOrName, id, waitMs], () => {
+    return this.#note('getMessage', [idOrName, id, waitMs], resultOf(messageSchema), () => {
       const found = this.messages.find((message) => message.id === id);
       return found === undefined ? err('not_found') : ok(found);
     });
   }
   listEvents(after: number, limit: number) {
-    return this.#note('listEvents', [after, limit], () => {
-      const three = Array.from({ length: 3 }, (_, at) => ({ seq: after + at + 1 }));
+    return this.#note('listEvents', [after, limit], resultOf(eventPageSchema), () => {
+      const three = Array.from({ length: 3 }, (_, at) => this.#event(after + at + 1));
       return ok({ ...pageOf(three, limit, ({ seq }) => String(seq)), oldest: 1 });
     });
   }
   addTicket(ticket: Ticket) {
-    return this.#note('addTicket', [ticket], () => ok(null));
+    return this.#note('addTicket', [ticket], resultOf(z.null()), () => ok(null));
   }
   /** Refuses: a socket cannot be made outside of workerd. */
   fetch(url: string, init: { headers: Record<string, string> }) {
-    return this.#note('fetch', [url, init.headers], () => new Response('invalid_token', { status: 403 }));
+    return this.#note(
+      'fetch',
+      [url, init.headers],
+      z.instanceof(Response),
+      () => new Response('invalid_token', { status: 403 }),
+    );
   }
   heartbeat(call: VerifiedCall) {
-    return this.#note('heartbeat', [call], () => ok({ minted: 1, lagging: false }));
+    return this.#note('heartbeat', [call], resultOf(heartbeatAnswerSchema), () => ok({ minted: 1, lagging: false }));
   }
   reportEvents(call: VerifiedCall, batch: { counter: number }) {
-    return this.#note('reportEvents', [call, batch], () => ok({ counter: batch.counter, repeated: false }));
+    return this.#note('reportEvents', [call, batch], resultOf(eventBatchAnswerSchema), () =>
+      ok({ counter: batch.counter, repeated: false }),
+    );
   }
   callAsAgent(call: VerifiedCall, request: AgentRequest) {
-    return this.#note('callAsAgent', [call, request], () => ok(answerTo(call, request)));
+    return this.#note('callAsAgent', [call, request], resultOf(ANSWERS[request.kind]), () =>
+      ok(answerTo(call, request)),
+    );
   }
   listDelegations(after: number, limit: number) {
-    return this.#note('listDelegations', [after, limit], () => ok({ items: [DELEGATION], next: null }));
+    return this.#note('listDelegations', [after, limit], resultOf(pageSchemaOf(delegationSchema)), () =>
+      ok({ items: [DELEGATION], next: null }),
+    );
   }
   pull(request: PullRequest) {
-    return this.#note('pull', [request], () => ok(grantFor(request.agent)));
+    return this.#note('pull', [request], resultOf(grantSchema), () => ok(grantFor(request.agent)));
   }
   watch(said: object) {
-    return this.#note('watch', [said], () => undefined);
+    return this.#note('watch', [said], NOTHING, () => undefined);
   }
   remove() {
-    return this.#note('remove', [], () => ({ gone: true }));
+    return this.#note('remove', [], z.object({ gone: z.boolean() }), () => ({ gone: true }));
   }
   hello() {
-    return this.#note('hello', [], () => undefined);
+    return this.#note('hello', [], NOTHING, () => undefined);
   }
 
   /** An agent as the town shows it. */
@@ -196,16 +257,29 @@ export class FakeTown {
     };
   }
 
-  async #note(method: string, given: readonly unknown[], answer: () => unknown): Promise<unknown> {
+  async #note<M extends keyof TownStub>(
+    method: M,
+    given: readonly unknown[],
+    shape: z.ZodType,
+    answer: () => Awaited<ReturnType<TownStub[M]>>,
+  ): Promise<Awaited<ReturnType<TownStub[M]>>> {
     this.calls.push({ town: this.id, method, given });
     const { instead } = this;
     this.instead = null;
-    return instead === null ? answer() : instead();
+    const answered = await (instead === null ? answer() : instead());
+    // What a test gives is known by its shape alone.
+    return shape.parse(answered) as Awaited<ReturnType<TownStub[M]>>;
   }
 
   #found(idOrName: string) {
     const found = [...this.agents.values()].find(({ id, name }) => id === idOrName || name === idOrName);
     return found === undefined ? err('not_found' as const) : ok(found);
+  }
+
+  #event(seq: number): TownEvent {
+    const id = `${this.id}-${seq}`;
+    const kind = { specversion: '1.0', datacontenttype: 'application/json' } as const;
+    return { ...kind, id, source: this.id, type: 'reeve.town.restored', subject: this.id, time: AT, seq, data: {} };
   }
 
   #view(name: string): TownView {
@@ -269,10 +343,11 @@ function answerTo({ claims }: VerifiedCall, request: AgentRequest): AgentAnswer 
     case 'delegate':
       return { ...DELEGATION, id: request.order.id, from: claims.agent };
     case 'read_delegation':
+      return { ...DELEGATION, task: 'fenced', result: null };
     case 'finish_delegation':
       break;
   }
-  return { ...DELEGATION, task: 'fenced', result: null };
+  return DELEGATION;
 }
 
 export const grantFor = (agent: AgentId): Grant => ({
