@@ -149,6 +149,25 @@ describe('failing containers', () => {
   });
 });
 
+describe('A-07: what two sweeps in a row are', () => {
+  it('A-07: one that refreshed somebody is no failure, also where it failed for others: the next one alone is not red', async () => {
+    const { town } = await townWithContainers(2);
+    await town.work('agent-0');
+    await town.work('agent-4');
+    const fails = (request: LabRequest) => (isPush(request) ? down() : null);
+    const codesNow = async (): Promise<string[]> => (await health(town)).reasons.map(({ code }) => code);
+    town.container(1).before = fails;
+    await untilSweep(town);
+    expect((await town.api<TownView>('GET', '')).body.last_sweep).toMatchObject({ due: 2, ok: 1, failed: 1 });
+    town.container(0).before = fails;
+    await untilSweep(town);
+    expect((await town.api<TownView>('GET', '')).body.last_sweep).toMatchObject({ due: 2, ok: 0, failed: 2 });
+    expect(await codesNow()).not.toContain('sweeps_fail');
+    await untilSweep(town);
+    expect(await codesNow()).toContain('sweeps_fail');
+  });
+});
+
 describe('a town that was away', () => {
   it('S-06: an alarm that is lost is set again by any request', async () => {
     const town = await TestTown.create();
