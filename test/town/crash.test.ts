@@ -71,6 +71,23 @@ describe('the town dies', () => {
     expect(await eventsOf(world.town, 'reeve.turn.finished')).toHaveLength(1);
   });
 
+  it('a result that only the answer to a repeated delivery brings, because no report comes through, is told in an event', async () => {
+    const world = await World.create();
+    const ada = await world.create('ada');
+    lab.silent.add(ada.id);
+    await struck(world, at('tokens.ack', 'breaks before'), () => world.send('ada', 'hello'));
+    expect((await world.look()).messages).toMatchObject([{ state: 'queued' }]);
+    await world.ring();
+    await world.settled();
+    const told = { message: (await world.look()).messages[0]?.id, state: 'done', attempt: 1 };
+    expect((await world.look()).messages).toMatchObject([{ state: 'done' }]);
+    expect((await eventsOf(world.town, 'reeve.turn.finished')).map(({ data }) => data)).toMatchObject([told]);
+    // The report comes later, and is old news.
+    lab.silent.delete(ada.id);
+    await world.hold();
+    expect(await eventsOf(world.town, 'reeve.turn.finished')).toHaveLength(1);
+  });
+
   it('T5: while it starts its first agent: an alarm is set for the start that is due, without a request', async () => {
     const world = await World.create();
     await struck(world, at('link.open', 'dies after'), () => world.create('ada'));

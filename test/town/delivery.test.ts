@@ -1,8 +1,11 @@
 import { evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
+import { acceptMessage } from '../../src/town/accept-message.ts';
+import { messageId } from '../support/ids.ts';
 import type { DeliverMessages } from '../../src/protocol/index.ts';
 import type { MessageView } from '../../src/town/views.ts';
 import { HANGS, lab, type LabRequest } from './support/lab.ts';
+import { inside } from './support/raw-reader.ts';
 import { TestTown } from './support/town.ts';
 
 const isDelivery = ({ path }: LabRequest): boolean => path.endsWith('/messages');
@@ -102,6 +105,22 @@ describe('delivery', () => {
     await evictDurableObject(town.stub);
     town.container().before = () => null;
     await town.elapse(120_000);
+    expect((await town.until('ada', id, 'done')).reply).toContain('hello');
+  });
+
+  it('T12: a town that is evicted as soon as it accepted a message, before anything was sent, delivers it by its alarm alone', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    const id = messageId(1);
+    const accepted = await inside(town, (p) => {
+      const agent = p.agents.find('ada');
+      return agent !== null && acceptMessage(p, { id, agent, content: 'hello', sender: 'person:dev' });
+    });
+    expect(accepted).toMatchObject({ ok: true, value: { state: 'queued', tries: 0 } });
+    await evictDurableObject(town.stub);
+    expect(town.container().requests.filter(isDelivery)).toEqual([]);
+    expect(await town.alarmAt()).toBeLessThanOrEqual(lab.clock.now() + 15_000);
+    await town.ring();
     expect((await town.until('ada', id, 'done')).reply).toContain('hello');
   });
 

@@ -10,8 +10,10 @@ import { TestTown, api } from './support/town.ts';
 
 // Minutes pass in small steps, in which every agent speaks.
 vi.setConfig({ testTimeout: 60_000 });
+const { pushTimeoutMs } = lab;
 beforeEach(() => {
   lab.heartbeatMs = 30_000;
+  lab.pushTimeoutMs = pushTimeoutMs;
 });
 
 const HOUR = 60 * MINUTE;
@@ -77,6 +79,28 @@ describe('who is watched', () => {
     await pass(town, 30 * MINUTE);
     expect(await eventsOf(town, 'reeve.agent.stalled')).toEqual([]);
     expect((await town.read('ada')).incarnation).toBe(1);
+  });
+});
+
+describe('who is watched no more', () => {
+  it('an agent that goes to work after its revocation, because a delivery was under way, is not watched', async () => {
+    lab.pushTimeoutMs = 60_000;
+    const town = await TestTown.create();
+    await town.agent('ada');
+    const answered = Promise.withResolvers<void>();
+    town.container().after = async (request, answer) => {
+      if (request.path.endsWith('/messages')) await answered.promise;
+      return answer;
+    };
+    const { id } = await town.send('ada', 'work 3600');
+    await expect.poll(() => lab.turns.some(({ message }) => message === id)).toBe(true);
+    await town.api('POST', '/agents/ada/revoke');
+    answered.resolve();
+    await expect.poll(async () => (await town.read('ada')).state).toBe('working');
+    expect((await lookInto(town.stub)).due.liveness).toBeNull();
+    await pass(town, 15 * MINUTE);
+    expect(await town.read('ada')).toMatchObject({ state: 'working', incarnation: 1 });
+    expect(await eventsOf(town, 'reeve.agent.stalled')).toEqual([]);
   });
 });
 

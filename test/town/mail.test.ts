@@ -9,9 +9,11 @@ import {
   MAX_MAIL_PAGE_BYTES,
   unfence,
 } from '../../src/protocol/index.ts';
+import { agentId } from '../support/ids.ts';
 import { AsAgent, told } from './support/as-agent.ts';
 import { lab } from './support/lab.ts';
 import { TestTown } from './support/town.ts';
+import { World } from './support/world.ts';
 
 const MINUTE_MS = 60_000;
 /** For hundreds of calls beside other work on the machine, in real milliseconds. */
@@ -44,6 +46,23 @@ describe('peers', () => {
     const { body: second } = await ada.call<Page>('GET', `/peers?limit=1&cursor=${first.next}`);
     expect([...first.items, ...second.items].map(({ name }) => name).toSorted()).toEqual(['bob', 'cyd']);
     expect(second.next).toBeNull();
+  });
+
+  it('come in the order of their ids, whatever their names and ages, and from page to page none is left out', async () => {
+    const world = await World.create();
+    // Neither in the order of creation nor in that of names, and the caller is in the middle.
+    const ids = { ana: 5, bea: 1, caller: 3, cyd: 4, dan: 2 };
+    for (const [name, seed] of Object.entries(ids)) await world.create(name, agentId(seed));
+    const caller = new AsAgent(world.town, 'caller');
+    expect((await caller.peers()).map(({ name }) => name)).toEqual(['bea', 'dan', 'cyd', 'ana']);
+    const paged: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      type Page = { items: { name: string }[]; next: string | null };
+      const { body }: { body: Page } = await caller.call<Page>('GET', `/peers?limit=1&cursor=${cursor}`);
+      paged.push(...body.items.map(({ name }) => name));
+      cursor = body.next;
+    }
+    expect(paged).toEqual(['bea', 'dan', 'cyd', 'ana']);
   });
 });
 

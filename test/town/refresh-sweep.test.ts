@@ -162,4 +162,32 @@ describe('the hourly sweep', () => {
       expect((Date.parse(expires_at ?? '') - lab.clock.now()) / life).toBeGreaterThan(0.5);
     }
   });
+
+  it.each([
+    ['just short of half an interval before a sweep, which leaves it out', HOUR / 2 - 60_000, 'delivery'],
+    ['half an interval before a sweep, which renews it', HOUR / 2 + 1000, 'sweep'],
+    ['almost a whole interval before a sweep, which renews it', HOUR - 60_000, 'sweep'],
+  ])(
+    'A-09: a token has more than half its life left to the end of the next interval, whatever the phase: delivered %s',
+    async (_, beforeMs, reason) => {
+      const town = await TestTown.create();
+      await town.agent('ada');
+      await town.work('ada');
+      const sweepAt = async (): Promise<number> => Date.parse((await sweepOf(town)).next_sweep_at ?? '');
+      await town.elapse((await sweepAt()) + 1000 - lab.clock.now());
+      const first = await sweepAt();
+      await town.elapse(first - beforeMs - lab.clock.now());
+      const { id } = await town.send('ada', 'one more');
+      await expect.poll(async () => (await town.message('ada', id)).state).toBe('delivered');
+      expect((await town.read('ada')).credential).toMatchObject({ reason: 'delivery', last_outcome: 'applied' });
+      await town.elapse(first + 1000 - lab.clock.now());
+      expect((await town.read('ada')).credential.reason).toBe(reason);
+      // To the last moment before the sweep after that one.
+      expect(await sweepAt()).toBe(first + HOUR);
+      await town.elapse(first + HOUR - 1000 - lab.clock.now());
+      const { issued_at, expires_at } = (await town.read('ada')).credential;
+      const [issuedMs, expiresMs] = [Date.parse(issued_at ?? ''), Date.parse(expires_at ?? '')];
+      expect((expiresMs - lab.clock.now()) / (expiresMs - issuedMs)).toBeGreaterThan(0.5);
+    },
+  );
 });

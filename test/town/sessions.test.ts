@@ -1,5 +1,6 @@
 import { SELF, env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
+import { sessionId } from '../support/ids.ts';
 import { PATIENT } from '../support/patient.ts';
 import { lab } from './support/lab.ts';
 import { TestTown } from './support/town.ts';
@@ -28,6 +29,34 @@ describe('sessions', () => {
     const agents = await Promise.all(['ada', 'bob', 'cyd'].map((name) => town.agent(name)));
     expect(agents.map(({ state }) => state)).toEqual(['idle', 'idle', 'idle']);
     expect(handshakes(town)).toHaveLength(1);
+  });
+
+  it('A-26: whoever needs a session while a handshake is under way waits for that one and gets its session', async () => {
+    const town = await TestTown.create();
+    const link = env.AGENT_CONTAINER.getByName(town.containerName());
+    const begun = Promise.withResolvers<void>();
+    const contended = Promise.withResolvers<void>();
+    town.container().before = async ({ path }) => {
+      if (path === '/health') begun.resolve();
+      await contended.promise;
+      return null;
+    };
+    const first = link.open(true);
+    await begun.promise;
+    // A call of each kind that opens a session, all of them before the first has one.
+    const others = [link.open(true), link.check(), link.list(sessionId(9)), link.renew()];
+    await runInDurableObject(link, () => undefined);
+    contended.resolve();
+    const [one, ...more] = await Promise.all([first, ...others]);
+    if (one.kind !== 'answered') throw new Error(`no session: ${one.kind}`);
+    const session = one.value;
+    expect(more).toEqual([one, one, { kind: 'session_changed', session }, one]);
+    expect(handshakes(town)).toHaveLength(1);
+    expect(town.container().requests.filter(({ path }) => path === '/health')).toHaveLength(1);
+    // The place is free again: a new one is opened when it is needed, and only then.
+    expect(await link.open(true)).toEqual(one);
+    expect(await link.renew()).not.toEqual(one);
+    expect(handshakes(town)).toHaveLength(2);
   });
 
   it("A-26: a second town on the same process has a session of its own and leaves the first one's alone", async () => {

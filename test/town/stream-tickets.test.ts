@@ -10,7 +10,9 @@ import {
   MAX_STREAMS_PER_TOWN,
   MAX_TICKETS_PER_TOWN,
   READER_SILENT_MS,
+  STREAM_REQUEST_HEADER,
   makeId,
+  writeStreamRequest,
 } from '../../src/protocol/index.ts';
 import { tablesOf } from './support/footprint.ts';
 import { lab } from './support/lab.ts';
@@ -162,6 +164,19 @@ describe('a ticket', () => {
     });
     expect(await stub.addTicket(ticket)).toMatchObject({ ok: true });
     expect(await stub.addTicket({ ...ticket, digest: 'one more' })).toMatchObject({ ok: false });
+  });
+});
+
+describe('a header of the caller', () => {
+  it('opens nothing, though it names a ticket that is good: what counts is the ticket in the address', async () => {
+    const ticket = await ticketFor(town);
+    const header = writeStreamRequest({ digest: await sha256(ticket), owner: 'dev', after: 0 });
+    const headers = { ...UPGRADE, [STREAM_REQUEST_HEADER]: header };
+    await expectRefused('401 invalid_token', async () =>
+      refusalOf(await knockAt(town.id, { ticket: 'A'.repeat(43) }, headers)),
+    );
+    await expectRefused('401 unauthenticated', async () => refusalOf(await knockAt(town.id, {}, headers)));
+    expect(await knock(town.id, ticket)).toBe('opened');
   });
 });
 
