@@ -28,10 +28,11 @@ import {
 import type { z } from 'zod';
 import { parseJson } from '../json.ts';
 import type { Clock } from '../clock.ts';
-import { errorFields, isWorthALine, type Fields, type Log } from '../log.ts';
+import { errorFields, type Log } from '../log.ts';
 import { problem } from './problem.ts';
-import type { PushAuth, PushRefused, PushVerdict } from './push-auth.ts';
+import type { PushAuth, PushVerdict } from './push-auth.ts';
 import { isDeclaredTooLong, receiveBody } from './read-body.ts';
+import { loggable, refuse, withoutBody } from './refusals.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 type Variables = { body: Uint8Array; verdict: Exclude<PushVerdict, { kind: 'refused' | 'unknown_session' }> };
@@ -107,28 +108,6 @@ function authenticate({ auth, log, clock }: AppParts): MiddlewareHandler<{ Varia
         return next();
     }
   };
-}
-
-function refuse(log: Log, refusals: Map<string, number>, { reason }: PushRefused, where: Fields): Response {
-  const count = (refusals.get(reason) ?? 0) + 1;
-  refusals.set(reason, count);
-  if (isWorthALine(count)) log.warn('push_refused', { reason, refusals: count, ...where });
-  return problem('unauthorized');
-}
-
-/** The token is as good as before: none was used up for a body that did not come. */
-function withoutBody(log: Log, why: 'too_long' | 'too_slow' | 'aborted', where: Fields): Response {
-  if (why === 'too_long') return problem('payload_too_large');
-  // Its sender has gone, or will have: that is nobody's error here.
-  log.info('body_not_received', { why, ...where });
-  return problem('request_timeout');
-}
-
-/** A path as the town writes them. Any other may hold anything, a token by mistake too, and is not repeated (T6). */
-const TOWN_PATH = /^\/(?:session|agents|agents\/refresh-tokens|agents\/agt_[0-9a-z]{20}\/[a-z-]{1,20})$/;
-
-function loggable(path: string): string {
-  return TOWN_PATH.test(path) ? path : 'of no route';
 }
 
 function openSession(c: Ctx, { boot, sessions, log }: AppParts): Response {

@@ -197,20 +197,10 @@ export class DelegationStore {
 
   /** What is kept of an agent's is the newest; what is old goes whoever's it is. Nothing that is under way is forgotten. */
   #prune(from: AgentId, nowMs: number): void {
-    this.#sql.exec(
-      `DELETE FROM delegations WHERE seq IN (
-         SELECT seq FROM delegations WHERE from_agent = ? AND NOT ${UNDER_WAY}
-         ORDER BY seq DESC LIMIT ? OFFSET ?)`,
-      from,
-      PRUNE_STEP,
-      MAX_DELEGATIONS_KEPT,
-    );
-    this.#sql.exec(
-      `DELETE FROM delegations WHERE seq IN (
-         SELECT seq FROM delegations WHERE finished_at_ms < ? AND NOT ${UNDER_WAY} LIMIT ?)`,
-      nowMs - DELEGATION_LIFE_MS,
-      PRUNE_STEP,
-    );
+    const past = `SELECT seq FROM delegations WHERE from_agent = ? AND NOT ${UNDER_WAY} ORDER BY seq DESC LIMIT ? OFFSET ?`;
+    this.#sql.exec(`DELETE FROM delegations WHERE seq IN (${past})`, from, PRUNE_STEP, MAX_DELEGATIONS_KEPT);
+    const old = `SELECT seq FROM delegations WHERE finished_at_ms < ? AND NOT ${UNDER_WAY} LIMIT ?`;
+    this.#sql.exec(`DELETE FROM delegations WHERE seq IN (${old})`, nowMs - DELEGATION_LIFE_MS, PRUNE_STEP);
   }
 
   /** Forgets of those that are over and announced the oldest, until so many bytes are free, and at most `limit`. */

@@ -189,31 +189,21 @@ export class MessageStore {
 
   /** Agents with a delivery that is due, the longest waiting first. */
   deliveriesDue(nowMs: number, limit: number): AgentId[] {
-    return this.#ids(
-      `SELECT agent AS id FROM messages WHERE state = 'queued' AND deliver_at_ms <= ?
-       GROUP BY agent ORDER BY MIN(deliver_at_ms) LIMIT ?`,
-      nowMs,
-      limit,
-    );
+    const query = `SELECT agent AS id FROM messages WHERE state = 'queued' AND deliver_at_ms <= ?
+       GROUP BY agent ORDER BY MIN(deliver_at_ms) LIMIT ?`;
+    return this.#ids(query, nowMs, limit);
   }
 
   /** Forgets at most `limit` messages that were over before a time. */
   pruneBefore(atMs: number, limit: number): void {
-    this.#sql.exec(
-      'DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE finished_at_ms < ? ORDER BY finished_at_ms LIMIT ?)',
-      atMs,
-      limit,
-    );
+    const oldest = 'SELECT id FROM messages WHERE finished_at_ms < ? ORDER BY finished_at_ms LIMIT ?';
+    this.#sql.exec(`DELETE FROM messages WHERE id IN (${oldest})`, atMs, limit);
   }
 
   /** Forgets the oldest finished messages of an agent. */
   pruneOldest(agent: AgentId, count: number): void {
-    this.#sql.exec(
-      `DELETE FROM messages WHERE id IN
-       (SELECT id FROM messages WHERE agent = ? AND finished_at_ms IS NOT NULL ORDER BY seq LIMIT ?)`,
-      agent,
-      count,
-    );
+    const oldest = 'SELECT id FROM messages WHERE agent = ? AND finished_at_ms IS NOT NULL ORDER BY seq LIMIT ?';
+    this.#sql.exec(`DELETE FROM messages WHERE id IN (${oldest})`, agent, count);
   }
 
   /** Forgets of those that were over before a time the oldest, until so many bytes are free, and at most `limit`. */
@@ -230,9 +220,8 @@ export class MessageStore {
   }
 
   earliestDelivery(): number | null {
-    return this.#sql
-      .exec<{ at: number | null }>("SELECT MIN(deliver_at_ms) AS at FROM messages WHERE state = 'queued'")
-      .one().at;
+    const query = "SELECT MIN(deliver_at_ms) AS at FROM messages WHERE state = 'queued'";
+    return this.#sql.exec<{ at: number | null }>(query).one().at;
   }
 
   #ids<T extends string>(query: string, ...bindings: SqlStorageValue[]): T[] {

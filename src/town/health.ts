@@ -1,5 +1,5 @@
 /** The health of a town: what is wrong, since when, and what to do about it. Pure. */
-import { CLOCK_TOLERANCE_SECONDS, agentIdSchema, type AgentId } from '#protocol';
+import { CLOCK_TOLERANCE_SECONDS, agentIdSchema } from '#protocol';
 import { timestamp } from '../lib/clock.ts';
 import { needsSweep, takesMessages, type Agent } from '../roster/agent.ts';
 import type { Credential } from '../tokens/token-store.ts';
@@ -7,18 +7,10 @@ import type { ContainerRecord } from './container-store.ts';
 import type { Withdrawal } from '../outbox/withdrawal-store.ts';
 import type { FailedWork } from './failure-store.ts';
 import type { SweepRecord } from './sweep-store.ts';
+import * as kinds from './health-reasons.ts';
+import type { HealthReason, Kind } from './health-reasons.ts';
 
 export type HealthStatus = 'green' | 'amber' | 'red';
-
-export interface HealthReason {
-  code: string;
-  status: 'amber' | 'red';
-  /** Null: it concerns the town. */
-  agent: AgentId | null;
-  since: string;
-  detail: string;
-  advice: string;
-}
 
 /** `green`: no reason. `amber`: something needs a look. `red`: agents are without a valid token, or about to be. */
 export interface Health {
@@ -68,7 +60,7 @@ export function townHealth(input: HealthInput): Health {
     ...schemaReasons(input),
     ...sweepReasons(input),
     ...clockReasons(input),
-    ...input.unreadable.flatMap((agent) => when(true, null, agent, UNREADABLE) ?? []),
+    ...input.unreadable.flatMap((agent) => when(true, null, agent, kinds.UNREADABLE) ?? []),
     ...input.failures.map(workReason),
     ...input.containers.flatMap(containerReasons),
     ...input.containers.flatMap((container) => refusedReasons(input, container)),
@@ -84,14 +76,14 @@ export function townHealth(input: HealthInput): Health {
 function schemaReasons({ schemaAhead: { steps, sinceMs } }: HealthInput): HealthReason[] {
   if (steps.length === 0) return [];
   const detail = `The database has steps that this release does not know: ${steps.join(', ')}.`;
-  return [{ ...SCHEMA_AHEAD, agent: null, since: timestamp(sinceMs), detail }];
+  return [{ ...kinds.SCHEMA_AHEAD, agent: null, since: timestamp(sinceMs), detail }];
 }
 
 /** Work that a broken row, or a rule that does not hold, makes throw: it alone waits. */
 function workReason({ work, subject, sinceMs, tries }: FailedWork): HealthReason {
   const agent = agentIdSchema.safeParse(subject);
   const detail = `The work '${work}' on ${subject} has failed ${tries} times in a row; nothing else waits for it.`;
-  return { ...WORK_FAILS, agent: agent.success ? agent.data : null, since: timestamp(sinceMs), detail };
+  return { ...kinds.WORK_FAILS, agent: agent.success ? agent.data : null, since: timestamp(sinceMs), detail };
 }
 
 /** Two sweeps in a row that had something to do and achieved nothing: the next expiry takes everybody down (A-07). */
@@ -115,21 +107,21 @@ function sweepReasons({ sweeps }: HealthInput): HealthReason[] {
 function containerReasons({ index, lostAtMs, unheardSinceMs }: ContainerRecord): HealthReason[] {
   const sinceMs = lostAtMs ?? unheardSinceMs;
   if (sinceMs === null) return [];
-  const kind = lostAtMs === null ? CONTAINER_SILENT : CONTAINER_LOST;
+  const kind = lostAtMs === null ? kinds.CONTAINER_SILENT : kinds.CONTAINER_LOST;
   return [{ ...kind, agent: null, since: timestamp(sinceMs), detail: `Container ${index}: ${kind.detail}` }];
 }
 
 /** A restore lies behind, unless the clock was set back further than to it: until it is reached again no token is accepted. */
 function clockReasons({ validFromMs, nowMs }: HealthInput): HealthReason[] {
   if (validFromMs <= nowMs + TOLERANCE_MS) return [];
-  return [{ ...RESTORED_AHEAD, agent: null, since: timestamp(nowMs) }];
+  return [{ ...kinds.RESTORED_AHEAD, agent: null, since: timestamp(nowMs) }];
 }
 
 /** A container with agents whose control server answers 401 to what the town signs. */
 function refusedReasons(input: HealthInput, { index, lostAtMs, refusedSinceMs }: ContainerRecord): HealthReason[] {
   if (refusedSinceMs === null || lostAtMs !== null) return [];
   if (!input.agents.some(({ agent }) => agent.container === index)) return [];
-  const kind = wentBack(input) ? CLOCK_DISAGREES : SESSION_REFUSED;
+  const kind = wentBack(input) ? kinds.CLOCK_DISAGREES : kinds.SESSION_REFUSED;
   return [{ ...kind, agent: null, since: timestamp(refusedSinceMs), detail: `Container ${index}: ${kind.detail}` }];
 }
 
@@ -148,23 +140,23 @@ function agentReasons({ nowMs, activeKid }: HealthInput, agent: Agent, credentia
   const { expiresAtMs, failingSinceMs, laggingAtMs, revokedAtMs, ackedAtMs, lastError } = credential;
   const starting = agent.state === 'starting' && agent.startTries > 0;
   const found: (HealthReason | null)[] = [
-    when(atWork && expiresAtMs !== null && expiresAtMs <= nowMs, expiresAtMs, agent, EXPIRED),
+    when(atWork && expiresAtMs !== null && expiresAtMs <= nowMs, expiresAtMs, agent, kinds.EXPIRED),
     when(failingSinceMs !== null && (atWork || agent.endTries > 0), failingSinceMs, agent, {
-      ...FAILING,
-      detail: lastError === null ? PULLED_INSTEAD : `Pushes fail: ${lastError}.`,
+      ...kinds.FAILING,
+      detail: lastError === null ? kinds.PULLED_INSTEAD : `Pushes fail: ${lastError}.`,
     }),
-    when(starting && nowMs - (failingSinceMs ?? nowMs) >= START_GRACE_MS, failingSinceMs, agent, NOT_STARTING),
-    when(agent.state === 'failed', failingSinceMs ?? agent.createdAtMs, agent, FAILED),
-    when(agent.stalledWhy === 'silent', agent.stalledAtMs, agent, SILENT),
-    when(agent.stalledWhy === 'no_output', agent.stalledAtMs, agent, NO_OUTPUT),
+    when(starting && nowMs - (failingSinceMs ?? nowMs) >= START_GRACE_MS, failingSinceMs, agent, kinds.NOT_STARTING),
+    when(agent.state === 'failed', failingSinceMs ?? agent.createdAtMs, agent, kinds.FAILED),
+    when(agent.stalledWhy === 'silent', agent.stalledAtMs, agent, kinds.SILENT),
+    when(agent.stalledWhy === 'no_output', agent.stalledAtMs, agent, kinds.NO_OUTPUT),
     when(agent.restarts > 1 && agent.state !== 'failed', agent.lastHeardAtMs, agent, {
-      ...RESTARTS,
+      ...kinds.RESTARTS,
       detail: `It was started again ${agent.restarts} times without finishing a turn.`,
     }),
-    when(agent.endDueAtMs !== null && agent.endTries > 0, agent.endDueAtMs, agent, END_OPEN),
-    when(laggingAtMs !== null, laggingAtMs, agent, LAGGING),
-    when(revokedAtMs !== null, revokedAtMs, agent, REVOKED),
-    when(atWork && credential.kid !== null && credential.kid !== activeKid, ackedAtMs, agent, OLD_KEY),
+    when(agent.endDueAtMs !== null && agent.endTries > 0, agent.endDueAtMs, agent, kinds.END_OPEN),
+    when(laggingAtMs !== null, laggingAtMs, agent, kinds.LAGGING),
+    when(revokedAtMs !== null, revokedAtMs, agent, kinds.REVOKED),
+    when(atWork && credential.kid !== null && credential.kid !== activeKid, ackedAtMs, agent, kinds.OLD_KEY),
   ];
   return found.filter((reason) => reason !== null);
 }
@@ -172,7 +164,7 @@ function agentReasons({ nowMs, activeKid }: HealthInput, agent: Agent, credentia
 /** The first tries are no news. */
 function withdrawalReasons({ nowMs }: HealthInput, agent: Agent, owed: Withdrawal | null): HealthReason[] {
   if (owed === null || nowMs - owed.sinceMs < WITHDRAWAL_GRACE_MS) return [];
-  return [{ ...WITHDRAWAL_OPEN, agent: agent.id, since: timestamp(owed.sinceMs) }];
+  return [{ ...kinds.WITHDRAWAL_OPEN, agent: agent.id, since: timestamp(owed.sinceMs) }];
 }
 
 /**
@@ -200,133 +192,6 @@ const WAIT_ADVICE =
 const REFUSED_ADVICE =
   'Something refuses the request: look at the firewall or proxy in front of its control server. One that is refused eight times alone fails.';
 
-type Kind = Omit<HealthReason, 'agent' | 'since'>;
-
 function when(holds: boolean, sinceMs: number | null, agent: Agent, kind: Kind): HealthReason | null {
   return holds ? { ...kind, agent: agent.id, since: timestamp(sinceMs ?? agent.createdAtMs) } : null;
 }
-
-const SCHEMA_AHEAD: Omit<Kind, 'detail'> = {
-  code: 'schema_ahead',
-  status: 'amber',
-  advice:
-    'A newer release ran here and was rolled back; this one works on what it knows. Deploy the newer one, or a later.',
-};
-const WORK_FAILS: Omit<Kind, 'detail'> = {
-  code: 'work_fails',
-  status: 'amber',
-  advice: 'The log says why (town.work_failed): a broken row, or a fault of Reeve. It is tried again ever more rarely.',
-};
-const UNREADABLE: Kind = {
-  code: 'credential_unreadable',
-  status: 'red',
-  detail: 'The row of its credential is broken or missing: it gets no token, and no message.',
-  advice: 'The log says why (town.row_broken). Put the database of the town back, or create the agent anew.',
-};
-const EXPIRED: Kind = {
-  code: 'token_expired',
-  status: 'red',
-  detail: 'The agent works, and the last token that it confirmed has expired.',
-  advice: 'Look at credential.last_error and at its control server; POST .../refresh tells what happens now.',
-};
-const FAILING: Kind = {
-  code: 'pushes_fail',
-  status: 'amber',
-  detail: '',
-  advice: 'They go on by themselves; if this lasts, look at its control server.',
-};
-const PULLED_INSTEAD = 'Pushes fail; its container fetched the last token by itself.';
-const CLOCK_DISAGREES: Kind = {
-  code: 'clock_disagrees',
-  status: 'amber',
-  detail: "its control server refuses the town's requests (401), because the town's clock was set back.",
-  advice:
-    'It goes on by itself within minutes, with its next pull or a new session; keep the clock from being stepped.',
-};
-const SESSION_REFUSED: Kind = {
-  code: 'session_refused',
-  status: 'amber',
-  detail: "its control server refuses the town's requests (401).",
-  advice:
-    'After the third a new session is opened, which ends a disagreement about the time. If this lasts, compare its REEVE_ISSUER with PUBLIC_URL and its keys (REEVE_JWKS, REEVE_API_URL) with SIGNING_KEYS.',
-};
-const RESTORED_AHEAD: Kind = {
-  code: 'clock_disagrees',
-  status: 'red',
-  detail:
-    "The town was restored at a time that is yet to come, because its clock was set back since; no agent's token is accepted.",
-  advice: 'POST .../restored again, now that the clock is right.',
-};
-const NOT_STARTING: Kind = {
-  code: 'start_fails',
-  status: 'red',
-  detail: 'The agent does not come up.',
-  advice: 'Look at credential.last_error and at the log of its control server.',
-};
-const FAILED: Kind = {
-  code: 'agent_failed',
-  status: 'red',
-  detail: 'The agent was given up.',
-  advice: 'POST .../start starts it again, and so does a message; one that waits does so after half an hour.',
-};
-const SILENT: Kind = {
-  code: 'agent_silent',
-  status: 'amber',
-  detail: 'The agent works, and none of its last three heartbeats came.',
-  advice: 'After ten minutes it is started again by itself, if its container answers.',
-};
-const NO_OUTPUT: Kind = {
-  code: 'agent_no_output',
-  status: 'amber',
-  detail: 'The agent works and is heard, and has shown no output for 15 minutes.',
-  advice: 'It may be in a long step; POST .../stop and .../start end its turn and run it again.',
-};
-const RESTARTS: Kind = {
-  code: 'agent_restarts',
-  status: 'amber',
-  detail: '',
-  advice: 'Look at the log of its control server; it is tried ever more rarely, and given up in the end.',
-};
-const CONTAINER_SILENT: Kind = {
-  code: 'container_silent',
-  status: 'amber',
-  detail: 'neither it nor an agent in it is heard.',
-  advice:
-    'After ten minutes it is abandoned, and its agents start elsewhere; look at the machine and at CONTAINER_URL.',
-};
-const CONTAINER_LOST: Kind = {
-  code: 'container_lost',
-  status: 'red',
-  detail: 'it was abandoned, because nothing was heard of it for ten minutes.',
-  advice: 'Look at the machine and at CONTAINER_URL. It is taken back as soon as it says hello or answers.',
-};
-const END_OPEN: Kind = {
-  code: 'end_unconfirmed',
-  status: 'amber',
-  detail: 'Its stop or teardown is not confirmed by the container; its token is refused all the same.',
-  advice: 'It is asked again by itself; if this lasts, look at its control server.',
-};
-const WITHDRAWAL_OPEN: Kind = {
-  code: 'withdrawal_unconfirmed',
-  status: 'amber',
-  detail: 'A message that was cancelled may be held by the container, which has not confirmed that it lets go of it.',
-  advice: 'It is asked again by itself; if this lasts, look at its control server, or POST .../stop and .../start.',
-};
-const LAGGING: Kind = {
-  code: 'stale_copy',
-  status: 'amber',
-  detail: 'Something in its container called with a token older than the one that was swapped in.',
-  advice: 'A client keeps a copy: register it with the registry, or read the token at each call.',
-};
-const REVOKED: Kind = {
-  code: 'agent_revoked',
-  status: 'amber',
-  detail: 'Its tokens are revoked, and its messages wait.',
-  advice: 'POST .../start starts it again with fresh credentials; DELETE tears it down.',
-};
-const OLD_KEY: Kind = {
-  code: 'old_key',
-  status: 'amber',
-  detail: 'Its token was signed by a key that is not the active one.',
-  advice: 'The next sweep replaces it; POST .../refresh does so now.',
-};

@@ -94,9 +94,8 @@ export class Town extends DurableObject {
   async createAgent(agent: NewAgent): Promise<Result<AgentView, 'name_taken' | 'limit_exceeded' | Missing>> {
     return this.#door.in(async (p) => {
       const created = createAgent(p, agent);
-      if (!created.ok) return created;
-      await serveAgent(p, created.value.id);
-      return ok(readAgent(p, created.value.id));
+      if (created.ok) await serveAgent(p, created.value.id);
+      return created.ok ? ok(readAgent(p, created.value.id)) : created;
     });
   }
 

@@ -20,8 +20,18 @@ const sweepsOf = (...counts: readonly (readonly [number, number, number?])[]): S
     };
   });
 
-const healthOf = (sweeps: readonly SweepRecord[]) =>
-  townHealth({ agents: [], containers: [], sweeps, activeKid: 'kid', nowMs: NOW_MS });
+const CALM = {
+  agents: [],
+  unreadable: [],
+  failures: [],
+  containers: [],
+  schemaAhead: { steps: [], sinceMs: 0 },
+  activeKid: 'kid',
+  validFromMs: 0,
+  nowMs: NOW_MS,
+};
+
+const healthOf = (sweeps: readonly SweepRecord[]) => townHealth({ ...CALM, sweeps });
 
 describe('A-07: the sweeps of a town', () => {
   test.each([

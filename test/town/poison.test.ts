@@ -1,7 +1,8 @@
 /** A message that something on the way refuses, and queues that cannot be delivered: what waits, how long, and who hears of it. */
 import { describe, expect, it } from 'vitest';
 import type { DeliverMessages } from '../../src/protocol/index.ts';
-import type { Health, HealthReason } from '../../src/town/health.ts';
+import type { Health } from '../../src/town/health.ts';
+import type { HealthReason } from '../../src/town/health-reasons.ts';
 import type { MessageView } from '../../src/town/views.ts';
 import { lab, type LabAnswer, type LabRequest } from './support/lab.ts';
 import { TestTown } from './support/town.ts';

@@ -1,0 +1,140 @@
+/** What the health of a town may name, and what a person does about it. */
+import type { AgentId } from '#protocol';
+
+export interface HealthReason {
+  code: string;
+  status: 'amber' | 'red';
+  /** Null: it concerns the town. */
+  agent: AgentId | null;
+  since: string;
+  detail: string;
+  advice: string;
+}
+
+/** A reason without whom it concerns, and since when. */
+export type Kind = Omit<HealthReason, 'agent' | 'since'>;
+
+export const SCHEMA_AHEAD: Omit<Kind, 'detail'> = {
+  code: 'schema_ahead',
+  status: 'amber',
+  advice:
+    'A newer release ran here and was rolled back; this one works on what it knows. Deploy the newer one, or a later.',
+};
+export const WORK_FAILS: Omit<Kind, 'detail'> = {
+  code: 'work_fails',
+  status: 'amber',
+  advice: 'The log says why (town.work_failed): a broken row, or a fault of Reeve. It is tried again ever more rarely.',
+};
+export const UNREADABLE: Kind = {
+  code: 'credential_unreadable',
+  status: 'red',
+  detail: 'The row of its credential is broken or missing: it gets no token, and no message.',
+  advice: 'The log says why (town.row_broken). Put the database of the town back, or create the agent anew.',
+};
+export const EXPIRED: Kind = {
+  code: 'token_expired',
+  status: 'red',
+  detail: 'The agent works, and the last token that it confirmed has expired.',
+  advice: 'Look at credential.last_error and at its control server; POST .../refresh tells what happens now.',
+};
+export const FAILING: Kind = {
+  code: 'pushes_fail',
+  status: 'amber',
+  detail: '',
+  advice: 'They go on by themselves; if this lasts, look at its control server.',
+};
+export const PULLED_INSTEAD = 'Pushes fail; its container fetched the last token by itself.';
+export const CLOCK_DISAGREES: Kind = {
+  code: 'clock_disagrees',
+  status: 'amber',
+  detail: "its control server refuses the town's requests (401), because the town's clock was set back.",
+  advice:
+    'It goes on by itself within minutes, with its next pull or a new session; keep the clock from being stepped.',
+};
+export const SESSION_REFUSED: Kind = {
+  code: 'session_refused',
+  status: 'amber',
+  detail: "its control server refuses the town's requests (401).",
+  advice:
+    'After the third a new session is opened, which ends a disagreement about the time. If this lasts, compare its REEVE_ISSUER with PUBLIC_URL and its keys (REEVE_JWKS, REEVE_API_URL) with SIGNING_KEYS.',
+};
+export const RESTORED_AHEAD: Kind = {
+  code: 'clock_disagrees',
+  status: 'red',
+  detail:
+    "The town was restored at a time that is yet to come, because its clock was set back since; no agent's token is accepted.",
+  advice: 'POST .../restored again, now that the clock is right.',
+};
+export const NOT_STARTING: Kind = {
+  code: 'start_fails',
+  status: 'red',
+  detail: 'The agent does not come up.',
+  advice: 'Look at credential.last_error and at the log of its control server.',
+};
+export const FAILED: Kind = {
+  code: 'agent_failed',
+  status: 'red',
+  detail: 'The agent was given up.',
+  advice: 'POST .../start starts it again, and so does a message; one that waits does so after half an hour.',
+};
+export const SILENT: Kind = {
+  code: 'agent_silent',
+  status: 'amber',
+  detail: 'The agent works, and none of its last three heartbeats came.',
+  advice: 'After ten minutes it is started again by itself, if its container answers.',
+};
+export const NO_OUTPUT: Kind = {
+  code: 'agent_no_output',
+  status: 'amber',
+  detail: 'The agent works and is heard, and has shown no output for 15 minutes.',
+  advice: 'It may be in a long step; POST .../stop and .../start end its turn and run it again.',
+};
+export const RESTARTS: Kind = {
+  code: 'agent_restarts',
+  status: 'amber',
+  detail: '',
+  advice: 'Look at the log of its control server; it is tried ever more rarely, and given up in the end.',
+};
+export const CONTAINER_SILENT: Kind = {
+  code: 'container_silent',
+  status: 'amber',
+  detail: 'neither it nor an agent in it is heard.',
+  advice:
+    'After ten minutes it is abandoned, and its agents start elsewhere; look at the machine and at CONTAINER_URL.',
+};
+export const CONTAINER_LOST: Kind = {
+  code: 'container_lost',
+  status: 'red',
+  detail: 'it was abandoned, because nothing was heard of it for ten minutes.',
+  advice: 'Look at the machine and at CONTAINER_URL. It is taken back as soon as it says hello or answers.',
+};
+export const END_OPEN: Kind = {
+  code: 'end_unconfirmed',
+  status: 'amber',
+  detail: 'Its stop or teardown is not confirmed by the container; its token is refused all the same.',
+  advice: 'It is asked again by itself; if this lasts, look at its control server.',
+};
+export const WITHDRAWAL_OPEN: Kind = {
+  code: 'withdrawal_unconfirmed',
+  status: 'amber',
+  detail: 'A message that was cancelled may be held by the container, which has not confirmed that it lets go of it.',
+  advice: 'It is asked again by itself; if this lasts, look at its control server, or POST .../stop and .../start.',
+};
+export const LAGGING: Kind = {
+  code: 'stale_copy',
+  status: 'amber',
+  detail: 'Something in its container called with a token older than the one that was swapped in.',
+  advice: 'A client keeps a copy: register it with the registry, or read the token at each call.',
+};
+export const REVOKED: Kind = {
+  code: 'agent_revoked',
+  status: 'amber',
+  detail: 'Its tokens are revoked, and its messages wait.',
+  advice: 'POST .../start starts it again with fresh credentials; DELETE tears it down.',
+};
+export const OLD_KEY: Kind = {
+  code: 'old_key',
+  status: 'amber',
+  detail: 'Its token was signed by a key that is not the active one.',
+  advice: 'The next sweep replaces it; POST .../refresh does so now.',
+};
