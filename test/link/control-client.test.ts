@@ -148,6 +148,8 @@ describe('an answer', () => {
         kind: 'unreachable',
         reason: 'refused',
         retryAfterMs: 0,
+        // What is in the request, or something on the way that copied a code; a route that is not there says nothing of it.
+        ...(status === 404 ? {} : { rejected: status }),
         detail: `${status} ${code}`,
         // Of these, the control server refuses two for what is in the request.
         ...(status === 400 || status === 413 ? { rejected: status } : {}),

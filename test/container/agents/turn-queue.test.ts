@@ -302,6 +302,18 @@ describe('an interrupt', () => {
     expect(scene.types()).toEqual(['turn.finished 1']);
   });
 
+  it('of a message that waits ends that one alone: the turn under way goes on, and so does what is behind it', async () => {
+    const scene = new Scene();
+    scene.queue.deliver([message(1, 'one'), message(2, 'two'), message(3, 'three')]);
+    await settle();
+    expect(scene.queue.interrupt(messageId(2))).toBe(true);
+    expect(scene.queue.held().map(({ state }) => state)).toEqual(['working', 'failed', 'delivered']);
+    await scene.reply('1');
+    await scene.reply('3');
+    expect(scene.contents()).toEqual(['one', 'three']);
+    expect(scene.queue.held().map(({ state }) => state)).toEqual(['done', 'failed', 'done']);
+  });
+
   it('finds nothing where nothing runs, and after the end of a turn', async () => {
     const scene = new Scene();
     expect(scene.queue.interrupt(null)).toBe(false);

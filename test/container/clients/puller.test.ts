@@ -22,7 +22,9 @@ describe('pull', () => {
     await scene.puller.pull();
     expect(scene.rebases).toEqual([scene.clock.nowMs()]);
     scene.town.intercept = () => Response.json({ ...scene.first, gen: 2 });
-    await scene.puller.pull();
+    const pulled = scene.puller.pull();
+    await scene.clock.advance(ALL_TRIES_MS);
+    expect(await pulled).toEqual({ kind: 'failed', reason: 'not newer' });
     expect(scene.rebases).toHaveLength(1);
   });
 
@@ -86,6 +88,18 @@ describe('pull', () => {
     expect(await pulled).toEqual({ kind: 'failed', reason: 'status 503' });
     expect(scene.town.count('/token')).toBe(PULL_TRIES);
   });
+
+  it.each([408, 425, 429, 500, 502, 503, 504])(
+    'W-12: a %i is one that may pass: it is tried three times',
+    async (status) => {
+      const scene = new AgentScene();
+      scene.town.intercept = () => new Response('{}', { status });
+      const pulled = scene.puller.pull();
+      await scene.clock.advance(ALL_TRIES_MS);
+      expect(await pulled).toEqual({ kind: 'failed', reason: `status ${status}` });
+      expect(scene.town.count('/token')).toBe(PULL_TRIES);
+    },
+  );
 
   it('W-11: an answer that got lost costs one more try', async () => {
     const scene = new AgentScene();
