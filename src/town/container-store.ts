@@ -24,6 +24,8 @@ export interface ContainerRecord {
   /** How often in a row a sign of life lifted its hold, and from when on the next one may. */
   readonly lifts: number;
   readonly liftFromMs: number;
+  /** It was held back, and no sign of life has been seen since. */
+  readonly missed: boolean;
 }
 
 type Row = {
@@ -40,6 +42,7 @@ type Row = {
   refused_since_ms: number | null;
   lifts: number;
   lift_from_ms: number;
+  missed: number;
 };
 
 export class ContainerStore {
@@ -109,7 +112,7 @@ export class ContainerStore {
   /** After a failure nothing is sent there unasked before `untilMs`; no sign of life lifts that before `liftFromMs`. */
   hold(index: number, untilMs: number, liftFromMs: number): void {
     this.#sql.exec(
-      `UPDATE containers SET held_until_ms = ?, failures = failures + 1, lift_from_ms = MAX(lift_from_ms, ?)
+      `UPDATE containers SET held_until_ms = ?, failures = failures + 1, missed = 1, lift_from_ms = MAX(lift_from_ms, ?)
        WHERE idx = ?`,
       untilMs,
       liftFromMs,
@@ -122,10 +125,12 @@ export class ContainerStore {
     this.#sql.exec('UPDATE containers SET refused_since_ms = NULL WHERE idx = ?', index);
   }
 
-  /** A sign of life lifts the hold; the failures stay counted until it answers. */
-  lift(index: number, lifts: number, liftFromMs: number): void {
+  /** A sign of life shortens the hold to `atMs`, which may be now; the failures stay counted until it answers. */
+  lift(index: number, atMs: number, lifts: number, liftFromMs: number): void {
     this.#sql.exec(
-      'UPDATE containers SET held_until_ms = 0, lifts = ?, lift_from_ms = ? WHERE idx = ?',
+      `UPDATE containers SET held_until_ms = MIN(held_until_ms, ?), missed = 0, lifts = ?, lift_from_ms = ?
+       WHERE idx = ?`,
+      atMs,
       lifts,
       liftFromMs,
       index,
@@ -197,6 +202,7 @@ export class ContainerStore {
         refusedSinceMs: row.refused_since_ms,
         lifts: row.lifts,
         liftFromMs: row.lift_from_ms,
+        missed: row.missed === 1,
       }));
   }
 }

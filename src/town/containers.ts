@@ -6,6 +6,7 @@ import type { Agent } from '../roster/agent.ts';
 import { PUSH_RETRY } from '../tokens/refresh-policy.ts';
 import { agentGone } from './agent-gone.ts';
 import type { ContainerRecord } from './container-store.ts';
+import { LIFT_AFTER_FAILURE_MS } from './lift-plan.ts';
 import type { TownPorts } from './ports.ts';
 import { NOT_REACHED, releaseWaiting } from './release-waiting.ts';
 
@@ -75,9 +76,9 @@ export function noteAlive(p: TownPorts, index: number): void {
   });
 }
 
-/** Somebody asked it and got no answer, and it has not answered anybody since. */
-function isMissed({ failures, unheardSinceMs, lostAtMs }: ContainerRecord): boolean {
-  return lostAtMs === null && (failures > 0 || unheardSinceMs !== null);
+/** Somebody asked it and got no answer, and there has been no sign of it since. */
+function isMissed({ missed, unheardSinceMs, lostAtMs }: ContainerRecord): boolean {
+  return lostAtMs === null && (missed || unheardSinceMs !== null);
 }
 
 /** Draws the consequences for the container of any answer: after a timeout its next request waits (T7). */
@@ -99,7 +100,7 @@ export function noteAnswer(p: TownPorts, index: number, answer: LinkAnswer<unkno
       const wait = backoffMs(PUSH_RETRY, failures, p.random(), answer.retryAfterMs);
       const now = p.clock.now();
       // One that is busy has said so: it is alive, and asks for the wait.
-      p.containers.hold(index, now + wait, answer.reason === 'busy' ? now + wait : 0);
+      p.containers.hold(index, now + wait, answer.reason === 'busy' ? now + wait : now + LIFT_AFTER_FAILURE_MS);
       return;
     }
   }

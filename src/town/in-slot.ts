@@ -7,8 +7,8 @@ export interface SlotOrder<T> {
   readonly pool: SlotPool;
   readonly container: number;
   /**
-   * A person, or a first try, may ask a container that is held back. Repeats may not. Neither does once another request, sent while
-   * this one waited, has found that the container does not answer.
+   * A person, or a first try, may ask a container that is held back, unless another one that may has found while this one waited
+   * that there is no answer. Repeats may not.
    */
   readonly mayAskHeld: boolean;
   readonly work: () => Promise<T>;
@@ -22,10 +22,14 @@ export interface SlotOrder<T> {
  */
 export function inSlot<T>(p: TownPorts, order: SlotOrder<T>): Promise<T> {
   const { pool, container, mayAskHeld, work, held } = order;
-  const heldBefore = heldUntil(p, container);
+  const unansweredBefore = p.slots.unanswered(pool, container);
   return p.slots.run(pool, container, async () => {
     const until = heldUntil(p, container);
-    if (until === null || (mayAskHeld && until === heldBefore)) return work();
-    return held(until);
+    const isVain = !mayAskHeld || p.slots.unanswered(pool, container) !== unansweredBefore;
+    if (until !== null && isVain) return held(until);
+    const done = await work();
+    const untilNow = heldUntil(p, container);
+    if (mayAskHeld && untilNow !== null && untilNow !== until) p.slots.noteUnanswered(pool, container);
+    return done;
   });
 }

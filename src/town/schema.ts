@@ -103,6 +103,8 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       // How often in a row a sign of life lifted the hold of this container, and from when on the next one may.
       'ALTER TABLE containers ADD COLUMN lifts INTEGER NOT NULL DEFAULT 0',
       'ALTER TABLE containers ADD COLUMN lift_from_ms INTEGER NOT NULL DEFAULT 0',
+      // It was held back, and no sign of life has been seen since.
+      'ALTER TABLE containers ADD COLUMN missed INTEGER NOT NULL DEFAULT 0',
     ],
   },
 ];

@@ -25,6 +25,8 @@ export class Slots {
   /** The number of the last turn of each container that had one, by pool and container. */
   readonly #lastTurn = new Map<string, number>();
   #turns = 0;
+  /** Per pool and container, how many of those that may ask in spite of a hold were not answered. */
+  readonly #unanswered = new Map<string, number>();
   #waiting: Waiting[] = [];
 
   /** Runs `work` in a slot; its timeouts start in there, not in the queue. Passes on what `work` answers or throws. */
@@ -40,6 +42,15 @@ export class Slots {
       this.#busy.delete(keyOf({ pool, container }));
       this.#fill(pool);
     }
+  }
+
+  /** Grows with each request, of those that may be sent in spite of a hold, that was not answered. */
+  unanswered(pool: SlotPool, container: number): number {
+    return this.#unanswered.get(keyOf({ pool, container })) ?? 0;
+  }
+
+  noteUnanswered(pool: SlotPool, container: number): void {
+    this.#unanswered.set(keyOf({ pool, container }), this.unanswered(pool, container) + 1);
   }
 
   #fill(pool: SlotPool): void {

@@ -1,5 +1,5 @@
 import { SELF, env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { containerNameSchema, type Grant, type RunningAgents } from '../../src/protocol/index.ts';
 import { SCOPES, ROLES } from '../../src/roster/agent.ts';
 import { activated, newKey, rotated } from '../../src/tokens/key-edit.ts';
@@ -60,6 +60,11 @@ function hold(town: TestTown, matches: (request: LabRequest) => boolean) {
 }
 
 describe('an identity that is over', () => {
+  const { pushTimeoutMs } = lab;
+  // What is held on its way is given up by the town long before it arrives.
+  beforeEach(() => void (lab.pushTimeoutMs = 300));
+  afterEach(() => void (lab.pushTimeoutMs = pushTimeoutMs));
+
   it('M-15: a late heartbeat does not resurrect a retired agent', async () => {
     const town = await TestTown.create();
     const ada = await town.agent('ada');

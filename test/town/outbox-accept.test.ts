@@ -60,7 +60,7 @@ function fill(
 
 const count = (town: TestTown) =>
   runInDurableObject(town.stub, (_, { storage: { sql } }) =>
-    sql.exec('SELECT agent, last_seq, waiting, bytes, finished FROM queues ORDER BY agent').toArray(),
+    sql.exec('SELECT agent, last_seq, waiting, bytes, finished, kept_bytes FROM queues ORDER BY agent').toArray(),
   );
 
 describe('an idempotency key', () => {

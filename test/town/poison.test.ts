@@ -5,6 +5,7 @@ import type { Health } from '../../src/town/health.ts';
 import type { HealthReason } from '../../src/town/health-reasons.ts';
 import type { MessageView } from '../../src/town/views.ts';
 import { lab, type LabAnswer, type LabRequest } from './support/lab.ts';
+import { pass } from './support/passing.ts';
 import { TestTown } from './support/town.ts';
 
 const MINUTE_MS = 60_000;
@@ -70,7 +71,7 @@ describe('a delivery that something on the way refuses', () => {
       const messages = await queued(town, ['one', 'two', 'three', 'poison', 'five', 'six']);
       const sent = inFront(town, ({ body }) => (body.includes('poison') ? answer : null));
       await town.api('POST', '/agents/ada/start');
-      await town.elapse(40 * MINUTE_MS);
+      await pass(town, 40 * MINUTE_MS);
       await town.until('ada', messages.at(-1)?.id ?? '', 'done');
       expect(await statesOf(town, messages)).toEqual(['done', 'done', 'done', 'failed', 'done', 'done']);
       const [poison] = messages.slice(3);
@@ -168,6 +169,9 @@ describe('the wait of a queue that cannot be delivered', () => {
       town.container().outgoing = (_path, send) => send();
       await town.elapse(6 * MINUTE_MS);
       expect((await statesOf(town, messages)).includes('queued')).toBe(false);
+      for (let minute = 0; (await town.read('ada')).state !== 'idle' && minute < 10; minute += 1)
+        await town.elapse(MINUTE_MS);
+      expect((await town.read('ada')).state).toBe('idle');
       isBroken = true;
       sent.length = 0;
       await town.send('ada', 'one more');

@@ -223,6 +223,8 @@ export const TOWN_EFFECTS: Effects = {
   wipe: ['dies before', 'dies after', 'breaks before'],
   'link.interrupt': LINK,
   'slots.run': IN_MEMORY,
+  'slots.unanswered': IN_MEMORY,
+  'slots.noteUnanswered': IN_MEMORY,
   'flights.run': IN_MEMORY,
   'calls.take': IN_MEMORY,
   'waiters.size': VALUE,

@@ -113,6 +113,10 @@ export class TestTown {
   async ring(): Promise<void> {
     const at = await this.alarmAt();
     if (at === null) throw new Error('no alarm is set');
+    await this.#ringAt(at);
+  }
+
+  async #ringAt(at: number): Promise<void> {
     lab.clock.advance(Math.max(0, at - lab.clock.now()));
     await runDurableObjectAlarm(this.stub);
   }
@@ -123,7 +127,7 @@ export class TestTown {
     for (;;) {
       const at = await this.alarmAt();
       if (at === null || at > until) break;
-      await this.ring();
+      await this.#ringAt(at);
     }
     lab.clock.advance(until - lab.clock.now());
   }
