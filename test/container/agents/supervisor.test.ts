@@ -1,9 +1,9 @@
-import { TownReach } from '../../../container/town-reach.ts';
 import { describe, expect, it } from 'vitest';
 import type { AgentLaunch, AgentProcess, Prompt, Spawn } from '../../../container/agents/agent-process.ts';
 import { Incarnation } from '../../../container/agents/incarnation.ts';
 import { Registry } from '../../../container/clients/registry.ts';
 import { Secret } from '../../../container/secret.ts';
+import { TownReach } from '../../../container/town-reach.ts';
 import { Box, message } from '../support/box.ts';
 import { TOWN_URL } from '../support/fake-town.ts';
 import { agentId, secretOf, sessionId } from '../support/ids.ts';
@@ -88,6 +88,27 @@ describe('starting', () => {
     expect(box.registry.size).toBe(0);
     processes.onSpawn = () => {};
     expect((await box.start(session, grant)).body.outcome).toBe('started');
+  });
+
+  it('a start of a lower incarnation than the one that runs is stale, and ends nothing', async () => {
+    const processes = new Processes();
+    const { box, session, agent } = await Box.withAgent({ spawn: processes.spawn });
+    expect((await box.start(session, box.town.mint(agent, 3))).body).toMatchObject({ outcome: 'started', inc: 3 });
+    const late = await box.start(session, box.town.mint(agent, 2));
+    expect(late.body).toMatchObject({ outcome: 'stale', inc: 3, process_id: 1002 });
+    expect([processes.launches.length, processes.alive]).toEqual([2, 1]);
+  });
+
+  it('an interrupt says whether there was a turn to end, and of which incarnation it is not', async () => {
+    const processes = new Processes();
+    const { box, session, agent } = await Box.withAgent({ spawn: processes.spawn });
+    const interrupt = async (inc: number) =>
+      (await (await box.push(session, 'POST', `/agents/${agent}/interrupt`, { inc })).json()) as unknown;
+    expect(await interrupt(1)).toEqual({ agent, inc: 1, outcome: 'idle' });
+    await box.deliver(session, box.town.mint(agent), message(1, 'hello'));
+    await expect.poll(() => processes.prompts.length).toBe(1);
+    expect(await interrupt(2)).toEqual({ agent, inc: 1, outcome: 'incarnation_mismatch' });
+    expect(await interrupt(1)).toEqual({ agent, inc: 1, outcome: 'interrupted' });
   });
 
   it('a lower incarnation stays out where the higher that took its place could not be started', async () => {
