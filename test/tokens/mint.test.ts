@@ -56,6 +56,8 @@ describe('a minted agent token', () => {
   test('has a jti of its own', async () => {
     const tokens = await Promise.all(Array.from({ length: 50 }, () => mintAgentToken(issuer, orderOf(), NOW_MS)));
     expect(new Set(tokens.map(({ jti }) => jti)).size).toBe(50);
+    // 128 bits, base64url.
+    for (const { jti } of tokens) expect(jti).toMatch(/^[A-Za-z0-9_-]{22}$/);
   });
 
   test('is accepted from its first second on', async () => {
@@ -88,5 +90,6 @@ describe('a minted push token', () => {
   test('is another one for the same request, so that each is used once', async () => {
     const tokens = await Promise.all([1, 2, 3].map(() => mintPushToken(issuer, PUSH, NOW_MS)));
     expect(new Set(tokens.map((token) => decodeJwt(token).jti)).size).toBe(3);
+    for (const token of tokens) expect(decodeJwt(token).jti).toMatch(/^[A-Za-z0-9_-]{22}$/);
   });
 });

@@ -202,6 +202,13 @@ describe('S-16: forged tokens', () => {
     }
   });
 
+  test('S-16: a header with anything beside alg, kid and typ is refused, though its key and its signature are right', async () => {
+    expect((await verify(await signed({}, {}))).ok).toBe(true);
+    for (const more of [{ jku: PUBLIC_URL }, { x5t: 'AAAA' }, { cty: 'JWT' }, { b64: true }, { iss: PUBLIC_URL }]) {
+      expect(await verify(await signed({}, more)), JSON.stringify(more)).toEqual({ ok: false, error: 'malformed' });
+    }
+  });
+
   test('S-16: an extension that the verifier does not know is refused where the token calls it critical', async () => {
     const header = encodeJson({ alg: 'ES256', typ: 'at+jwt', kid: key.kid, crit: ['exp'], exp: NOW_S });
     expect(await verify(`${header}.${partsOf(good).payload}.${partsOf(good).signature}`)).toMatchObject({ ok: false });

@@ -42,6 +42,17 @@ describe('whoever waits for a message', () => {
     waiters.wake([messageId(1)]);
   });
 
+  test('is left waiting where only the time of somebody else is up', async () => {
+    const { waiters, timers } = scene();
+    const [short, long] = [waiters.wait(messageId(1), 10), waiters.wait(messageId(1), 1000)];
+    const [first] = timers;
+    first?.();
+    expect([await settled(short), await settled(long)]).toEqual([true, false]);
+    waiters.wake([messageId(1)]);
+    expect(await settled(long)).toBe(true);
+    expect([waiters.size, timers.size]).toEqual([0, 0]);
+  });
+
   test('may wait again', async () => {
     const { waiters } = scene();
     for (let round = 0; round < 3; round += 1) {

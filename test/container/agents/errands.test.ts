@@ -109,3 +109,18 @@ describe("the town's own message", () => {
     }
   });
 });
+
+describe('mail of which a page does not come', () => {
+  it('is shown as far as it came, one line each, with why it ends there', async () => {
+    const town = new FakeTools();
+    await runErrand(town.of('bob'), 'mail ada one', null);
+    await runErrand(town.of('bob'), 'mail ada two', null);
+    const tools = town.of('ada');
+    const readMail: typeof tools.readMail = (cursor) => {
+      if (cursor !== null) town.refusal = 'unavailable';
+      return tools.readMail(cursor);
+    };
+    const shown = await runErrand({ ...tools, readMail }, 'mail', null);
+    expect(shown).toBe(`${agentId(2)}: one\nmail: unavailable`);
+  });
+});

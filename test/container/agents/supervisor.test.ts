@@ -103,7 +103,7 @@ describe('starting', () => {
     const processes = new Processes();
     const { box, session, agent } = await Box.withAgent({ spawn: processes.spawn });
     const interrupt = async (inc: number) =>
-      (await (await box.push(session, 'POST', `/agents/${agent}/interrupt`, { inc })).json()) as unknown;
+      (await box.push(session, 'POST', `/agents/${agent}/interrupt`, { inc })).json();
     expect(await interrupt(1)).toEqual({ agent, inc: 1, outcome: 'idle' });
     await box.deliver(session, box.town.mint(agent), message(1, 'hello'));
     await expect.poll(() => processes.prompts.length).toBe(1);
@@ -309,5 +309,42 @@ describe('a newer session', () => {
     await box.clock.advance(120_000);
     expect(box.town.beats.length).toBe(before);
     expect((await next.refresh(session, box.town.mint(agent, 2))).body.outcome).toBe('applied');
+  });
+});
+
+describe('a start that comes late', () => {
+  it('of a lower incarnation is stale, and the higher one goes on with its process and its token', async () => {
+    const processes = new Processes();
+    const box = await Box.make({ spawn: processes.spawn });
+    const session = await box.session();
+    const lower = box.town.mint(agentId(1));
+    const higher = box.town.mint(agentId(1), 2);
+    expect(await box.start(session, higher)).toMatchObject({ body: { outcome: 'started', inc: 2 } });
+    expect(await box.start(session, lower)).toMatchObject({
+      status: 409,
+      body: { outcome: 'stale', inc: 2, gen: higher.gen, process_id: 1001 },
+    });
+    expect([processes.launches.length, processes.alive, box.registry.size]).toEqual([1, 1, 1]);
+    const held: string[] = [];
+    box.registry.register(agentId(1), { setToken: (token) => void held.push(token) });
+    expect(held).toEqual([higher.token]);
+  });
+});
+
+describe('a client of a running agent', () => {
+  it('that throws is told to the log, by name and not by token', async () => {
+    const box = await Box.make({ spawn: new Processes().spawn });
+    const session = await box.session();
+    const grant = box.town.mint(agentId(1));
+    await box.start(session, grant);
+    box.registry.register(agentId(1), {
+      setToken: (token) => {
+        throw new TypeError(`cannot use ${token}`);
+      },
+    });
+    expect(box.log.lines.filter(({ event }) => event === 'client_failed')).toMatchObject([
+      { level: 'warn', fields: { agent: agentId(1), error: 'TypeError' } },
+    ]);
+    expect(box.log.text()).not.toContain(grant.token);
   });
 });

@@ -390,3 +390,23 @@ describe('the end', () => {
     expect(scene.prompts).toHaveLength(1);
   });
 });
+
+describe('an end by name', () => {
+  it('ends the message that it names, which does not begin, and not the one under way', async () => {
+    const scene = await working('one');
+    scene.queue.deliver([message(2, 'two'), message(3, 'three')]);
+    expect(scene.queue.interrupt(messageId(2))).toBe(true);
+    expect(scene.prompts[0]?.signal.aborted).toBe(false);
+    expect(scene.queue.interrupt(messageId(2))).toBe(false);
+    expect(scene.queue.interrupt(messageId(9))).toBe(false);
+    await scene.reply('1');
+    await scene.reply('3');
+    expect(scene.contents()).toEqual(['one', 'three']);
+    const results = scene.events.flatMap((event) => (event.type === 'turn.finished' ? [event] : []));
+    expect(results.map(({ message, result }) => [message, result.state])).toEqual([
+      [messageId(2), 'failed'],
+      [messageId(1), 'done'],
+      [messageId(3), 'done'],
+    ]);
+  });
+});

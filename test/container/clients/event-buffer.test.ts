@@ -49,6 +49,19 @@ describe('EventBuffer', () => {
     expect(buffer.take()).toEqual([finished(1, 'x'.repeat(600)), delta('new')]);
   });
 
+  it('at its limits, in number and in bytes, keeps everything', () => {
+    const all = [delta('one'), delta('two')];
+    const bytes = all.reduce((sum, event) => sum + new TextEncoder().encode(JSON.stringify(event)).length + 1, 0);
+    for (const [limit, kept] of [
+      [bytes, all],
+      [bytes - 1, [delta('two')]],
+    ] as const) {
+      const buffer = new EventBuffer(2, limit);
+      for (const event of all) buffer.add(event);
+      expect(buffer.take()).toEqual(kept);
+    }
+  });
+
   it('keeps results past every limit', () => {
     const buffer = new EventBuffer(2, 100);
     for (let seed = 1; seed <= 5; seed += 1) buffer.add(finished(seed));

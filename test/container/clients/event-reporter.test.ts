@@ -206,3 +206,19 @@ describe('EventReporter', () => {
     expect(drained).toBe(true);
   });
 });
+
+describe('events that are not reported', () => {
+  it('are told with the status that they met, or with none where nothing was met', async () => {
+    const { scene, reporter } = reporting();
+    const told = () =>
+      scene.log.lines.filter(({ event }) => event === 'events_not_reported').map(({ fields }) => fields);
+    scene.town.intercept = () => problemAnswer('internal');
+    reporter.add(delta('one'));
+    await scene.clock.advance(0);
+    expect(told()).toMatchObject([{ agent: scene.agent, failures: 1, outcome: 'refused', status: 500 }]);
+    scene.town.intercept = () => Promise.reject(new TypeError('fetch failed'));
+    await scene.clock.advance(60 * SECONDS);
+    expect(told()[1]).toMatchObject({ failures: 2, outcome: 'unreachable' });
+    expect(told()[1]?.['status']).toBeUndefined();
+  });
+});

@@ -141,3 +141,17 @@ describe('Heartbeat', () => {
     expect(scene.town.count('/heartbeat')).toBe(2);
   });
 });
+
+describe('a heartbeat that is lost', () => {
+  it('is told with the status that it met, or with why nothing was met', async () => {
+    const { scene, heartbeat } = beating();
+    const told = () => scene.log.lines.filter(({ event }) => event === 'heartbeat_lost').map(({ fields }) => fields);
+    scene.town.intercept = () => problemAnswer('internal');
+    heartbeat.begin();
+    await scene.clock.advance(0);
+    expect(told()).toEqual([{ agent: scene.agent, losses: 1, status: 500 }]);
+    scene.town.intercept = () => Promise.reject(new TypeError('fetch failed'));
+    await scene.clock.advance(INTERVAL_MS);
+    expect(told().at(-1)).toEqual({ agent: scene.agent, losses: 2, reason: 'network' });
+  });
+});
