@@ -125,11 +125,18 @@ export class TurnQueue {
 
   #take(message: DeliveredMessage): HeldMessage {
     const done = this.#acknowledged.get(message.message);
-    if (done !== undefined && message.attempt <= done.attempt) return { message: message.message, ...done };
+    const kept = this.#acknowledged.resultOf(message.message);
+    if (done !== undefined && message.attempt <= done.attempt) {
+      const held = { message: message.message, ...done };
+      // The town asks for it again, so it does not have the result that it acknowledged: its database was put back.
+      if (message.attempt < done.attempt) return held;
+      return kept === undefined
+        ? { ...held, state: RESULT_GONE.state, result: RESULT_GONE }
+        : { ...held, result: kept };
+    }
     const turn = this.#turns.get(message.message);
     if (turn !== undefined) return this.#adopt(turn, message.attempt);
     const added: Turn = { message, state: 'delivered', result: null, end: new AbortController() };
-    const kept = this.#acknowledged.resultOf(message.message);
     this.#acknowledged.delete(message.message);
     this.#turns.set(message.message, added);
     // The town does not have it after all: its report was for the earlier attempt, which did not count any more.

@@ -139,11 +139,12 @@ export class MessageStore {
       .toArray();
   }
 
-  /** Queues it as a new attempt, unless it has changed meanwhile. */
-  queueAgain({ id, attempt, state }: HandedOver): boolean {
+  /** Queues it, as a new attempt or as the same one, unless it has changed meanwhile. A turn is lost with a new one only. */
+  queueAgain({ id, attempt, state }: HandedOver, as: 'new attempt' | 'same attempt'): boolean {
     return this.#exists(
-      `UPDATE messages SET state = 'queued', attempt = attempt + 1, works = works + (state = 'working'), tries = 0,
-       delivered_at_ms = NULL WHERE id = ? AND attempt = ? AND state = ? RETURNING id`,
+      `UPDATE messages SET state = 'queued', attempt = attempt + ?1, works = works + ?1 * (state = 'working'), tries = 0,
+       delivered_at_ms = NULL WHERE id = ?2 AND attempt = ?3 AND state = ?4 RETURNING id`,
+      as === 'new attempt' ? 1 : 0,
       id,
       attempt,
       state,

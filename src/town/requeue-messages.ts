@@ -19,7 +19,7 @@ export function requeueMessages(p: TownPorts, agent: AgentId, lost: readonly Han
     if (message.state === 'working' && message.works + 1 >= MAX_BROKEN_TURNS) {
       const { id, attempt } = message;
       if (p.messages.finish(id, attempt, { state: 'failed', error: BROKE_TOO_OFTEN }, nowMs)) dead.push(id);
-    } else if (p.messages.queueAgain(message)) again.push(message.id);
+    } else if (p.messages.queueAgain(message, 'new attempt')) again.push(message.id);
   }
   tell(p, agent, again, nowMs);
   if (dead.length === 0) return;
@@ -28,11 +28,12 @@ export function requeueMessages(p: TownPorts, agent: AgentId, lost: readonly Han
 }
 
 /**
- * Queues messages again whose turns are over in the box, and whose results did not come. No turn was lost with any of them, so
- * none fails for having been lost too often. Synchronous, inside a transaction of the caller.
+ * Queues messages again whose turns are over in the box, and whose results did not come: in the same attempt, so that the box answers
+ * with what it holds, and a report that is under way all the while counts in its turn. Synchronous, inside a transaction of the
+ * caller.
  */
 export function queueForResult(p: TownPorts, agent: AgentId, over: readonly HandedOver[], nowMs: number): void {
-  const again = over.filter((message) => p.messages.queueAgain(message));
+  const again = over.filter((message) => p.messages.queueAgain(message, 'same attempt'));
   tell(
     p,
     agent,

@@ -139,7 +139,7 @@ describe('a probe', () => {
     await pass(town, 4 * MINUTE);
     expect(pages).toBeGreaterThan(1);
     await town.until('ada', id, 'done');
-    expect(await town.message('ada', id)).toMatchObject({ state: 'done', attempts: 2, reply: 'You said: hello' });
+    expect(await town.message('ada', id)).toMatchObject({ state: 'done', attempts: 1, reply: 'You said: hello' });
     expect(lab.turns.filter(({ message }) => message === id)).toHaveLength(1);
     expect((await eventsOf(town, 'reeve.message.queued_again'))[0]).toEqual({ messages: [id] });
     expect(await town.read('ada')).toMatchObject({ state: 'idle', incarnation: 1 });

@@ -50,7 +50,10 @@ describe('the result of a turn', () => {
     expect(lost).toBe(3);
     expect(box.town.counters.filter((counter) => counter === 1)).toHaveLength(4);
     expect(ofType(box, 'turn.finished')).toHaveLength(1);
-    expect(await held()).toEqual([{ message: messageId(1), attempt: 1, state: 'done' }]);
+    expect(await held()).toEqual([{ message: messageId(1), attempt: 1, state: 'done', result: DONE }]);
+    expect(await box.running(session)).toMatchObject([
+      { messages: [{ message: messageId(1), attempt: 1, state: 'done' }] },
+    ]);
   });
 
   it('is kept as long as the town cannot be reached', async () => {
