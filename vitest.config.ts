@@ -6,8 +6,8 @@ import LongestFirst from './test/longest-first.ts';
 /** Far more than any test takes (ms): a bound on what hangs, also on a machine that is busy with other things. */
 const PATIENCE = { testTimeout: 30_000, hookTimeout: 30_000 };
 
-/** Files side by side: one more than two cores, because some of them wait for a real stack, and each for its own timers. */
-const WORKERS = Math.max(3, availableParallelism());
+/** Files side by side: two more than two cores, because some of them wait for a real stack, and each for its own timers. */
+const WORKERS = Math.max(4, availableParallelism());
 
 /** Two runtimes: `town` runs in workerd, everything else in Node. The end-to-end tests run real stacks, each on ports of its own. */
 export default defineConfig({
