@@ -42,8 +42,7 @@ function releaseAgent(p: TownPorts, agent: Agent, heldUntilMs: number, atMs: num
   if (state === 'starting') {
     if (!waits(startDueAtMs, startTries)) return;
     // One that was sent may be what keeps the box from answering: it is not repeated on the heels of the last try (K-13).
-    const isSent = startDueAtMs !== heldUntilMs && lastOutcome !== NOT_REACHED;
-    const earliestMs = isSent ? Math.max(atMs, mintedAtMs + SAFETY_RETRY_MS) : atMs;
+    const earliestMs = lastOutcome === NOT_REACHED ? atMs : Math.max(atMs, mintedAtMs + SAFETY_RETRY_MS);
     p.agents.planStart(id, Math.min(earliestMs, startDueAtMs), startTries);
     return;
   }

@@ -304,7 +304,8 @@ describe('delivering messages', () => {
     await box.clock.advance(60_000);
     expect(box.town.events.filter(({ type }) => type === 'turn.started')).toHaveLength(1);
     const acknowledged = await box.deliver(session, grant, message(1, 'hello'));
-    expect(acknowledged.body.messages).toEqual([{ message: messageId(1), attempt: 1, state: 'done' }]);
+    expect(acknowledged.body.messages).toEqual([{ message: messageId(1), attempt: 1, state: 'done', result }]);
+    expect(box.town.events.filter(({ type }) => type === 'turn.started')).toHaveLength(1);
   });
 });
 
