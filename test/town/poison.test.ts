@@ -162,20 +162,20 @@ describe('the wait of a queue that cannot be delivered', () => {
         return isBroken && request.path === '/agents' ? Promise.resolve(html(500)) : network(request, send);
       };
       await town.api('POST', '/agents/ada/start');
-      await town.elapse(9 * MINUTE_MS);
+      await pass(town, 9 * MINUTE_MS);
       const waits = sent.slice(1).map(({ at }, nth) => Math.round((at - (sent[nth]?.at ?? 0)) / 1000));
       expect(waits).toEqual([15, 30, 60, 120, 240]);
       isBroken = false;
       town.container().outgoing = (_path, send) => send();
-      await town.elapse(6 * MINUTE_MS);
+      await pass(town, 6 * MINUTE_MS);
       expect((await statesOf(town, messages)).includes('queued')).toBe(false);
       for (let minute = 0; (await town.read('ada')).state !== 'idle' && minute < 10; minute += 1)
-        await town.elapse(MINUTE_MS);
+        await pass(town, MINUTE_MS);
       expect((await town.read('ada')).state).toBe('idle');
       isBroken = true;
       sent.length = 0;
       await town.send('ada', 'one more');
-      await town.elapse(50_000);
+      await pass(town, 50_000);
       expect(sent.slice(1).map(({ at }, nth) => Math.round((at - (sent[nth]?.at ?? 0)) / 1000))).toEqual([15, 30]);
     },
   );
