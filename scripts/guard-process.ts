@@ -32,5 +32,6 @@ while (Date.now() < until && leaders.some((leader) => signalGroup(leader, 0))) {
   await new Promise((resolve) => setTimeout(resolve, POLL_MS));
 }
 for (const leader of leaders) signalGroup(leader, 'SIGKILL');
-for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+// What was killed may have been writing there until now.
+for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 held?.close();

@@ -67,7 +67,7 @@ export class ContainerStore {
   /** Takes a session into use; it was heard, so nothing is held against it. */
   opened(index: number, session: SessionId): void {
     this.#sql.exec(
-      `UPDATE containers SET session = ?, held_until_ms = 0, failures = 0, probe_at_ms = NULL, probe_tries = 0,
+      `UPDATE containers SET session = ?, held_until_ms = 0, failures = 0, missed = 0, probe_at_ms = NULL, probe_tries = 0,
          unheard_since_ms = NULL, lost_at_ms = NULL WHERE idx = ?`,
       session,
       index,
@@ -77,7 +77,7 @@ export class ContainerStore {
   /** It answered. Writes only where there was a failure to forget. */
   heard(index: number): void {
     this.#sql.exec(
-      `UPDATE containers SET held_until_ms = 0, failures = 0, unheard_since_ms = NULL
+      `UPDATE containers SET held_until_ms = 0, failures = 0, missed = 0, unheard_since_ms = NULL
        WHERE idx = ? AND (failures > 0 OR unheard_since_ms IS NOT NULL)`,
       index,
     );
