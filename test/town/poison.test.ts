@@ -116,11 +116,11 @@ describe('a delivery that something on the way refuses', () => {
     await town.agent('ada');
     const sent = inFront(town, () => answer);
     const { id } = await town.send('ada', 'hello');
-    await town.elapse(60 * MINUTE_MS);
+    await pass(town, 60 * MINUTE_MS);
     expect(sent.length).toBeGreaterThan(8);
     expect((await town.message('ada', id)).state).toBe('queued');
     town.container().network = (_request, send) => send();
-    await town.elapse(6 * MINUTE_MS);
+    await pass(town, 6 * MINUTE_MS);
     await town.until('ada', id, 'done');
   });
 
@@ -130,12 +130,12 @@ describe('a delivery that something on the way refuses', () => {
     let isClosed = true;
     inFront(town, () => (isClosed ? html(403) : null));
     const { id: first } = await town.send('ada', 'one');
-    await town.elapse(12 * MINUTE_MS);
+    await pass(town, 12 * MINUTE_MS);
     expect((await town.api('DELETE', `/agents/ada/messages/${first}`)).status).toBe(200);
     const { id } = await town.send('ada', 'two');
-    await town.elapse(12 * MINUTE_MS);
+    await pass(town, 12 * MINUTE_MS);
     isClosed = false;
-    await town.elapse(6 * MINUTE_MS);
+    await pass(town, 6 * MINUTE_MS);
     await town.until('ada', id, 'done');
   });
 });
@@ -185,10 +185,10 @@ describe('the wait of a queue that cannot be delivered', () => {
     await town.agent('ada');
     const sent = inFront(town, () => ({ status: 500, headers: {}, body: '' }));
     await town.send('ada', 'one');
-    await town.elapse(50_000);
+    await pass(town, 50_000);
     const tries = sent.length;
     for (let at = 0; at < 5; at += 1) await town.send('ada', 'more');
-    await town.elapse(5000);
+    await pass(town, 5000);
     expect([tries, sent.length]).toEqual([3, 3]);
   });
 });
@@ -201,18 +201,18 @@ describe('the health of a town whose messages wait', () => {
     inFront(town, () => (isClosed ? html(403) : null));
     const { created_at } = await town.send('ada', 'one');
     await town.send('ada', 'two');
-    await town.elapse(MINUTE_MS / 2);
+    await pass(town, MINUTE_MS / 2);
     expect(await waiting(town)).toBeUndefined();
-    await town.elapse(MINUTE_MS);
+    await pass(town, MINUTE_MS);
     const amber = await waiting(town);
     expect(amber).toMatchObject({ status: 'amber', agent: ada.id, since: created_at });
     expect(amber?.detail).toContain('2 waiting');
     expect(amber?.detail).toContain('403');
     expect(amber?.advice).toContain('firewall');
-    await town.elapse(9 * MINUTE_MS);
+    await pass(town, 9 * MINUTE_MS);
     expect((await waiting(town))?.status).toBe('red');
     isClosed = false;
-    await town.elapse(6 * MINUTE_MS);
+    await pass(town, 6 * MINUTE_MS);
     expect(await waiting(town)).toBeUndefined();
   });
 
@@ -220,7 +220,7 @@ describe('the health of a town whose messages wait', () => {
     const town = await TestTown.create();
     await town.agent('ada');
     await queued(town, ['one']);
-    await town.elapse(20 * MINUTE_MS);
+    await pass(town, 20 * MINUTE_MS);
     expect(await waiting(town)).toBeUndefined();
   });
 });

@@ -90,6 +90,9 @@ describe('what a town says of itself', () => {
     await town.elapse(HOUR_MS);
     await untilSaid(town, sweep + HOUR_MS);
     expect(await dueOf(town)).toBe(sweep + HOUR_MS);
+    // Far from the next one: that nothing is due is not said where the time that was said comes within minutes.
+    await town.elapse(sweep + HOUR_MS + MINUTE_MS - lab.clock.now());
+    await untilSaid(town, sweep + 2 * HOUR_MS);
     await town.api('DELETE', '/agents/ada');
     expect((await town.message('ada', id)).state).not.toBe('working');
     await untilSaid(town, null);
