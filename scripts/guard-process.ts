@@ -1,16 +1,14 @@
 /** The guard's own program; see guard.ts. Ends with its standard input, once what it was told of is gone. */
-import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { GUARD_LINE } from './guard.ts';
+import { processesWith } from './holder.ts';
 import { signalGroup } from './process-group.ts';
 import { lockFile } from './state-dir.ts';
 
 /** What is left has this long (ms) after SIGTERM: whoever killed the command may want to start the next one. */
 const GRACE_MS = 4000;
 const POLL_MS = 50;
-/** Linux only. */
-const PROCESSES = '/proc';
 /** The one before this one lets go of the lock when it ends. */
 const LOCK_WAIT_MS = 5000;
 
@@ -36,20 +34,7 @@ while (Date.now() < until && leaders.some((leader) => signalGroup(leader, 0))) {
 }
 for (const leader of leaders) signalGroup(leader, 'SIGKILL');
 // What began in the moment of the command's end was told to nobody; it works in one of the folders, and its arguments say so.
-for (const pid of (existsSync(PROCESSES) ? readdirSync(PROCESSES) : []).filter(
-  (entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid,
-)) {
-  if ([...folders].some((folder) => argumentsOf(pid).includes(`${folder}/`))) process.kill(Number(pid), 'SIGKILL');
-}
+for (const folder of folders) for (const pid of processesWith(`${folder}/`)) signalGroup(pid, 'SIGKILL');
 // What was killed may have been writing there until now.
 for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 held?.close();
-
-/** Empty where it has ended meanwhile. */
-function argumentsOf(pid: string): string {
-  try {
-    return readFileSync(join(PROCESSES, pid, 'cmdline'), 'utf8');
-  } catch {
-    return '';
-  }
-}

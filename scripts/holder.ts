@@ -21,12 +21,21 @@ export function listenerOn(port: number): string | null {
     .map((row) => row.trim().split(/\s+/))
     .filter(([, local, , state]) => local?.endsWith(`:${hex}`) === true && state === LISTENING)
     .map((columns) => `socket:[${columns[9] ?? ''}]`);
-  const pids = entriesOf('/proc').filter((entry) => /^\d+$/.test(entry));
-  const pid = pids.find((entry) => {
+  const pid = allProcesses().find((entry) => {
     return entriesOf(`/proc/${entry}/fd`).some((fd) => sockets.includes(linkOf(`/proc/${entry}/fd/${fd}`)));
   });
-  return pid === undefined ? null : processName(Number(pid));
+  return pid === undefined ? null : processName(pid);
 }
+
+/** Processes that have this text in their arguments, but for this one; none where the system does not tell. */
+export function processesWith(text: string): number[] {
+  return allProcesses().filter((pid) => pid !== process.pid && textOf(`/proc/${pid}/cmdline`).includes(text));
+}
+
+const allProcesses = (): number[] =>
+  entriesOf('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number);
 
 const textOf = (path: string): string => readable(() => readFileSync(path, 'utf8'), '');
 const entriesOf = (path: string): string[] => readable(() => readdirSync(path), []);
