@@ -1,9 +1,11 @@
 /** Containers that hang, with any number of agents in them, and one that does not: who is served, in which order (T7). */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Slots } from '../../src/town/slots.ts';
 import type { SweepReport } from '../../src/town/sweep-store.ts';
 import { lab, nextTurn } from './support/lab.ts';
 import { lookInto } from './support/look.ts';
 import { TestTown } from './support/town.ts';
+import { PATIENT } from '../support/patient.ts';
 
 /** As many as the lab places in one container. */
 const AGENTS = [0, 1, 2, 3];
@@ -114,10 +116,13 @@ describe.each([2, 4])('%i containers that hang, each with all the agents that it
       const { asked, timeOutNext, end } = hang(town, hung);
       // One after the other, so that the healthy one is the last to ask.
       const asking: Promise<unknown>[] = [];
-      for (const name of names) {
+      const queued = vi.spyOn(Slots.prototype, 'run');
+      for (const [before, name] of names.entries()) {
         asking.push(ask(town, name));
-        await settled();
+        await expect.poll(() => queued.mock.calls.length, PATIENT).toBe(before + 1);
       }
+      queued.mockRestore();
+      await settled();
       const slots = asked.length;
       expect(asked).toEqual(Array.from({ length: slots }, (_, at) => at));
       while (!asked.includes(hung)) {

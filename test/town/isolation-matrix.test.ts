@@ -101,7 +101,8 @@ describe('the right credential in the right place', () => {
           .map((credential) => ({ place, credential }));
       });
       expect(accepted).not.toEqual([]);
-      const town = await TestTown.create();
+      // At this time: the credentials of the scene are as old as they are.
+      const town = await TestTown.createNow();
       const agent = await town.agent('ada');
       // One that waits, so that it can still be cancelled.
       await town.api('POST', '/agents/ada/stop');

@@ -101,6 +101,11 @@ export class Lab {
     return this.busy === 0 && this.#jobs.length === 0;
   }
 
+  /** No town of this test has been given a container yet. */
+  get isEmpty(): boolean {
+    return this.#containers.size === 0;
+  }
+
   container(name: ContainerName): LabContainer {
     const known = this.#containers.get(name);
     if (known !== undefined) return known;

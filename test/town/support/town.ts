@@ -2,10 +2,15 @@
 import { SELF, env, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { vi } from 'vitest';
 import type { ContainerName, TownId } from '../../../src/protocol/index.ts';
+import { nextSweepAt } from '../../../src/tokens/refresh-policy.ts';
 import type { AgentView, MessageView, TownView } from '../../../src/town/views.ts';
 import { lab, type LabContainer } from './lab.ts';
 import { DEV_TOKEN, PUBLIC_URL } from './wiring.ts';
 import { PATIENT } from '../../support/patient.ts';
+
+const HOUR_MS = 3_600_000;
+/** More than half an interval, so that the first sweep renews what was minted before, and less than a whole one. */
+const FIRST_SWEEP_MS = 50 * 60_000;
 
 let driving = false;
 
@@ -46,7 +51,20 @@ export class TestTown {
     this.id = id;
   }
 
+  /** The first town of a test has its first sweep so far ahead, whatever its id: the clock is turned until it has. */
   static async create(): Promise<TestTown> {
+    const town = await TestTown.createNow();
+    if (lab.isEmpty) {
+      const wantedAt = lab.clock.now() + FIRST_SWEEP_MS;
+      const aheadMs = nextSweepAt(town.id, HOUR_MS, wantedAt) - wantedAt;
+      // Whole seconds, so that a test which counts in them has no fraction from here.
+      lab.clock.advance(aheadMs - (aheadMs % 1000));
+    }
+    return town;
+  }
+
+  /** The clock stands still: its sweep comes when its id says, which is within the hour. */
+  static async createNow(): Promise<TestTown> {
     startLab();
     const { body } = await api<TownView>('POST', '/v1/towns', { name: 'test' });
     return new TestTown(body.id);
