@@ -9,6 +9,11 @@ export function err<E>(error: E): { readonly ok: false; readonly error: E } {
   return { ok: false, error };
 }
 
+/** The same outcome with another value; an error passes through. */
+export function mapOk<T, U, E>(result: Result<T, E>, to: (value: T) => U): Result<U, E> {
+  return result.ok ? ok(to(result.value)) : result;
+}
+
 /** The message of something thrown. Only for logs: it may quote an address, never a token, because tokens are never thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -2,8 +2,8 @@
 import { backoffMs } from '../lib/backoff.ts';
 import { agentGone, beginIncarnation } from './agent-gone.ts';
 import { noteAnswer, noteSession } from './containers.ts';
-import { giveUpEnds } from './end-agent.ts';
 import type { TownPorts } from './ports.ts';
+import { requeueAll } from './requeue-messages.ts';
 
 /** How often a lost container is asked whether it is back, while the town is at work: after a minute, doubling to an hour. */
 const LOST_RETRY = { firstMs: 60_000, maxMs: 3_600_000 } as const;
@@ -30,6 +30,22 @@ export async function abandonContainer(p: TownPorts, index: number): Promise<voi
   });
   const answer = await p.link(index).renew();
   if (answer.kind === 'answered') noteSession(p, index, answer.value);
+}
+
+/**
+ * No container will confirm: it is abandoned, and what still runs in it ends before it is used again (K-12). A stopped agent may start
+ * elsewhere. A retired one keeps its session, by which the town knows that nobody has confirmed, until the container has a new one.
+ * Synchronous, inside a transaction of the caller.
+ */
+export function giveUpEnds(p: TownPorts, container: number): void {
+  const now = p.clock.now();
+  for (const { id, inc, state } of p.agents.endingIn(container)) {
+    p.agents.planEnd(id, null, 0);
+    if (state === 'stopped') {
+      p.agents.ended(id);
+      requeueAll(p, id, now);
+    } else p.events.append('reeve.agent.teardown_given_up', id, { incarnation: inc }, now);
+  }
 }
 
 /** Asks a lost container whether it is back. What it held of old ends with the session that is opened then. */

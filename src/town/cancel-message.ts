@@ -2,7 +2,7 @@ import { err, ok, type Result } from '../lib/result.ts';
 import { noteFinished } from './note-finished.ts';
 import type { TownPorts } from './ports.ts';
 import { messageView, type MessageView } from './views.ts';
-import { planWithdrawal } from './withdraw-messages.ts';
+import { planWithdrawal } from './plan-withdrawal.ts';
 
 /** `state_conflict`: its agent has it, or it is over. */
 export type CancelRefusal = 'not_found' | 'state_conflict';

@@ -110,22 +110,6 @@ function settle(p: TownPorts, asked: Agent, answer: LinkAnswer<AgentEnded> | nul
   else p.events.append('reeve.agent.teardown_confirmed', agent.id, { incarnation: agent.inc }, now);
 }
 
-/**
- * No container will confirm: it is abandoned, and what still runs in it ends before it is used again (K-12). A stopped agent may start
- * elsewhere. A retired one keeps its session, by which the town knows that nobody has confirmed, until the container has a new one.
- * Synchronous, inside a transaction of the caller.
- */
-export function giveUpEnds(p: TownPorts, container: number): void {
-  const now = p.clock.now();
-  for (const { id, inc, state } of p.agents.endingIn(container)) {
-    p.agents.planEnd(id, null, 0);
-    if (state === 'stopped') {
-      p.agents.ended(id);
-      requeueAll(p, id, now);
-    } else p.events.append('reeve.agent.teardown_given_up', id, { incarnation: inc }, now);
-  }
-}
-
 /** Whether its container has confirmed that a retired agent is gone. */
 export function isEndConfirmed(p: TownPorts, id: AgentId): boolean {
   const agent = p.agents.get(id);

@@ -6,14 +6,12 @@ import { agentGone } from './agent-gone.ts';
 import { noteAnswer } from './containers.ts';
 import { inSlot } from './in-slot.ts';
 import type { TownPorts } from './ports.ts';
-import { readAgent } from './read-town.ts';
-import type { AgentView } from './views.ts';
 
 /** `not_supported`: its control server does not know the request. `unavailable`: the agent was not reached. */
 export type InterruptRefusal = 'not_found' | 'agent_retired' | 'not_supported' | 'unavailable';
 
-/** Ends the turn that the agent is in. Nothing to end is a success. */
-export async function interruptAgent(p: TownPorts, idOrName: string): Promise<Result<AgentView, InterruptRefusal>> {
+/** Ends the turn that the agent is in, and answers which agent that is. Nothing to end is a success. */
+export async function interruptAgent(p: TownPorts, idOrName: string): Promise<Result<AgentId, InterruptRefusal>> {
   const agent = p.agents.find(idOrName);
   if (agent === null) return err('not_found');
   if (agent.state === 'retired') return err('agent_retired');
@@ -23,7 +21,7 @@ export async function interruptAgent(p: TownPorts, idOrName: string): Promise<Re
   const isRefused = answer?.kind === 'unreachable' && answer.reason === 'refused' && answer.rejected === undefined;
   if (isRefused) return err('not_supported');
   const heard = answer === null || (answer.kind === 'answered' && RUNS.includes(answer.value.outcome));
-  return heard ? ok(readAgent(p, agent.id)) : err('unavailable');
+  return heard ? ok(agent.id) : err('unavailable');
 }
 
 /** Outcomes of an agent that runs there; any other one is gone, and what it was at runs again. */

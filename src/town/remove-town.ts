@@ -6,10 +6,10 @@
  */
 import type { AgentId } from '#protocol';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
-import { confirmEnd, giveUpEnds, retireAgent } from './end-agent.ts';
-import { GIVEN_UP_AFTER_MS } from './liveness-plan.ts';
+import { giveUpEnds } from './abandon-container.ts';
+import { confirmEnd, retireAgent } from './end-agent.ts';
 import type { TownPorts } from './ports.ts';
-import type { TownRecord } from './town-store.ts';
+import { waitsUntil } from './removal-due.ts';
 
 /** A container that could not be given up is asked again after this (ms). */
 const RETRY_MS = 60_000;
@@ -38,16 +38,6 @@ export async function confirmAll(p: TownPorts): Promise<void> {
     }),
   );
 }
-
-/** When the last steps are due: once every container has confirmed, or is waited for no longer. Null: the town lives. */
-export function removalDue(p: TownPorts): number | null {
-  const town = p.town.get();
-  if (town === null || town.removalDueAtMs === null) return null;
-  return p.agents.earliestEnd() === null ? town.removalDueAtMs : waitsUntil(town);
-}
-
-/** Until when containers are waited for. */
-const waitsUntil = ({ removalSinceMs }: TownRecord): number => (removalSinceMs ?? 0) + GIVEN_UP_AFTER_MS;
 
 /** The last steps, once no container is waited for any more. Single flight; what fails is tried again, until then. */
 export function finishRemoval(p: TownPorts): Promise<void> {

@@ -6,7 +6,7 @@ import type { EventPage } from '../events/event-store.ts';
 import type { Ticket } from '../events/ticket-store.ts';
 import { systemClock } from '../lib/clock.ts';
 import { isMigrated, migrate } from '../lib/migrate.ts';
-import { ok, type Result } from '../lib/result.ts';
+import { mapOk, ok, type Result } from '../lib/result.ts';
 import { sendMessage, type NewMessage, type SendRefusal } from './accept-message.ts';
 import { answerAgent, type AgentAnswer, type AgentRequest, type RequestRefusal } from './agent-requests.ts';
 import { GUARD_MS } from './alarm-plan.ts';
@@ -95,7 +95,7 @@ export class Town extends DurableObject {
     return this.#door.in(async (p) => {
       const created = createAgent(p, agent);
       if (created.ok) await serveAgent(p, created.value.id);
-      return created.ok ? ok(readAgent(p, created.value.id)) : created;
+      return mapOk(created, ({ id }) => readAgent(p, id));
     });
   }
 
@@ -108,10 +108,7 @@ export class Town extends DurableObject {
   }
 
   async changeAgent(idOrName: string, change: AgentChange): Promise<Result<AgentView, Missing | ChangeRefusal>> {
-    return this.#door.in((p) => {
-      const changed = changeAgent(p, idOrName, change);
-      return changed.ok ? ok(readAgent(p, changed.value)) : changed;
-    });
+    return this.#door.in((p) => mapOk(changeAgent(p, idOrName, change), (id) => readAgent(p, id)));
   }
 
   /** Teardown; `confirmed` says that process and key are gone. */
@@ -174,7 +171,7 @@ export class Town extends DurableObject {
 
   /** Ends the turn that the agent is in; it goes on with its next message. */
   async interruptAgent(idOrName: string): Promise<Result<AgentView, InterruptRefusal>> {
-    return this.#door.in((p) => interruptAgent(p, idOrName));
+    return this.#door.in(async (p) => mapOk(await interruptAgent(p, idOrName), (id) => readAgent(p, id)));
   }
 
   async listMessages(idOrName: string, afterSeq: number, limit: number): Promise<Result<Page<MessageView>, Missing>> {

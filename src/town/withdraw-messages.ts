@@ -1,23 +1,11 @@
 /** A cancelled message is taken back from the box, which may hold it although nothing of its delivery was heard. */
 import type { AgentId } from '#protocol';
 import { backoffMs } from '../lib/backoff.ts';
-import type { Message } from '../outbox/message.ts';
-import { takesMessages, type Agent } from '../roster/agent.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import { doubtContainer, heldUntil } from './containers.ts';
 import { sendInterrupt } from './interrupt-agent.ts';
+import { mayHold } from './plan-withdrawal.ts';
 import type { TownPorts } from './ports.ts';
-
-/**
- * Plans it, where a delivery of the message was sent (`tries`) to an incarnation that still runs. One that is being stopped ends
- * with all that it holds. Synchronous, inside the transaction that cancels.
- */
-export function planWithdrawal(p: TownPorts, { id, agent: owner, tries }: Message): void {
-  const agent = p.agents.get(owner);
-  if (tries === 0 || agent === null || !mayHold(agent)) return;
-  const now = p.clock.now();
-  p.withdrawals.add({ message: id, agent: owner, inc: agent.inc, sinceMs: now }, now + SAFETY_RETRY_MS);
-}
 
 /** Asks the box until it has confirmed each. Single flight per agent; what it does not confirm comes back by its due time. */
 export function withdrawMessages(p: TownPorts, id: AgentId): Promise<void> {
@@ -54,9 +42,4 @@ async function withdrawOne(p: TownPorts, id: AgentId): Promise<boolean> {
   }
   // It runs nowhere any more, and what it held is forgotten with it.
   return false;
-}
-
-/** Whether this incarnation runs, and goes on running. */
-function mayHold(agent: Agent): boolean {
-  return agent.session !== null && takesMessages(agent.state);
 }

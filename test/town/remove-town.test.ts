@@ -6,7 +6,7 @@ import { watchTowns } from '../../src/http/watchdog.ts';
 import { isMigrated } from '../../src/lib/migrate.ts';
 import { randomBytes } from '../../src/lib/secret.ts';
 import { STREAM_CLOSE, makeId } from '../../src/protocol/index.ts';
-import { giveUpEnds } from '../../src/town/end-agent.ts';
+import { giveUpEnds } from '../../src/town/abandon-container.ts';
 import { beginRemoval, finishRemoval } from '../../src/town/remove-town.ts';
 import { townPorts } from '../../src/town/town-ports.ts';
 import { tablesOf } from './support/footprint.ts';
