@@ -1,16 +1,16 @@
 import { makeId, type BootId } from '#protocol';
 import type { Spawn } from './agents/agent-process.ts';
-import { inProcessSpawn } from './agents/in-process-agent.ts';
+import { inProcessSpawn } from './agents/built-in/in-process-agent.ts';
 import { sharedRegistry, type ClientRegistry } from './clients/registry.ts';
 import type { Config } from './config.ts';
 import { createApp, type ControlApp } from './control/app.ts';
 import { KeySource } from './control/key-source.ts';
 import { PushAuth } from './control/push-auth.ts';
 import { Sessions } from './control/sessions.ts';
-import { sayHello } from './hello.ts';
-import type { Outside, RandomBytes } from './outside.ts';
+import { sayHello } from './clients/hello.ts';
+import type { Outside, RandomBytes } from './lib/outside.ts';
 import { endSessions } from './shutdown.ts';
-import { TownReach } from './town-reach.ts';
+import { TownReach } from './lib/town-reach.ts';
 
 const BOOT_ID_BYTES = 20;
 

@@ -1,10 +1,10 @@
 /** Runs a control server on Node. The only impure file: it alone touches the process, the wall clock, timers and the network. */
 import { serve } from '@hono/node-server';
 import { parseArgs } from 'node:util';
-import type { Clock } from './clock.ts';
+import type { Clock } from './lib/clock.ts';
 import { parseConfig, type Config } from './config.ts';
 import { createControlServer, type ControlServer } from './control-server.ts';
-import { consoleSink, createLog, errorFields } from './log.ts';
+import { consoleSink, createLog, errorFields } from './lib/log.ts';
 
 const USAGE = `Usage: node container/main.ts
 

@@ -1,4 +1,4 @@
-import { atMost, type Clock } from './clock.ts';
+import { atMost, type Clock } from './lib/clock.ts';
 import type { Session } from './control/sessions.ts';
 
 /** What agents have reported reaches the town within this (ms), or is lost with the process. */

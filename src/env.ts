@@ -1,18 +1,9 @@
-/** Bindings -> validated, frozen `Config`. An error names the variable and the rule, never the value. */
+/** Variables -> validated, frozen `Config`. A variable arrives as text, as a number where `[vars]` of wrangler.toml has one, or not at all. An error names the variable and the rule, never the value. */
 import { z } from 'zod';
 import { MAX_TOKEN_TTL_SECONDS } from '#protocol';
 import { err, ok, type Result } from './lib/result.ts';
 import { Secret } from './lib/secret.ts';
 import { privateKeySetSchema, type PrivateKeySet } from './tokens/key-set.ts';
-import type { AgentContainer } from './link/agent-container.ts';
-import type { Town } from './town/town.ts';
-
-/** What wrangler binds. A variable arrives as text, as a number where `[vars]` of wrangler.toml has one, or not at all. */
-export interface Env {
-  readonly TOWN: DurableObjectNamespace<Town>;
-  readonly AGENT_CONTAINER: DurableObjectNamespace<AgentContainer>;
-  readonly DIRECTORY: D1Database;
-}
 
 /** Settings of one deployment. Times carry their unit in the name. */
 export interface Config {

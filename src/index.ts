@@ -1,9 +1,9 @@
 /** Entry point of the Worker: the fetch handler, the cron handler and the two Durable Objects, given their wiring. */
-import type { Env } from './env.ts';
+import type { Env } from './bindings.ts';
 import { createWorker } from './http/worker.ts';
 import { AgentContainer as ContainerObject } from './link/agent-container.ts';
 import { Town as TownObject } from './town/town.ts';
-import { wireLink, wireTown } from './town/wiring.ts';
+import { wireLink, wireTown } from './wiring.ts';
 
 export class Town extends TownObject {
   constructor(ctx: DurableObjectState, env: Env) {

@@ -1,7 +1,8 @@
-/** The rules of docs/architecture.md that no compiler checks. Each is also shown a source that breaks it. */
-import { readdirSync } from 'node:fs';
+/** The rules of docs/architecture.md that neither the compiler nor the linter checks. Each is also shown a source that breaks it. */
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { LONGEST } from './longest-first.ts';
 import * as rules from './support/architecture.ts';
 import { ROOT, parseSource, readSources, type Check } from './support/source.ts';
 import { walls } from './support/walls.ts';
@@ -51,28 +52,49 @@ describe('walls', () => {
     },
     { at: 'src/link/handshake.ts', breaks: ["import { mintPushToken } from '../tokens/mint.ts';"] },
     {
-      at: 'src/town/hear-agent.ts',
-      breaks: ["import '../http/app.ts';", "import type { Config } from '../env.ts';", "import 'hono';"],
-      keeps: ["import '../roster/agent.ts'; import '../tokens/refresh-policy.ts'; import './ports.ts';"],
-    },
-    { at: 'src/town/wiring.ts', keeps: ["import { parseConfig } from '../env.ts'; import './ports.ts';"] },
-    {
-      at: 'src/http/agent.ts',
+      at: 'src/town/calls/hear-agent.ts',
       breaks: [
-        "import { authorizeCall } from '../town/authorize-call.ts';",
-        "import { MessageStore } from '../outbox/message-store.ts';",
-        "import { mintAgentToken } from '../tokens/mint.ts';",
+        "import '../../http/app.ts';",
+        "import type { Config } from '../../env.ts';",
+        "import 'hono';",
+        "import { deliver } from '../delivery/deliver-message.ts';",
+        "import type { Anything } from '../credentials/issue-token.ts';",
+        "import { townPorts } from '../town-ports.ts';",
+        "import '../ports.ts';",
       ],
       keeps: [
-        "import type { CallRefusal } from '../town/authorize-call.ts';",
-        "import { type Issuer } from '../tokens/mint.ts';",
-        "import { verifyAgentToken } from '../tokens/verify.ts';",
+        "import '../../roster/agent.ts'; import '../../tokens/refresh-policy.ts'; import type { TownPorts } from '../ports.ts';",
+        "import '../containers/activity.ts'; import '../agents/note-turn.ts'; import './authorize-call.ts';",
       ],
+    },
+    {
+      at: 'src/town/state/slots.ts',
+      breaks: ["import type { TownPorts } from '../ports.ts';", "import '../views/views.ts';"],
+    },
+    { at: 'src/wiring.ts', keeps: ["import { parseConfig } from './env.ts'; import './town/ports.ts';"] },
+    {
+      at: 'src/http/agents/calls.ts',
+      breaks: [
+        "import { authorizeCall } from '../../town/calls/authorize-call.ts';",
+        "import { MessageStore } from '../../outbox/message-store.ts';",
+        "import { mintAgentToken } from '../../tokens/mint.ts';",
+        "import type { App } from '../people/towns.ts';",
+      ],
+      keeps: [
+        "import type { CallRefusal } from '../../town/calls/authorize-call.ts';",
+        "import { type Issuer } from '../../tokens/mint.ts';",
+        "import { verifyAgentToken } from '../../tokens/verify.ts';",
+      ],
+    },
+    {
+      at: 'src/bindings.ts',
+      breaks: ["import { Town } from './town/town.ts';"],
+      keeps: ["import type { Town } from './town/town.ts';"],
     },
     {
       at: 'src/env.ts',
-      breaks: ["import { Town } from './town/town.ts';"],
-      keeps: ["import type { Town } from './town/town.ts';"],
+      breaks: ["import type { Town } from './town/town.ts';"],
+      keeps: ["import { Secret } from './lib/secret.ts';"],
     },
     { at: 'src/index.ts', breaks: ["import './tokens/mint.ts';", "import { z } from 'zod';"] },
     { at: 'src/new-folder/thing.ts', breaks: ['export const a = 1;'] },
@@ -111,7 +133,7 @@ describe('walls', () => {
 
 describe('homes', () => {
   holds('jose lives in src/tokens and container/control', rules.joseHome, [
-    { at: 'src/town/wiring.ts', breaks: ["import { jwtVerify } from 'jose';", "import type { JWK } from 'jose';"] },
+    { at: 'src/wiring.ts', breaks: ["import { jwtVerify } from 'jose';", "import type { JWK } from 'jose';"] },
     { at: 'src/tokens/verify.ts', keeps: ["import { jwtVerify } from 'jose';"] },
   ]);
 
@@ -190,7 +212,7 @@ describe('homes', () => {
         at: 'container/clients/heartbeat.ts',
         breaks: ['await outside.fetch(url, init);', 'this.#outside.fetch(url, init);'],
       },
-      { at: 'container/town-request.ts', keeps: ['await outside.fetch(url, init);'] },
+      { at: 'container/clients/town-request.ts', keeps: ['await outside.fetch(url, init);'] },
     ]);
   });
 
@@ -202,15 +224,14 @@ describe('homes', () => {
     { at: 'container/main.ts', keeps: ['parseConfig(process.env);'] },
   ]);
 
-  holds('console lives in the two log files', rules.consoleHome, [
-    { at: 'src/town/town.ts', breaks: ["console.log('x');", 'const write = console.error;'] },
-    { at: 'container/log.ts', keeps: ["console.log('x');"] },
-  ]);
-
   test('a secret leaves its wrapper in at most two places on each side', () => {
     expect(WORKER.flatMap(rules.reveals).length).toBeLessThanOrEqual(2);
     expect(CONTAINER.flatMap(rules.reveals).length).toBeLessThanOrEqual(2);
     expect(rules.reveals(parseSource('src/town/town.ts', 'send(minted.token.reveal());'))).toHaveLength(1);
+  });
+
+  test('the files that take longest, and begin first, are there', () => {
+    expect(LONGEST.filter((name) => !existsSync(join(ROOT, `test/${name}.test.ts`)))).toEqual([]);
   });
 
   test('src/lib holds at most six files', () => {
@@ -221,7 +242,7 @@ describe('homes', () => {
 describe('types', () => {
   holds('a cast has its directive above and a reason above that', rules.castsWithReason, [
     {
-      at: 'src/town/views.ts',
+      at: 'src/town/views/views.ts',
       breaks: [
         'const a = b as string;',
         'const a = <string>b;',
@@ -239,20 +260,6 @@ describe('types', () => {
     },
   ]);
 
-  holds('nothing is any, asserted not to be null, or hidden from the type checker', rules.noEscapeFromTypes, [
-    {
-      at: 'container/json.ts',
-      breaks: [
-        'let a: any;',
-        'const a = <T extends any[]>(b: T) => b;',
-        'a!.b();',
-        '// @ts-ignore\na();',
-        '/* @ts-expect-error */ a();',
-      ],
-      keeps: ["const any = 'any'; // any of these", 'if (!a) b();'],
-    },
-  ]);
-
   holds('private members begin with #', rules.hashPrivate, [
     {
       at: 'src/tokens/key-ring.ts',
@@ -263,25 +270,6 @@ describe('types', () => {
 });
 
 describe('size and names', () => {
-  const lines = (count: number): string => 'a();\n'.repeat(count);
-
-  holds('a file has at most 250 lines', rules.fileCeiling, [
-    { at: 'src/town/town.ts', breaks: [lines(251)], keeps: [lines(250)] },
-  ]);
-
-  holds('a function has at most 60 lines', rules.functionCeiling, [
-    {
-      at: 'src/town/town.ts',
-      breaks: [
-        `function a() {\n${lines(59)}}`,
-        `const a = () => {\n${lines(59)}};`,
-        `class A { b() {\n${lines(59)}} }`,
-        `export default { c: async function () {\n${lines(59)}} };`,
-      ],
-      keeps: [`function a() {\n${lines(58)}}\nfunction b() {\n${lines(58)}}`],
-    },
-  ]);
-
   holds('nothing at the top of a module changes', rules.noModuleState, [
     {
       at: 'src/town/town.ts',

@@ -3,30 +3,30 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /**
  * Files that take longest, in the order in which they begin: those that wait for a real stack (e2e) in between those that
  * compute, so that neither the cores nor the workers idle, and no long file is left for the end. A file that is missing here
- * only begins later.
+ * only begins later; that each name is a file's, architecture.test.ts holds.
  */
-const LONGEST = [
+export const LONGEST = [
   'e2e/ending',
   'e2e/stream',
-  'town/crash-sweep',
-  'town/crash-start',
+  'town/crash/crash-sweep',
+  'town/crash/crash-start',
   'e2e/demo',
-  'town/crash-hello',
-  'town/crash-refusal',
-  'town/crash-deliver',
+  'town/crash/crash-hello',
+  'town/crash/crash-refusal',
+  'town/crash/crash-deliver',
   'e2e/start',
-  'town/crash-restore',
-  'town/liveness-restart',
+  'town/crash/crash-restore',
+  'town/containers/liveness-restart',
   'e2e/storms',
-  'town/liveness-containers',
-  'town/liveness-crash',
+  'town/containers/liveness-containers',
+  'town/containers/liveness-crash',
   'e2e/secret-scan',
-  'town/isolation-matrix',
+  'town/isolation/isolation-matrix',
   'e2e/placement',
-  'town/liveness',
+  'town/containers/liveness',
   'town/properties',
   'container/weather/churn',
-  'town/outbox-properties',
+  'town/delivery/outbox-properties',
 ];
 
 const rank = ({ moduleId }: TestSpecification): number => {

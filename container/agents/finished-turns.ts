@@ -1,5 +1,5 @@
 import type { MessageId, TurnResult } from '#protocol';
-import { RecentMap } from '../recent-map.ts';
+import { RecentMap } from '../lib/recent-map.ts';
 
 /** Finished messages whose result the town has: remembered only so that a repeat is not run again. */
 const REMEMBERED = 1_000;

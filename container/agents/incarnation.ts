@@ -15,8 +15,8 @@ import { Heartbeat } from '../clients/heartbeat.ts';
 import { Puller, type PullAddress } from '../clients/puller.ts';
 import type { ClientRegistry, RegistryEntry } from '../clients/registry.ts';
 import { townTools } from '../clients/town-tools.ts';
-import { errorFields } from '../log.ts';
-import type { Outside } from '../outside.ts';
+import { errorFields } from '../lib/log.ts';
+import type { Outside } from '../lib/outside.ts';
 import type { AgentProcess, Spawn } from './agent-process.ts';
 import { TurnQueue } from './turn-queue.ts';
 

@@ -14,9 +14,9 @@ import type {
   SwapOutcome,
   SwapResult,
 } from '#protocol';
-import { RecentMap } from '../recent-map.ts';
+import { RecentMap } from '../lib/recent-map.ts';
 import { Incarnation, type AgentSurroundings } from './incarnation.ts';
-import { Lanes } from './lanes.ts';
+import { Lanes } from '../lib/lanes.ts';
 
 /** Tombstones and stopped incarnations that are kept per session; far more than a town has agents. */
 const REMEMBERED_ENDS = 10_000;

@@ -13,9 +13,9 @@ import {
 } from '#protocol';
 import type { WorkStatus } from '../clients/heartbeat.ts';
 import type { Prompt, TurnOutput } from './agent-process.ts';
-import { RecentMap } from '../recent-map.ts';
+import { RecentMap } from '../lib/recent-map.ts';
 import { FinishedTurns } from './finished-turns.ts';
-import { piecesOf } from './json-text.ts';
+import { piecesOf } from '../lib/json-text.ts';
 
 /** Messages that were to be withdrawn before they came: far more than can be on their way when the town takes them back. */
 const WITHDRAWN = 1_000;

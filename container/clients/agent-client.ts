@@ -9,8 +9,8 @@
  */
 import { isTerminal, type TerminalCode } from '#protocol';
 import type { z } from 'zod';
-import type { Outside } from '../outside.ts';
-import { requestTown, type TownAnswer } from '../town-request.ts';
+import type { Outside } from '../lib/outside.ts';
+import { requestTown, type TownAnswer } from './town-request.ts';
 import type { Cell, HeldToken } from './cell.ts';
 import type { Puller } from './puller.ts';
 

@@ -1,7 +1,7 @@
 import { eventBatchAnswerSchema, type EventBatch, type TurnEvent } from '#protocol';
-import { backoffMs, randomShare } from '../backoff.ts';
-import { isWorthALine } from '../log.ts';
-import type { Outside } from '../outside.ts';
+import { backoffMs, randomShare } from '../lib/backoff.ts';
+import { isWorthALine } from '../lib/log.ts';
+import type { Outside } from '../lib/outside.ts';
 import type { AgentClient, CallOutcome } from './agent-client.ts';
 import { EventBuffer } from './event-buffer.ts';
 import { Loop } from './loop.ts';

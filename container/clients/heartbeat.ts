@@ -1,6 +1,6 @@
 import { heartbeatAnswerSchema, type Heartbeat as Beat, type HeartbeatAnswer, type MessageId } from '#protocol';
-import { isWorthALine } from '../log.ts';
-import type { Outside } from '../outside.ts';
+import { isWorthALine } from '../lib/log.ts';
+import type { Outside } from '../lib/outside.ts';
 import type { AgentClient, CallOutcome } from './agent-client.ts';
 import { Loop } from './loop.ts';
 import { RefusalCount } from './refusal-count.ts';

@@ -1,7 +1,7 @@
-import { backoffMs } from '../backoff.ts';
-import { afterWhile, type Cancel } from '../clock.ts';
-import { errorFields, isWorthALine } from '../log.ts';
-import type { Outside } from '../outside.ts';
+import { backoffMs } from '../lib/backoff.ts';
+import { afterWhile, type Cancel } from '../lib/clock.ts';
+import { errorFields, isWorthALine } from '../lib/log.ts';
+import type { Outside } from '../lib/outside.ts';
 
 /**
  * Rounds that break come ever more rarely. Without jitter: what broke is in this process, so there is nobody to be spared by

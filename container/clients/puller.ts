@@ -8,12 +8,12 @@ import {
   type TerminalCode,
 } from '#protocol';
 import type { SessionId } from '#protocol';
-import { backoffMs, randomShare } from '../backoff.ts';
-import { pause } from '../clock.ts';
-import { isWorthALine } from '../log.ts';
-import type { Outside } from '../outside.ts';
-import type { Secret } from '../secret.ts';
-import { requestTown, type TownAnswer } from '../town-request.ts';
+import { backoffMs, randomShare } from '../lib/backoff.ts';
+import { pause } from '../lib/clock.ts';
+import { isWorthALine } from '../lib/log.ts';
+import type { Outside } from '../lib/outside.ts';
+import type { Secret } from '../lib/secret.ts';
+import { requestTown, type TownAnswer } from './town-request.ts';
 import type { Cell } from './cell.ts';
 import type { RegistryEntry } from './registry.ts';
 

@@ -1,4 +1,4 @@
-import { isWorthALine, type Log } from '../log.ts';
+import { isWorthALine, type Log } from '../lib/log.ts';
 
 /** Refusals in a row that are warned of one by one; the next is an error with advice, and then each twentieth, ever more rarely (M-17). */
 const WARNED_REFUSALS = 2;

@@ -17,9 +17,9 @@ import {
   type Peers,
 } from '#protocol';
 import type { z } from 'zod';
-import { backoffMs, randomShare } from '../backoff.ts';
-import { pause } from '../clock.ts';
-import type { Outside } from '../outside.ts';
+import { backoffMs, randomShare } from '../lib/backoff.ts';
+import { pause } from '../lib/clock.ts';
+import type { Outside } from '../lib/outside.ts';
 import type { AgentCall, AgentClient, CallOutcome } from './agent-client.ts';
 
 /** `error` is a word for the agent to read: why the town did not do it. */

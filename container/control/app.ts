@@ -26,12 +26,12 @@ import {
   type SwapResults,
 } from '#protocol';
 import type { z } from 'zod';
-import { parseJson } from '../json.ts';
-import type { Clock } from '../clock.ts';
-import { errorFields, type Log } from '../log.ts';
+import { parseJson } from '../lib/json.ts';
+import type { Clock } from '../lib/clock.ts';
+import { errorFields, type Log } from '../lib/log.ts';
 import { problem } from './problem.ts';
 import type { PushAuth, PushVerdict } from './push-auth.ts';
-import { isDeclaredTooLong, receiveBody } from './read-body.ts';
+import { isDeclaredTooLong, receiveBody } from '../lib/read-body.ts';
 import { loggable, refuse, withoutBody } from './refusals.ts';
 import type { Session, Sessions } from './sessions.ts';
 

@@ -1,8 +1,8 @@
 import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose';
 import { publicKeySetSchema, type PublicKeySet } from '../config.ts';
-import { isWorthALine } from '../log.ts';
-import type { Outside } from '../outside.ts';
-import { requestTown } from '../town-request.ts';
+import { isWorthALine } from '../lib/log.ts';
+import type { Outside } from '../lib/outside.ts';
+import { requestTown } from '../clients/town-request.ts';
 
 /** Keys older than this are fetched again, so that a key that was taken out is refused here too. */
 const MAX_AGE_MS = 600_000;

@@ -13,7 +13,7 @@ import {
   splitContainerName,
   type PushClaims,
 } from '#protocol';
-import { RecentMap } from '../recent-map.ts';
+import { RecentMap } from '../lib/recent-map.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 /** The head of one request: what is known before any of its body is read. */

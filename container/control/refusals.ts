@@ -1,5 +1,5 @@
 /** What is said, and logged, of a request that is not let in. */
-import { isWorthALine, type Fields, type Log } from '../log.ts';
+import { isWorthALine, type Fields, type Log } from '../lib/log.ts';
 import { problem } from './problem.ts';
 import type { PushRefused } from './push-auth.ts';
 

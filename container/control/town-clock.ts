@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../lib/clock.ts';
 
 /** Times in tokens are whole seconds (NumericDate): what was signed just now may say so much less (ms). */
 const TRUNCATED_MS = 1_000;

@@ -3,7 +3,7 @@ import type { TownId } from '#protocol';
 import { OVERDUE_MS, type WatchedTown } from '../directory/directory-store.ts';
 import { sideBySide, within } from '../lib/clock.ts';
 import { messageOf } from '../lib/result.ts';
-import type { Edge } from './edge.ts';
+import type { Edge } from './edge/edge.ts';
 
 const PAGE = 100;
 /** Towns that are woken side by side. */

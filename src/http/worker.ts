@@ -1,9 +1,10 @@
-import { parseConfig, type ConfigError, type Env } from '../env.ts';
+import { parseConfig, type ConfigError } from '../env.ts';
+import type { Env } from '../bindings.ts';
 import { consoleLog } from '../lib/log.ts';
 import { KEYS_RULE } from '../tokens/key-set.ts';
 import { createApp } from './app.ts';
-import { edgeOf } from './edge.ts';
-import { problemResponse } from './problem.ts';
+import { edgeOf } from './edge/edge.ts';
+import { problemResponse } from './edge/problem.ts';
 import { watchTowns } from './watchdog.ts';
 
 type Fetch = (request: Request, context: ExecutionContext) => Response | Promise<Response>;

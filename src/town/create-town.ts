@@ -1,6 +1,6 @@
 import { nextSweepAt } from '../tokens/refresh-policy.ts';
 import type { TownPorts } from './ports.ts';
-import type { TownRecord } from './town-store.ts';
+import type { TownRecord } from './state/town-store.ts';
 
 /** Makes this town exist; the same again changes nothing. The caller has brought the tables up. */
 export function createTown(p: TownPorts, { name, owner }: Pick<TownRecord, 'name' | 'owner'>): void {

@@ -2,14 +2,14 @@ import { TimeUp, within } from '../lib/clock.ts';
 import { isMigrated } from '../lib/migrate.ts';
 import { err, ok, type Result } from '../lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
-import { RUN_BUDGET_MS, earliestDue, isNews } from './alarm-plan.ts';
-import { noteInterval } from './note-interval.ts';
-import { noteKeySet } from './note-key-set.ts';
+import { RUN_BUDGET_MS, earliestDue, isNews } from './state/alarm-plan.ts';
+import { noteInterval } from './credentials/note-interval.ts';
+import { noteKeySet } from './credentials/note-key-set.ts';
 import type { TownPorts } from './ports.ts';
-import { rearm, type RunBegun } from './rearm.ts';
+import { rearm, type RunBegun } from './alarm/rearm.ts';
 import { beginRemoval, confirmAll, finishRemoval } from './remove-town.ts';
-import { alone, dueTimes, runDue } from './run-due.ts';
-import { tellDue } from './tell-due.ts';
+import { alone, dueTimes, runDue } from './alarm/run-due.ts';
+import { tellDue } from './alarm/tell-due.ts';
 
 /** A person who deletes a town waits at most this long (ms) for its containers. */
 const REMOVAL_WAIT_MS = 8000;

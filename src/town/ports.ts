@@ -14,17 +14,17 @@ import type { WithdrawalStore } from '../outbox/withdrawal-store.ts';
 import type { AgentStore } from '../roster/agent-store.ts';
 import type { AgentTokenOrder, MintedToken } from '../tokens/mint.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
-import type { CallRate } from './call-rate.ts';
-import type { ContainerStore } from './container-store.ts';
-import type { FailureStore } from './failure-store.ts';
-import type { Flights } from './flights.ts';
-import type { Readers } from './readers.ts';
-import type { Slots } from './slots.ts';
-import type { SweepStore } from './sweep-store.ts';
-import type { TownAlarm } from './town-alarm.ts';
-import type { TownDirectory } from './town-directory.ts';
-import type { TownStore } from './town-store.ts';
-import type { Waiters } from './waiters.ts';
+import type { CallRate } from './state/call-rate.ts';
+import type { ContainerStore } from './state/container-store.ts';
+import type { FailureStore } from './state/failure-store.ts';
+import type { Flights } from './state/flights.ts';
+import type { Readers } from './state/readers.ts';
+import type { Slots } from './state/slots.ts';
+import type { SweepStore } from './state/sweep-store.ts';
+import type { TownAlarm } from './state/town-alarm.ts';
+import type { TownDirectory } from './state/town-directory.ts';
+import type { TownStore } from './state/town-store.ts';
+import type { Waiters } from './state/waiters.ts';
 
 /** Settings of the deployment that the rules need. */
 export interface TownSettings {
@@ -43,16 +43,26 @@ export interface TownSettings {
   readonly keySet: string;
 }
 
-export interface TownPorts {
-  readonly id: TownId;
+/** What a Town is given. */
+export interface TownWiring {
   readonly settings: TownSettings;
-  /** Steps of the schema that a newer release has run here and this one does not know; `sinceMs`: as far as this object knows. */
-  readonly schemaAhead: () => { readonly steps: readonly string[]; readonly sinceMs: number };
   readonly clock: Clock;
   readonly after: After;
   /** A number in [0, 1), for jitter. */
   readonly random: () => number;
   readonly log: Log;
+  /** Signs. Rejects only where the keys cannot be used. */
+  readonly mint: (order: AgentTokenOrder, nowMs: number) => Promise<MintedToken>;
+  /** The way to a container, by index. Never rejects. */
+  readonly link: (town: TownId, container: number) => ContainerLink;
+  /** Its entry in the directory. Never rejects. */
+  readonly directory: (town: TownId) => TownDirectory;
+}
+
+export interface TownPorts extends Omit<TownWiring, 'link' | 'directory'> {
+  readonly id: TownId;
+  /** Steps of the schema that a newer release has run here and this one does not know; `sinceMs`: as far as this object knows. */
+  readonly schemaAhead: () => { readonly steps: readonly string[]; readonly sinceMs: number };
   readonly town: TownStore;
   readonly agents: AgentStore;
   readonly tokens: TokenStore;
@@ -71,11 +81,8 @@ export interface TownPorts {
   readonly alarm: TownAlarm;
   /** All or nothing, and an alarm for what it made due with it (T5); the work is synchronous. */
   readonly transaction: <T>(work: () => T) => T;
-  /** Signs. Rejects only where the keys cannot be used. */
-  readonly mint: (order: AgentTokenOrder, nowMs: number) => Promise<MintedToken>;
-  /** The way to a container, by index. Never rejects. */
   readonly link: (container: number) => ContainerLink;
-  /** This town's entry in the directory. Never rejects. */
+  /** This town's own. */
   readonly directory: TownDirectory;
   /** Takes everything away that this object stores, its alarm too. */
   readonly wipe: () => Promise<void>;

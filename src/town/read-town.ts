@@ -3,10 +3,10 @@ import { fillPage, type AgentId, type Page } from '#protocol';
 import { err, messageOf, ok, type Result } from '../lib/result.ts';
 import { isFinal } from '../outbox/message.ts';
 import type { Agent } from '../roster/agent.ts';
-import { townHealth, type Health } from './health.ts';
+import { townHealth, type Health } from './views/health.ts';
 import type { TownPorts } from './ports.ts';
-import { dueTimes } from './run-due.ts';
-import { agentView, messageView, townView, type AgentView, type MessageView, type TownView } from './views.ts';
+import { dueTimes } from './alarm/run-due.ts';
+import { agentView, messageView, townView, type AgentView, type MessageView, type TownView } from './views/views.ts';
 
 export function readAgent(p: TownPorts, id: AgentId): AgentView {
   const agent = p.agents.get(id);

@@ -6,10 +6,10 @@
  */
 import type { AgentId } from '#protocol';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
-import { giveUpEnds } from './abandon-container.ts';
-import { confirmEnd, retireAgent } from './end-agent.ts';
+import { giveUpEnds } from './containers/abandon-container.ts';
+import { confirmEnd, retireAgent } from './delivery/end-agent.ts';
 import type { TownPorts } from './ports.ts';
-import { waitsUntil } from './removal-due.ts';
+import { waitsUntil } from './alarm/removal-due.ts';
 
 /** A container that could not be given up is asked again after this (ms). */
 const RETRY_MS = 60_000;

@@ -1,6 +1,6 @@
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import type { TownPorts } from './ports.ts';
-import { renewContainer } from './renew-container.ts';
+import { renewContainer } from './containers/renew-container.ts';
 
 /**
  * After the database was put back to an earlier state: whatever was issued before now is refused, so no token that was revoked

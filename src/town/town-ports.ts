@@ -10,21 +10,20 @@ import { QueueStore } from '../outbox/queue-store.ts';
 import { WithdrawalStore } from '../outbox/withdrawal-store.ts';
 import { AgentStore } from '../roster/agent-store.ts';
 import { TokenStore } from '../tokens/token-store.ts';
-import { CallRate } from './call-rate.ts';
-import { ContainerStore } from './container-store.ts';
-import { FailureStore } from './failure-store.ts';
-import { feedReaders } from './feed-readers.ts';
-import { Flights } from './flights.ts';
-import type { TownPorts } from './ports.ts';
-import { Readers } from './readers.ts';
-import { dueTimes } from './run-due.ts';
-import { TOWN_SCHEMA } from './schema.ts';
-import { Slots } from './slots.ts';
-import { SweepStore } from './sweep-store.ts';
-import { TownAlarm } from './town-alarm.ts';
-import { TownStore } from './town-store.ts';
-import { Waiters } from './waiters.ts';
-import type { TownWiring } from './wiring.ts';
+import { CallRate } from './state/call-rate.ts';
+import { ContainerStore } from './state/container-store.ts';
+import { FailureStore } from './state/failure-store.ts';
+import { feedReaders } from './stream/feed-readers.ts';
+import { Flights } from './state/flights.ts';
+import type { TownPorts, TownWiring } from './ports.ts';
+import { Readers } from './state/readers.ts';
+import { dueTimes } from './alarm/run-due.ts';
+import { TOWN_SCHEMA } from './state/schema.ts';
+import { Slots } from './state/slots.ts';
+import { SweepStore } from './state/sweep-store.ts';
+import { TownAlarm } from './state/town-alarm.ts';
+import { TownStore } from './state/town-store.ts';
+import { Waiters } from './state/waiters.ts';
 
 /** The ports of one Town object: its own storage, and the wiring that it was given. */
 export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPorts {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { EVENT_LIFE_MS, EventStore, MAX_EVENTS_KEPT } from '../../src/events/event-store.ts';
 import { migrate } from '../../src/lib/migrate.ts';
-import { TOWN_SCHEMA } from '../../src/town/schema.ts';
+import { TOWN_SCHEMA } from '../../src/town/state/schema.ts';
 import { townId } from '../support/ids.ts';
 import { objectStorage } from '../support/sqlite.ts';
 

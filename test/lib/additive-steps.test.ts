@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Migration } from '../../src/lib/migrate.ts';
 import { LINK_SCHEMA } from '../../src/link/session-store.ts';
-import { TOWN_SCHEMA } from '../../src/town/schema.ts';
+import { TOWN_SCHEMA } from '../../src/town/state/schema.ts';
 import { faultsOf } from '../support/additive.ts';
 import { ROOT } from '../support/source.ts';
 

@@ -33,7 +33,7 @@ function dotted(node: Node | null): string {
   return `${dotted(child(node, 'object'))}.${nameOf(child(node, 'property'))}`;
 }
 
-const isStore = (path: string): boolean => /-store\.ts$|^src\/town\/(?:first-)?schema\.ts$/.test(path);
+const isStore = (path: string): boolean => /-store\.ts$|^src\/town\/state\/(?:first-)?schema\.ts$/.test(path);
 const SQL = /^\s*(SELECT|INSERT|UPDATE|DELETE\s+FROM|REPLACE|CREATE (UNIQUE )?(TABLE|INDEX)|ALTER TABLE|DROP TABLE)\b/;
 
 /** The text of a string or of the fixed parts of a template; empty for anything else. */
@@ -108,7 +108,7 @@ const fetchHome =
 
 export const networkHome = fetchHome((name) => name === 'fetch', 'src/link/url-backend.ts');
 export const containerCallHome = fetchHome((name) => name.endsWith('backend.fetch'), 'src/link/control-client.ts');
-export const townCallHome = fetchHome((name) => name.endsWith('outside.fetch'), 'container/town-request.ts');
+export const townCallHome = fetchHome((name) => name.endsWith('outside.fetch'), 'container/clients/town-request.ts');
 
 const memberHome =
   (what: string, matches: (name: string) => boolean, ...homes: readonly string[]): Check =>
@@ -124,12 +124,6 @@ export const environmentHome = memberHome(
   (name) => name === 'process.env',
   'container/config.ts',
   'container/main.ts',
-);
-export const consoleHome = memberHome(
-  'writes to the console',
-  (name) => /^console\.\w+$/.test(name),
-  'src/lib/log.ts',
-  'container/log.ts',
 );
 /** Where a secret leaves its wrapper. */
 export const reveals = memberHome('reveals a secret', (name) => name.endsWith('.reveal'));
@@ -148,33 +142,6 @@ export const castsWithReason: Check = (file) => {
     return comments.has(line - 1) ? [] : [at(file, node.start, 'casts without a reason above the directive')];
   });
 };
-
-export const noEscapeFromTypes: Check = (file) => [
-  ...nodesOf(file.program).flatMap(({ node }) => {
-    if (node.type === 'TSAnyKeyword') return [at(file, node.start, 'says any')];
-    return node.type === 'TSNonNullExpression' ? [at(file, node.start, 'asserts that something is not null')] : [];
-  }),
-  ...file.comments
-    .filter(({ value }) => /@ts-(ignore|expect-error|nocheck)/.test(value))
-    .map(({ line }) => `${file.path}:${line} silences the type checker`),
-];
-
-/** Lines of a file and of a function, from the first to the last. */
-const FILE_LINES = 250;
-const FUNCTION_LINES = 60;
-const FUNCTIONS = ['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression'];
-
-export const fileCeiling: Check = (file) => {
-  const lines = file.text.trimEnd().split('\n').length;
-  return lines > FILE_LINES ? [`${file.path}:1 has ${lines} lines`] : [];
-};
-
-export const functionCeiling: Check = (file) =>
-  nodesOf(file.program).flatMap(({ node }) => {
-    if (!FUNCTIONS.includes(node.type)) return [];
-    const lines = file.lineOf(node.end) - file.lineOf(node.start) + 1;
-    return lines > FUNCTION_LINES ? [at(file, node.start, `has a function of ${lines} lines`)] : [];
-  });
 
 const COLLECTIONS = ['Map', 'Set', 'WeakMap', 'WeakSet', 'Array'];
 

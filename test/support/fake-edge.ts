@@ -2,8 +2,8 @@
 import type { TownId } from '#protocol';
 import { Directory } from '../../src/directory/directory-store.ts';
 import { createApp } from '../../src/http/app.ts';
-import type { Edge } from '../../src/http/edge.ts';
-import { devTokenAuthenticator } from '../../src/http/person.ts';
+import type { Edge } from '../../src/http/edge/edge.ts';
+import { devTokenAuthenticator } from '../../src/http/edge/person.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { mintAgentToken, type AgentTokenOrder } from '../../src/tokens/mint.ts';
 import { CONTAINER_SECRET, DEV_TOKEN, configOf, loopbackBindings } from './bindings.ts';

@@ -21,7 +21,7 @@ import {
   type MessageId,
   type TownId,
 } from '#protocol';
-import type { TownStub } from '../../src/http/edge.ts';
+import type { TownStub } from '../../src/http/edge/edge.ts';
 import {
   agentSchema,
   eventPageSchema,
@@ -31,13 +31,13 @@ import {
   restoredSchema,
   sweepReportSchema,
   townSchema,
-} from '../../src/http/schemas.ts';
-import type { AgentAnswer, AgentRequest } from '../../src/town/agent-requests.ts';
-import type { VerifiedCall } from '../../src/town/authorize-call.ts';
-import type { AgentChange } from '../../src/town/change-agent.ts';
-import type { NewAgent } from '../../src/town/create-agent.ts';
-import type { PullRequest } from '../../src/town/pull-token.ts';
-import type { AgentView, MessageView, TownView } from '../../src/town/views.ts';
+} from '../../src/http/edge/schemas.ts';
+import type { AgentAnswer, AgentRequest } from '../../src/town/calls/agent-requests.ts';
+import type { VerifiedCall } from '../../src/town/calls/authorize-call.ts';
+import type { AgentChange } from '../../src/town/agents/change-agent.ts';
+import type { NewAgent } from '../../src/town/agents/create-agent.ts';
+import type { PullRequest } from '../../src/town/credentials/pull-token.ts';
+import type { AgentView, MessageView, TownView } from '../../src/town/views/views.ts';
 import { agentId, delegationId, mailId } from './ids.ts';
 
 export interface TownCall {

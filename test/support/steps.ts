@@ -12,5 +12,5 @@ export function makeGate<T = void>(): Gate<T> {
 
 /** Lets everything run that waits for nothing but a settled promise. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setTimeout(resolve, 0));
 }

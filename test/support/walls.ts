@@ -15,6 +15,37 @@ interface Wall {
 const NOUNS = ['roster', 'tokens', 'outbox', 'ledger', 'events', 'link', 'directory'] as const;
 export const PROTOCOL = 'src/protocol/index.ts';
 const LIB = 'src/lib/';
+const NOUN_FOLDERS = NOUNS.map((noun) => `src/${noun}/`);
+/** The rooms of the town, from the ground up: each sees only those before it. */
+const ROOMS = [
+  'state',
+  'views',
+  'stream',
+  'agents',
+  'ledger',
+  'containers',
+  'calls',
+  'credentials',
+  'delivery',
+  'alarm',
+] as const;
+
+/** Parses and calls: of the nouns it needs what a request is checked against, never a store of the town. */
+const HTTP = {
+  may: [
+    PROTOCOL,
+    LIB,
+    'src/env.ts',
+    'src/wiring.ts',
+    'src/directory/',
+    'src/tokens/verify.ts',
+    'src/tokens/key-set.ts',
+    'src/roster/agent.ts',
+    'src/outbox/message.ts',
+  ],
+  mayTypes: ['src/bindings.ts', 'src/town/', ...NOUN_FOLDERS],
+  packages: ['hono', '@hono/zod-openapi'],
+};
 
 /** Who may import whom. The first that fits a file is its wall. */
 const WALLS: readonly Wall[] = [
@@ -25,48 +56,53 @@ const WALLS: readonly Wall[] = [
     may: [PROTOCOL, LIB],
     packages: noun === 'tokens' ? ['zod', 'jose'] : noun === 'link' ? ['cloudflare:workers'] : [],
   })),
-  {
-    of: 'src/town/wiring.ts',
-    may: [PROTOCOL, LIB, 'src/env.ts', 'src/town/', ...NOUNS.map((noun) => `src/${noun}/`)],
+  ...ROOMS.map((room, at) => ({
+    of: `src/town/${room}/`,
+    may: [PROTOCOL, LIB, ...NOUN_FOLDERS, ...ROOMS.slice(0, at).map((below) => `src/town/${below}/`)],
+    // The ports are made of what lies in the lowest room.
+    mayTypes: at === 0 ? [] : ['src/town/ports.ts'],
     packages: [],
-  },
+  })),
   {
     of: 'src/town/',
-    may: [PROTOCOL, LIB, ...NOUNS.map((noun) => `src/${noun}/`)],
+    may: [PROTOCOL, LIB, ...NOUN_FOLDERS],
     packages: ['cloudflare:workers'],
   },
-  {
-    of: 'src/http/',
-    // Parses and calls: of the nouns it needs what a request is checked against, never a store of the town.
-    may: [
-      PROTOCOL,
-      LIB,
-      'src/env.ts',
-      'src/town/wiring.ts',
-      'src/directory/',
-      'src/tokens/verify.ts',
-      'src/tokens/key-set.ts',
-      'src/roster/agent.ts',
-      'src/outbox/message.ts',
-    ],
-    mayTypes: ['src/town/', ...NOUNS.map((noun) => `src/${noun}/`)],
-    packages: ['hono', '@hono/zod-openapi'],
-  },
+  // One room for each audience, none of which sees another; all stand on the edge.
+  { of: 'src/http/edge/', ...HTTP },
+  ...['people', 'agents', 'containers', 'public'].map((room) => ({
+    of: `src/http/${room}/`,
+    ...HTTP,
+    may: [...HTTP.may, 'src/http/edge/'],
+  })),
+  { of: 'src/http/', ...HTTP },
   {
     of: 'src/env.ts',
     may: [PROTOCOL, LIB, 'src/tokens/key-set.ts'],
-    mayTypes: ['src/town/town.ts', 'src/link/agent-container.ts'],
     packages: ['zod'],
   },
   {
+    of: 'src/bindings.ts',
+    may: [],
+    mayTypes: ['src/town/town.ts', 'src/link/agent-container.ts'],
+    packages: [],
+  },
+  {
+    of: 'src/wiring.ts',
+    may: [PROTOCOL, LIB, 'src/env.ts', 'src/town/', ...NOUN_FOLDERS],
+    mayTypes: ['src/bindings.ts'],
+    packages: [],
+  },
+  {
     of: 'src/index.ts',
-    may: ['src/http/worker.ts', 'src/link/agent-container.ts', 'src/town/town.ts', 'src/town/wiring.ts'],
-    mayTypes: ['src/env.ts'],
+    may: ['src/http/worker.ts', 'src/link/agent-container.ts', 'src/town/town.ts', 'src/wiring.ts'],
+    mayTypes: ['src/bindings.ts'],
     packages: [],
   },
   // Runs in browsers and in Node: nothing but itself.
   { of: 'client/', may: [], packages: [] },
   { of: 'container/main.ts', may: ['container/', PROTOCOL], packages: ['@hono/node-server', 'node:'] },
+  { of: 'container/lib/', may: [PROTOCOL], packages: ['node:'] },
   { of: 'container/control/', may: ['container/', PROTOCOL], packages: ['hono', 'jose', 'zod', 'node:'] },
   { of: 'container/', may: ['container/', PROTOCOL], packages: ['zod', 'node:'] },
 ];

@@ -1,9 +1,9 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import type { Grant } from '../../src/protocol/index.ts';
-import type { Health } from '../../src/town/health.ts';
-import type { SweepReport } from '../../src/town/sweep-store.ts';
-import type { TownView } from '../../src/town/views.ts';
+import type { Health } from '../../src/town/views/health.ts';
+import type { SweepReport } from '../../src/town/state/sweep-store.ts';
+import type { TownView } from '../../src/town/views/views.ts';
 import { HANGS, lab, type LabRequest } from './support/lab.ts';
 import { lastTokenOf } from './support/tokens.ts';
 import { silence } from './support/passing.ts';

@@ -14,7 +14,7 @@ import {
   type TurnResult,
 } from '../../src/protocol/index.ts';
 import { randomBytes } from '../../src/lib/secret.ts';
-import type { AgentView, MessageView } from '../../src/town/views.ts';
+import type { AgentView, MessageView } from '../../src/town/views/views.ts';
 import { AsAgent, told } from './support/as-agent.ts';
 import { lab, type LabAnswer, type LabRequest } from './support/lab.ts';
 import { TestTown } from './support/town.ts';

@@ -1,12 +1,12 @@
 import { env, runInDurableObject } from 'cloudflare:test';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Directory } from '../../src/directory/directory-store.ts';
-import { edgeOf } from '../../src/http/edge.ts';
+import { edgeOf } from '../../src/http/edge/edge.ts';
 import { watchTowns } from '../../src/http/watchdog.ts';
 import { isMigrated } from '../../src/lib/migrate.ts';
 import { randomBytes } from '../../src/lib/secret.ts';
 import { STREAM_CLOSE, makeId } from '../../src/protocol/index.ts';
-import { giveUpEnds } from '../../src/town/abandon-container.ts';
+import { giveUpEnds } from '../../src/town/containers/abandon-container.ts';
 import { beginRemoval, finishRemoval } from '../../src/town/remove-town.ts';
 import { townPorts } from '../../src/town/town-ports.ts';
 import { tablesOf } from './support/footprint.ts';

@@ -1,7 +1,7 @@
 /** The Worker under test: the real objects and the real edge, in the lab's time and with the lab's containers. */
-import type { Env } from '../../src/env.ts';
+import type { Env } from '../../src/bindings.ts';
 import { createApp } from '../../src/http/app.ts';
-import { edgeOf } from '../../src/http/edge.ts';
+import { edgeOf } from '../../src/http/edge/edge.ts';
 import { AgentContainer as ContainerObject } from '../../src/link/agent-container.ts';
 import { Town as TownObject } from '../../src/town/town.ts';
 import { linkPorts } from '../../src/link/link-ports.ts';

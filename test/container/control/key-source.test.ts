@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { createLog } from '../../../container/log.ts';
+import { createLog } from '../../../container/lib/log.ts';
 import { KeySource } from '../../../container/control/key-source.ts';
 import type { PublicKeySet } from '../../../container/config.ts';
 import { Box } from '../support/box.ts';
 import { FakeTown, TOWN_URL, hang, problemAnswer } from '../support/fake-town.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
-import { TownReach } from '../../../container/town-reach.ts';
+import { TownReach } from '../../../container/lib/town-reach.ts';
 import { keySetOf, makeSigningKey, signPush, type SigningKey } from '../support/push.ts';
 
 const JWKS = '/.well-known/jwks.json';

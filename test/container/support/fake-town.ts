@@ -16,7 +16,7 @@ import {
   type ProblemCode,
   type TurnEvent,
 } from '#protocol';
-import type { Fetch } from '../../../container/outside.ts';
+import type { Fetch } from '../../../container/lib/outside.ts';
 
 export const TOWN_URL = 'https://town.example';
 

@@ -1,4 +1,4 @@
-import type { Fields, Level, Log } from '../../../container/log.ts';
+import type { Fields, Level, Log } from '../../../container/lib/log.ts';
 
 export interface LogLine {
   readonly level: Level;

@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../../../container/clock.ts';
+import type { Cancel, Clock } from '../../../container/lib/clock.ts';
 
 interface Timer {
   readonly dueAtMs: number;

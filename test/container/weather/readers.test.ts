@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { Grant } from '#protocol';
 import { Registry } from '../../../container/clients/registry.ts';
 import { Cell } from '../../../container/clients/cell.ts';
-import { requestTown } from '../../../container/town-request.ts';
+import { requestTown } from '../../../container/clients/town-request.ts';
 import { AgentScene, HEARTBEAT, SECONDS, Surroundings } from '../support/agent-scene.ts';
 import { Box, message } from '../support/box.ts';
 import { FakeTown, problemAnswer } from '../support/fake-town.ts';

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { MAX_AUTHORIZATION_BYTES, MAX_CONTROL_BODY_BYTES, openSessionSchema, type Grant } from '#protocol';
 import type { Spawn } from '../../../container/agents/agent-process.ts';
 import { AgentNotLive } from '../../../container/clients/registry.ts';
-import { errorFields } from '../../../container/log.ts';
+import { errorFields } from '../../../container/lib/log.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
 import { Box, message } from '../support/box.ts';
 import { problemAnswer, type Heard } from '../support/fake-town.ts';

@@ -1,4 +1,4 @@
-import type { Clock as ContainerClock } from '../../../container/clock.ts';
+import type { Clock as ContainerClock } from '../../../container/lib/clock.ts';
 import type { Clock } from '../../../src/lib/clock.ts';
 
 /** Far ahead of the real time: an alarm that is set by this clock never rings by itself in the test pool. */

@@ -4,10 +4,10 @@ import { splitContainerName, type AgentId, type Grant, type OpenSession } from '
 import { sha256 } from '../../../src/lib/secret.ts';
 import { takesMessages } from '../../../src/roster/agent.ts';
 import { mintPushToken } from '../../../src/tokens/mint.ts';
-import { planAlarm } from '../../../src/town/alarm-plan.ts';
+import { planAlarm } from '../../../src/town/state/alarm-plan.ts';
 import { lab, type LabContainer } from './lab.ts';
 import { describe, type Look } from './look.ts';
-import { claimsOf } from './tokens.ts';
+import { claimsOf } from './claims.ts';
 import { api } from './town.ts';
 import { deployment } from './wiring.ts';
 

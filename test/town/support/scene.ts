@@ -5,7 +5,7 @@ import { base64url, randomBytes, sha256 } from '../../../src/lib/secret.ts';
 import { makeId, type DelegationId, type Grant, type OpenSession, type TownId } from '../../../src/protocol/index.ts';
 import { DelegationStore } from '../../../src/ledger/delegation-store.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
-import type { AgentView } from '../../../src/town/views.ts';
+import type { AgentView } from '../../../src/town/views/views.ts';
 import { lab } from './lab.ts';
 import { RawReader, readersOf } from './raw-reader.ts';
 import { TestTown, api } from './town.ts';

@@ -3,7 +3,7 @@ import { SELF, env, runDurableObjectAlarm, runInDurableObject } from 'cloudflare
 import { vi } from 'vitest';
 import type { ContainerName, TownId } from '../../../src/protocol/index.ts';
 import { nextSweepAt } from '../../../src/tokens/refresh-policy.ts';
-import type { AgentView, MessageView, TownView } from '../../../src/town/views.ts';
+import type { AgentView, MessageView, TownView } from '../../../src/town/views/views.ts';
 import { lab, type LabContainer } from './lab.ts';
 import { DEV_TOKEN, PUBLIC_URL } from './wiring.ts';
 import { PATIENT } from '../../support/patient.ts';

@@ -10,8 +10,9 @@ import { neverRejects, type Bound } from '../../../src/link/never-rejects.ts';
 import { newKeySet } from '../../../src/tokens/key-edit.ts';
 import { activeKid, fingerprint, type PrivateKeySet } from '../../../src/tokens/key-set.ts';
 import { mintAgentToken, mintPushToken, type Issuer } from '../../../src/tokens/mint.ts';
-import { townDirectory } from '../../../src/town/town-directory.ts';
-import { lazyIssuer, type TownWiring } from '../../../src/town/wiring.ts';
+import { townDirectory } from '../../../src/town/state/town-directory.ts';
+import { lazyIssuer } from '../../../src/wiring.ts';
+import type { TownWiring } from '../../../src/town/ports.ts';
 import type { Log } from '../../../src/lib/log.ts';
 import { lab } from './lab.ts';
 

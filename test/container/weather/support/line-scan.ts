@@ -1,6 +1,6 @@
 /** Looks through everything that a box lets be seen: the lines of its log as they are printed, and its answers. */
-import type { Clock } from '../../../../container/clock.ts';
-import { createLog, type Level } from '../../../../container/log.ts';
+import type { Clock } from '../../../../container/lib/clock.ts';
+import { createLog, type Level } from '../../../../container/lib/log.ts';
 import { findSecrets } from '../../../support/secret-scan.ts';
 import type { LogLine } from '../../support/log.ts';
 

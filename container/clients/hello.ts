@@ -1,0 +1,64 @@
+/** Says hello to the town, so that it looks at this process at once instead of at its next probe. A hint: nothing is given away. */
+import { PROTOCOL_VERSION, helloAnswerSchema, type Hello } from '#protocol';
+import { backoffMs, randomShare } from '../lib/backoff.ts';
+import { pause } from '../lib/clock.ts';
+import type { Config } from '../config.ts';
+import { isWorthALine } from '../lib/log.ts';
+import type { Outside } from '../lib/outside.ts';
+import { requestTown, type TownAnswer } from './town-request.ts';
+
+const TIMEOUT_MS = 10_000;
+const BACKOFF = { firstMs: 500, maxMs: 30_000 };
+/** A refused secret is not cured by trying often; a minute is soon enough after somebody has corrected it. */
+const REFUSED_PAUSE_MS = 60_000;
+
+type Failed = Exclude<TownAnswer<unknown>, { kind: 'ok' }>;
+
+/** Tries until the town takes it or `life` ends. Without a `CONTAINER_SECRET` there is nothing to say. Never rejects. */
+export async function sayHello(
+  outside: Outside,
+  config: Pick<Config, 'apiUrl' | 'containerSecret'>,
+  life: AbortSignal,
+): Promise<void> {
+  if (config.containerSecret === null) return;
+  const hello: Hello = { version: PROTOCOL_VERSION };
+  const request = {
+    method: 'POST',
+    url: `${config.apiUrl}/v1/container/hello`,
+    bearer: config.containerSecret,
+    body: JSON.stringify(hello),
+    answer: helloAnswerSchema,
+    timeoutMs: TIMEOUT_MS,
+    life,
+  } as const;
+  for (let failures = 0; !life.aborted;) {
+    const answer = await requestTown(outside, request);
+    if (answer.kind === 'ok') return outside.log.info('hello_said', { failures });
+    failures += 1;
+    if (!life.aborted) report(outside, answer, failures);
+    await pause(outside.clock, life, waitMs(outside, answer, failures));
+  }
+}
+
+function isRefusal(answer: Failed): boolean {
+  return answer.kind === 'refused' && (answer.status === 401 || answer.status === 403);
+}
+
+function waitMs(outside: Outside, answer: Failed, failures: number): number {
+  if (isRefusal(answer)) return REFUSED_PAUSE_MS;
+  const retryAfterMs = answer.kind === 'refused' ? answer.retryAfterMs : 0;
+  return backoffMs(BACKOFF, failures, randomShare(outside.randomBytes), retryAfterMs);
+}
+
+function report({ log }: Outside, answer: Failed, failures: number): void {
+  const status = answer.kind === 'refused' ? answer.status : undefined;
+  const reason = answer.kind === 'refused' ? undefined : answer.reason;
+  if (!isWorthALine(failures)) return;
+  if (isRefusal(answer)) {
+    log.error('hello_refused', {
+      status,
+      failures,
+      advice: 'CONTAINER_SECRET must be the same here and at the Worker',
+    });
+  } else log.warn('hello_failed', { status, reason, failures });
+}

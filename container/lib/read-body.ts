@@ -1,0 +1,116 @@
+import type { Clock } from './clock.ts';
+
+/** A request or an answer. */
+type Message = Pick<Request | Response, 'headers' | 'body'>;
+
+/** What came of a body: all of it, or why not. `aborted`: its sender went away in the middle. */
+export type Received =
+  | { readonly kind: 'whole'; readonly body: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'too_long' | 'too_slow' | 'aborted' };
+
+/** A body has this long (ms) to come, whatever its size, and in each window (ms) so many bytes of it. */
+const BODY_TIMEOUT_MS = 30_000;
+const WINDOW_MS = 5_000;
+const MIN_BYTES_PER_WINDOW = 4 * 1024;
+
+/** Whether the message says itself that it is longer than `limit`. */
+export function isDeclaredTooLong({ headers }: Message, limit: number): boolean {
+  return Number(headers.get('content-length') ?? 0) > limit;
+}
+
+/**
+ * The whole body, or null where it has more than `limit` bytes: the stream is given up at the first byte too many, whatever
+ * Content-Length says. A declared length that is too long is refused before anything is read.
+ */
+export async function readBody(message: Message, limit: number): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (isDeclaredTooLong(message, limit)) return null;
+  if (message.body === null) return new Uint8Array();
+  return collect(message.body.getReader(), limit, () => {});
+}
+
+/** The same for a request of somebody who may be slow, or go away. Never rejects. */
+export async function receiveBody(message: Message, limit: number, clock: Clock): Promise<Received> {
+  if (isDeclaredTooLong(message, limit)) return { kind: 'too_long' };
+  if (message.body === null) return { kind: 'whole', body: new Uint8Array() };
+  const reader: ReadableStreamDefaultReader<Uint8Array> = message.body.getReader();
+  const pace = new Pace(clock, () => void giveUp(reader));
+  try {
+    const body = await collect(reader, limit, (bytes) => pace.took(bytes));
+    if (pace.isLost) return { kind: 'too_slow' };
+    return body === null ? { kind: 'too_long' } : { kind: 'whole', body };
+  } catch {
+    // A stream that is given up may reject its read, and one whose sender goes away always does.
+    return { kind: pace.isLost ? 'too_slow' : 'aborted' };
+  } finally {
+    pace.end();
+  }
+}
+
+/** Keeps the time of one body: calls `lose` once, where it is too slow. */
+class Pace {
+  readonly #clock: Clock;
+  readonly #lose: () => void;
+  readonly #stopTotal: () => void;
+  #stopWindow: () => void = () => {};
+  #inWindow = 0;
+  isLost = false;
+
+  constructor(clock: Clock, lose: () => void) {
+    this.#clock = clock;
+    this.#lose = lose;
+    this.#stopTotal = clock.after(BODY_TIMEOUT_MS, () => this.#over());
+    this.#nextWindow();
+  }
+
+  took(bytes: number): void {
+    this.#inWindow += bytes;
+  }
+
+  end(): void {
+    this.#stopTotal();
+    this.#stopWindow();
+  }
+
+  #nextWindow(): void {
+    this.#inWindow = 0;
+    this.#stopWindow = this.#clock.after(WINDOW_MS, () =>
+      this.#inWindow < MIN_BYTES_PER_WINDOW ? this.#over() : this.#nextWindow(),
+    );
+  }
+
+  #over(): void {
+    this.end();
+    this.isLost = true;
+    this.#lose();
+  }
+}
+
+async function collect(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  limit: number,
+  took: (bytes: number) => void,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    length += read.value.length;
+    took(read.value.length);
+    if (length > limit) {
+      await reader.cancel();
+      return null;
+    }
+    chunks.push(read.value);
+  }
+  const body = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.length;
+  }
+  return body;
+}
+
+/** Ends the read under way. A stream that is broken already has nothing to be given up. */
+async function giveUp(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  await reader.cancel().catch(() => undefined);
+}

@@ -1,0 +1,9 @@
+import type { AgentContainer } from './link/agent-container.ts';
+import type { Town } from './town/town.ts';
+
+/** What wrangler binds: the two Durable Objects and the database. Variables come beside them; `parseConfig` of env.ts reads those. */
+export interface Env {
+  readonly TOWN: DurableObjectNamespace<Town>;
+  readonly AGENT_CONTAINER: DurableObjectNamespace<AgentContainer>;
+  readonly DIRECTORY: D1Database;
+}

@@ -1,0 +1,55 @@
+/** Routes for agents, each with its own token. The agent is the token's, never in the path (F12). */
+import { createRoute } from '@hono/zod-openapi';
+import { eventBatchAnswerSchema, eventBatchSchema, heartbeatAnswerSchema, heartbeatSchema } from '#protocol';
+import type { CallRefusal } from '../../town/calls/authorize-call.ts';
+import { requireAgent } from '../edge/authenticate.ts';
+import type { App, Edge, Guard } from '../edge/edge.ts';
+import { Refusal } from '../edge/problem.ts';
+import { answers, eventsBody, jsonBody, smallBody } from '../edge/route-parts.ts';
+
+export function agentCallRoutes(app: App, edge: Edge): void {
+  const agent = requireAgent(edge);
+  heartbeat(app, agent);
+  reportEvents(app, agent);
+}
+
+function heartbeat(app: App, agent: Guard): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/agent/heartbeat',
+      summary: 'A working agent says that it is alive',
+      middleware: [agent, smallBody] as const,
+      request: { body: jsonBody(heartbeatSchema) },
+      responses: answers(200, heartbeatAnswerSchema, 'Heard; whether a newer token waits'),
+    }),
+    async (c) => {
+      const heard = await c.get('town').heartbeat(c.get('agent'), c.req.valid('json'));
+      if (!heard.ok) throw refusalOf(heard.error);
+      return c.json(heard.value, 200);
+    },
+  );
+}
+
+function reportEvents(app: App, agent: Guard): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/agent/events',
+      summary: 'An agent reports what happened in its turns',
+      middleware: [agent, eventsBody] as const,
+      request: { body: jsonBody(eventBatchSchema) },
+      responses: answers(200, eventBatchAnswerSchema, 'Stored, or known from before'),
+    }),
+    async (c) => {
+      const heard = await c.get('town').reportEvents(c.get('agent'), c.req.valid('json'));
+      if (!heard.ok) throw refusalOf(heard.error);
+      return c.json(heard.value, 200);
+    },
+  );
+}
+
+/** A signed token of a town that is not there is no better than a forged one, and is told no more. */
+function refusalOf(error: CallRefusal | 'not_found'): Refusal {
+  return new Refusal(error === 'not_found' ? 'invalid_token' : error);
+}

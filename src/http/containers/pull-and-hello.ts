@@ -1,0 +1,117 @@
+/** Routes for containers: a control server says hello, and pulls tokens with its session's secret. */
+import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
+import {
+  agentIdSchema,
+  containerNameSchema,
+  grantSchema,
+  helloAnswerSchema,
+  helloSchema,
+  pullSchema,
+  splitContainerName,
+  type TownId,
+} from '#protocol';
+import { sideBySide, within } from '../../lib/clock.ts';
+import { sha256 } from '../../lib/secret.ts';
+import { messageOf } from '../../lib/result.ts';
+import { requireBearer, requireContainerSecret } from '../edge/authenticate.ts';
+import type { Edge, EdgeEnv } from '../edge/edge.ts';
+import { Refusal } from '../edge/problem.ts';
+import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
+
+/** Towns in one page of the directory. */
+const HELLO_PAGE = 100;
+/** Towns that are told of a hello side by side: far more than may hang at once, since each holds its lane for all its time. */
+const HELLO_LANES = 32;
+/** Longest time (ms) for one town, which answers sooner by itself; and for one page, for the first of which the box waits. */
+const TOWN_TIMEOUT_MS = 8000;
+const PAGE_TIMEOUT_MS = 5000;
+
+export function containerRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
+  hello(app, edge);
+  pullToken(app, edge);
+}
+
+function hello(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/container/hello',
+      summary: 'A control server came up; a hint, nothing is taken from it',
+      middleware: [requireContainerSecret(edge), smallBody] as const,
+      request: { body: jsonBody(helloSchema) },
+      responses: answers(202, helloAnswerSchema, 'Passed on to the towns'),
+    }),
+    async (c) => {
+      // A directory that cannot be read is told: the box says hello again. It waits for no town.
+      const first = await pageAfter(edge, '').catch((thrown: unknown) => {
+        edge.log.error('hello.page_failed', { error: messageOf(thrown) });
+        throw new Refusal('unavailable');
+      });
+      c.executionCtx.waitUntil(passHelloOn(edge, first));
+      return c.json({ status: 'accepted' as const }, 202);
+    },
+  );
+}
+
+function pullToken(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/container/{container}/agents/{agent}/token',
+      summary: 'A container asks for a fresh token of one of its agents',
+      middleware: [requireBearer, smallBody] as const,
+      request: { params: z.object({ container: z.string(), agent: z.string() }), body: jsonBody(pullSchema) },
+      responses: answers(200, grantSchema, 'A fresh token'),
+    }),
+    async (c) => {
+      const container = containerNameSchema.safeParse(c.req.valid('param').container);
+      // Whatever is wrong with the name looks like a wrong secret, and no Durable Object comes into being (M-13).
+      if (!container.success) throw new Refusal('invalid_token');
+      const { town, index } = splitContainerName(container.data);
+      if ((await edge.directory.get(town)) === null) throw new Refusal('invalid_token');
+      const agent = agentIdSchema.safeParse(c.req.valid('param').agent);
+      const pulled = await edge.town(town).pull({
+        ...c.req.valid('json'),
+        container: index,
+        // An id that cannot be one is looked up like any other, after the container has proved itself.
+        agent: agent.success ? agent.data : 'agt_',
+        secretDigest: await sha256(c.get('bearer')),
+      });
+      if (!pulled.ok) throw new Refusal(pulled.error === 'unauthenticated' ? 'invalid_token' : pulled.error);
+      c.header('cache-control', 'no-store');
+      return c.json(pulled.value, 200);
+    },
+  );
+}
+
+/**
+ * Page by page, by key, several towns at once. Each has its own time: one that hangs or fails is logged, holds up one lane, and
+ * leaves the others alone (F9). Never rejects.
+ */
+async function passHelloOn(edge: Edge, first: readonly TownId[]): Promise<void> {
+  await sideBySide(HELLO_LANES, townsOf(edge, first), async (town) => {
+    try {
+      await within(TOWN_TIMEOUT_MS, Promise.resolve<unknown>(edge.town(town).hello()));
+    } catch (thrown) {
+      edge.log.error('hello.town_failed', { town, error: messageOf(thrown) });
+    }
+  });
+}
+
+async function* townsOf(edge: Edge, first: readonly TownId[]): AsyncGenerator<TownId, void> {
+  let page = first;
+  yield* page;
+  while (page.length === HELLO_PAGE) {
+    try {
+      page = await pageAfter(edge, page.at(-1) ?? '');
+    } catch (thrown) {
+      edge.log.error('hello.page_failed', { error: messageOf(thrown) });
+      return;
+    }
+    yield* page;
+  }
+}
+
+function pageAfter(edge: Edge, after: string): Promise<TownId[]> {
+  return within(PAGE_TIMEOUT_MS, edge.directory.pageOfIds(after, HELLO_PAGE));
+}

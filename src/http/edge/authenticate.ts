@@ -1,0 +1,101 @@
+/** Who is calling: people, agents, containers. Each is a middleware that runs before the body is read. */
+import type { MiddlewareHandler } from 'hono';
+import { createMiddleware } from 'hono/factory';
+import { MAX_AUTHORIZATION_BYTES, ticketSchema, townIdSchema, type TownId } from '#protocol';
+import { sha256 } from '../../lib/secret.ts';
+import type { TownEntry } from '../../directory/directory-store.ts';
+import { verifyAgentToken } from '../../tokens/verify.ts';
+import type { Edge, EdgeEnv } from './edge.ts';
+import { Refusal } from './problem.ts';
+
+/** The bearer credential (RFC 6750, section 2.1): none is one refusal, anything but one well-formed token another. */
+function bearerOf(header: string | undefined): string {
+  if (header === undefined) throw new Refusal('unauthenticated');
+  if (header.length > MAX_AUTHORIZATION_BYTES) throw new Refusal('payload_too_large');
+  const token = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(header)?.[1];
+  if (token === undefined) throw new Refusal('invalid_token');
+  return token;
+}
+
+/** A person with a valid credential. */
+export function requirePerson(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const person = await edge.people.authenticate(bearerOf(c.req.header('authorization')));
+    if (person === null) throw new Refusal('invalid_token');
+    c.set('person', person);
+    await next();
+  });
+}
+
+/** A person's own town. Unknown ones and those of others look the same, and no Durable Object is touched for them (M-13). */
+export function requireTown(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  return ownTown(edge, (id) => edge.directory.get(id));
+}
+
+/** The same, and also one that is being deleted: its person may ask again whether it is gone. */
+export function requireTownOrItsRest(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  return ownTown(edge, async (id) => (await edge.directory.find(id))?.entry ?? null);
+}
+
+function ownTown(edge: Edge, find: (id: TownId) => Promise<TownEntry | null>): MiddlewareHandler<EdgeEnv> {
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const id = townIdSchema.safeParse(c.req.param('town'));
+    const entry = id.success ? await find(id.data) : null;
+    if (entry === null || entry.owner !== c.get('person').id) throw new Refusal('not_found');
+    c.set('town', edge.town(entry.id));
+    await next();
+  });
+}
+
+/** An agent, by its own token. The town is the token's and decides on its own row afterwards. */
+export function requireAgent(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const bearer = bearerOf(c.req.header('authorization'));
+    const verified = await verifyAgentToken(await edge.issuer(), bearer, edge.clock.now());
+    if (!verified.ok) {
+      edge.log.warn('token.refused', { reason: verified.error, request_id: c.get('requestId') });
+      throw new Refusal('invalid_token');
+    }
+    c.set('agent', verified.value);
+    c.set('town', edge.town(verified.value.claims.town));
+    await next();
+  });
+}
+
+/** A control server, which holds `CONTAINER_SECRET`. */
+export function requireContainerSecret(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const bearer = bearerOf(c.req.header('authorization'));
+    if (!(await edge.config.containerSecret.matches(bearer))) throw new Refusal('invalid_token');
+    await next();
+  });
+}
+
+/** The same words for every town, so that they tell nothing of any. */
+export const TICKET_ADVICE =
+  'A stream is opened with a ticket: POST /v1/towns/{town}/tickets with your token answers one, and it goes into the address as ?ticket=.';
+
+/**
+ * A reader that shows a ticket in the address, because a browser can set no header there; the town compares it. Whatever is wrong
+ * with ticket or town looks the same, and no Durable Object is touched for a town that is not there.
+ */
+export function requireTicket(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const text = c.req.query('ticket');
+    if (text === undefined) throw new Refusal('unauthenticated', { detail: TICKET_ADVICE });
+    const ticket = ticketSchema.safeParse(text);
+    const id = townIdSchema.safeParse(c.req.param('town'));
+    if (!ticket.success || !id.success) throw new Refusal('invalid_token');
+    const entry = await edge.directory.get(id.data);
+    if (entry === null) throw new Refusal('invalid_token');
+    c.set('ticket', { digest: await sha256(ticket.data), owner: entry.owner });
+    c.set('town', edge.town(entry.id));
+    await next();
+  });
+}
+
+/** Something that holds a secret; the town compares it. */
+export const requireBearer: MiddlewareHandler<EdgeEnv> = createMiddleware<EdgeEnv>(async (c, next) => {
+  c.set('bearer', bearerOf(c.req.header('authorization')));
+  await next();
+});

@@ -1,0 +1,89 @@
+/** What the routes are given, and what a request carries after authentication. */
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
+import type { AgentClaims, TownId } from '#protocol';
+import type { Config } from '../../env.ts';
+import type { Env } from '../../bindings.ts';
+import { Directory } from '../../directory/directory-store.ts';
+import { systemClock, type Clock } from '../../lib/clock.ts';
+import { consoleLog, rarely, type Log } from '../../lib/log.ts';
+import type { Issuer } from '../../tokens/mint.ts';
+import type { Town } from '../../town/town.ts';
+import { lazyIssuer } from '../../wiring.ts';
+import { devTokenAuthenticator, type Person, type PersonAuthenticator } from './person.ts';
+
+/** What the edge asks of a town. Narrow, so that its types hold also where those of the platform are not known. */
+export type TownStub = Pick<
+  Town,
+  | 'create'
+  | 'describe'
+  | 'health'
+  | 'restored'
+  | 'createAgent'
+  | 'listAgents'
+  | 'getAgent'
+  | 'changeAgent'
+  | 'retireAgent'
+  | 'startAgent'
+  | 'stopAgent'
+  | 'revokeAgent'
+  | 'refreshAgent'
+  | 'refreshTown'
+  | 'sendMessage'
+  | 'listMessages'
+  | 'cancelMessage'
+  | 'interruptAgent'
+  | 'getMessage'
+  | 'listEvents'
+  | 'addTicket'
+  | 'heartbeat'
+  | 'reportEvents'
+  | 'callAsAgent'
+  | 'listDelegations'
+  | 'pull'
+  | 'watch'
+  | 'remove'
+  | 'hello'
+> & {
+  readonly fetch: (url: string, init: { readonly headers: Readonly<Record<string, string>> }) => Promise<Response>;
+};
+
+export interface Edge {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly issuer: () => Promise<Issuer>;
+  readonly people: PersonAuthenticator;
+  readonly directory: Directory;
+  /** A fresh stub for each call. Only for towns that the directory knows, or that a verified token names. */
+  readonly town: (id: TownId) => TownStub;
+}
+
+/** Variables of a request, set by the middleware in authenticate.ts from verified credentials only (T11). */
+export interface EdgeEnv {
+  Variables: {
+    requestId: string;
+    person: Person;
+    town: TownStub;
+    agent: { claims: AgentClaims; kid: string };
+    bearer: string;
+    /** Of a reader of the stream: SHA-256 of its ticket, and whose the town is. */
+    ticket: { digest: string; owner: string };
+  };
+}
+
+/** The app that routes are declared on, and a middleware that lets only some callers through. */
+export type App = OpenAPIHono<EdgeEnv>;
+export type Guard = MiddlewareHandler<EdgeEnv>;
+
+export function edgeOf(env: Env, config: Config): Edge {
+  return {
+    config,
+    clock: systemClock,
+    log: rarely(consoleLog, systemClock),
+    issuer: lazyIssuer(config),
+    people: devTokenAuthenticator(config.devToken),
+    directory: new Directory(env.DIRECTORY),
+    town: (id) => env.TOWN.getByName(id),
+  };
+}

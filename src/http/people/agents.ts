@@ -1,0 +1,179 @@
+/** Routes for people: agents. */
+import { createRoute } from '@hono/zod-openapi';
+import { makeId } from '#protocol';
+import { randomBytes } from '../../lib/secret.ts';
+import { ROLES } from '../../roster/agent.ts';
+import { requirePerson, requireTown } from '../edge/authenticate.ts';
+import type { App, Edge, Guard } from '../edge/edge.ts';
+import { Refusal } from '../edge/problem.ts';
+import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
+import * as s from '../edge/schemas.ts';
+
+const AGENTS = '/v1/towns/{town}/agents';
+const AGENT = `${AGENTS}/{agent}` as const;
+
+export function agentRoutes(app: App, edge: Edge): void {
+  const inTown = [requirePerson(edge), requireTown(edge)];
+  createAgent(app, inTown);
+  listAgents(app, inTown);
+  readAgent(app, inTown);
+  changeAgent(app, inTown);
+  tearDown(app, inTown);
+  verbs(app, inTown);
+  refreshAgent(app, inTown);
+}
+
+function createAgent(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: AGENTS,
+      summary: 'Create and start an agent',
+      middleware: [...inTown, smallBody],
+      request: { params: s.townParams, body: jsonBody(s.newAgentSchema) },
+      responses: answers(201, s.agentSchema, 'The agent; `starting` where its container is not reached yet'),
+    }),
+    async (c) => {
+      const { name, role, scopes } = c.req.valid('json');
+      const agent = { id: makeId('agt', randomBytes(20)), name, role, scopes: scopes ?? ROLES[role] };
+      const created = await c.get('town').createAgent(agent);
+      if (!created.ok) throw new Refusal(created.error);
+      return c.json(created.value, 201);
+    },
+  );
+}
+
+function listAgents(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: AGENTS,
+      summary: 'List agents, retired ones too',
+      middleware: inTown,
+      request: { params: s.townParams, query: s.agentsQuery },
+      responses: answers(200, s.pageOf(s.agentSchema), 'A page of agents'),
+    }),
+    async (c) => {
+      const { cursor, limit } = c.req.valid('query');
+      const agents = await c.get('town').listAgents(cursor, limit);
+      if (!agents.ok) throw new Refusal(agents.error);
+      return c.json(agents.value, 200);
+    },
+  );
+}
+
+function readAgent(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: AGENT,
+      summary: 'Read an agent and the health of its credential',
+      middleware: inTown,
+      request: { params: s.agentParams },
+      responses: answers(200, s.agentSchema, 'The agent'),
+    }),
+    async (c) => {
+      const agent = await c.get('town').getAgent(c.req.valid('param').agent);
+      if (!agent.ok) throw new Refusal(agent.error);
+      return c.json(agent.value, 200);
+    },
+  );
+}
+
+function changeAgent(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'patch',
+      path: AGENT,
+      summary: 'Change the role of an agent, from its next start on, and its scopes',
+      description:
+        'A scope that is taken away is refused at once; one that is given comes with the next token. Scopes do not follow ' +
+        'the role: what is left out stays as it is, and must be within the scopes of the role.',
+      middleware: [...inTown, smallBody],
+      request: { params: s.agentParams, body: jsonBody(s.agentChangeSchema) },
+      responses: answers(200, s.agentSchema, 'The agent'),
+    }),
+    async (c) => {
+      const { role, scopes } = c.req.valid('json');
+      const changed = await c.get('town').changeAgent(c.req.valid('param').agent, { role, scopes });
+      if (changed.ok) return c.json(changed.value, 200);
+      if (changed.error === 'beyond_role') {
+        throw new Refusal('invalid_request', { errors: [{ path: 'scopes', message: s.BEYOND_ROLE }] });
+      }
+      if (changed.error === 'agent_retired') throw new Refusal('state_conflict', RETIRED);
+      throw new Refusal(changed.error);
+    },
+  );
+}
+
+function tearDown(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'delete',
+      path: AGENT,
+      summary: 'Tear an agent down for good',
+      middleware: inTown,
+      request: { params: s.agentParams },
+      responses: {
+        ...answers(200, s.agentSchema, 'Process and registry key are gone'),
+        ...answers(202, s.agentSchema, 'Its token is refused; the container has yet to confirm'),
+      },
+    }),
+    async (c) => {
+      const retired = await c.get('town').retireAgent(c.req.valid('param').agent);
+      if (!retired.ok) throw new Refusal(retired.error);
+      return c.json(retired.value.agent, retired.value.confirmed ? 200 : 202);
+    },
+  );
+}
+
+function verbs(app: App, inTown: Guard[]): void {
+  for (const verb of ['start', 'stop', 'revoke'] as const) {
+    app.openapi(
+      createRoute({
+        method: 'post',
+        path: `${AGENT}/${verb}`,
+        summary: SUMMARY[verb],
+        middleware: inTown,
+        request: { params: s.agentParams },
+        responses: answers(200, s.agentSchema, 'The agent'),
+      }),
+      async (c) => {
+        const town = c.get('town');
+        const name = c.req.valid('param').agent;
+        const before = await town.getAgent(name);
+        if (!before.ok) throw new Refusal(before.error);
+        if (before.value.state === 'retired') throw new Refusal('state_conflict', RETIRED);
+        const agent = await town[`${verb}Agent`](before.value.id);
+        if (!agent.ok) throw new Refusal(agent.error);
+        return c.json(agent.value, 200);
+      },
+    );
+  }
+}
+
+function refreshAgent(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: `${AGENT}/refresh`,
+      summary: 'Refresh the token of one agent now',
+      middleware: [...inTown, smallBody],
+      request: { params: s.agentParams, body: jsonBody(s.refreshSchema) },
+      responses: answers(200, s.sweepReportSchema, 'What the container did'),
+    }),
+    async (c) => {
+      const report = await c.get('town').refreshAgent(c.req.valid('param').agent, c.req.valid('json').revoke_older);
+      if (!report.ok) throw new Refusal(report.error);
+      return c.json(report.value, 200);
+    },
+  );
+}
+
+const RETIRED = { detail: 'The agent is retired.' };
+
+const SUMMARY = {
+  start: 'Start an agent, also a stopped or revoked one',
+  stop: 'Stop an agent; its messages wait',
+  revoke: 'Refuse all tokens of an agent until it is started again',
+} as const;

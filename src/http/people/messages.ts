@@ -1,0 +1,164 @@
+/** Routes for people: messages to an agent, their replies, and the end of what should not go on. */
+import { createRoute } from '@hono/zod-openapi';
+import { makeId, townIdSchema } from '#protocol';
+import { randomBytes } from '../../lib/secret.ts';
+import { isFinal } from '../../outbox/message.ts';
+import type { MessageView } from '../../town/views/views.ts';
+import { requirePerson, requireTown } from '../edge/authenticate.ts';
+import type { App, Edge, Guard } from '../edge/edge.ts';
+import { idempotencyKeyOf } from '../edge/idempotency-key.ts';
+import { untilFinished, waitSeconds } from './prefer-wait.ts';
+import { Refusal } from '../edge/problem.ts';
+import { answers, jsonBody, messageBody } from '../edge/route-parts.ts';
+import * as s from '../edge/schemas.ts';
+
+const AGENT = '/v1/towns/{town}/agents/{agent}';
+const MESSAGES = `${AGENT}/messages` as const;
+
+export function messageRoutes(app: App, edge: Edge): void {
+  const inTown = [requirePerson(edge), requireTown(edge)];
+  sendMessage(app, edge, inTown);
+  listMessages(app, inTown);
+  readMessage(app, edge, inTown);
+  cancelMessage(app, inTown);
+  interruptAgent(app, inTown);
+}
+
+function sendMessage(app: App, edge: Edge, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: MESSAGES,
+      summary: 'Send a message to an agent',
+      middleware: [...inTown, messageBody],
+      request: { params: s.agentParams, headers: s.sendHeaders, body: jsonBody(s.newMessageSchema) },
+      responses: {
+        ...answers(202, s.messageSchema, 'Accepted: stored, and delivered in order'),
+        ...answers(200, s.messageSchema, 'Its turn is over: `Prefer: wait` was applied'),
+      },
+    }),
+    async (c) => {
+      const { content, idempotency_key: field } = c.req.valid('json');
+      const idempotencyKey = idempotencyKeyOf(c.req.header('idempotency-key'), field);
+      const order = {
+        id: makeId('msg', randomBytes(20)),
+        content,
+        sender: `person:${c.get('person').id}`,
+        idempotencyKey,
+      };
+      const sent = await c.get('town').sendMessage(c.req.valid('param').agent, order);
+      if (!sent.ok) throw refused(sent.error);
+      const waited = await waitFor(edge, c.req, c.req.valid('param').town, sent.value);
+      if (waited.applied === null || !isFinal(waited.message.state)) return c.json(waited.message, 202);
+      c.header('Preference-Applied', waited.applied);
+      return c.json(waited.message, 200);
+    },
+  );
+}
+
+function listMessages(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: MESSAGES,
+      summary: 'List the messages of an agent in order',
+      middleware: inTown,
+      request: { params: s.agentParams, query: s.seqQuery },
+      responses: answers(200, s.pageOf(s.messageSchema), 'A page of messages'),
+    }),
+    async (c) => {
+      const { cursor, limit } = c.req.valid('query');
+      const messages = await c.get('town').listMessages(c.req.valid('param').agent, cursor, limit);
+      if (!messages.ok) throw new Refusal(messages.error);
+      return c.json(messages.value, 200);
+    },
+  );
+}
+
+function readMessage(app: App, edge: Edge, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: `${MESSAGES}/{message}`,
+      summary: 'Read a message, its state and its reply',
+      middleware: inTown,
+      request: { params: s.messageParams, headers: s.waitHeaders },
+      responses: answers(200, s.messageSchema, 'The message'),
+    }),
+    async (c) => {
+      const { town, agent, message } = c.req.valid('param');
+      const found = await c.get('town').getMessage(agent, message);
+      if (!found.ok) throw new Refusal(found.error);
+      const waited = await waitFor(edge, c.req, town, found.value);
+      if (waited.applied !== null) c.header('Preference-Applied', waited.applied);
+      return c.json(waited.message, 200);
+    },
+  );
+}
+
+function cancelMessage(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'delete',
+      path: `${MESSAGES}/{message}`,
+      summary: 'Cancel a message that is still queued',
+      middleware: inTown,
+      request: { params: s.messageParams },
+      responses: answers(200, s.messageSchema, 'The message, `cancelled`'),
+    }),
+    async (c) => {
+      const { agent, message } = c.req.valid('param');
+      const cancelled = await c.get('town').cancelMessage(agent, message);
+      if (cancelled.ok) return c.json(cancelled.value, 200);
+      if (cancelled.error === 'not_found') throw new Refusal('not_found');
+      const detail = 'The agent has the message, or it is over; POST .../interrupt ends a turn.';
+      throw new Refusal('state_conflict', { detail });
+    },
+  );
+}
+
+function interruptAgent(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: `${AGENT}/interrupt`,
+      summary: 'End the turn that an agent is in; it goes on with its next message',
+      middleware: inTown,
+      request: { params: s.agentParams },
+      responses: answers(200, s.agentSchema, 'The agent; its message ends as `failed` with the error `interrupted`'),
+    }),
+    async (c) => {
+      const agent = await c.get('town').interruptAgent(c.req.valid('param').agent);
+      if (!agent.ok) throw refused(agent.error);
+      return c.json(agent.value, 200);
+    },
+  );
+}
+
+type Refused =
+  'agent_retired' | 'not_found' | 'idempotency_key_reused' | 'limit_exceeded' | 'not_supported' | 'unavailable';
+
+/** `agent_retired` is a code for the agent's own calls; a person meets a conflict. */
+function refused(error: Refused): Refusal {
+  return error === 'agent_retired'
+    ? new Refusal('state_conflict', { detail: 'The agent is retired.' })
+    : new Refusal(error);
+}
+
+interface Asking {
+  readonly raw: Request;
+  header(name: string): string | undefined;
+}
+
+/** `applied` says what the wait was, where one was asked for. */
+async function waitFor(
+  edge: Edge,
+  request: Asking,
+  town: string,
+  message: MessageView,
+): Promise<{ message: MessageView; applied: string | null }> {
+  const seconds = waitSeconds(request.header('prefer'));
+  if (seconds === 0) return { message, applied: null };
+  const wait = { town: townIdSchema.parse(town), seconds, signal: request.raw.signal };
+  return { message: await untilFinished(edge, message, wait), applied: `wait=${seconds}` };
+}

@@ -1,0 +1,79 @@
+/** Routes for people: the live stream, and the tickets that open it. */
+import { createRoute } from '@hono/zod-openapi';
+import { MAX_STREAM_SECONDS, STREAM_REQUEST_HEADER, TICKET_TTL_SECONDS, writeStreamRequest } from '#protocol';
+import { timestamp } from '../../lib/clock.ts';
+import { base64url, randomBytes, sha256 } from '../../lib/secret.ts';
+import { requirePerson, requireTicket, requireTown } from '../edge/authenticate.ts';
+import type { App, Edge, Guard } from '../edge/edge.ts';
+import { Refusal } from '../edge/problem.ts';
+import { answers } from '../edge/route-parts.ts';
+import * as s from '../edge/schemas.ts';
+
+/** 256 bits. */
+const TICKET_BYTES = 32;
+
+export function streamRoutes(app: App, edge: Edge): void {
+  createTicket(app, edge, [requirePerson(edge), requireTown(edge)]);
+  openStream(app, requireTicket(edge));
+}
+
+function createTicket(app: App, edge: Edge, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/towns/{town}/tickets',
+      summary: 'Get a ticket, which opens one stream of this town within 30 seconds',
+      middleware: inTown,
+      request: { params: s.townParams },
+      responses: answers(201, s.ticketSchema, 'The ticket; nobody may store it'),
+    }),
+    async (c) => {
+      const ticket = base64url(randomBytes(TICKET_BYTES));
+      const digest = await sha256(ticket);
+      const now = edge.clock.now();
+      const { id, endsAtMs } = c.get('person');
+      const lastMs = Math.min(endsAtMs ?? Infinity, now + MAX_STREAM_SECONDS * 1000);
+      const expiresAtMs = Math.min(now + TICKET_TTL_SECONDS * 1000, lastMs);
+      const added = await c.get('town').addTicket({ digest, person: id, expiresAtMs, endsAtMs: lastMs });
+      if (!added.ok) throw new Refusal(added.error);
+      c.header('cache-control', 'no-store');
+      return c.json({ ticket, expires_at: timestamp(expiresAtMs) }, 201);
+    },
+  );
+}
+
+function openStream(app: App, withTicket: Guard): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/towns/{town}/stream',
+      summary: 'Follow what happens, over a WebSocket (docs/stream.md)',
+      security: [],
+      middleware: [withTicket],
+      request: { params: s.townParams, query: s.streamQuery },
+      responses: {
+        101: { description: 'CloudEvents, as they happen' },
+        default: {
+          description: 'A problem document',
+          content: { 'application/problem+json': { schema: s.problemBody } },
+        },
+      },
+    }),
+    async (c) => {
+      if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') {
+        throw new Refusal('invalid_request', { errors: [{ path: 'upgrade', message: 'must be websocket' }] });
+      }
+      const request = { ...c.get('ticket'), after: c.req.valid('query').after ?? null };
+      // A request of its own: nothing of the caller's address and headers goes on, and the ticket stays here.
+      const headers = { upgrade: 'websocket', [STREAM_REQUEST_HEADER]: writeStreamRequest(request) };
+      const answer = await c.get('town').fetch('https://town/stream', { headers });
+      if (answer.status === 101) return answer;
+      throw new Refusal(refusalOf(await answer.text()));
+    },
+  );
+}
+
+/** A town that is in the directory and not there is not told apart from a ticket that is wrong. */
+function refusalOf(code: string): 'limit_exceeded' | 'invalid_token' {
+  return code === 'limit_exceeded' ? code : 'invalid_token';
+}

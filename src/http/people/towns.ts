@@ -1,0 +1,180 @@
+/** Routes for people: towns and what happened in them. */
+import { createRoute } from '@hono/zod-openapi';
+import { makeId, townIdSchema } from '#protocol';
+import { timestamp } from '../../lib/clock.ts';
+import { randomBytes } from '../../lib/secret.ts';
+import { requirePerson, requireTown, requireTownOrItsRest } from '../edge/authenticate.ts';
+import type { App, Edge, Guard } from '../edge/edge.ts';
+import { Refusal } from '../edge/problem.ts';
+import { answers, jsonBody, pageAt, smallBody } from '../edge/route-parts.ts';
+import * as s from '../edge/schemas.ts';
+
+export function townRoutes(app: App, edge: Edge): void {
+  const person = requirePerson(edge);
+  const inTown = [person, requireTown(edge)];
+  createTown(app, edge, person);
+  listTowns(app, edge, person);
+  readTown(app, inTown);
+  deleteTown(app, edge, [person, requireTownOrItsRest(edge)]);
+  readHealth(app, inTown);
+  restored(app, inTown);
+  refreshTown(app, inTown);
+  listEvents(app, inTown);
+}
+
+function createTown(app: App, edge: Edge, person: Guard): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/towns',
+      summary: 'Create a town',
+      middleware: [person, smallBody] as const,
+      request: { body: jsonBody(s.newTownSchema) },
+      responses: answers(201, s.townSchema, 'The town'),
+    }),
+    async (c) => {
+      const { name } = c.req.valid('json');
+      const id = makeId('town', randomBytes(20));
+      const owner = c.get('person').id;
+      // Directory first: a town that the directory does not know can never be reached, so a crash in between leaves no orphan.
+      await edge.directory.create({ id, name, owner, createdAtMs: edge.clock.now() });
+      return c.json(await edge.town(id).create({ name, owner }), 201);
+    },
+  );
+}
+
+function listTowns(app: App, edge: Edge, person: Guard): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/towns',
+      summary: 'List your towns',
+      middleware: [person] as const,
+      request: { query: s.townsQuery },
+      responses: answers(200, s.pageOf(s.townEntrySchema), 'A page of towns'),
+    }),
+    async (c) => {
+      const { cursor, limit } = c.req.valid('query');
+      const towns = await edge.directory.listOf(c.get('person').id, cursor, limit + 1);
+      const items = towns.map(({ id, name, createdAtMs }) => ({ id, name, created_at: timestamp(createdAtMs) }));
+      return c.json(
+        pageAt(items, limit, ({ id }) => id),
+        200,
+      );
+    },
+  );
+}
+
+function readTown(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/towns/{town}',
+      summary: 'Read a town, its next and its last sweep',
+      middleware: inTown,
+      request: { params: s.townParams },
+      responses: answers(200, s.townSchema, 'The town'),
+    }),
+    async (c) => {
+      const town = await c.get('town').describe();
+      if (!town.ok) throw new Refusal(town.error);
+      return c.json(town.value, 200);
+    },
+  );
+}
+
+function deleteTown(app: App, edge: Edge, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'delete',
+      path: '/v1/towns/{town}',
+      summary: 'Delete a town with its agents and everything that it stores, for good',
+      middleware: inTown,
+      request: { params: s.townParams },
+      responses: {
+        ...answers(200, s.deletedTownSchema, 'Nothing of it is left; asked again it is not found'),
+        ...answers(202, s.deletedTownSchema, 'Nobody is let in and no token accepted; a container has yet to confirm'),
+      },
+    }),
+    async (c) => {
+      const id = townIdSchema.parse(c.req.valid('param').town);
+      // Directory first: whatever dies from here on, nobody finds the town, and the watchdog finishes it.
+      await edge.directory.markDeleted(id, edge.clock.now());
+      const { gone } = await c.get('town').remove();
+      return gone ? c.json({ id, status: 'deleted' as const }, 200) : c.json({ id, status: 'deleting' as const }, 202);
+    },
+  );
+}
+
+function readHealth(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/towns/{town}/health',
+      summary: 'What is wrong in a town, since when, and what to do about it',
+      middleware: inTown,
+      request: { params: s.townParams },
+      responses: answers(200, s.healthSchema, 'The health of the town'),
+    }),
+    async (c) => {
+      const health = await c.get('town').health();
+      if (!health.ok) throw new Refusal(health.error);
+      return c.json(health.value, 200);
+    },
+  );
+}
+
+function restored(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/towns/{town}/restored',
+      summary: 'Say that the database of the town was put back to an earlier state',
+      middleware: inTown,
+      request: { params: s.townParams },
+      responses: answers(200, s.restoredSchema, 'Older tokens are refused; how many containers have their new session'),
+    }),
+    async (c) => {
+      const restored = await c.get('town').restored();
+      if (!restored.ok) throw new Refusal(restored.error);
+      return c.json(restored.value, 200);
+    },
+  );
+}
+
+function refreshTown(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/towns/{town}/refresh',
+      summary: 'Refresh the token of every live agent now',
+      middleware: [...inTown, smallBody],
+      request: { params: s.townParams, body: jsonBody(s.refreshSchema) },
+      responses: answers(200, s.sweepReportSchema, 'What the containers did, per agent'),
+    }),
+    async (c) => {
+      const report = await c.get('town').refreshTown(c.req.valid('json').revoke_older);
+      if (!report.ok) throw new Refusal(report.error);
+      return c.json(report.value, 200);
+    },
+  );
+}
+
+function listEvents(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/towns/{town}/events',
+      summary: 'Read events after a sequence number',
+      middleware: inTown,
+      request: { params: s.townParams, query: s.eventsQuery },
+      responses: answers(200, s.eventPageSchema, 'A page of CloudEvents, and from where on events are kept'),
+    }),
+    async (c) => {
+      const { after, limit } = c.req.valid('query');
+      const page = await c.get('town').listEvents(after, limit);
+      if (!page.ok) throw new Refusal(page.error);
+      return c.json(page.value, 200);
+    },
+  );
+}

@@ -1,0 +1,41 @@
+/** Routes for everybody: health, keys, discovery. */
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import { TOKEN_ALG } from '#protocol';
+import { publicKeys } from '../../tokens/key-set.ts';
+import type { Edge, EdgeEnv } from '../edge/edge.ts';
+
+/** Five minutes: short enough that a key which is published ahead is known everywhere before it signs. */
+const KEYS_CACHE = 'public, max-age=300';
+
+export function publicRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
+  const { publicUrl, signingKeys } = edge.config;
+  const keys = publicKeys(signingKeys);
+
+  app.get('/healthz', (c) => c.json({ status: 'ok' }));
+
+  app.get('/', (c) =>
+    c.json({
+      name: 'reeve',
+      openapi: `${publicUrl}/openapi.json`,
+      docs: `${publicUrl}/docs`,
+      health: `${publicUrl}/healthz`,
+    }),
+  );
+
+  app.get('/.well-known/jwks.json', (c) => c.json(keys, 200, { 'cache-control': KEYS_CACHE }));
+
+  // OpenID Connect Discovery 1.0, section 3: what a verifier of these tokens needs. Nobody signs in here.
+  app.get('/.well-known/openid-configuration', (c) =>
+    c.json(
+      {
+        issuer: publicUrl,
+        jwks_uri: `${publicUrl}/.well-known/jwks.json`,
+        response_types_supported: ['id_token'],
+        subject_types_supported: ['public'],
+        id_token_signing_alg_values_supported: [TOKEN_ALG],
+      },
+      200,
+      { 'cache-control': KEYS_CACHE },
+    ),
+  );
+}

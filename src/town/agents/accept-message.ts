@@ -1,0 +1,67 @@
+import { MAX_WAITING_BYTES, MAX_WAITING_MESSAGES, jsonBytes, type MessageId } from '#protocol';
+import { err, ok, type Result } from '../../lib/result.ts';
+import type { Message } from '../../outbox/message.ts';
+import type { Agent } from '../../roster/agent.ts';
+import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
+import { reviveAgent } from './agent-gone.ts';
+import type { TownPorts } from '../ports.ts';
+import { isServed } from './queue-plan.ts';
+import { messageView, type MessageView } from '../views/views.ts';
+
+export interface NewMessage {
+  /** Drawn by the caller, so that a repeated call makes one message. */
+  readonly id: MessageId;
+  readonly agent: Agent;
+  readonly content: string;
+  /** From the verified credential of the sender. */
+  readonly sender: string;
+  /** The sender's own name for it: the same one again means the same message, also under another id. */
+  readonly idempotencyKey?: string | null;
+}
+
+/** `idempotency_key_reused`: the sender gave this key to another message. `limit_exceeded`: too much waits already. */
+export type AcceptRefusal = 'agent_retired' | 'idempotency_key_reused' | 'limit_exceeded';
+export type SendRefusal = AcceptRefusal | 'not_found';
+
+/** Accepts a message for an agent, by id or by the name of a live one. */
+export function sendMessage(
+  p: TownPorts,
+  idOrName: string,
+  message: Omit<NewMessage, 'agent'>,
+): Result<MessageView, SendRefusal> {
+  const agent = p.agents.find(idOrName);
+  if (agent === null) return err('not_found');
+  const accepted = acceptMessage(p, { ...message, agent });
+  return accepted.ok ? ok(messageView(accepted.value)) : accepted;
+}
+
+/**
+ * Writes a message before anything is sent (T12), with the repeat that delivers it if this object dies now. The same id or key
+ * again answers what is there, whatever became of it, so a sender that was not answered may ask again as long as the message is
+ * kept (M-39). The caller
+ * answers with the row and runs `serveAgent`.
+ */
+export function acceptMessage(p: TownPorts, message: NewMessage): Result<Message, AcceptRefusal> {
+  const { id, agent, content, sender, idempotencyKey = null } = message;
+  return p.transaction(() => {
+    const known = p.messages.get(id) ?? (idempotencyKey === null ? null : p.messages.byKey(sender, idempotencyKey));
+    if (known !== null) {
+      return known.agent === agent.id && known.content === content ? ok(known) : err('idempotency_key_reused');
+    }
+    if (agent.state === 'retired') return err('agent_retired');
+    const queue = p.queues.ofAgent(agent.id);
+    const bytes = jsonBytes(content);
+    if (queue.waiting >= MAX_WAITING_MESSAGES) return err('limit_exceeded');
+    if (p.queues.ofTown().bytes + bytes > MAX_WAITING_BYTES) return err('limit_exceeded');
+    const now = p.clock.now();
+    const deliverAtMs = isServed(p, agent) ? now + SAFETY_RETRY_MS : null;
+    const seq = queue.lastSeq + 1;
+    const row = { id, agent: agent.id, seq, content, sender, idempotencyKey, bytes, createdAtMs: now, deliverAtMs };
+    p.messages.accept(row);
+    p.events.append('reeve.message.accepted', agent.id, { message: id, sender }, now);
+    if (agent.state === 'failed') reviveAgent(p, agent.id);
+    const accepted = p.messages.get(id);
+    if (accepted === null) throw new Error('an accepted message is a row');
+    return ok(accepted);
+  });
+}

@@ -1,0 +1,35 @@
+import { MAX_AGENTS_PER_TOWN, type AgentId } from '#protocol';
+import { err, ok, type Result } from '../../lib/result.ts';
+import type { Agent, Role, Scope } from '../../roster/agent.ts';
+import { containerForNew } from './place-agent.ts';
+import type { TownPorts } from '../ports.ts';
+
+export interface NewAgent {
+  /** Drawn by the caller, so that a repeated call makes one agent. */
+  readonly id: AgentId;
+  readonly name: string;
+  readonly role: Role;
+  /** Within the role's. */
+  readonly scopes: readonly Scope[];
+}
+
+/**
+ * Adds an agent, places it in the first container with room, and plans its first start for now. The same id again answers the
+ * agent that is there. The caller runs `serveAgent`.
+ */
+export function createAgent(p: TownPorts, agent: NewAgent): Result<Agent, 'name_taken' | 'limit_exceeded'> {
+  return p.transaction(() => {
+    const known = p.agents.get(agent.id);
+    if (known !== null) return ok(known);
+    if (p.agents.find(agent.name) !== null) return err('name_taken');
+    if (p.agents.live().length >= MAX_AGENTS_PER_TOWN) return err('limit_exceeded');
+    const container = containerForNew(p);
+    const now = p.clock.now();
+    p.agents.add({ ...agent, container, createdAtMs: now }, now);
+    p.tokens.add(agent.id);
+    p.events.append('reeve.agent.created', agent.id, { name: agent.name, role: agent.role }, now);
+    const created = p.agents.get(agent.id);
+    if (created === null) throw new Error('a created agent is a row');
+    return ok(created);
+  });
+}

@@ -1,0 +1,32 @@
+/**
+ * What the box says of a turn: in an event, or in the answer to a delivery that was repeated, whichever comes first. It counts
+ * for the current attempt and once, and is told in an event where it does. Every turn is told from its beginning: where its end
+ * is the first that is heard of it, because the delivery's answer and the report of its start were lost, it began then at the
+ * latest. Synchronous, inside a transaction of the caller.
+ */
+import type { AgentId, MessageId, TurnResult } from '#protocol';
+import { noteFinished } from './note-finished.ts';
+import type { TownPorts } from '../ports.ts';
+
+interface Turn {
+  readonly message: MessageId;
+  readonly attempt: number;
+}
+
+export function noteTurnStarted(p: TownPorts, agent: AgentId, { message, attempt }: Turn, nowMs: number): void {
+  if (!p.messages.working(message, attempt, nowMs)) return;
+  p.events.append('reeve.turn.started', agent, { message, attempt }, nowMs);
+}
+
+export function noteTurnFinished(
+  p: TownPorts,
+  agent: AgentId,
+  { message, attempt, result }: Turn & { readonly result: TurnResult },
+  nowMs: number,
+): void {
+  noteTurnStarted(p, agent, { message, attempt }, nowMs);
+  if (!p.messages.finish(message, attempt, result, nowMs)) return;
+  p.events.append('reeve.turn.finished', agent, { message, attempt, state: result.state }, nowMs);
+  p.agents.forgetRestarts(agent);
+  noteFinished(p, agent, [message], nowMs);
+}

@@ -1,0 +1,27 @@
+/** In which container an agent lives. Synchronous, inside a transaction of the caller. */
+import { place, placeAgain, type Agent, type Housing } from '../../roster/agent.ts';
+import type { TownPorts } from '../ports.ts';
+
+/** For an agent that is new: the first container with room. */
+export function containerForNew(p: TownPorts): number {
+  return opened(p, place(housing(p)));
+}
+
+/** For the next incarnation: where the agent was, or, where that container is lost and there is another address, elsewhere. */
+export function containerToStartIn(p: TownPorts, agent: Agent): number {
+  // As a rule none is lost, and who lives where need not be counted, for each of the many that start when a container comes back.
+  if (p.containers.lost().length === 0) return opened(p, agent.container);
+  return opened(p, placeAgain(agent.container, housing(p)));
+}
+
+function housing(p: TownPorts): Housing {
+  const population = new Map<number, number>();
+  for (const { container } of p.agents.live()) population.set(container, (population.get(container) ?? 0) + 1);
+  const { agentsPerContainer: capacity, containerAddresses: addresses } = p.settings;
+  return { population, capacity, lost: new Set(p.containers.lost()), addresses };
+}
+
+function opened(p: TownPorts, index: number): number {
+  p.containers.ensure(index);
+  return index;
+}

@@ -1,0 +1,55 @@
+/** What the box held is gone with it: it is queued again, unless it was lost in a turn too often. */
+import { MAX_BROKEN_TURNS, type AgentId, type MessageId } from '#protocol';
+import type { HandedOver } from '../../outbox/message.ts';
+import { noteFinished } from './note-finished.ts';
+import type { TownPorts } from '../ports.ts';
+
+/** Told to the sender of a message whose turn never came to an end. */
+const BROKE_TOO_OFTEN = 'attempts_exhausted';
+
+/**
+ * Queues these messages again as new attempts, each only where it is still in the state and attempt in which it was seen. One
+ * that was being worked on for the fifth time fails instead, so that a message which breaks its agent does not hold up the
+ * queue for ever. Synchronous, inside a transaction of the caller.
+ */
+export function requeueMessages(p: TownPorts, agent: AgentId, lost: readonly HandedOver[], nowMs: number): void {
+  const again: MessageId[] = [];
+  const dead: MessageId[] = [];
+  for (const message of lost) {
+    if (message.state === 'working' && message.works + 1 >= MAX_BROKEN_TURNS) {
+      const { id, attempt } = message;
+      if (p.messages.finish(id, attempt, { state: 'failed', error: BROKE_TOO_OFTEN }, nowMs)) dead.push(id);
+    } else if (p.messages.queueAgain(message, 'new attempt')) again.push(message.id);
+  }
+  tell(p, agent, again, nowMs);
+  if (dead.length === 0) return;
+  p.events.append('reeve.message.dead_lettered', agent, { messages: dead, error: BROKE_TOO_OFTEN }, nowMs);
+  noteFinished(p, agent, dead, nowMs);
+}
+
+/**
+ * Queues messages again whose turns are over in the box, and whose results did not come: in the same attempt, so that the box answers
+ * with what it holds, and a report that is under way all the while counts in its turn. Synchronous, inside a transaction of the
+ * caller.
+ */
+export function queueForResult(p: TownPorts, agent: AgentId, over: readonly HandedOver[], nowMs: number): void {
+  const again = over.filter((message) => p.messages.queueAgain(message, 'same attempt'));
+  tell(
+    p,
+    agent,
+    again.map(({ id }) => id),
+    nowMs,
+  );
+}
+
+function tell(p: TownPorts, agent: AgentId, messages: MessageId[], nowMs: number): void {
+  if (messages.length > 0) p.events.append('reeve.message.queued_again', agent, { messages }, nowMs);
+}
+
+/** All that the agent held, because it, its session or its container is gone. What was under way to it reached nobody. */
+export function requeueAll(p: TownPorts, agent: AgentId, nowMs: number): void {
+  requeueMessages(p, agent, p.messages.handedOver(agent), nowMs);
+  p.messages.forgetTries(agent);
+  p.withdrawals.forget(agent);
+  p.queues.forget(agent);
+}

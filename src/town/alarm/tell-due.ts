@@ -1,0 +1,15 @@
+import { earliestDue, isNews } from '../state/alarm-plan.ts';
+import type { TownPorts } from '../ports.ts';
+import { dueTimes } from './run-due.ts';
+
+/**
+ * Tells the directory when this town has something to do next, so that the watchdog can miss it. One at a time, and the plan is
+ * read when it is sent, so an older one never comes last. A failure leaves what was told as it was, and the next one tells it.
+ */
+export function tellDue(p: TownPorts): Promise<void> {
+  return p.flights.run('tell', async () => {
+    const due = earliestDue(dueTimes(p));
+    if (!isNews(p.town.get()?.toldDueAtMs ?? null, due, p.clock.now())) return;
+    if (await p.directory.plan(due)) p.town.told(due);
+  });
+}

@@ -1,0 +1,101 @@
+/** Decides each agent call on the town's own rows, so that teardown and revocation hold at once (T9, T11). Synchronous. */
+import { isTerminal, type AgentClaims, type TerminalCode } from '#protocol';
+import { err, ok, type Result } from '../../lib/result.ts';
+import type { Agent, Scope } from '../../roster/agent.ts';
+import { LAG_GRACE_MS } from '../../tokens/refresh-policy.ts';
+import type { Credential } from '../../tokens/token-store.ts';
+import { noteAlive } from '../containers/containers.ts';
+import type { TownPorts } from '../ports.ts';
+
+/** A token whose signature, issuer, audience and lifetime the Worker has verified. */
+export interface VerifiedCall {
+  readonly claims: AgentClaims;
+  readonly kid: string;
+}
+
+/** Why a call is refused: for the log. */
+type Reason =
+  | TerminalCode
+  | 'unknown_agent'
+  | 'incarnation_ahead'
+  | 'generation_ahead'
+  | 'generation_cut'
+  | 'before_valid_from'
+  | 'missing_scope'
+  | 'too_many_calls';
+
+/** What the caller is told: the terminal codes end its client; anything else is a plain 401, 403 for the scope, 429 for its rate. */
+export type CallRefusal = TerminalCode | 'invalid_token' | 'insufficient_scope' | 'limit_exceeded';
+
+export type Authorized =
+  { readonly ok: true; readonly agent: Agent } | { readonly ok: false; readonly code: CallRefusal };
+
+/** Accepts or refuses a call, and notes the generation that it was made with. */
+export function authorizeCall(p: TownPorts, call: VerifiedCall, scope: Scope): Authorized {
+  return p.transaction(() => {
+    const agent = p.agents.get(call.claims.agent);
+    if (agent === null) return refuse(p, call, 'unknown_agent');
+    const credential = p.tokens.get(agent.id);
+    const reason = refusal(p, call, agent, credential, scope);
+    if (reason !== null) return refuse(p, call, reason);
+    const rate = p.calls.take(agent.id, p.clock.now());
+    if (rate === 'refused_first') return refuse(p, call, 'too_many_calls');
+    if (rate === 'refused') return { ok: false, code: 'limit_exceeded' };
+    note(p, call, credential);
+    noteAlive(p, agent.container);
+    return { ok: true, agent };
+  });
+}
+
+/** Does what an accepted call asks for, as its agent. */
+export function asAgent<T>(
+  p: TownPorts,
+  call: VerifiedCall,
+  scope: Scope,
+  work: (agent: Agent) => T,
+): Result<T, CallRefusal> {
+  const authorized = authorizeCall(p, call, scope);
+  return authorized.ok ? ok(work(authorized.agent)) : err(authorized.code);
+}
+
+function refusal(
+  p: TownPorts,
+  { claims }: VerifiedCall,
+  agent: Agent,
+  credential: Credential,
+  scope: Scope,
+): Reason | null {
+  if (claims.town !== p.id) return 'unknown_agent';
+  if (agent.state === 'retired') return 'agent_retired';
+  if (credential.revokedAtMs !== null) return 'agent_revoked';
+  if (claims.inc < agent.inc) return 'incarnation_superseded';
+  if (agent.state === 'stopped' || agent.state === 'failed') return 'agent_stopped';
+  // Above what this town ever allocated: minted before a restore took the database back.
+  if (claims.inc > agent.inc) return 'incarnation_ahead';
+  if (claims.gen > credential.minted) return 'generation_ahead';
+  if (claims.gen < credential.minGen) return 'generation_cut';
+  if (claims.iat * 1000 < (p.town.get()?.validFromMs ?? 0)) return 'before_valid_from';
+  // The row as well: a grant that was narrowed holds at once.
+  return claims.scope.split(' ').includes(scope) && agent.scopes.includes(scope) ? null : 'missing_scope';
+}
+
+/** A call is proof that the box holds this generation; one below the acked generation, a while later, is a stale copy (F4). */
+function note(p: TownPorts, { claims, kid }: VerifiedCall, credential: Credential): void {
+  const now = p.clock.now();
+  if (claims.gen > credential.inUse) p.tokens.used(claims.agent, claims.gen);
+  if (claims.gen > credential.acked) {
+    const issuedAtMs = claims.iat * 1000;
+    p.tokens.ack(claims.agent, { gen: claims.gen, kid, issuedAtMs, expiresAtMs: claims.exp * 1000 }, now);
+    if (claims.gen === credential.minted) p.tokens.retry(claims.agent, null, 0);
+  } else if (claims.gen < credential.acked && now - (credential.ackedAtMs ?? now) > LAG_GRACE_MS) {
+    p.tokens.lagging(claims.agent, claims.gen, now);
+  }
+}
+
+function refuse(p: TownPorts, { claims }: VerifiedCall, reason: Reason): Authorized {
+  const { agent, inc, gen } = claims;
+  p.log.warn('agent.call_refused', { town: p.id, agent, incarnation: inc, generation: gen, reason });
+  if (reason === 'missing_scope') return { ok: false, code: 'insufficient_scope' };
+  if (reason === 'too_many_calls') return { ok: false, code: 'limit_exceeded' };
+  return { ok: false, code: isTerminal(reason) ? reason : 'invalid_token' };
+}

@@ -1,0 +1,35 @@
+import { heldUntil } from './containers.ts';
+import type { TownPorts } from '../ports.ts';
+import type { SlotPool } from '../state/slots.ts';
+
+/** Work that waits for a slot of its container. */
+export interface SlotOrder<T> {
+  readonly pool: SlotPool;
+  readonly container: number;
+  /**
+   * A person, or a first try, may ask a container that is held back, unless another one that may has found while this one waited
+   * that there is no answer. Repeats may not.
+   */
+  readonly mayAskHeld: boolean;
+  readonly work: () => Promise<T>;
+  /** In place of `work`, where the container is held back until then: stores when it is tried again. */
+  readonly held: (untilMs: number) => T | Promise<T>;
+}
+
+/**
+ * Runs work in a slot of its container, unless the container turns out not to answer before its turn comes: then all that waits for
+ * it goes back to a stored due time, and not one timeout after another is spent on it (T7).
+ */
+export function inSlot<T>(p: TownPorts, order: SlotOrder<T>): Promise<T> {
+  const { pool, container, mayAskHeld, work, held } = order;
+  const unansweredBefore = p.slots.unanswered(pool, container);
+  return p.slots.run(pool, container, async () => {
+    const until = heldUntil(p, container);
+    const isVain = !mayAskHeld || p.slots.unanswered(pool, container) !== unansweredBefore;
+    if (until !== null && isVain) return held(until);
+    const done = await work();
+    const untilNow = heldUntil(p, container);
+    if (mayAskHeld && untilNow !== null && untilNow !== until) p.slots.noteUnanswered(pool, container);
+    return done;
+  });
+}

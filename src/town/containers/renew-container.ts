@@ -1,0 +1,49 @@
+import type { SessionId } from '#protocol';
+import { backoffMs } from '../../lib/backoff.ts';
+import type { LinkAnswer } from '../../link/container-link.ts';
+import { PUSH_RETRY, SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
+import { doubtContainer, heldUntil, noteAnswer, noteSession } from './containers.ts';
+import { inSlot } from './in-slot.ts';
+import type { TownPorts } from '../ports.ts';
+
+/**
+ * Asks a container for a new session where one is owed: agents that run in the old one, and that the restored town may know
+ * nothing of, end with it. Single flight per container; the next try is stored before it is asked.
+ */
+export function renewContainer(p: TownPorts, index: number): Promise<void> {
+  return p.flights.run(`renew:${index}`, async () => {
+    const owed = p.containers.get(index);
+    if (owed === null || owed.renewDueAtMs === null) return;
+    // The first one may ask a container that is held back: a person waits for it. A repeat may not.
+    const isFirst = owed.renewTries === 0;
+    const held = isFirst ? null : heldUntil(p, index);
+    p.containers.planRenewal(index, held ?? p.clock.now() + SAFETY_RETRY_MS, owed.renewTries);
+    if (held !== null) return;
+    const answer = await inSlot<LinkAnswer<SessionId> | null>(p, {
+      pool: 'delivery',
+      container: index,
+      mayAskHeld: isFirst,
+      work: () => p.link(index).renew(),
+      held: (untilMs) => {
+        p.containers.planRenewal(index, untilMs, owed.renewTries);
+        return null;
+      },
+    });
+    if (answer === null) return;
+    p.transaction(() => {
+      if (answer.kind === 'answered') noteSession(p, index, answer.value);
+      else noteAnswer(p, index, answer);
+      // Abandoned meanwhile: its session is given up, and replaced before it is used again.
+      if (p.containers.get(index)?.renewDueAtMs === null) return;
+      if (answer.kind !== 'unreachable') {
+        // Asleep: nobody runs in it, and the session was given up.
+        p.containers.planRenewal(index, null, 0);
+        return;
+      }
+      const tries = owed.renewTries + 1;
+      const wait = backoffMs(PUSH_RETRY, tries, p.random(), answer.retryAfterMs);
+      p.containers.planRenewal(index, p.clock.now() + wait, tries);
+      doubtContainer(p, index);
+    });
+  });
+}

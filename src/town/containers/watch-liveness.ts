@@ -1,0 +1,82 @@
+/**
+ * Agents at work are waited for: each has a time by which it is heard (T5). One that is not, or that shows no output, is stalled,
+ * which is no end: it is well again as soon as there is a good sign. Silence makes the town ask the container. Synchronous; the
+ * functions that move an agent run inside a transaction of the caller.
+ */
+import type { AgentId } from '#protocol';
+import { needsSweep, type Agent, type StallReason } from '../../roster/agent.ts';
+import { probeSoon } from './containers.ts';
+import { eachAlone } from '../agents/due-work.ts';
+import { issueRefusal } from '../agents/issue-refusal.ts';
+import { judge, stillStalled, wasAway } from './liveness-plan.ts';
+import type { TownPorts } from '../ports.ts';
+
+/**
+ * Box and town agree on the time within this (ms). What an agent says of its output and lies further ahead is no time: said again
+ * with each heartbeat, it would hide for ever that nothing comes.
+ */
+const AHEAD_MS = 30_000;
+
+/** The agent goes to work: from now on it is waited for. A revoked one is not: nothing that it says is heard. */
+export function beginWatch(p: TownPorts, id: AgentId): void {
+  const agent = p.agents.get(id);
+  if (agent === null) return;
+  p.agents.watch(id, p.clock.now());
+  look(p, id);
+}
+
+/** The agent spoke, in a call that was authorised. `progressAtMs`: when it says that it last showed output; null: it does not say. */
+export function noteHeard(p: TownPorts, agent: Agent, progressAtMs: number | null): void {
+  const now = p.clock.now();
+  const isKnown = progressAtMs !== null && progressAtMs <= now + AHEAD_MS;
+  p.agents.heard(agent.id, now, isKnown ? Math.min(progressAtMs, now) : null);
+  look(p, agent.id);
+}
+
+/** Looks at everybody whose time has come. */
+export function lookAtAgents(p: TownPorts, limit: number): void {
+  const now = p.clock.now();
+  const due = new Map(p.agents.looksDue(now, limit).map(({ id, lookAtMs }) => [id, lookAtMs]));
+  const lookAt = (id: AgentId): void => {
+    const lookAtMs = due.get(id) ?? null;
+    // While the town was away nobody could be heard: it waits anew.
+    if (lookAtMs !== null && wasAway(lookAtMs, now)) p.agents.watch(id, now);
+    look(p, id);
+  };
+  eachAlone(p, 'look', [...due.keys()], lookAt, (id, atMs) => p.agents.postpone(id, now, atMs));
+}
+
+/** Judges an agent by its signs, tells where that changed, and plans the next look. */
+function look(p: TownPorts, id: AgentId): void {
+  const agent = p.agents.get(id);
+  if (agent === null) return;
+  if (!needsSweep(agent.state) || issueRefusal(agent, p.tokens.get(id)) !== null) {
+    if (agent.lookAtMs !== null) p.agents.planLook(id, null);
+    return;
+  }
+  // At work since before the town waited for anybody: its time begins now.
+  if (agent.watchedFromMs === 0) {
+    beginWatch(p, id);
+    return;
+  }
+  const now = p.clock.now();
+  const judgement = judge(agent, p.settings.heartbeatMs, now);
+  const stalled = stillStalled(agent, agent.stalledWhy, judgement.stalled);
+  if (stalled !== agent.stalledWhy) tell(p, agent, stalled);
+  // One that did not answer is asked at its own pace, however many in it are looked at meanwhile.
+  const isAsked = (p.containers.get(agent.container)?.probeTries ?? 0) > 0;
+  if (stalled === 'silent' && !isAsked) probeSoon(p, agent.container, now);
+  p.agents.planLook(id, judgement.lookAtMs);
+}
+
+function tell(p: TownPorts, agent: Agent, stalled: StallReason | null): void {
+  const now = p.clock.now();
+  const { id, inc: incarnation } = agent;
+  if (stalled === null) {
+    p.agents.move(id, 'working');
+    p.events.append('reeve.agent.recovered', id, { incarnation, was: agent.stalledWhy }, now);
+  } else {
+    p.agents.stall(id, stalled, now);
+    p.events.append('reeve.agent.stalled', id, { incarnation, why: stalled }, now);
+  }
+}

@@ -1,0 +1,25 @@
+import type { Agent } from '../../roster/agent.ts';
+import { inSlot } from '../containers/in-slot.ts';
+import type { TownPorts } from '../ports.ts';
+import { batches, heldBack, pushBatch, reportOf } from './refresh-sweep.ts';
+import type { SweepReport } from '../state/sweep-store.ts';
+
+/**
+ * A person's refresh, now: ages, throttles and holds are passed over, and the answer is what the containers really did with
+ * each agent (K-05, A-14). With `revokeOlder`, everything older is refused from the moment the new token is acked.
+ */
+export async function forceRefresh(p: TownPorts, agents: readonly Agent[], revokeOlder: boolean): Promise<SweepReport> {
+  const cut = revokeOlder ? (agent: Agent, gen: number) => p.tokens.cutAt(agent.id, gen) : undefined;
+  const results = await Promise.all(
+    batches(agents).map((batch) => {
+      return inSlot(p, {
+        pool: 'sweep',
+        container: batch[0]?.container ?? 0,
+        mayAskHeld: true,
+        work: () => pushBatch(p, batch, 'force', cut),
+        held: () => batch.map(({ id }) => heldBack(p, id)),
+      });
+    }),
+  );
+  return reportOf(results.flat());
+}

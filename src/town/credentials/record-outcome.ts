@@ -1,0 +1,87 @@
+/** What one push came to, written down: acks, retries, and agents found gone. Synchronous, inside a transaction of the caller. */
+import type { SwapResult } from '#protocol';
+import { backoffMs } from '../../lib/backoff.ts';
+import type { LinkAnswer } from '../../link/container-link.ts';
+import { needsSweep, type Agent } from '../../roster/agent.ts';
+import type { MintedToken } from '../../tokens/mint.ts';
+import { PUSH_RETRY } from '../../tokens/refresh-policy.ts';
+import { agentGone } from '../agents/agent-gone.ts';
+import type { TownPorts } from '../ports.ts';
+
+type PushFailure =
+  | Exclude<LinkAnswer<never>, { kind: 'answered' }>
+  | { readonly kind: 'mint_failed' }
+  /** The container answered, but said nothing of this agent. */
+  | { readonly kind: 'no_result' };
+
+/** Records the box's own outcome for one agent. An incarnation that moved on meanwhile is left alone. */
+export function recordSwap(p: TownPorts, pushed: Agent, minted: MintedToken, swap: SwapResult): void {
+  const agent = p.agents.get(pushed.id);
+  if (agent === null || agent.inc !== pushed.inc) return;
+  const now = p.clock.now();
+  switch (swap.outcome) {
+    case 'applied':
+    case 'current':
+      p.tokens.ack(agent.id, { ...minted, gen: minted.order.gen }, now);
+      p.tokens.outcome(agent.id, swap.outcome, null);
+      p.tokens.retry(agent.id, null, 0);
+      return;
+    case 'stale':
+      // The box holds a newer one, whose own push or pull records it.
+      p.tokens.outcome(agent.id, 'stale', null);
+      p.tokens.retry(agent.id, null, 0);
+      return;
+    case 'incarnation_mismatch':
+    case 'unknown_agent':
+      p.tokens.outcome(agent.id, swap.outcome, 'the container does not run this incarnation');
+      p.tokens.retry(agent.id, null, 0);
+      agentGone(p, agent, { why: swap.outcome, containerRuns: true });
+      return;
+    case 'conflict':
+    case 'retired':
+      failed(p, agent, swap.outcome, 'the container holds something else under this name', 0);
+      return;
+  }
+}
+
+/** Records that a push did not arrive, or that nobody knows. */
+export function recordFailure(p: TownPorts, pushed: Agent, failure: PushFailure): void {
+  const agent = p.agents.get(pushed.id);
+  if (agent === null || agent.inc !== pushed.inc) return;
+  switch (failure.kind) {
+    case 'asleep':
+      p.tokens.outcome(agent.id, 'asleep', null);
+      p.tokens.retry(agent.id, null, 0);
+      agentGone(p, agent, { why: 'asleep', containerRuns: false });
+      return;
+    case 'session_changed':
+      // Its next start brings the token; whoever sent takes the new session into use.
+      p.tokens.outcome(agent.id, 'session_changed', null);
+      p.tokens.retry(agent.id, null, 0);
+      return;
+    case 'unreachable':
+      failed(p, agent, failure.reason, failure.detail, failure.retryAfterMs);
+      return;
+    case 'mint_failed':
+      failed(p, agent, 'mint_failed', 'the signing keys could not be used', 0);
+      return;
+    case 'no_result':
+      failed(p, agent, 'no_result', 'the container did not answer for this agent', 0);
+      return;
+  }
+}
+
+/**
+ * Plans the next push while the agent uses its token, for as long as it lives; the others get a fresh one with their next
+ * message. A start or a delivery that failed is repeated by its own due time, which brings a token too.
+ */
+function failed(p: TownPorts, agent: Agent, outcome: string, detail: string, retryAfterMs: number): void {
+  const now = p.clock.now();
+  const tries = p.tokens.get(agent.id).retryTries + 1;
+  const retryAt = needsSweep(agent.state) ? now + backoffMs(PUSH_RETRY, tries, p.random(), retryAfterMs) : null;
+  p.tokens.outcome(agent.id, outcome, detail);
+  p.tokens.retry(agent.id, retryAt, tries);
+  p.tokens.failing(agent.id, now);
+  // The first of a row tells; the rest only count, so that a container down for a day does not fill the table.
+  if (tries === 1) p.events.append('reeve.token.failed', agent.id, { outcome, detail }, now);
+}

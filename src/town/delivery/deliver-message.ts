@@ -1,0 +1,201 @@
+/** Hands messages over: always with a fresh token in the same request, applied before them (T8), and in order. */
+import type { AgentId, HeldMessage, MessageId, MessagesAccepted } from '#protocol';
+import { backoffMs } from '../../lib/backoff.ts';
+import type { Message } from '../../outbox/message.ts';
+import type { Agent } from '../../roster/agent.ts';
+import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
+import { noteActivity } from '../containers/activity.ts';
+import { beginIncarnation } from '../agents/agent-gone.ts';
+import { doubtContainer, heldUntil, noteAnswer } from '../containers/containers.ts';
+import { inSlot } from '../containers/in-slot.ts';
+import { issueToken, type IssueAnswer } from '../credentials/issue-token.ts';
+import { noteFinished } from '../agents/note-finished.ts';
+import { noteTurnFinished, noteTurnStarted } from '../agents/note-turn.ts';
+import type { TownPorts } from '../ports.ts';
+import { isServed } from '../agents/queue-plan.ts';
+
+/** A queue whose delivery failed is tried again, the same attempts, within 15 s, doubling to 5 min while failures go on. */
+const DELIVERY_RETRY = { firstMs: 15_000, maxMs: 300_000 } as const;
+
+/** One delivery, if the agent can take one. Answers whether the next step may follow at once. Called by `serveAgent` only. */
+export async function deliverOnce(p: TownPorts, id: AgentId): Promise<boolean> {
+  const agent = ready(p, id);
+  if (agent === null) return false;
+  return inSlot(p, {
+    pool: 'delivery',
+    container: agent.container,
+    mayAskHeld: false,
+    work: () => attempt(p, id),
+    held: () => {
+      ready(p, id);
+      return false;
+    },
+  });
+}
+
+/** The agent, if it can take messages now; otherwise its queue waits for what will release it. */
+function ready(p: TownPorts, id: AgentId): Agent | null {
+  return p.transaction(() => {
+    const agent = p.agents.get(id);
+    if (agent === null || !p.messages.hasQueued(id)) return null;
+    if (!isServed(p, agent)) {
+      p.messages.planQueue(id, null);
+      return null;
+    }
+    const now = p.clock.now();
+    const waitsUntilMs = Math.max(heldUntil(p, agent.container) ?? 0, retryOf(p, id));
+    const waits = waitsUntilMs > now;
+    p.messages.planQueue(id, waits ? waitsUntilMs : now + SAFETY_RETRY_MS);
+    return waits ? null : agent;
+  });
+}
+
+/**
+ * When the queue may be tried again (ms). One failure may pass at once, so the next message tries again; from the second on all
+ * wait together, however many more come in.
+ */
+function retryOf(p: TownPorts, id: AgentId): number {
+  const { tries, retryAtMs } = p.queues.retryOf(id);
+  return tries > 1 ? (retryAtMs ?? 0) : 0;
+}
+
+/** One request; or, where the agent runs nowhere, its next incarnation begins, and delivers when it is up. */
+async function attempt(p: TownPorts, id: AgentId): Promise<boolean> {
+  const agent = p.agents.get(id);
+  // Stopped or refused while it waited for its slot: nothing wakes for it.
+  if (agent === null || !isServed(p, agent)) return false;
+  if (agent.session === null) {
+    p.transaction(() => beginIncarnation(p, agent));
+    return true;
+  }
+  const session = agent.session;
+  const batch = p.messages.nextBatch(id, p.queues.retryOf(id).atMost);
+  if (batch.length === 0) return false;
+  const answer = await issueToken<MessagesAccepted>(p, {
+    agents: [agent],
+    reason: 'delivery',
+    also: (_, __, now) => {
+      p.messages.planQueue(id, now + SAFETY_RETRY_MS);
+      p.messages.sending(ids(batch));
+    },
+    send: async ([grant]) => {
+      if (grant === undefined) throw new Error('issueToken sends what it allocated');
+      return p.link(agent.container).deliver(session, id, { inc: agent.inc, grant, messages: batch.map(toWire) });
+    },
+    swaps: (value) => [value.swap],
+  });
+  if (answer.kind !== 'refused' && answer.kind !== 'mint_failed') noteAnswer(p, agent.container, answer);
+  return p.transaction(() => settle(p, agent, batch, answer));
+}
+
+function settle(p: TownPorts, agent: Agent, batch: readonly Message[], answer: IssueAnswer<MessagesAccepted>): boolean {
+  if (answer.kind === 'refused') return false;
+  const now = p.clock.now();
+  const current = p.agents.get(agent.id);
+  if (current?.inc !== agent.inc || current.session !== agent.session) {
+    // The fence: what an incarnation took that is gone went with it. Only what it finished counts.
+    if (answer.kind === 'answered') {
+      for (const held of answer.value.messages) if (held.result !== undefined) take(p, agent.id, held, now);
+    }
+    return startsAtOnce(answer);
+  }
+  if (answer.kind === 'answered' && answer.value.messages.length > 0) {
+    for (const held of answer.value.messages) take(p, agent.id, held, now);
+    p.events.append('reeve.message.delivered', agent.id, { messages: ids(batch) }, now);
+    noteActivity(p, agent.id);
+    if (answer.value.messages.length === batch.length) {
+      p.queues.passed(agent.id);
+      return true;
+    }
+    // Whatever the answer left out stays queued.
+    if (isServed(p, current)) retryLater(p, agent.id, 0);
+    return false;
+  }
+  if (answer.kind === 'unreachable') doubtContainer(p, agent.container);
+  // Still this incarnation's queue: if it was found gone, its next start has taken the plan over.
+  if (!isServed(p, current)) return startsAtOnce(answer);
+  if (answer.kind !== 'unreachable') retryLater(p, agent.id, 0);
+  else if (answer.rejected === undefined) retryLater(p, agent.id, answer.retryAfterMs);
+  else return passOnRejected(p, agent.id, batch, answer.rejected, now);
+  return startsAtOnce(answer);
+}
+
+/** The whole queue waits, also what did not fit into this request. Never at once. */
+function retryLater(p: TownPorts, agent: AgentId, retryAfterMs: number): void {
+  const tries = p.queues.retryOf(agent).tries + 1;
+  const atMs = p.clock.now() + backoffMs(DELIVERY_RETRY, tries, p.random(), retryAfterMs);
+  p.queues.failed(agent, tries, atMs);
+  p.messages.planQueue(agent, atMs);
+}
+
+/** A message that is refused so often, although it travels alone, is given up. */
+const MAX_REJECTIONS = 8;
+
+/**
+ * Something refused the request for what is in it, or for its size: half as many messages follow at once, until one travels alone.
+ * That one is tried again a bounded number of times, and then it fails, so that it does not hold up all behind it for ever.
+ */
+function passOnRejected(
+  p: TownPorts,
+  agent: AgentId,
+  batch: readonly Message[],
+  status: number,
+  nowMs: number,
+): boolean {
+  const [first] = batch;
+  if (first === undefined) return false;
+  if (batch.length > 1) {
+    p.queues.limit(agent, Math.floor(batch.length / 2));
+    return true;
+  }
+  p.queues.limit(agent, 1);
+  const rejections = p.queues.rejected(agent, first.id);
+  retryLater(p, agent, 0);
+  if (rejections < MAX_REJECTIONS) return false;
+  const error = `delivery_refused: ${status}`;
+  if (!p.messages.finish(first.id, first.attempt, { state: 'failed', error }, nowMs)) return false;
+  p.events.append('reeve.message.dead_lettered', agent, { messages: [first.id], error }, nowMs);
+  noteFinished(p, agent, [first.id], nowMs);
+  // The next one goes out at once; where it is refused as well, the wait is the one that has grown so far.
+  p.queues.failed(agent, p.queues.retryOf(agent).tries, null);
+  p.messages.planQueue(agent, nowMs + SAFETY_RETRY_MS);
+  return true;
+}
+
+/**
+ * Asleep, or another session: its next start follows at once. Anything else comes back through the alarm, so that a box which
+ * contradicts itself is not asked in a loop.
+ */
+function startsAtOnce({ kind }: IssueAnswer<MessagesAccepted>): boolean {
+  return kind === 'asleep' || kind === 'session_changed';
+}
+
+/** What the box says that it holds. Each step counts only for the current attempt, so an answer that comes late changes nothing. */
+function take(p: TownPorts, agent: AgentId, held: HeldMessage, nowMs: number): void {
+  switch (held.state) {
+    case 'delivered':
+      p.messages.delivered(held.message, held.attempt, nowMs);
+      return;
+    case 'working':
+      noteTurnStarted(p, agent, held, nowMs);
+      return;
+    case 'done':
+    case 'failed':
+      // The turn is over, but its report is still under way: until then it counts as delivered. The reports come in order, so
+      // a result that is here already waits for it where an earlier turn's has not come either.
+      if (held.result === undefined || isBehind(p, agent, held.message)) {
+        p.messages.delivered(held.message, held.attempt, nowMs);
+      } else noteTurnFinished(p, agent, { ...held, result: held.result }, nowMs);
+      return;
+  }
+}
+
+/** Whether an earlier message of the agent is in the box and, as far as the town knows, not over. */
+function isBehind(p: TownPorts, agent: AgentId, id: MessageId): boolean {
+  const seq = p.messages.get(id)?.seq ?? 0;
+  return p.messages.handedOver(agent).some((other) => other.seq < seq);
+}
+
+const ids = (batch: readonly Message[]): MessageId[] => batch.map((message) => message.id);
+
+const toWire = ({ id, attempt, seq, content, sender }: Message) => ({ message: id, attempt, seq, content, sender });

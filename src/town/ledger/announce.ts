@@ -1,0 +1,52 @@
+/** Tells agents what became of what they delegated: ids and states, in one message for all that ended since the last. */
+import { SYSTEM_SENDER, makeId, type AgentId, type Notice } from '#protocol';
+import { ANNOUNCEMENT_COOLDOWN_MS } from '../../ledger/delegation.ts';
+import { randomBytes } from '../../lib/secret.ts';
+import { acceptMessage } from '../agents/accept-message.ts';
+import { RUN_BUDGET_AGENTS } from '../state/alarm-plan.ts';
+import { noteFailure } from '../agents/due-work.ts';
+import { expireDelegations } from './finish-delegation.ts';
+import type { TownPorts } from '../ports.ts';
+
+const ID_BYTES = 20;
+
+/** Does what is due: ends what is overdue, and announces. Answers who has a message now; the caller serves them. */
+export function tendDelegations(p: TownPorts): AgentId[] {
+  expireDelegations(p);
+  return announceDue(p);
+}
+
+/**
+ * Announces what is due. The due times move ahead first: whatever breaks here comes back after a cooldown, and not at once for
+ * ever (M-32). The message and the mark that it was announced are one step, so nothing is announced twice (M-33).
+ */
+export function announceDue(p: TownPorts): AgentId[] {
+  const now = p.clock.now();
+  const due = p.delegations.announcementsDue(now, RUN_BUDGET_AGENTS);
+  if (due.length === 0) return [];
+  p.transaction(() => {
+    for (const agent of due) p.delegations.postpone(agent, now + ANNOUNCEMENT_COOLDOWN_MS);
+  });
+  return due.filter((agent) => {
+    try {
+      return p.transaction(() => announceTo(p, agent, now));
+    } catch (thrown) {
+      noteFailure(p, 'announce', agent, thrown, (atMs) => p.delegations.postpone(agent, atMs));
+      return false;
+    }
+  });
+}
+
+function announceTo(p: TownPorts, id: AgentId, nowMs: number): boolean {
+  const agent = p.agents.get(id);
+  const ended = p.delegations.unannounced(id).map(({ id, state }) => ({ id, state }));
+  if (agent === null || ended.length === 0) return false;
+  const message = makeId('msg', randomBytes(ID_BYTES));
+  const notice: Notice = { notice: 'delegation.announced', delegations: ended };
+  // Where too much waits already it is told after the next cooldown.
+  if (!acceptMessage(p, { id: message, agent, content: JSON.stringify(notice), sender: SYSTEM_SENDER }).ok)
+    return false;
+  p.delegations.announced(id, nowMs);
+  p.events.append('reeve.delegation.announced', id, { message, delegations: ended }, nowMs);
+  return true;
+}

@@ -1,0 +1,40 @@
+/** Delegations as the outside sees them; texts only between the lines of a fence, and only for whom they concern. */
+import { fence, fillPage, makeId, type DelegationView, type DelegationWithText, type Page } from '#protocol';
+import type { Delegation, DelegationHead } from '../../ledger/delegation.ts';
+import { timestamp } from '../../lib/clock.ts';
+import { randomBytes } from '../../lib/secret.ts';
+import type { TownPorts } from '../ports.ts';
+
+const ID_BYTES = 20;
+
+/** A mark that nobody can have known when the text was written: as random as an id. */
+export const drawMark = (): string => makeId('mark', randomBytes(ID_BYTES)).slice('mark_'.length);
+
+export function delegationView(delegation: DelegationHead): DelegationView {
+  return {
+    id: delegation.id,
+    from: delegation.from,
+    to: delegation.to,
+    parent: delegation.parent,
+    depth: delegation.depth,
+    state: delegation.state,
+    error: delegation.error,
+    created_at: timestamp(delegation.createdAtMs),
+    deadline_at: timestamp(delegation.deadlineAtMs),
+    finished_at: timestamp(delegation.finishedAtMs),
+    announced_at: timestamp(delegation.announcedAtMs),
+  };
+}
+
+export function delegationWithText(delegation: Delegation): DelegationWithText {
+  return {
+    ...delegationView(delegation),
+    task: fence(delegation.task, drawMark),
+    result: delegation.result === null ? null : fence(delegation.result, drawMark),
+  };
+}
+
+/** A page for people: ids, states and times. `after` is the `next` of the page before, 0 for the first. */
+export function listDelegations(p: TownPorts, after: number, limit: number): Page<DelegationView> {
+  return fillPage(p.delegations.list(after, limit + 1), limit, delegationView, ({ seq }) => String(seq));
+}

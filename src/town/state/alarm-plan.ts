@@ -1,0 +1,77 @@
+/** When the town's one alarm rings. Pure: this file answers "why did it wake up?". */
+import { OVERDUE_MS } from '../../directory/directory-store.ts';
+
+/** Every reason for an alarm and when it is due, in ms; null where there is none. */
+export interface DueTimes {
+  readonly sweep: number | null;
+  readonly pushRetry: number | null;
+  readonly delivery: number | null;
+  readonly start: number | null;
+  readonly end: number | null;
+  /** A cancelled message that the box has yet to let go of. */
+  readonly withdrawal: number | null;
+  /** A new session that a container owes since a restore. */
+  readonly renewal: number | null;
+  /** The last steps of a deletion, once no container has to confirm any more. */
+  readonly removal: number | null;
+  /** The first stream whose credential is over. */
+  readonly socketEnd: number | null;
+  /** A look at an agent at work, or a probe of a container that is in doubt. */
+  readonly liveness: number | null;
+  /** Another try for an agent that has failed. */
+  readonly revival: number | null;
+  /** The first deadline of an open delegation, and the first announcement that waits. */
+  readonly delegation: number | null;
+  readonly announcement: number | null;
+}
+
+/** Set before any work: if the object dies in it, the alarm rings again this much later (ms). */
+export const GUARD_MS = 15_000;
+/** A run of the alarm begins nothing new after this (ms), and looks at no more agents than this; the rest is due at once. */
+export const RUN_BUDGET_MS = 10_000;
+export const RUN_BUDGET_AGENTS = 1000;
+/** An alarm that is overdue by more than this (ms) was lost. */
+export const LOST_AFTER_MS = 60_000;
+
+/**
+ * The time of the alarm: the earliest of what is due, at least a millisecond ahead, because an alarm set to now inside the
+ * alarm is lost. Null: nothing is due, and the town costs nothing (T5, K-10).
+ */
+export function planAlarm(due: DueTimes, nowMs: number): number | null {
+  const earliest = earliestDue(due);
+  return earliest === null ? null : Math.max(earliest, nowMs + 1);
+}
+
+/** The earliest of what is due, which may be past; null: nothing is. */
+export function earliestDue(due: DueTimes): number | null {
+  const times = Object.values(due).filter((at): at is number => at !== null);
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+/**
+ * The directory is told of a later time only where it is later by more than this (ms): half of what the watchdog takes for overdue,
+ * so that a town at work, whose looks move with every heartbeat, costs it one write in five minutes.
+ */
+const LATER_BY_MS = OVERDUE_MS / 2;
+
+/**
+ * Whether the directory, which was told `told`, has to hear that the town is due at `due`. What is due within a guard is not told:
+ * somebody is at work on it, or the alarm rings in seconds, and by then it is past, which is told.
+ *
+ * That nothing is due any more is not told while the told time is near, before or behind: an agent that answers within seconds is
+ * due and not due with every message, and the next one is served under the same time. So a delivery within five minutes of it
+ * costs no write. A town that stays idle is found overdue once, and takes the time away then.
+ */
+export function isNews(told: number | null, due: number | null, nowMs: number): boolean {
+  if (due === null) return told !== null && (told > nowMs + LATER_BY_MS || told <= nowMs - OVERDUE_MS);
+  if (due > nowMs && due <= nowMs + GUARD_MS) return false;
+  return told === null || due < told || due > told + LATER_BY_MS;
+}
+
+/** Whether the alarm that is set has to be set anew to ring at `wanted`. */
+export function mustRearm(set: number | null, wanted: number | null, nowMs: number): boolean {
+  if (wanted === null) return set !== null;
+  if (set === null) return true;
+  // One that is set earlier rings, finds nothing due and plans again; moving it back and forth would cost a write each time.
+  return set > wanted || set < nowMs - LOST_AFTER_MS;
+}

@@ -1,0 +1,107 @@
+import { STREAM_CLOSE, STREAM_PING, STREAM_PONG, type StreamClose } from '#protocol';
+import { unackedBytes, type Reader } from '../../events/reader.ts';
+
+/** What the sockets need of the platform. */
+type SocketContext = Pick<
+  DurableObjectState,
+  'acceptWebSocket' | 'getWebSockets' | 'setWebSocketAutoResponse' | 'getWebSocketAutoResponseTimestamp'
+>;
+
+/** A socket with its reader, as it was when it was looked at. */
+export interface OpenSocket {
+  readonly socket: WebSocket;
+  readonly reader: Reader;
+}
+
+/**
+ * The open sockets of a town. They hibernate: the platform holds them while the object is not in memory, with their reader as
+ * attachment, so nothing that counts is here.
+ */
+export class Readers {
+  readonly #ctx: SocketContext;
+  /** When the first stream ends, in ms, or null; undefined: not known. */
+  #firstEnd: number | null | undefined;
+
+  constructor(ctx: SocketContext) {
+    this.#ctx = ctx;
+  }
+
+  /** Takes the town's end of a new connection. From here on the platform answers pings, without waking the object. */
+  accept(socket: WebSocket, reader: Reader): void {
+    this.#ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(STREAM_PING, STREAM_PONG));
+    this.#ctx.acceptWebSocket(socket);
+    socket.serializeAttachment(reader);
+    this.forget();
+  }
+
+  /** Those that can be written to. */
+  open(): OpenSocket[] {
+    return this.#all().filter(({ socket }) => socket.readyState === WebSocket.OPEN);
+  }
+
+  /**
+   * Open ones, of all and of one person; and what those that were cut, and are not gone yet, did not take: a peer that is dead
+   * answers no close, so they hold no place, and their bytes count.
+   */
+  count(person: string): { readonly all: number; readonly own: number; readonly leftBytes: number } {
+    const open = this.open();
+    const cut = this.#all().filter(({ socket }) => socket.readyState !== WebSocket.OPEN);
+    return {
+      all: open.length,
+      own: open.filter(({ reader }) => reader.person === person).length,
+      leftBytes: cut.reduce((sum, { reader }) => sum + unackedBytes(reader), 0),
+    };
+  }
+
+  /** The open one, of one person or of all (null), that is silent for longest, and since before a time; null: there is none. */
+  longestSilent(person: string | null, beforeMs: number): WebSocket | null {
+    const silent = this.open()
+      .filter(({ reader }) => person === null || reader.person === person)
+      .map(({ socket, reader }) => ({ socket, heardAtMs: this.#heardAtMs(socket, reader) }))
+      .filter(({ heardAtMs }) => heardAtMs < beforeMs);
+    return silent.toSorted((one, other) => one.heardAtMs - other.heardAtMs)[0]?.socket ?? null;
+  }
+
+  readerOf(socket: WebSocket): Reader | null {
+    // Written by `accept` and `keep` from this very type, and by nobody else.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    return socket.deserializeAttachment() as Reader | null;
+  }
+
+  keep(socket: WebSocket, reader: Reader): void {
+    socket.serializeAttachment(reader);
+  }
+
+  close(socket: WebSocket, why: StreamClose): void {
+    const { code, reason } = STREAM_CLOSE[why];
+    socket.close(code, reason);
+    this.forget();
+  }
+
+  /** When the first of them ends, in ms, or null. Asked in every transaction, so it is remembered. */
+  firstEnd(): number | null {
+    if (this.#firstEnd === undefined) {
+      const ends = this.open().map(({ reader }) => reader.endsAtMs);
+      this.#firstEnd = ends.length === 0 ? null : Math.min(...ends);
+    }
+    return this.#firstEnd;
+  }
+
+  /** A socket came or went. */
+  forget(): void {
+    this.#firstEnd = undefined;
+  }
+
+  /** Its last frame. The platform answers pings while the object sleeps, and knows when it last did. */
+  #heardAtMs(socket: WebSocket, reader: Reader): number {
+    const pingedAtMs = this.#ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0;
+    return Math.max(reader.heardAtMs, pingedAtMs);
+  }
+
+  #all(): OpenSocket[] {
+    return this.#ctx.getWebSockets().flatMap((socket) => {
+      const reader = this.readerOf(socket);
+      return reader === null ? [] : [{ socket, reader }];
+    });
+  }
+}

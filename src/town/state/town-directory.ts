@@ -1,0 +1,41 @@
+import type { TownId } from '#protocol';
+import type { Directory } from '../../directory/directory-store.ts';
+import { within } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import { messageOf } from '../../lib/result.ts';
+
+/** Longest time (ms) for one call of the directory. */
+const CALL_TIMEOUT_MS = 10_000;
+
+/** What a town says to the directory of itself, and asks it. Never rejects: what did not come through is logged; of a write `false` says so. */
+export interface TownDirectory {
+  plan(dueAtMs: number | null): Promise<boolean>;
+  /** Whether the directory has this town, and not as one that is being deleted; null: it could not be asked. */
+  holds(): Promise<boolean | null>;
+  /** Clears the entry of a town that is deleted. */
+  remove(): Promise<boolean>;
+}
+
+export function townDirectory(directory: Directory, town: TownId, log: Log): TownDirectory {
+  let isFailing = false;
+  const call = async <T>(what: string, work: Promise<T>): Promise<{ readonly value: T } | null> => {
+    try {
+      const value = await within(CALL_TIMEOUT_MS, work);
+      if (isFailing) log.info('directory.reached_again', { town, what });
+      isFailing = false;
+      return { value };
+    } catch (thrown) {
+      isFailing = true;
+      log.error('directory.call_failed', { town, what, error: messageOf(thrown) });
+      return null;
+    }
+  };
+  return {
+    plan: async (dueAtMs) => (await call('plan', directory.plan(town, dueAtMs))) !== null,
+    holds: async () => {
+      const asked = await call('holds', directory.get(town));
+      return asked === null ? null : asked.value !== null;
+    },
+    remove: async () => (await call('remove', directory.remove(town))) !== null,
+  };
+}

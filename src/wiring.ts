@@ -1,0 +1,89 @@
+/** Joins the nouns into what the two Durable Objects are given. The only place that turns `Config` into ports. */
+import {
+  MAX_FINISHED_BYTES,
+  MAX_LEDGER_BYTES,
+  containerNameSchema,
+  splitContainerName,
+  type ContainerName,
+  type TownId,
+} from '#protocol';
+import { parseConfig, type Config } from './env.ts';
+import type { Env } from './bindings.ts';
+import { Directory } from './directory/directory-store.ts';
+import { after, systemClock, within } from './lib/clock.ts';
+import { consoleLog, rarely } from './lib/log.ts';
+import type { LinkWiring } from './link/link-ports.ts';
+import { neverRejects } from './link/never-rejects.ts';
+import { urlBackend } from './link/url-backend.ts';
+import { activeKid, fingerprint } from './tokens/key-set.ts';
+import { KeyRing } from './tokens/key-ring.ts';
+import { mintAgentToken, mintPushToken, type Issuer } from './tokens/mint.ts';
+import type { TownWiring } from './town/ports.ts';
+import { townDirectory } from './town/state/town-directory.ts';
+
+/** The issuer of one object or isolate: the keys are imported at the first use and kept. */
+export function lazyIssuer(config: Config): () => Promise<Issuer> {
+  let issuer: Promise<Issuer> | undefined;
+  return () =>
+    (issuer ??= KeyRing.import(config.signingKeys).then((ring) => ({
+      ring,
+      publicUrl: config.publicUrl,
+      trustDomain: config.trustDomain,
+      ttlSeconds: config.tokenTtlSeconds,
+    })));
+}
+
+/** Wiring of the Town, or null where the configuration is refused: then the Worker answers 503 and alarms only re-arm. */
+export function wireTown(env: Env): TownWiring | null {
+  const config = parseConfig(env);
+  if (!config.ok) return null;
+  const issuer = lazyIssuer(config.value);
+  const directory = new Directory(env.DIRECTORY);
+  const log = rarely(consoleLog, systemClock);
+  return {
+    settings: {
+      refreshIntervalMs: config.value.refreshIntervalMs,
+      agentsPerContainer: config.value.agentsPerContainer,
+      containerAddresses: config.value.containerUrls.length,
+      finishedBytes: MAX_FINISHED_BYTES,
+      ledgerBytes: MAX_LEDGER_BYTES,
+      heartbeatMs: config.value.heartbeatSeconds * 1000,
+      activeKid: activeKid(config.value.signingKeys),
+      keySet: fingerprint(config.value.signingKeys),
+    },
+    clock: systemClock,
+    after,
+    random: Math.random,
+    log,
+    mint: async (order, nowMs) => mintAgentToken(await issuer(), order, nowMs),
+    link: (town, container) =>
+      neverRejects(
+        () => env.AGENT_CONTAINER.getByName(`${town}:${container}`),
+        // A handshake of two requests, the request itself, and a margin for the way.
+        (call) => within(3 * config.value.pushTimeoutMs + 1000, call),
+      ),
+    directory: (town) => townDirectory(directory, town, log),
+  };
+}
+
+/** Wiring of an AgentContainer. Throws where the configuration is refused: nobody calls it then. */
+export function wireLink(env: Env): LinkWiring {
+  const config = parseConfig(env);
+  if (!config.ok) throw new Error('misconfigured');
+  const { containerUrls, pushTimeoutMs, heartbeatSeconds } = config.value;
+  const issuer = lazyIssuer(config.value);
+  return {
+    clock: systemClock,
+    log: consoleLog,
+    backend: (container) => urlBackend(containerUrls, splitContainerName(container).index),
+    sign: async ({ audience, container, method, path, bodyDigest }) => {
+      const town = townOf(container);
+      const order = { audience, town, container, method, path, bodyDigest };
+      return mintPushToken(await issuer(), order, systemClock.now());
+    },
+    pushTimeoutMs,
+    heartbeatSeconds,
+  };
+}
+
+const townOf = (container: ContainerName): TownId => splitContainerName(containerNameSchema.parse(container)).town;

@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+import type { Spawn } from '../../../container/agents/agent-process.ts';
+import { Box, message } from '../support/box.ts';
+import { agentId } from '../support/ids.ts';
+
+const MINUTE = 60_000;
+const AGENTS = 20;
+
+/** A process whose turn goes on for ever. */
+const busy: Spawn = (_, life) =>
+  Promise.resolve({
+    processId: 1,
+    prompt: ({ emit }) => {
+      emit({ kind: 'text', text: 'a piece' });
+      return new Promise((_, reject) => life.addEventListener('abort', () => reject(new Error('stopped'))));
+    },
+    stop: () => Promise.resolve(),
+  });
+
+it('an outage is told at its first failures, then ever more rarely and with a count, and its end once', async () => {
+  const { box, session, grant } = await Box.withAgent({ spawn: busy });
+  await box.deliver(session, grant, message(1, 'work'));
+  for (let seed = 2; seed <= AGENTS; seed += 1) {
+    await box.start(session, box.town.mint(agentId(seed)));
+    await box.deliver(session, box.town.mint(agentId(seed)), message(seed, 'work'));
+  }
+  box.town.intercept = () => Promise.reject(new TypeError('fetch failed'));
+  const linesIn = async (minutes: number): Promise<number> => {
+    const before = box.log.lines.length;
+    await box.clock.advance(minutes * MINUTE);
+    return box.log.lines.length - before;
+  };
+  await linesIn(10);
+  // A line of its own for each twentieth of what each agent tried: heartbeats every half minute, reports as often.
+  expect(await linesIn(50)).toBeLessThan(AGENTS * 25);
+  const unreachable = box.log.lines.filter(({ event }) => event === 'town_unreachable');
+  expect(unreachable.map(({ fields }) => fields['failures']).slice(0, 4)).toEqual([1, 2, 3, 10]);
+  expect(unreachable.length).toBeLessThan(50);
+  box.town.intercept = () => undefined;
+  await box.clock.advance(2 * MINUTE);
+  const events = box.log.lines.map(({ event }) => event);
+  expect(events.filter((event) => event === 'town_reached')).toHaveLength(1);
+  expect(events.filter((event) => event === 'heartbeat_heard')).toHaveLength(AGENTS);
+  await box.clock.advance(10 * MINUTE);
+  expect(box.log.lines).toHaveLength(events.length);
+});

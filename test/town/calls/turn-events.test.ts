@@ -1,0 +1,79 @@
+/** Every turn is told from its beginning to its end, whatever of it the town heard first. */
+import { describe, expect, it } from 'vitest';
+import type { MessageView } from '../../../src/town/views/views.ts';
+import { lab, type LabRequest } from '../support/lab.ts';
+import { grantsOf } from '../support/scene.ts';
+import { lastTokenOf } from '../support/tokens.ts';
+import { TestTown, api } from '../support/town.ts';
+
+const isDelivery = ({ path }: LabRequest): boolean => path.endsWith('/messages');
+
+/** The events of a message's turns, in order. */
+async function turnsOf(town: TestTown, { id }: MessageView): Promise<string[]> {
+  const all = (await town.events()).filter(
+    ({ type, data }) => type.startsWith('reeve.turn.') && data['message'] === id,
+  );
+  return all.map(({ type, data }) => `${type.replace('reeve.turn.', '')} ${String(data['attempt'])}`);
+}
+
+/** A message that the box took, whose delivery was not answered. */
+async function unanswered(town: TestTown, content: string): Promise<MessageView> {
+  town.container().after = (request, answer) => (isDelivery(request) ? { status: 502, headers: {}, body: '' } : answer);
+  const message = await town.send('ada', content);
+  await expect.poll(() => lab.turns.some((turn) => turn.message === message.id)).toBe(true);
+  await expect.poll(async () => (await town.read('ada')).credential.last_outcome).toBe('server_error');
+  town.container().after = (_, answer) => answer;
+  return message;
+}
+
+describe('a turn', () => {
+  it('whose result comes with the answer to a repeated delivery, before any report, has a start and an end', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    // Of the agent itself nothing is heard.
+    town.container().outgoing = () => Promise.reject(new TypeError('the connection was reset'));
+    const message = await unanswered(town, 'hello');
+    await town.elapse(16_000);
+    const done = await town.until('ada', message.id, 'done');
+    expect(await turnsOf(town, message)).toEqual(['started 1', 'finished 1']);
+    expect(done.delivered_at).not.toBeNull();
+    expect(Date.parse(done.delivered_at ?? '')).toBeLessThanOrEqual(Date.parse(done.finished_at ?? ''));
+  });
+
+  it.each([['done'], ['failed']] as const)(
+    'of which only the report of its end (%s) arrives has a start and an end',
+    async (state) => {
+      const town = await TestTown.create();
+      await town.agent('ada');
+      town.container().outgoing = () => Promise.reject(new TypeError('the connection was reset'));
+      const message = await unanswered(town, 'work 3000');
+      const at = new Date(lab.clock.now()).toISOString();
+      const result = state === 'done' ? { state, reply: 'well', truncated: false } : { state, error: 'broken' };
+      const events = [{ type: 'turn.finished', message: message.id, attempt: 1, at, result }];
+      const told = await api('POST', '/v1/agent/events', { counter: 1, events }, grantsOf(town).at(-1)?.token);
+      expect(told.status).toBe(200);
+      expect(await town.message('ada', message.id)).toMatchObject({ state, delivered_at: expect.any(String) });
+      expect(await turnsOf(town, message)).toEqual(['started 1', 'finished 1']);
+    },
+  );
+
+  it('that was heard of step by step is told once, at the time at which it was handed over', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    const message = await town.work('ada', 20);
+    const { delivered_at } = await town.message('ada', message.id);
+    expect((await town.until('ada', message.id, 'done')).delivered_at).toBe(delivered_at);
+    expect(await turnsOf(town, message)).toEqual(['started 1', 'finished 1']);
+  });
+
+  it('of an attempt that is over is not told', async () => {
+    const town = await TestTown.create();
+    const ada = await town.agent('ada');
+    const message = await town.work('ada');
+    const at = new Date(lab.clock.now()).toISOString();
+    const result = { state: 'failed', error: 'broken' };
+    const events = [{ type: 'turn.finished', message: message.id, attempt: 7, at, result }];
+    expect((await api('POST', '/v1/agent/events', { counter: 99, events }, lastTokenOf(ada))).status).toBe(200);
+    expect(await turnsOf(town, message)).toEqual(['started 1']);
+  });
+});

@@ -1,3 +1,0 @@
-import { crashMatrix } from './support/crash-matrix.ts';
-
-crashMatrix('restore');

@@ -1,0 +1,142 @@
+/** Answers that come when what they are about is over: another incarnation, or another session, has taken its place. */
+import { runInDurableObject } from 'cloudflare:test';
+import { describe, expect, it } from 'vitest';
+import { lab, nextTurn } from '../support/lab.ts';
+import { lookInto } from '../support/look.ts';
+import { MINUTE, cutOff, pass } from '../support/passing.ts';
+import { TestTown, api } from '../support/town.ts';
+import { CONTAINER_SECRET } from '../support/wiring.ts';
+
+const hello = () => api('POST', '/v1/container/hello', { version: 1 }, CONTAINER_SECRET);
+
+describe('an answer that comes too late', () => {
+  it('to a start that a stop and a second start have overtaken leaves the second one due (T5)', async () => {
+    const town = await TestTown.create();
+    const gate = { isHeld: true };
+    town.container().network = async (request, send) => {
+      const answer = await send();
+      while (gate.isHeld && request.path === '/session') await nextTurn();
+      return answer;
+    };
+    const created = town.agent('ada');
+    await expect.poll(() => town.container().requests.some(({ path }) => path === '/session')).toBe(true);
+    const stopped = town.api('POST', '/agents/ada/stop');
+    await expect.poll(async () => (await town.read('ada')).state).toBe('stopped');
+    const started = town.api('POST', '/agents/ada/start');
+    await expect.poll(async () => (await town.read('ada')).incarnation).toBe(2);
+    gate.isHeld = false;
+    await Promise.all([created, stopped, started]);
+    await pass(town, MINUTE);
+    expect(await town.read('ada')).toMatchObject({ state: 'idle', incarnation: 2 });
+  });
+
+  it('to a delivery whose session is over hands nothing over: the next incarnation gets the message', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    const container = town.container();
+    let isLate = false;
+    container.after = async (request, answer) => {
+      if (isLate || !request.path.endsWith('/messages')) return answer;
+      isLate = true;
+      container.restart();
+      await hello();
+      await expect.poll(async () => (await town.read('ada')).incarnation).toBe(2);
+      return answer;
+    };
+    const { id } = await town.send('ada', 'hello');
+    await expect.poll(() => isLate).toBe(true);
+    await pass(town, 2 * MINUTE);
+    await town.until('ada', id, 'done');
+    expect((await lookInto(town.stub)).agents[0]?.agent).toMatchObject({ state: 'idle', inc: 2 });
+  });
+});
+
+describe('a hello that takes its time', () => {
+  it('gives up no session of a container that was lost when it came, and was found meanwhile', async () => {
+    lab.heartbeatMs = 30_000;
+    const town = await TestTown.create();
+    for (const name of ['a1', 'a2', 'a3', 'a4', 'a5']) await town.agent(name);
+    await town.work('a1', 50_000);
+    await town.work('a5', 50_000);
+    const back = cutOff(town, 1);
+    await pass(town, 14 * MINUTE);
+    expect((await town.read('a5')).container).toBe(town.containerName(2));
+    const gate = { isHeld: true, isReached: false };
+    town.container(0).network = async (request, send) => {
+      gate.isReached ||= request.path === '/health';
+      while (gate.isHeld && request.path === '/health') await nextTurn();
+      return send();
+    };
+    await hello();
+    await expect.poll(() => gate.isReached).toBe(true);
+    back();
+    await pass(town, 10 * MINUTE);
+    expect(await town.agent('late')).toMatchObject({ state: 'idle', container: town.containerName(1) });
+    await town.work('late', 50_000);
+    gate.isHeld = false;
+    await pass(town, MINUTE);
+    expect(await town.read('late')).toMatchObject({ state: 'working', incarnation: 1 });
+  }, 30_000);
+});
+
+describe('an agent whose start takes its box down with it', () => {
+  it('is tried ever more rarely, although each box that comes up says hello and opens a session', async () => {
+    const town = await TestTown.create();
+    const container = town.container();
+    const tries: number[] = [];
+    container.before = async ({ path }) => {
+      if (!path.endsWith('/start')) return null;
+      tries.push(lab.clock.now());
+      container.restart();
+      await hello();
+      throw new TypeError('the connection was reset');
+    };
+    await town.agent('ada');
+    await pass(town, 20 * MINUTE);
+    const gaps = tries.slice(1).map((at, nth) => at - (tries[nth] ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(15_000);
+    expect(tries.length).toBeLessThanOrEqual(15);
+  }, 30_000);
+});
+
+/** Rings, and lets time pass until the run is over, whatever it waits for. */
+async function ringOut(town: TestTown): Promise<void> {
+  const rung = town.ring().then(() => true);
+  while (!(await Promise.race([rung, nextTurn().then(() => false)]))) lab.clock.advance(100);
+}
+
+describe('a run of the alarm with a container that hangs', () => {
+  it('T7: ends at its budget, and what comes due meanwhile is done by the next, while the answer is still out', async () => {
+    const town = await TestTown.create();
+    for (const name of ['a1', 'a2', 'a3', 'a4', 'b1']) await town.agent(name);
+    const gate = { isHeld: true };
+    // The first delivery to each is lost, so that the alarm brings the second.
+    let lost = 0;
+    for (const index of [0, 1]) {
+      town.container(index).network = async (request, send) => {
+        if (!request.path.endsWith('/messages')) return send();
+        lost += 1;
+        if (lost <= 2) throw new TypeError('the connection was reset');
+        if (index === 0) while (gate.isHeld) await nextTurn();
+        return send();
+      };
+    }
+    const { id: hanging } = await town.send('a1', 'hello');
+    const { id: well } = await town.send('b1', 'hello');
+    await expect.poll(() => lost).toBe(2);
+    await expect.poll(async () => (await lookInto(town.stub)).messages.map(({ tries }) => tries)).toEqual([1, 1]);
+    await runInDurableObject(town.stub, (_, { storage }) =>
+      storage.sql.exec('UPDATE messages SET deliver_at_ms = deliver_at_ms + 20000 WHERE id = ?', well),
+    );
+    await ringOut(town);
+    expect(lost).toBe(3);
+    expect((await town.message('b1', well)).state).toBe('queued');
+    // The second run meets the first one's request, which is still out.
+    await ringOut(town);
+    await ringOut(town);
+    await town.until('b1', well, 'done');
+    expect((await town.message('a1', hanging)).state).toBe('queued');
+    gate.isHeld = false;
+    await town.until('a1', hanging, 'done');
+  });
+});
