@@ -1,7 +1,7 @@
 /** The environment, parsed once and frozen. An error names the variable and the rule, never the value. */
 import { z } from 'zod';
-import { parseJson } from './lib/json.ts';
-import { Secret } from './lib/secret.ts';
+import { parseJson } from '#lib/json.ts';
+import { Secret } from '#lib/secret.ts';
 
 const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 

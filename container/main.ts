@@ -1,6 +1,7 @@
 /** Runs a control server on Node. The only impure file: it alone touches the process, the wall clock, timers and the network. */
 import { serve } from '@hono/node-server';
 import { parseArgs } from 'node:util';
+import { strangeVariables } from '#lib/variables.ts';
 import type { Clock } from './lib/clock.ts';
 import { parseConfig, type Config } from './config.ts';
 import { createControlServer, type ControlServer } from './control-server.ts';
@@ -88,6 +89,7 @@ function main(): void {
   if (wantsHelp()) return void process.stdout.write(USAGE);
   const parsed = parseConfig(process.env);
   if (!parsed.ok) stopWith(EXIT_OPERATOR, parsed.error);
+  for (const line of strangeVariables(process.env)) process.stderr.write(`reeve container: warning: ${line}\n`);
   const { config } = parsed;
   const server = createControlServer({ config, clock, fetch, log, processId: process.pid });
   endOnSignals(server, listen(server, config));

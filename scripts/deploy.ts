@@ -1,4 +1,5 @@
 /** `npm run deploy`: checks the configuration, applies the migrations of the directory, and deploys with wrangler. */
+import { WORKER_VARIABLES, strangeVariables } from '#lib/variables.ts';
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,8 +7,6 @@ import { join } from 'node:path';
 import { parseArgs, parseEnv } from 'node:util';
 import { z } from 'zod';
 import { validateConfig } from './check-config.ts';
-import { WORKER_VARIABLES } from './dev-settings.ts';
-import { strangeVariables } from './strange-variables.ts';
 
 const USAGE = `Usage: npm run deploy [-- --dry-run] [-- --env-file PATH]
 

@@ -1,25 +1,10 @@
 /** Settings of a stack on this machine: what was set from outside, and what is made at the first start. */
+import { WORKER_VARIABLES } from '#lib/variables.ts';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { newKeySet } from '../src/tokens/key-edit.ts';
-
-/** Variables of the Worker that may be set from outside; the table in the README. */
-export const WORKER_VARIABLES = [
-  'PUBLIC_URL',
-  'SIGNING_KEYS',
-  'TRUST_DOMAIN',
-  'TOKEN_TTL_SECONDS',
-  'REFRESH_INTERVAL_SECONDS',
-  'HEARTBEAT_SECONDS',
-  'PUSH_TIMEOUT_MS',
-  'CONTAINER_URL',
-  'CONTAINER_SECRET',
-  'AGENTS_PER_CONTAINER',
-  'SLEEP_AFTER_SECONDS',
-  'REEVE_DEV_TOKEN',
-] as const;
 
 export type Variables = Record<string, string>;
 

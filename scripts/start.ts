@@ -1,4 +1,5 @@
 /** `npm start`: a whole Reeve on this machine. */
+import { strangeVariables } from '#lib/variables.ts';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { MAX_CONTAINER_URLS } from '../src/env.ts';
@@ -10,7 +11,6 @@ import { Guard } from './guard.ts';
 import { listenerOn } from './holder.ts';
 import { isFree } from './ports.ts';
 import { GUARD_LOCK, openStateDir, stateDirFrom } from './state-dir.ts';
-import { strangeVariables } from './strange-variables.ts';
 
 const USAGE = `Usage: npm start [-- --fresh] [--containers <n>]
 

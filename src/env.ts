@@ -1,8 +1,9 @@
 /** Variables -> validated, frozen `Config`. A variable arrives as text, as a number where `[vars]` of wrangler.toml has one, or not at all. An error names the variable and the rule, never the value. */
 import { z } from 'zod';
 import { MAX_TOKEN_TTL_SECONDS } from '#protocol';
-import { err, ok, type Result } from './lib/result.ts';
-import { Secret } from './lib/secret.ts';
+import { err, ok, type Result } from '#lib/result.ts';
+import { parseJson } from '#lib/json.ts';
+import { Secret } from '#lib/secret.ts';
 import { privateKeySetSchema, type PrivateKeySet } from './tokens/key-set.ts';
 
 /** Settings of one deployment. Times carry their unit in the name. */
@@ -60,12 +61,9 @@ const secret = z
 const signingKeys = z
   .string('is required')
   .transform((text, context): unknown => {
-    try {
-      return JSON.parse(text);
-    } catch {
-      context.addIssue({ code: 'custom', message: 'must be a JWK Set in JSON' });
-      return z.NEVER;
-    }
+    const json = parseJson(text);
+    if (json === undefined) context.addIssue({ code: 'custom', message: 'must be a JWK Set in JSON' });
+    return json ?? z.NEVER;
   })
   .pipe(privateKeySetSchema);
 

@@ -10,8 +10,8 @@ import {
 import { parseConfig, type Config } from './env.ts';
 import type { Env } from './bindings.ts';
 import { Directory } from './directory/directory-store.ts';
-import { after, systemClock, within } from './lib/clock.ts';
-import { consoleLog, rarely } from './lib/log.ts';
+import { after, systemClock, within } from '#lib/clock.ts';
+import { consoleLog, rarely } from '#lib/log.ts';
 import type { LinkWiring } from './link/link-ports.ts';
 import { neverRejects } from './link/never-rejects.ts';
 import { urlBackend } from './link/url-backend.ts';

@@ -1,5 +1,5 @@
 import { refreshWindowSeconds, type AgentId, type Grant, type SwapOutcome } from '#protocol';
-import { Secret } from '../lib/secret.ts';
+import { Secret } from '#lib/secret.ts';
 
 /** One generation of one agent's token. Never changes, so whoever read it has all of one generation. */
 export class HeldToken {

@@ -1,5 +1,5 @@
 import { eventBatchAnswerSchema, type EventBatch, type TurnEvent } from '#protocol';
-import { backoffMs, randomShare } from '../lib/backoff.ts';
+import { backoffMs, randomShare } from '#lib/backoff.ts';
 import { isWorthALine } from '../lib/log.ts';
 import type { Outside } from '../lib/outside.ts';
 import type { AgentClient, CallOutcome } from './agent-client.ts';
@@ -11,7 +11,7 @@ import { RefusedEvents, isAboutTheEvents } from './refused-events.ts';
 /** At most four batches a second. */
 const BATCH_SPACING_MS = 250;
 /** Jitter takes half of a wait at most: the shortest one keeps to the rate, too. */
-const BACKOFF = { firstMs: 2 * BATCH_SPACING_MS, maxMs: 30_000 };
+const BACKOFF = { firstMs: 2 * BATCH_SPACING_MS, maxMs: 30_000, jitter: 'equal' } as const;
 const TIMEOUT_MS = 10_000;
 /** Past these, deltas are dropped: minutes of fast output while the town cannot be reached. */
 const MAX_BUFFERED_EVENTS = 2_000;

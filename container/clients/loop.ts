@@ -1,4 +1,4 @@
-import { backoffMs } from '../lib/backoff.ts';
+import { backoffMs } from '#lib/backoff.ts';
 import { afterWhile, type Cancel } from '../lib/clock.ts';
 import { errorFields, isWorthALine } from '../lib/log.ts';
 import type { Outside } from '../lib/outside.ts';
@@ -7,7 +7,7 @@ import type { Outside } from '../lib/outside.ts';
  * Rounds that break come ever more rarely. Without jitter: what broke is in this process, so there is nobody to be spared by
  * spreading.
  */
-const RESTART = { firstMs: 1_000, maxMs: 30_000 };
+const RESTART = { firstMs: 1_000, maxMs: 30_000, jitter: 'equal' } as const;
 
 interface LoopParts {
   readonly outside: Outside;

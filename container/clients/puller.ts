@@ -8,11 +8,11 @@ import {
   type TerminalCode,
 } from '#protocol';
 import type { SessionId } from '#protocol';
-import { backoffMs, randomShare } from '../lib/backoff.ts';
+import { backoffMs, randomShare } from '#lib/backoff.ts';
 import { pause } from '../lib/clock.ts';
 import { isWorthALine } from '../lib/log.ts';
 import type { Outside } from '../lib/outside.ts';
-import type { Secret } from '../lib/secret.ts';
+import type { Secret } from '#lib/secret.ts';
 import { requestTown, type TownAnswer } from './town-request.ts';
 import type { Cell } from './cell.ts';
 import type { RegistryEntry } from './registry.ts';
@@ -56,7 +56,7 @@ const IS_FRESH: Record<ReturnType<RegistryEntry['swap']>, boolean> = {
   unknown_agent: false,
 };
 
-const BACKOFF = { firstMs: 250, maxMs: 2_000 };
+const BACKOFF = { firstMs: 250, maxMs: 2_000, jitter: 'equal' } as const;
 
 interface PullerParts {
   readonly outside: Outside;

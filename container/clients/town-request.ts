@@ -2,10 +2,10 @@
 import { problemSchema, retryAfterMs } from '#protocol';
 import type { z } from 'zod';
 import { pause } from '../lib/clock.ts';
-import { readBody } from '../lib/read-body.ts';
-import { parseJson } from '../lib/json.ts';
+import { readBody } from '#lib/read-body.ts';
+import { parseJson } from '#lib/json.ts';
 import type { OutgoingRequest, Outside } from '../lib/outside.ts';
-import type { Secret } from '../lib/secret.ts';
+import type { Secret } from '#lib/secret.ts';
 
 /** One request; sent once. */
 export interface TownRequest<T> {

@@ -17,7 +17,7 @@ import {
   type Peers,
 } from '#protocol';
 import type { z } from 'zod';
-import { backoffMs, randomShare } from '../lib/backoff.ts';
+import { backoffMs, randomShare } from '#lib/backoff.ts';
 import { pause } from '../lib/clock.ts';
 import type { Outside } from '../lib/outside.ts';
 import type { AgentCall, AgentClient, CallOutcome } from './agent-client.ts';
@@ -50,7 +50,7 @@ interface ToolParts {
 
 const TIMEOUT_MS = 10_000;
 /** A second, doubling to half a minute. */
-const BACKOFF = { firstMs: 1_000, maxMs: 30_000 } as const;
+const BACKOFF = { firstMs: 1_000, maxMs: 30_000, jitter: 'equal' } as const;
 /** Room in a body for what is not the text. */
 const FRAME_BYTES = 1024;
 const DELEGATIONS = '/v1/agent/delegations';

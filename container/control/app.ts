@@ -26,12 +26,13 @@ import {
   type SwapResults,
 } from '#protocol';
 import type { z } from 'zod';
-import { parseJson } from '../lib/json.ts';
+import { parseJson } from '#lib/json.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorFields, type Log } from '../lib/log.ts';
 import { problem } from './problem.ts';
 import type { PushAuth, PushVerdict } from './push-auth.ts';
-import { isDeclaredTooLong, receiveBody } from '../lib/read-body.ts';
+import { isDeclaredTooLong } from '#lib/read-body.ts';
+import { receiveBody } from '../lib/receive-body.ts';
 import { loggable, refuse, withoutBody } from './refusals.ts';
 import type { Session, Sessions } from './sessions.ts';
 

@@ -2,7 +2,7 @@ import type { ContainerName, OpenSession, SessionId } from '#protocol';
 import type { AgentSurroundings } from '../agents/incarnation.ts';
 import { Supervisor } from '../agents/supervisor.ts';
 import { RecentMap } from '../lib/recent-map.ts';
-import { Secret } from '../lib/secret.ts';
+import { Secret } from '#lib/secret.ts';
 import { TownClock } from './town-clock.ts';
 import { UsedTokens } from './used-tokens.ts';
 

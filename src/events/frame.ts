@@ -1,6 +1,6 @@
 /** What a reader of the stream is sent: CloudEvents in their JSON format. Those that are `ephemeral` have no `seq` and are never stored. */
 import type { AgentId, MessageId, TownId } from '#protocol';
-import { timestamp } from '../lib/clock.ts';
+import { timestamp } from '#lib/clock.ts';
 import type { TownEvent } from './event-store.ts';
 
 /** One frame, made once for all readers. */

@@ -3,7 +3,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
 import { requestId } from 'hono/request-id';
 import { routePath } from 'hono/route';
-import { messageOf } from '../lib/result.ts';
+import { messageOf } from '#lib/result.ts';
 import { agentCallRoutes } from './agents/calls.ts';
 import { agentLedgerRoutes } from './agents/ledger.ts';
 import { containerRoutes } from './containers/pull-and-hello.ts';

@@ -1,8 +1,8 @@
 /** The hourly look at all towns: finds those whose alarm was lost, or whose end was, and wakes only them. */
 import type { TownId } from '#protocol';
 import { OVERDUE_MS, type WatchedTown } from '../directory/directory-store.ts';
-import { sideBySide, within } from '../lib/clock.ts';
-import { messageOf } from '../lib/result.ts';
+import { sideBySide, within } from '#lib/clock.ts';
+import { messageOf } from '#lib/result.ts';
 import type { Edge } from './edge/edge.ts';
 
 const PAGE = 100;

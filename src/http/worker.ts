@@ -1,6 +1,6 @@
 import { parseConfig, type ConfigError } from '../env.ts';
 import type { Env } from '../bindings.ts';
-import { consoleLog } from '../lib/log.ts';
+import { consoleLog } from '#lib/log.ts';
 import { KEYS_RULE } from '../tokens/key-set.ts';
 import { createApp } from './app.ts';
 import { edgeOf } from './edge/edge.ts';

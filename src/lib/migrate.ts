@@ -4,17 +4,21 @@ export interface Migration {
   readonly statements: readonly string[];
 }
 
-type Sql = Pick<SqlStorage, 'exec'>;
+/** What this needs of the storage of a Durable Object. */
+interface Sql {
+  exec(query: string, ...bindings: string[]): { toArray(): Record<string, unknown>[] };
+}
+interface Storage {
+  readonly sql: Sql;
+  transactionSync<T>(work: () => T): T;
+}
 
 /**
  * Brings a SQLite database up to the list, in one transaction, and remembers the ids. Stored ids and the list must agree as far as
  * both go: anything else means that a step was changed, removed or put in between; it throws. Steps stored past the end of the
  * list were run by a newer release that was rolled back: this one works on the part that it knows. Answers their ids.
  */
-export function migrate(
-  storage: Pick<DurableObjectStorage, 'transactionSync'> & { readonly sql: Sql },
-  steps: readonly Migration[],
-): readonly string[] {
+export function migrate(storage: Storage, steps: readonly Migration[]): readonly string[] {
   return storage.transactionSync(() => {
     storage.sql.exec('CREATE TABLE IF NOT EXISTS migrations (at INTEGER PRIMARY KEY, id TEXT NOT NULL) STRICT');
     const stored = storedSteps(storage.sql);
@@ -41,7 +45,7 @@ export function isMigrated(sql: Sql): boolean {
 
 function storedSteps(sql: Sql): string[] {
   return sql
-    .exec<{ id: string }>('SELECT id FROM migrations ORDER BY at')
+    .exec('SELECT id FROM migrations ORDER BY at')
     .toArray()
-    .map(({ id }) => id);
+    .map(({ id }) => String(id));
 }

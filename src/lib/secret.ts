@@ -1,5 +1,7 @@
 /** What keeps secrets: a wrapper that does not print, digests that may be stored, and where random bytes come from. */
 
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
 /** A text that prints as `[redacted]` wherever it ends up by mistake: in a log, an error, a template or JSON (T6). */
 export class Secret {
   readonly #text: string;
@@ -8,7 +10,7 @@ export class Secret {
     this.#text = text;
   }
 
-  /** The text itself. Callers: where a minted token is put on the wire, and where keys are imported. */
+  /** The text itself. Callers: where a token is put on the wire, where keys are imported, and where a registered client gets its token. */
   reveal(): string {
     return this.#text;
   }
@@ -23,6 +25,10 @@ export class Secret {
   }
 
   toJSON(): string {
+    return '[redacted]';
+  }
+
+  [INSPECT](): string {
     return '[redacted]';
   }
 }

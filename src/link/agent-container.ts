@@ -16,8 +16,8 @@ import {
   type SwapResult,
   type SwapResults,
 } from '#protocol';
-import { sameDigest } from '../lib/secret.ts';
-import { isMigrated, migrate } from '../lib/migrate.ts';
+import { sameDigest } from '#lib/secret.ts';
+import { isMigrated, migrate } from '#lib/migrate.ts';
 import type { ContainerLink, LinkAnswer, Unreachable } from './container-link.ts';
 import type { ControlAnswer } from './control-client.ts';
 import { handshake } from './handshake.ts';

@@ -29,9 +29,11 @@ import {
   type SwapResult,
   type SwapResults,
 } from '#protocol';
-import { withDeadline } from '../lib/clock.ts';
-import { sha256 } from '../lib/secret.ts';
-import { messageOf } from '../lib/result.ts';
+import { withDeadline } from '#lib/clock.ts';
+import { parseJson } from '#lib/json.ts';
+import { readText } from '#lib/read-body.ts';
+import { sha256 } from '#lib/secret.ts';
+import { messageOf } from '#lib/result.ts';
 import type { ContainerBackend, PushSigner, Unreachable } from './container-link.ts';
 import {
   deliveryAnswer,
@@ -43,7 +45,6 @@ import {
   swapsAnswer,
   type AnswerSchema,
 } from './control-answers.ts';
-import { readCapped } from './read-capped.ts';
 
 /** What one call came to. `session_unknown`: the control server does not hold the session that the token names. */
 export type ControlAnswer<T> =
@@ -173,7 +174,7 @@ export class ControlClient {
       return await withDeadline(call.timeoutMs, async (signal) => {
         const init = { method: call.method, headers, signal };
         const response = await this.#backend.fetch(call.path, body === '' ? init : { ...init, body });
-        return readAnswer(response, await readCapped(response, MAX_CONTROL_ANSWER_BYTES), call.answer);
+        return readAnswer(response, await readText(response, MAX_CONTROL_ANSWER_BYTES), call.answer);
       });
     } catch (thrown) {
       const timeout = thrown instanceof Error && (thrown.name === 'TimeoutError' || thrown.name === 'AbortError');
@@ -190,7 +191,8 @@ export class ControlClient {
  * not fit is no word of the container, so the way there failed: proxies answer 200 with pages of their own.
  */
 function readAnswer<T>(response: Response, text: string | null, schema: AnswerSchema<T>): ControlAnswer<T> {
-  const json = parseJson(text);
+  // What is no JSON fits no schema.
+  const json = parseJson(text ?? '');
   const answer = schema.safeParse(json);
   if (answer.success && (response.ok || [404, 409, 410].includes(response.status))) {
     return { kind: 'answered', value: answer.data };
@@ -228,14 +230,6 @@ function judgesRequest(status: number, problem: Problem | null): boolean {
     ([code, known]) => code === problem?.code && known.status === status,
   );
   return own === undefined || OF_CONTENT.includes(own[0]);
-}
-
-function parseJson(text: string | null): unknown {
-  try {
-    return text === null ? null : JSON.parse(text);
-  } catch {
-    return null; // Not JSON fits no schema, and the caller reports the status.
-  }
 }
 
 function unreachable(reason: Unreachable['reason'], detail: string, waitMs = 0): Unreachable {

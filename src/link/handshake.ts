@@ -1,6 +1,6 @@
 import { PROTOCOL_VERSION, makeId, type ContainerName, type SessionId } from '#protocol';
-import type { Clock } from '../lib/clock.ts';
-import { base64url, randomBytes, sha256 } from '../lib/secret.ts';
+import type { Clock } from '#lib/clock.ts';
+import { base64url, randomBytes, sha256 } from '#lib/secret.ts';
 import type { LinkAnswer } from './container-link.ts';
 import type { ControlClient } from './control-client.ts';
 import type { SessionStore } from './session-store.ts';

@@ -1,6 +1,6 @@
 import { containerNameSchema, type ContainerName } from '#protocol';
-import type { Clock } from '../lib/clock.ts';
-import type { Log } from '../lib/log.ts';
+import type { Clock } from '#lib/clock.ts';
+import type { Log } from '#lib/log.ts';
 import type { ContainerBackend, PushSigner } from './container-link.ts';
 import { ControlClient } from './control-client.ts';
 import type { HandshakePorts } from './handshake.ts';

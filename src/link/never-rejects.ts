@@ -1,6 +1,6 @@
 import { clip } from '#protocol';
-import { TimeUp, within } from '../lib/clock.ts';
-import { messageOf } from '../lib/result.ts';
+import { TimeUp, within } from '#lib/clock.ts';
+import { messageOf } from '#lib/result.ts';
 import type { ContainerLink, LinkAnswer, Unreachable } from './container-link.ts';
 
 /** Longest time (ms) for one call at the default push timeout: a handshake of two requests, the request itself, and a margin. */

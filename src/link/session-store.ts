@@ -1,6 +1,6 @@
 /** Table `session`: the one session of one container. The secret itself is never stored, only its digest. */
 import type { BootId, SessionId } from '#protocol';
-import type { Migration } from '../lib/migrate.ts';
+import type { Migration } from '#lib/migrate.ts';
 
 export interface SessionRecord {
   readonly session: SessionId;

@@ -1,7 +1,7 @@
 /** The life of the signing keys: edits of a key set that keep its rules, and new keys. Only the new keys need cryptography. */
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
 import { TOKEN_ALG } from '#protocol';
-import { err, ok, type Result } from '../lib/result.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import { MAX_KEYS, privateKeySchema, type KeyState, type PrivateKey, type PrivateKeySet } from './key-set.ts';
 
 /** Why an edit is refused: `next_exists` one is published ahead already; `no_next` there is none to activate; `full` 16 keys. */

@@ -11,7 +11,7 @@ import {
   type ContainerName,
   type TownId,
 } from '#protocol';
-import { Secret, base64url, randomBytes } from '../lib/secret.ts';
+import { Secret, base64url, randomBytes } from '#lib/secret.ts';
 import type { KeyRing } from './key-ring.ts';
 
 /** Who issues: the same for every token of one deployment. */

@@ -11,7 +11,7 @@ import {
   spiffeId,
   type AgentClaims,
 } from '#protocol';
-import { err, ok, type Result } from '../lib/result.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import type { Issuer } from './mint.ts';
 
 /** Why a token was refused: for the log. Outside all of these are `invalid_token`. */

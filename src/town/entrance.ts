@@ -1,6 +1,6 @@
-import { TimeUp, within } from '../lib/clock.ts';
-import { isMigrated } from '../lib/migrate.ts';
-import { err, ok, type Result } from '../lib/result.ts';
+import { TimeUp, within } from '#lib/clock.ts';
+import { isMigrated } from '#lib/migrate.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
 import { RUN_BUDGET_MS, earliestDue, isNews } from './state/alarm-plan.ts';
 import { noteInterval } from './credentials/note-interval.ts';

@@ -2,8 +2,8 @@
 import type { TownId } from '#protocol';
 import type { EventStore } from '../events/event-store.ts';
 import type { TicketStore } from '../events/ticket-store.ts';
-import type { After, Clock } from '../lib/clock.ts';
-import type { Log } from '../lib/log.ts';
+import type { After, Clock } from '#lib/clock.ts';
+import type { Log } from '#lib/log.ts';
 import type { ContainerLink } from '../link/container-link.ts';
 import type { DelegationStore } from '../ledger/delegation-store.ts';
 import type { LedgerSizeStore } from '../ledger/ledger-size-store.ts';

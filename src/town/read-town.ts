@@ -1,6 +1,6 @@
 /** What the town shows of itself, put together from its rows. */
 import { fillPage, type AgentId, type Page } from '#protocol';
-import { err, messageOf, ok, type Result } from '../lib/result.ts';
+import { err, messageOf, ok, type Result } from '#lib/result.ts';
 import { isFinal } from '../outbox/message.ts';
 import type { Agent } from '../roster/agent.ts';
 import { townHealth, type Health } from './views/health.ts';

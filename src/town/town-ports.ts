@@ -1,7 +1,7 @@
 import { townIdSchema } from '#protocol';
 import { EventStore } from '../events/event-store.ts';
 import { TicketStore } from '../events/ticket-store.ts';
-import { stepsAhead } from '../lib/migrate.ts';
+import { stepsAhead } from '#lib/migrate.ts';
 import { DelegationStore } from '../ledger/delegation-store.ts';
 import { LedgerSizeStore } from '../ledger/ledger-size-store.ts';
 import { MailStore } from '../ledger/mail-store.ts';

@@ -4,9 +4,9 @@ import type { DelegationView, EventBatch, EventBatchAnswer, Grant, Heartbeat, He
 import type { WatchedTown } from '../directory/directory-store.ts';
 import type { EventPage } from '../events/event-store.ts';
 import type { Ticket } from '../events/ticket-store.ts';
-import { systemClock } from '../lib/clock.ts';
-import { isMigrated, migrate } from '../lib/migrate.ts';
-import { mapOk, ok, type Result } from '../lib/result.ts';
+import { systemClock } from '#lib/clock.ts';
+import { isMigrated, migrate } from '#lib/migrate.ts';
+import { mapOk, ok, type Result } from '#lib/result.ts';
 import { sendMessage, type NewMessage, type SendRefusal } from './agents/accept-message.ts';
 import { answerAgent, type AgentAnswer, type AgentRequest, type RequestRefusal } from './calls/agent-requests.ts';
 import { GUARD_MS } from './state/alarm-plan.ts';

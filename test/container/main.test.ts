@@ -76,6 +76,15 @@ describe('container/main.ts', () => {
     });
   }
 
+  it('warns of a variable that nobody reads, and names the one that is meant', async () => {
+    const program = new Program({ ...ENVIRONMENT, CONTAINER_PROT: 'a-value', REEVE_COLOUR: 'a-value' });
+    await program.ready();
+    expect(program.stderr.trimEnd().split('\n')).toEqual([
+      'reeve container: warning: CONTAINER_PROT is not read; is CONTAINER_PORT meant?',
+      'reeve container: warning: REEVE_COLOUR is not read; the table in README.md has all that are',
+    ]);
+  });
+
   it('ends in order also where more signals follow the first', async () => {
     const program = new Program(ENVIRONMENT);
     const address = await program.ready();

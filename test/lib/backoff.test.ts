@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { backoffMs } from '../../src/lib/backoff.ts';
+import { backoffMs, randomShare } from '../../src/lib/backoff.ts';
 import { randomFrom } from '../support/random.ts';
 
 const BOUNDS = { firstMs: 15_000, maxMs: 300_000 };
@@ -12,6 +12,14 @@ describe('the wait after a failure', () => {
 
   test('is never below a second, whatever the dice say', () => {
     for (const failures of [1, 2, 5, 50]) expect(backoffMs(BOUNDS, failures, 0)).toBe(1000);
+  });
+
+  test('with equal jitter lies in the upper half below its ceiling', () => {
+    const equal = { firstMs: 500, maxMs: 30_000, jitter: 'equal' } as const;
+    const waits = (share: number): number[] => [1, 2, 3, 6, 7, 8, 1000].map((nth) => backoffMs(equal, nth, share));
+    expect(waits(0)).toEqual([250, 500, 1_000, 8_000, 15_000, 15_000, 15_000]);
+    expect(waits(0.999_999)).toEqual([500, 1_000, 2_000, 16_000, 30_000, 30_000, 30_000]);
+    expect(backoffMs(equal, 7, 0, 12_000)).toBe(15_000);
   });
 
   test.each([
@@ -38,4 +46,10 @@ describe('the wait after a failure', () => {
     for (const tries of [-1, 0, 1, 2]) expect(Number.isInteger(backoffMs(BOUNDS, tries, 0.123))).toBe(true);
     expect(backoffMs(BOUNDS, 0, 0.5)).toBe(8000);
   });
+});
+
+test('random bytes become a share from 0 up to, but not, 1', () => {
+  expect(randomShare((count) => new Uint8Array(count))).toBe(0);
+  expect(randomShare((count) => new Uint8Array(count).fill(128))).toBeCloseTo(0.502, 3);
+  expect(randomShare((count) => new Uint8Array(count).fill(255))).toBeLessThan(1);
 });

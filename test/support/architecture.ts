@@ -1,16 +1,17 @@
 /** The rules of the house (docs/architecture.md), as checks on one file. Each answers `path:line what is wrong`. */
 import { child, isIn, isNode, nameOf, nodesOf, type Check, type Node, type SourceFile } from './source.ts';
-import { PROTOCOL } from './walls.ts';
 
 const at = (file: SourceFile, offset: number, what: string): string => `${file.path}:${file.lineOf(offset)} ${what}`;
 
-/** Both sides say what they say to each other through one door. */
-export const oneDoorToTheProtocol: Check = (file) =>
-  isIn(file.path, 'src/protocol/')
-    ? []
-    : file.imports
-        .filter(({ target }) => target.startsWith('src/protocol/') && target !== PROTOCOL)
-        .map(({ target, line }) => `${file.path}:${line} imports ${target}`);
+/** What both sides share comes in through one door each: `#protocol`, and `#lib/` outside of `src/lib` itself. */
+export const sharedByName: Check = (file) => {
+  if (isIn(file.path, 'src/protocol/', 'src/lib/')) return [];
+  return file.imports
+    .filter(
+      ({ target, specifier }) => isIn(target, 'src/protocol/', 'src/lib/') && !/^#(protocol$|lib\/)/.test(specifier),
+    )
+    .map(({ target, line }) => `${file.path}:${line} imports ${target}`);
+};
 
 /** A package has homes: elsewhere it is not imported. */
 const packageHome =

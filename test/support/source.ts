@@ -16,6 +16,8 @@ export interface Node {
 export interface Import {
   /** A path from the root of the project, or the name of a package. */
   readonly target: string;
+  /** As it is written. */
+  readonly specifier: string;
   readonly isLocal: boolean;
   /** Nothing of it is there at run time. */
   readonly isType: boolean;
@@ -101,12 +103,13 @@ function importsOf(path: string, program: Node, lineOf: (offset: number) => numb
   return nodesOf(program).flatMap(({ node }) => {
     const source = child(node, 'source')?.['value'];
     if (typeof source !== 'string') return [];
-    return [{ ...resolve(path, source), isType: isTypeOnly(node), line: lineOf(node.start) }];
+    return [{ ...resolve(path, source), specifier: source, isType: isTypeOnly(node), line: lineOf(node.start) }];
   });
 }
 
 function resolve(from: string, specifier: string): { target: string; isLocal: boolean } {
   if (specifier === '#protocol') return { target: 'src/protocol/index.ts', isLocal: true };
+  if (specifier.startsWith('#lib/')) return { target: specifier.replace('#lib/', 'src/lib/'), isLocal: true };
   if (!specifier.startsWith('.')) return { target: specifier, isLocal: false };
   return { target: posix.join(posix.dirname(from), specifier), isLocal: true };
 }

@@ -1,7 +1,7 @@
 /** What the built-in agent does with its town: it looks for peers, writes and reads mail, delegates, and works on what it is given. */
 import { noticeSchema, unfence, type DelegationId, type DelegationWithText, type Peers } from '#protocol';
 import type { TownTools } from '../../clients/town-tools.ts';
-import { parseJson } from '../../lib/json.ts';
+import { parseJson } from '#lib/json.ts';
 
 /**
  * Runs one of `peers`, `mail`, `mail PEER TEXT` and `delegate PEER TASK`; null where this is none of them.

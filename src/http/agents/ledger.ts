@@ -11,7 +11,7 @@ import {
   newMailSchema,
   peersSchema,
 } from '#protocol';
-import { randomBytes } from '../../lib/secret.ts';
+import { randomBytes } from '#lib/secret.ts';
 import type { AgentRequest, RequestRefusal } from '../../town/calls/agent-requests.ts';
 import { requireAgent } from '../edge/authenticate.ts';
 import type { App, Edge, EdgeEnv, Guard } from '../edge/edge.ts';

@@ -10,9 +10,9 @@ import {
   splitContainerName,
   type TownId,
 } from '#protocol';
-import { sideBySide, within } from '../../lib/clock.ts';
-import { sha256 } from '../../lib/secret.ts';
-import { messageOf } from '../../lib/result.ts';
+import { sideBySide, within } from '#lib/clock.ts';
+import { sha256 } from '#lib/secret.ts';
+import { messageOf } from '#lib/result.ts';
 import { requireBearer, requireContainerSecret } from '../edge/authenticate.ts';
 import type { Edge, EdgeEnv } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';

@@ -2,7 +2,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { MAX_AUTHORIZATION_BYTES, ticketSchema, townIdSchema, type TownId } from '#protocol';
-import { sha256 } from '../../lib/secret.ts';
+import { sha256 } from '#lib/secret.ts';
 import type { TownEntry } from '../../directory/directory-store.ts';
 import { verifyAgentToken } from '../../tokens/verify.ts';
 import type { Edge, EdgeEnv } from './edge.ts';

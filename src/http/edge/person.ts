@@ -1,4 +1,4 @@
-import type { Secret } from '../../lib/secret.ts';
+import type { Secret } from '#lib/secret.ts';
 
 /** Somebody who owns towns. `id` is stable, and is what the directory stores as owner. */
 export interface Person {

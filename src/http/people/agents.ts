@@ -1,7 +1,7 @@
 /** Routes for people: agents. */
 import { createRoute } from '@hono/zod-openapi';
 import { makeId } from '#protocol';
-import { randomBytes } from '../../lib/secret.ts';
+import { randomBytes } from '#lib/secret.ts';
 import { ROLES } from '../../roster/agent.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';

@@ -1,7 +1,7 @@
 /** Routes for people: messages to an agent, their replies, and the end of what should not go on. */
 import { createRoute } from '@hono/zod-openapi';
 import { makeId, townIdSchema } from '#protocol';
-import { randomBytes } from '../../lib/secret.ts';
+import { randomBytes } from '#lib/secret.ts';
 import { isFinal } from '../../outbox/message.ts';
 import type { MessageView } from '../../town/views/views.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';

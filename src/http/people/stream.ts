@@ -1,8 +1,8 @@
 /** Routes for people: the live stream, and the tickets that open it. */
 import { createRoute } from '@hono/zod-openapi';
 import { MAX_STREAM_SECONDS, STREAM_REQUEST_HEADER, TICKET_TTL_SECONDS, writeStreamRequest } from '#protocol';
-import { timestamp } from '../../lib/clock.ts';
-import { base64url, randomBytes, sha256 } from '../../lib/secret.ts';
+import { timestamp } from '#lib/clock.ts';
+import { base64url, randomBytes, sha256 } from '#lib/secret.ts';
 import { requirePerson, requireTicket, requireTown } from '../edge/authenticate.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';

@@ -1,8 +1,8 @@
 /** Routes for people: towns and what happened in them. */
 import { createRoute } from '@hono/zod-openapi';
 import { makeId, townIdSchema } from '#protocol';
-import { timestamp } from '../../lib/clock.ts';
-import { randomBytes } from '../../lib/secret.ts';
+import { timestamp } from '#lib/clock.ts';
+import { randomBytes } from '#lib/secret.ts';
 import { requirePerson, requireTown, requireTownOrItsRest } from '../edge/authenticate.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';

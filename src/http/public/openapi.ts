@@ -1,5 +1,5 @@
 /** The API's own description, made of the declared routes, and a page that shows it. Declared last, after all that it describes. */
-import { randomBytes, base64url } from '../../lib/secret.ts';
+import { randomBytes, base64url } from '#lib/secret.ts';
 import { docsHeaders, docsPage } from './docs-page.ts';
 import type { App, Edge } from '../edge/edge.ts';
 

@@ -1,5 +1,5 @@
 import { MAX_WAITING_BYTES, MAX_WAITING_MESSAGES, jsonBytes, type MessageId } from '#protocol';
-import { err, ok, type Result } from '../../lib/result.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import type { Message } from '../../outbox/message.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';

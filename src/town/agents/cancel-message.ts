@@ -1,4 +1,4 @@
-import { err, ok, type Result } from '../../lib/result.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import { noteFinished } from './note-finished.ts';
 import type { TownPorts } from '../ports.ts';
 import { messageView, type MessageView } from '../views/views.ts';

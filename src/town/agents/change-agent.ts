@@ -1,5 +1,5 @@
 import type { AgentId } from '#protocol';
-import { err, ok, type Result } from '../../lib/result.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import { isWithinRole, type Role, type Scope } from '../../roster/agent.ts';
 import type { TownPorts } from '../ports.ts';
 

@@ -1,5 +1,5 @@
 import { MAX_AGENTS_PER_TOWN, type AgentId } from '#protocol';
-import { err, ok, type Result } from '../../lib/result.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import type { Agent, Role, Scope } from '../../roster/agent.ts';
 import { containerForNew } from './place-agent.ts';
 import type { TownPorts } from '../ports.ts';

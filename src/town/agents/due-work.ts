@@ -3,8 +3,8 @@
  * alone: it is logged, noted for the town's health, and its due time moves on, so that the alarm does not come back for it at
  * once for ever (F9).
  */
-import { backoffMs } from '../../lib/backoff.ts';
-import { messageOf } from '../../lib/result.ts';
+import { backoffMs } from '#lib/backoff.ts';
+import { messageOf } from '#lib/result.ts';
 import type { TownPorts } from '../ports.ts';
 
 /** Broken rows do not mend themselves: tried again after a minute, doubling to an hour. */

@@ -1,6 +1,6 @@
 /** What the alarm does: everything that is due, side by side, each on its own. */
 import type { AgentId } from '#protocol';
-import { messageOf } from '../../lib/result.ts';
+import { messageOf } from '#lib/result.ts';
 import { needsSweep } from '../../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { RUN_BUDGET_AGENTS, RUN_BUDGET_MS, type DueTimes } from '../state/alarm-plan.ts';

@@ -13,7 +13,7 @@ import {
   type NewMail,
   type Peers,
 } from '#protocol';
-import { err, ok, type Result } from '../../lib/result.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import type { Agent, Scope } from '../../roster/agent.ts';
 import { announceDue } from '../ledger/announce.ts';
 import { authorizeCall, type CallRefusal, type VerifiedCall } from './authorize-call.ts';

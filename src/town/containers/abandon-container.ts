@@ -1,5 +1,5 @@
 /** A container of which nothing is heard is given up, and its agents live elsewhere; when it is heard again, it is taken back. */
-import { backoffMs } from '../../lib/backoff.ts';
+import { backoffMs } from '#lib/backoff.ts';
 import { agentGone, beginIncarnation } from '../agents/agent-gone.ts';
 import { noteAnswer, noteSession } from './containers.ts';
 import type { TownPorts } from '../ports.ts';

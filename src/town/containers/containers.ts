@@ -1,6 +1,6 @@
 /** What the town does when it hears of a container: a session taken into use, a failure held against it. */
 import type { SessionId } from '#protocol';
-import { backoffMs } from '../../lib/backoff.ts';
+import { backoffMs } from '#lib/backoff.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { PUSH_RETRY } from '../../tokens/refresh-policy.ts';

@@ -1,5 +1,5 @@
-import { sideBySide } from '../../lib/clock.ts';
-import { messageOf } from '../../lib/result.ts';
+import { sideBySide } from '#lib/clock.ts';
+import { messageOf } from '#lib/result.ts';
 import { heldUntil, noteSession } from './containers.ts';
 import type { TownPorts } from '../ports.ts';
 

@@ -3,7 +3,7 @@
  * messages were lost; without an answer for ten minutes it is abandoned. A probe never starts a container (T10).
  */
 import type { SessionId } from '#protocol';
-import { backoffMs } from '../../lib/backoff.ts';
+import { backoffMs } from '#lib/backoff.ts';
 import { takesMessages, type Agent } from '../../roster/agent.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { abandonContainer, askAgain } from './abandon-container.ts';

@@ -1,5 +1,5 @@
 import type { SessionId } from '#protocol';
-import { backoffMs } from '../../lib/backoff.ts';
+import { backoffMs } from '#lib/backoff.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { doubtContainer, heldUntil, noteAnswer, noteSession } from './containers.ts';

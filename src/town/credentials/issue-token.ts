@@ -5,8 +5,8 @@
  * retry repeats the push with the next generation. Text lives in memory between mint and send, and nowhere else (T6).
  */
 import type { Grant, SwapResult } from '#protocol';
-import { timestamp } from '../../lib/clock.ts';
-import { messageOf } from '../../lib/result.ts';
+import { timestamp } from '#lib/clock.ts';
+import { messageOf } from '#lib/result.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
 import type { Agent } from '../../roster/agent.ts';
 import type { MintedToken } from '../../tokens/mint.ts';

@@ -1,6 +1,6 @@
 /** The safety net under the pushes: the box asks for a fresh token of one of its agents, with its session's secret (A-12, F11). */
 import type { AgentId, Grant, Pull, TerminalCode } from '#protocol';
-import { err, ok, type Result } from '../../lib/result.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import { needsSweep } from '../../roster/agent.ts';
 import { noteAlive } from '../containers/containers.ts';
 import { issueToken } from './issue-token.ts';

@@ -1,6 +1,6 @@
 /** What one push came to, written down: acks, retries, and agents found gone. Synchronous, inside a transaction of the caller. */
 import type { SwapResult } from '#protocol';
-import { backoffMs } from '../../lib/backoff.ts';
+import { backoffMs } from '#lib/backoff.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
 import { needsSweep, type Agent } from '../../roster/agent.ts';
 import type { MintedToken } from '../../tokens/mint.ts';

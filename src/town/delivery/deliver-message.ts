@@ -1,6 +1,6 @@
 /** Hands messages over: always with a fresh token in the same request, applied before them (T8), and in order. */
 import type { AgentId, HeldMessage, MessageId, MessagesAccepted } from '#protocol';
-import { backoffMs } from '../../lib/backoff.ts';
+import { backoffMs } from '#lib/backoff.ts';
 import type { Message } from '../../outbox/message.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';

@@ -1,6 +1,6 @@
 /** Ends an agent: stop and teardown. What they promise holds from their answer on; the container confirms now or later. */
 import type { AgentEnded, AgentId } from '#protocol';
-import { backoffMs } from '../../lib/backoff.ts';
+import { backoffMs } from '#lib/backoff.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';

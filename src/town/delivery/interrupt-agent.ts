@@ -1,6 +1,6 @@
 /** Ends turns before their agents do. The box reports the end like that of any other turn. */
 import type { AgentId, AgentInterrupted, InterruptAgent } from '#protocol';
-import { err, ok, type Result } from '../../lib/result.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
 import { agentGone } from '../agents/agent-gone.ts';
 import { noteAnswer } from '../containers/containers.ts';

@@ -1,6 +1,6 @@
 /** Starts an incarnation: the token travels inside the start request, so it is in the box before the agent runs (F10, M-09). */
 import type { AgentId, AgentStarted, SessionId, SwapResult } from '#protocol';
-import { backoffMs } from '../../lib/backoff.ts';
+import { backoffMs } from '#lib/backoff.ts';
 import type { LinkAnswer, Unreachable } from '../../link/container-link.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';

@@ -1,6 +1,6 @@
 /** A cancelled message is taken back from the box, which may hold it although nothing of its delivery was heard. */
 import type { AgentId } from '#protocol';
-import { backoffMs } from '../../lib/backoff.ts';
+import { backoffMs } from '#lib/backoff.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { doubtContainer, heldUntil } from '../containers/containers.ts';
 import { sendInterrupt } from './interrupt-agent.ts';

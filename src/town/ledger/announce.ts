@@ -1,7 +1,7 @@
 /** Tells agents what became of what they delegated: ids and states, in one message for all that ended since the last. */
 import { SYSTEM_SENDER, makeId, type AgentId, type Notice } from '#protocol';
 import { ANNOUNCEMENT_COOLDOWN_MS } from '../../ledger/delegation.ts';
-import { randomBytes } from '../../lib/secret.ts';
+import { randomBytes } from '#lib/secret.ts';
 import { acceptMessage } from '../agents/accept-message.ts';
 import { RUN_BUDGET_AGENTS } from '../state/alarm-plan.ts';
 import { noteFailure } from '../agents/due-work.ts';

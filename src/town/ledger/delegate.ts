@@ -7,7 +7,7 @@ import {
   type Notice,
 } from '#protocol';
 import { depthUnder, openBytes, taskMessage, type DelegationHead } from '../../ledger/delegation.ts';
-import { err, ok, type Result } from '../../lib/result.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { acceptMessage } from '../agents/accept-message.ts';
 import { delegationView } from './delegation-views.ts';

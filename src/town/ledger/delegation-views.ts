@@ -1,8 +1,8 @@
 /** Delegations as the outside sees them; texts only between the lines of a fence, and only for whom they concern. */
 import { fence, fillPage, makeId, type DelegationView, type DelegationWithText, type Page } from '#protocol';
 import type { Delegation, DelegationHead } from '../../ledger/delegation.ts';
-import { timestamp } from '../../lib/clock.ts';
-import { randomBytes } from '../../lib/secret.ts';
+import { timestamp } from '#lib/clock.ts';
+import { randomBytes } from '#lib/secret.ts';
 import type { TownPorts } from '../ports.ts';
 
 const ID_BYTES = 20;

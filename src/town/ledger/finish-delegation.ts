@@ -1,7 +1,7 @@
 /** How a delegation ends: by its target's result, by its deadline, or with one of its two agents. Each plans its announcement. */
 import type { AgentId, DelegationId, DelegationResult, DelegationView } from '#protocol';
 import type { Delegation } from '../../ledger/delegation.ts';
-import { err, ok, type Result } from '../../lib/result.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { delegationView } from './delegation-views.ts';
 import { eachAlone } from '../agents/due-work.ts';

@@ -11,8 +11,8 @@ import {
   type MailSent,
   type NewMail,
 } from '#protocol';
-import { timestamp } from '../../lib/clock.ts';
-import { err, ok, type Result } from '../../lib/result.ts';
+import { timestamp } from '#lib/clock.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { drawMark } from './delegation-views.ts';
 import { hasLedgerRoom } from './ledger-room.ts';

@@ -1,5 +1,5 @@
 /** The steps of a town's tables up to the outbox; schema.ts goes on from here. Never changed: running towns hold them. */
-import type { Migration } from '../../lib/migrate.ts';
+import type { Migration } from '#lib/migrate.ts';
 
 /** No turn has begun with it; and: it is over. */
 const WAITS = "state IN ('queued', 'delivered')";

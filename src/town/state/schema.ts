@@ -1,5 +1,5 @@
 /** Tables of a town. Append steps, never change one: running towns hold the old ones. Described in docs/storage.md. */
-import type { Migration } from '../../lib/migrate.ts';
+import type { Migration } from '#lib/migrate.ts';
 import { FIRST_STEPS } from './first-schema.ts';
 
 export const TOWN_SCHEMA: readonly Migration[] = [

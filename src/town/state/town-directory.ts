@@ -1,8 +1,8 @@
 import type { TownId } from '#protocol';
 import type { Directory } from '../../directory/directory-store.ts';
-import { within } from '../../lib/clock.ts';
-import type { Log } from '../../lib/log.ts';
-import { messageOf } from '../../lib/result.ts';
+import { within } from '#lib/clock.ts';
+import type { Log } from '#lib/log.ts';
+import { messageOf } from '#lib/result.ts';
 
 /** Longest time (ms) for one call of the directory. */
 const CALL_TIMEOUT_MS = 10_000;

@@ -1,5 +1,5 @@
 import type { MessageId } from '#protocol';
-import type { After } from '../../lib/clock.ts';
+import type { After } from '#lib/clock.ts';
 
 /**
  * Requests that wait until a message is over. In memory only, and each at most for the time that it asked for, so that nobody

@@ -5,7 +5,7 @@
  */
 import { deltaFrame, eventFrame, type Delta, type Frame } from '../../events/frame.ts';
 import { afterDelta, afterEvent, afterFeed, roomOf, takesDeltas, type Reader } from '../../events/reader.ts';
-import { messageOf } from '../../lib/result.ts';
+import { messageOf } from '#lib/result.ts';
 import type { TownPorts } from '../ports.ts';
 import type { OpenSocket } from '../state/readers.ts';
 

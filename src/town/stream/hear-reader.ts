@@ -1,5 +1,6 @@
 /** What a reader of the stream says: how far it has come. Anything else ends its stream. */
 import { MAX_STREAM_FRAME_BYTES, streamAckSchema, type StreamAck, type StreamClose } from '#protocol';
+import { parseJson } from '#lib/json.ts';
 import { afterAck } from '../../events/reader.ts';
 import { feedReader } from './feed-readers.ts';
 import type { TownPorts } from '../ports.ts';
@@ -27,14 +28,6 @@ function parseAck(frame: string | ArrayBuffer): StreamAck | StreamClose {
   if (typeof frame !== 'string') return 'unsupported';
   // Any character takes a byte at least; an honest frame is far from the limit.
   if (frame.length > MAX_STREAM_FRAME_BYTES) return 'too_large';
-  const parsed = streamAckSchema.safeParse(asJson(frame));
+  const parsed = streamAckSchema.safeParse(parseJson(frame));
   return parsed.success ? parsed.data : 'invalid';
-}
-
-function asJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

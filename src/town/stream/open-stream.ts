@@ -11,8 +11,8 @@ import {
 import { openingFrame } from '../../events/frame.ts';
 import { newReader } from '../../events/reader.ts';
 import type { Ticket } from '../../events/ticket-store.ts';
-import { err, ok, type Result } from '../../lib/result.ts';
-import { base64url, randomBytes } from '../../lib/secret.ts';
+import { err, ok, type Result } from '#lib/result.ts';
+import { base64url, randomBytes } from '#lib/secret.ts';
 import { feedReader } from './feed-readers.ts';
 import type { TownPorts } from '../ports.ts';
 

@@ -1,6 +1,6 @@
 /** The health of a town: what is wrong, since when, and what to do about it. Pure. */
 import { CLOCK_TOLERANCE_SECONDS, agentIdSchema } from '#protocol';
-import { timestamp } from '../../lib/clock.ts';
+import { timestamp } from '#lib/clock.ts';
 import { needsSweep, takesMessages, type Agent } from '../../roster/agent.ts';
 import type { Credential } from '../../tokens/token-store.ts';
 import type { ContainerRecord } from '../state/container-store.ts';

@@ -1,6 +1,6 @@
 /** Rows as the outside sees them: snake_case, RFC 3339, no storage detail. */
 import { messageKind, type AgentId, type MessageId, type TownId } from '#protocol';
-import { timestamp } from '../../lib/clock.ts';
+import { timestamp } from '#lib/clock.ts';
 import type { Message, MessageState } from '../../outbox/message.ts';
 import { needsSweep, type Agent, type AgentState, type Role, type Scope } from '../../roster/agent.ts';
 import type { Credential, IssueReason } from '../../tokens/token-store.ts';

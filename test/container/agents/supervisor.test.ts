@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AgentLaunch, AgentProcess, Prompt, Spawn } from '../../../container/agents/agent-process.ts';
 import { Incarnation } from '../../../container/agents/incarnation.ts';
 import { Registry } from '../../../container/clients/registry.ts';
-import { Secret } from '../../../container/lib/secret.ts';
+import { Secret } from '../../../src/lib/secret.ts';
 import { TownReach } from '../../../container/lib/town-reach.ts';
 import { Box, message } from '../support/box.ts';
 import { TOWN_URL } from '../support/fake-town.ts';

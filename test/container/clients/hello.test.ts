@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PROTOCOL_VERSION } from '#protocol';
 import { sayHello } from '../../../container/clients/hello.ts';
-import { Secret } from '../../../container/lib/secret.ts';
+import { Secret } from '../../../src/lib/secret.ts';
 import { Surroundings } from '../support/agent-scene.ts';
 import { TOWN_URL, page, problemAnswer } from '../support/fake-town.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { OutgoingRequest } from '../../../container/lib/outside.ts';
-import { Secret } from '../../../container/lib/secret.ts';
+import { Secret } from '../../../src/lib/secret.ts';
 import { requestTown, type TownRequest } from '../../../container/clients/town-request.ts';
 import { Surroundings } from '../support/agent-scene.ts';
 import { TOWN_URL, hang, page, problemAnswer } from '../support/fake-town.ts';

@@ -6,7 +6,7 @@ import { Puller } from '../../../container/clients/puller.ts';
 import { Registry, type RegistryEntry } from '../../../container/clients/registry.ts';
 import type { Outside } from '../../../container/lib/outside.ts';
 import { TownReach } from '../../../container/lib/town-reach.ts';
-import { Secret } from '../../../container/lib/secret.ts';
+import { Secret } from '../../../src/lib/secret.ts';
 import { FakeTown, TOWN_URL } from './fake-town.ts';
 import { agentId, containerName, secretOf, sessionId } from './ids.ts';
 import { KeptLog } from './log.ts';

@@ -1,7 +1,5 @@
+import { collect, isDeclaredTooLong, type Message } from '#lib/read-body.ts';
 import type { Clock } from './clock.ts';
-
-/** A request or an answer. */
-type Message = Pick<Request | Response, 'headers' | 'body'>;
 
 /** What came of a body: all of it, or why not. `aborted`: its sender went away in the middle. */
 export type Received =
@@ -13,22 +11,7 @@ const BODY_TIMEOUT_MS = 30_000;
 const WINDOW_MS = 5_000;
 const MIN_BYTES_PER_WINDOW = 4 * 1024;
 
-/** Whether the message says itself that it is longer than `limit`. */
-export function isDeclaredTooLong({ headers }: Message, limit: number): boolean {
-  return Number(headers.get('content-length') ?? 0) > limit;
-}
-
-/**
- * The whole body, or null where it has more than `limit` bytes: the stream is given up at the first byte too many, whatever
- * Content-Length says. A declared length that is too long is refused before anything is read.
- */
-export async function readBody(message: Message, limit: number): Promise<Uint8Array<ArrayBuffer> | null> {
-  if (isDeclaredTooLong(message, limit)) return null;
-  if (message.body === null) return new Uint8Array();
-  return collect(message.body.getReader(), limit, () => {});
-}
-
-/** The same for a request of somebody who may be slow, or go away. Never rejects. */
+/** The whole body of a request of somebody who may be slow, or go away; at most `limit` bytes of it. Never rejects. */
 export async function receiveBody(message: Message, limit: number, clock: Clock): Promise<Received> {
   if (isDeclaredTooLong(message, limit)) return { kind: 'too_long' };
   if (message.body === null) return { kind: 'whole', body: new Uint8Array() };
@@ -83,31 +66,6 @@ class Pace {
     this.isLost = true;
     this.#lose();
   }
-}
-
-async function collect(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  limit: number,
-  took: (bytes: number) => void,
-): Promise<Uint8Array<ArrayBuffer> | null> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for (let read = await reader.read(); !read.done; read = await reader.read()) {
-    length += read.value.length;
-    took(read.value.length);
-    if (length > limit) {
-      await reader.cancel();
-      return null;
-    }
-    chunks.push(read.value);
-  }
-  const body = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, at);
-    at += chunk.length;
-  }
-  return body;
 }
 
 /** Ends the read under way. A stream that is broken already has nothing to be given up. */

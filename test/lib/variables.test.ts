@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { strangeVariables } from '../../scripts/strange-variables.ts';
+import { strangeVariables } from '../../src/lib/variables.ts';
 
 describe('a variable that nobody reads', () => {
   test.each([

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseJson } from '../../../container/lib/json.ts';
+import { parseJson } from '../../src/lib/json.ts';
 
 it('T6: what is no JSON is undefined; no error is thrown that could quote it', () => {
   expect(parseJson('{"a":1}')).toEqual({ a: 1 });

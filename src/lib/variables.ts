@@ -1,4 +1,18 @@
-import { WORKER_VARIABLES } from './dev-settings.ts';
+/** Variables of the Worker that may be set from outside; the table in the README. */
+export const WORKER_VARIABLES = [
+  'PUBLIC_URL',
+  'SIGNING_KEYS',
+  'TRUST_DOMAIN',
+  'TOKEN_TTL_SECONDS',
+  'REFRESH_INTERVAL_SECONDS',
+  'HEARTBEAT_SECONDS',
+  'PUSH_TIMEOUT_MS',
+  'CONTAINER_URL',
+  'CONTAINER_SECRET',
+  'AGENTS_PER_CONTAINER',
+  'SLEEP_AFTER_SECONDS',
+  'REEVE_DEV_TOKEN',
+] as const;
 
 /** All that a Reeve reads from an environment: the Worker, the control server and the commands. */
 const KNOWN: readonly string[] = [
