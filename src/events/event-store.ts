@@ -98,7 +98,7 @@ export class EventStore {
   /** Appends in the transaction of what it tells of, so that neither is there without the other. `subject` is an id. */
   append(type: EventType, subject: string, data: EventData, nowMs: number): void {
     const text = JSON.stringify(data);
-    const last = 'SELECT total_bytes AS bytes FROM events ORDER BY seq DESC LIMIT 1';
+    const last = 'SELECT total_bytes AS bytes FROM events WHERE seq = (SELECT MAX(seq) FROM events)';
     const total = (this.#sql.exec<{ bytes: number }>(last).toArray()[0]?.bytes ?? 0) + utf8Bytes(text);
     const { seq } = this.#sql
       .exec<{ seq: number }>(
@@ -110,7 +110,8 @@ export class EventStore {
         total,
       )
       .one();
-    const gone = this.#sql.exec<{ bytes: number }>(`SELECT ${BEFORE} AS bytes FROM events ORDER BY seq LIMIT 1`).one();
+    const first = `SELECT ${BEFORE} AS bytes FROM events WHERE seq = (SELECT MIN(seq) FROM events)`;
+    const gone = this.#sql.exec<{ bytes: number }>(first).one();
     if (seq % PRUNE_EVERY === 0 || total - gone.bytes > this.#maxBytes) this.#prune(seq, total, nowMs);
     this.#onAppend();
   }

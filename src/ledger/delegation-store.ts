@@ -100,7 +100,10 @@ export class DelegationStore {
 
   /** How many of this agent are open, or not announced to it yet. */
   countUnderWay(from: AgentId): number {
-    return this.#count(`from_agent = ? AND ${UNDER_WAY}`, from);
+    return (
+      this.#count("from_agent = ? AND state = 'open'", from) +
+      this.#count("from_agent = ? AND announce_at_ms IS NOT NULL AND state <> 'open'", from)
+    );
   }
 
   /**
@@ -126,14 +129,13 @@ export class DelegationStore {
 
   /** Agents to which something is to be announced by now. */
   announcementsDue(nowMs: number, limit: number): AgentId[] {
-    return this.#sql
-      .exec<{ from_agent: AgentId }>(
-        'SELECT DISTINCT from_agent FROM delegations WHERE announce_at_ms <= ? LIMIT ?',
-        nowMs,
-        limit,
-      )
-      .toArray()
-      .map((row) => row.from_agent);
+    const agents = new Set<AgentId>();
+    const due = 'SELECT from_agent FROM delegations WHERE announce_at_ms <= ? ORDER BY announce_at_ms';
+    for (const { from_agent: from } of this.#sql.exec<{ from_agent: AgentId }>(due, nowMs)) {
+      agents.add(from);
+      if (agents.size >= limit) break;
+    }
+    return [...agents];
   }
 
   /** Everything that is to be announced to this agent, also what is due later. */
@@ -168,7 +170,10 @@ export class DelegationStore {
 
   /** Nobody is there any more to announce anything to. */
   unheard(from: AgentId): void {
-    this.#sql.exec('UPDATE delegations SET announce_at_ms = NULL WHERE from_agent = ?', from);
+    this.#sql.exec(
+      'UPDATE delegations SET announce_at_ms = NULL WHERE from_agent = ? AND announce_at_ms IS NOT NULL',
+      from,
+    );
   }
 
   /** Notes that somebody else sent a result; true the first time. */
@@ -186,7 +191,8 @@ export class DelegationStore {
   }
 
   earliestAnnouncement(): number | null {
-    return this.#sql.exec<{ at: number | null }>('SELECT MIN(announce_at_ms) AS at FROM delegations').one().at;
+    const query = 'SELECT MIN(announce_at_ms) AS at FROM delegations WHERE announce_at_ms IS NOT NULL';
+    return this.#sql.exec<{ at: number | null }>(query).one().at;
   }
 
   #lastAnnounced(from: AgentId): number | null {
@@ -197,7 +203,8 @@ export class DelegationStore {
 
   /** What is kept of an agent's is the newest; what is old goes whoever's it is. Nothing that is under way is forgotten. */
   #prune(from: AgentId, nowMs: number): void {
-    const past = `SELECT seq FROM delegations WHERE from_agent = ? AND NOT ${UNDER_WAY} ORDER BY seq DESC LIMIT ? OFFSET ?`;
+    const past = `SELECT seq FROM delegations WHERE from_agent = ? AND NOT ${UNDER_WAY}
+      ORDER BY created_at_ms DESC, seq DESC LIMIT ? OFFSET ?`;
     this.#sql.exec(`DELETE FROM delegations WHERE seq IN (${past})`, from, PRUNE_STEP, MAX_DELEGATIONS_KEPT);
     const old = `SELECT seq FROM delegations WHERE finished_at_ms < ? AND NOT ${UNDER_WAY} LIMIT ?`;
     this.#sql.exec(`DELETE FROM delegations WHERE seq IN (${old})`, nowMs - DELEGATION_LIFE_MS, PRUNE_STEP);
@@ -205,7 +212,7 @@ export class DelegationStore {
 
   /** Forgets of those that are over and announced the oldest, until so many bytes are free, and at most `limit`. */
   pruneBytes(bytes: number, limit: number): void {
-    const oldest = `SELECT seq, bytes FROM delegations WHERE finished_at_ms IS NOT NULL AND NOT ${UNDER_WAY}
+    const oldest = `SELECT seq, bytes FROM delegations WHERE finished_at_ms > 0 AND NOT ${UNDER_WAY}
       ORDER BY finished_at_ms LIMIT ?`;
     const rows = this.#sql.exec<{ seq: number; bytes: number }>(oldest, limit);
     for (const { seq } of oldestFirst(rows, bytes)) this.#sql.exec('DELETE FROM delegations WHERE seq = ?', seq);

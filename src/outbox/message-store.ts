@@ -10,10 +10,14 @@ import {
   type MessageId,
   type TurnResult,
 } from '#protocol';
+import { firstAgents } from './first-agents.ts';
 import { toMessage, type MessageRow } from './message-row.ts';
 import type { HandedOver, Message, QueuedMessage } from './message.ts';
 
-const UNFINISHED = "state IN ('delivered', 'working')";
+/** Not over: with `agent` and in the order of `seq`, the index `messages_open` has these and no others. */
+const OPEN = 'finished_at_ms IS NULL';
+const QUEUED = `${OPEN} AND state = 'queued'`;
+const UNFINISHED = `${OPEN} AND state IN ('delivered', 'working')`;
 
 export class MessageStore {
   readonly #sql: SqlStorage;
@@ -62,7 +66,7 @@ export class MessageStore {
   /** The queued messages that share the next delivery: the oldest first, at most so many, within the limits of one request. */
   nextBatch(agent: AgentId, atMost: number): Message[] {
     const queued = this.#many(
-      "SELECT * FROM messages WHERE agent = ? AND state = 'queued' ORDER BY seq LIMIT ?",
+      `SELECT * FROM messages WHERE agent = ? AND ${QUEUED} ORDER BY seq LIMIT ?`,
       agent,
       Math.min(atMost, MAX_MESSAGES_PER_DELIVERY),
     );
@@ -82,13 +86,13 @@ export class MessageStore {
 
   /** The agent's queue waits (null) or is due at a time. Writes only what that changes. */
   planQueue(agent: AgentId, atMs: number | null): void {
-    const changes = "state = 'queued' AND deliver_at_ms IS NOT ?1";
+    const changes = `${QUEUED} AND deliver_at_ms IS NOT ?1`;
     this.#sql.exec(`UPDATE messages SET deliver_at_ms = ?1 WHERE agent = ?2 AND ${changes}`, atMs, agent);
   }
 
   /** Whatever the agent's queue was sent to is gone: the next try is the first. */
   forgetTries(agent: AgentId): void {
-    this.#sql.exec("UPDATE messages SET tries = 0 WHERE agent = ? AND state = 'queued' AND tries > 0", agent);
+    this.#sql.exec(`UPDATE messages SET tries = 0 WHERE agent = ? AND ${QUEUED} AND tries > 0`, agent);
   }
 
   /** The box holds this attempt. A repeat, or an answer to an older attempt, changes nothing. */
@@ -165,7 +169,7 @@ export class MessageStore {
   failAll(agent: AgentId, error: string, nowMs: number): MessageId[] {
     return this.#ids(
       `UPDATE messages SET state = 'failed', error = ?, finished_at_ms = ?, deliver_at_ms = NULL, kept_bytes = bytes
-       WHERE agent = ? AND (state = 'queued' OR ${UNFINISHED}) RETURNING id`,
+       WHERE agent = ? AND ${OPEN} RETURNING id`,
       error,
       nowMs,
       agent,
@@ -178,21 +182,20 @@ export class MessageStore {
   }
 
   hasQueued(agent: AgentId): boolean {
-    return this.#exists("SELECT 1 FROM messages WHERE agent = ? AND state = 'queued' LIMIT 1", agent);
+    return this.#exists(`SELECT 1 FROM messages WHERE agent = ? AND ${QUEUED} LIMIT 1`, agent);
   }
 
   /** Of each agent with queued messages: how many there are, and when the oldest was accepted. */
   queued(): { agent: AgentId; count: number; sinceMs: number }[] {
     const query = `SELECT agent, COUNT(*) AS count, MIN(created_at_ms) AS sinceMs FROM messages
-       WHERE state = 'queued' GROUP BY agent`;
+       WHERE ${QUEUED} GROUP BY agent`;
     return this.#sql.exec<{ agent: AgentId; count: number; sinceMs: number }>(query).toArray();
   }
 
   /** Agents with a delivery that is due, the longest waiting first. */
   deliveriesDue(nowMs: number, limit: number): AgentId[] {
-    const query = `SELECT agent AS id FROM messages WHERE state = 'queued' AND deliver_at_ms <= ?
-       GROUP BY agent ORDER BY MIN(deliver_at_ms) LIMIT ?`;
-    return this.#ids(query, nowMs, limit);
+    const due = `SELECT agent FROM messages WHERE state = 'queued' AND deliver_at_ms <= ? ORDER BY deliver_at_ms`;
+    return firstAgents(this.#sql.exec<{ agent: AgentId }>(due, nowMs), limit);
   }
 
   /** Forgets at most `limit` messages that were over before a time. */
@@ -221,7 +224,7 @@ export class MessageStore {
   }
 
   earliestDelivery(): number | null {
-    const query = "SELECT MIN(deliver_at_ms) AS at FROM messages WHERE state = 'queued'";
+    const query = "SELECT MIN(deliver_at_ms) AS at FROM messages WHERE state = 'queued' AND deliver_at_ms IS NOT NULL";
     return this.#sql.exec<{ at: number | null }>(query).one().at;
   }
 

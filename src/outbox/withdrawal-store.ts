@@ -3,6 +3,7 @@
  * until the box has confirmed that it does not run, or until the incarnation that it was sent to is gone.
  */
 import type { AgentId, MessageId } from '#protocol';
+import { firstAgents } from './first-agents.ts';
 
 export interface Withdrawal {
   readonly message: MessageId;
@@ -56,14 +57,8 @@ export class WithdrawalStore {
 
   /** Agents with one that is due, the longest waiting first. */
   due(nowMs: number, limit: number): AgentId[] {
-    return this.#sql
-      .exec<{ agent: AgentId }>(
-        'SELECT agent FROM withdrawals WHERE due_at_ms <= ? GROUP BY agent ORDER BY MIN(due_at_ms) LIMIT ?',
-        nowMs,
-        limit,
-      )
-      .toArray()
-      .map(({ agent }) => agent);
+    const due = 'SELECT agent FROM withdrawals WHERE due_at_ms <= ? ORDER BY due_at_ms';
+    return firstAgents(this.#sql.exec<{ agent: AgentId }>(due, nowMs), limit);
   }
 
   earliest(): number | null {

@@ -8,6 +8,9 @@ type DueColumn = (typeof DUE_COLUMNS)[number];
 
 const LIVE = "state NOT IN ('retired')";
 
+/** Few are live, and no index has both them alone and their ids. */
+const byId = (agents: readonly Agent[]): Agent[] => agents.toSorted((one, other) => (one.id < other.id ? -1 : 1));
+
 export class AgentStore {
   readonly #sql: SqlStorage;
 
@@ -46,35 +49,34 @@ export class AgentStore {
 
   /** Every agent that is not retired. At most 500 live in a town. */
   live(): Agent[] {
-    return this.#many(`SELECT * FROM agents WHERE ${LIVE} ORDER BY id`);
+    // In the order of the index that holds them alone.
+    return byId(this.#many(`SELECT * FROM agents WHERE ${LIVE} ORDER BY name`));
   }
 
   /** Whoever needs a look: live agents, and retired ones whose container has yet to confirm. */
   watched(): Agent[] {
-    return this.#many(`SELECT * FROM agents WHERE ${LIVE} OR end_due_at_ms IS NOT NULL ORDER BY id`);
+    const ending = this.#many("SELECT * FROM agents WHERE end_due_at_ms > 0 AND state = 'retired'");
+    return byId([...this.live(), ...ending]);
   }
 
   inContainer(container: number): Agent[] {
-    return this.#many(`SELECT * FROM agents WHERE container = ? AND ${LIVE} ORDER BY id`, container);
+    return byId(this.#many(`SELECT * FROM agents WHERE container = ? AND ${LIVE}`, container));
   }
 
   /** Agents of a container, retired ones too, whose stop or teardown it has yet to confirm. */
   endingIn(container: number): Agent[] {
-    return this.#many('SELECT * FROM agents WHERE container = ? AND end_due_at_ms IS NOT NULL ORDER BY id', container);
+    return byId(this.#many('SELECT * FROM agents WHERE container = ? AND end_due_at_ms > 0', container));
   }
 
   /** Retired agents whose container was given up before it confirmed: they may run there until its next session. */
   leftIn(container: number): Agent[] {
-    return this.#many(
-      `SELECT * FROM agents WHERE container = ? AND state = 'retired' AND session IS NOT NULL AND end_due_at_ms IS NULL
-       ORDER BY id`,
-      container,
-    );
+    const left = "state = 'retired' AND session IS NOT NULL AND end_due_at_ms IS NULL";
+    return byId(this.#many(`SELECT * FROM agents WHERE container = ? AND ${left}`, container));
   }
 
   /** Agents that use a token now: what a sweep looks at. */
   inUse(): Agent[] {
-    return this.#many("SELECT * FROM agents WHERE state IN ('working', 'stalled') ORDER BY id");
+    return byId(this.#many("SELECT * FROM agents WHERE state IN ('working', 'stalled')"));
   }
 
   /** Whether there is one of these. Asked at the end of each transaction, so it reads one row, however many there are. */
@@ -237,6 +239,8 @@ export class AgentStore {
   }
 
   #min(column: DueColumn): number | null {
-    return this.#sql.exec<{ at: number | null }>(`SELECT MIN(${column}) AS at FROM agents`).one().at;
+    return this.#sql
+      .exec<{ at: number | null }>(`SELECT MIN(${column}) AS at FROM agents WHERE ${column} IS NOT NULL`)
+      .one().at;
   }
 }

@@ -153,7 +153,8 @@ export class TokenStore {
   }
 
   earliestRetry(): number | null {
-    return this.#sql.exec<{ at: number | null }>('SELECT MIN(retry_at_ms) AS at FROM agent_tokens').one().at;
+    const query = 'SELECT MIN(retry_at_ms) AS at FROM agent_tokens WHERE retry_at_ms IS NOT NULL';
+    return this.#sql.exec<{ at: number | null }>(query).one().at;
   }
 
   /** Nothing that is out is accepted any more, and nothing new is minted until `pardon`. */

@@ -20,6 +20,8 @@ const FIRST: Migration = {
   statements: [
     'CREATE TABLE jobs (id TEXT PRIMARY KEY, state TEXT NOT NULL, at_ms INTEGER) STRICT',
     'CREATE TABLE one (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL) STRICT',
+    'CREATE INDEX jobs_by_age ON jobs (at_ms)',
+    'CREATE UNIQUE INDEX one_by_name ON one (name)',
   ],
 };
 const faultsOfNext = (...statements: string[]) => faultsOf([FIRST, { id: 'next', statements }]);
@@ -39,6 +41,7 @@ describe('a schema that a release can be rolled back over', () => {
     ['a column that may be null', ['ALTER TABLE jobs ADD COLUMN due_at_ms INTEGER']],
     ['a column with a default', ["ALTER TABLE jobs ADD COLUMN kind TEXT NOT NULL DEFAULT ''"]],
     ['an index', ['CREATE INDEX jobs_by_state ON jobs (state)']],
+    ['one index less, where it kept nothing apart', ['DROP INDEX jobs_by_age']],
     [
       'a unique index over what only the newer release writes',
       ['ALTER TABLE jobs ADD COLUMN key TEXT', 'CREATE UNIQUE INDEX by_key ON jobs (key) WHERE key IS NOT NULL'],
@@ -72,6 +75,7 @@ describe('a schema that a release can be rolled back over', () => {
     ['another name for a table', ['ALTER TABLE jobs RENAME TO tasks']],
     ['one column less', ['ALTER TABLE jobs DROP COLUMN at_ms']],
     ['one table less', ['DROP TABLE one']],
+    ['one unique index less', ['DROP INDEX one_by_name']],
     ['a unique index over columns that are there', ['CREATE UNIQUE INDEX by_state ON jobs (state)']],
     ['a unique index over a part of them', ['CREATE UNIQUE INDEX by_at ON jobs (state) WHERE at_ms IS NOT NULL']],
     ['other values in a column that is there', ["UPDATE jobs SET state = 'waiting'"]],

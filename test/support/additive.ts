@@ -11,12 +11,17 @@ type Values = Readonly<Record<string, string | number>>;
 /** Every fault of every step after the first, which no older release ever meets. */
 export function faultsOf(steps: readonly Migration[]): string[] {
   return steps.flatMap((step, at) =>
-    at === 0 ? [] : [...forbidden(step), ...refused(steps.slice(0, at), step)].map((fault) => `${step.id}: ${fault}`),
+    at === 0
+      ? []
+      : [...forbidden(steps.slice(0, at), step), ...refused(steps.slice(0, at), step)].map(
+          (fault) => `${step.id}: ${fault}`,
+        ),
   );
 }
 
-/** What a step makes: tables of its own, and columns of its own by table. */
+/** What a step makes: tables and columns of its own; and the unique indexes that it finds. */
 interface Made {
+  readonly uniques: readonly string[];
   readonly tables: readonly string[];
   readonly columns: readonly string[];
 }
@@ -29,9 +34,12 @@ const TRIGGER = /^CREATE TRIGGER \w+ AFTER .*? BEGIN (.*) END$/s;
 const WRITES = /(?:INSERT INTO|(?<!DO )(?<!AFTER )UPDATE|DELETE FROM) (\w+)/g;
 const SETS = /(?:SET |, )(\w+) = /g;
 
-function forbidden({ statements }: Migration): string[] {
+function forbidden(before: readonly Migration[], { statements }: Migration): string[] {
   const texts = statements.map((text) => text.replaceAll(/\s+/g, ' ').trim());
   const made: Made = {
+    uniques: before.flatMap((step) =>
+      step.statements.flatMap((text) => /^CREATE UNIQUE INDEX (\w+)/.exec(text)?.[1] ?? []),
+    ),
     tables: texts.flatMap((text) => CREATE_TABLE.exec(text)?.[1] ?? []),
     columns: texts.flatMap((text) => ADD_COLUMN.exec(text)?.[1] ?? []),
   };
@@ -41,9 +49,12 @@ function forbidden({ statements }: Migration): string[] {
   });
 }
 
-function whyForbidden(text: string, { tables, columns }: Made): string | null {
+function whyForbidden(text: string, { uniques, tables, columns }: Made): string | null {
   const isOwn = (table: string | undefined): boolean => table !== undefined && tables.includes(table);
   if (CREATE_TABLE.test(text) || text.startsWith('CREATE INDEX ')) return null;
+  // Only how fast the release before is hangs on an index that holds nothing apart.
+  if (text.startsWith('DROP INDEX '))
+    return uniques.includes(text.slice('DROP INDEX '.length)) ? 'a unique index goes' : null;
   const added = ADD_COLUMN.exec(text);
   if (added !== null) return /\b(CHECK|REFERENCES|UNIQUE)\b/.test(added[2] ?? '') ? 'a column with a constraint' : null;
   const unique = UNIQUE_INDEX.exec(text);

@@ -8,6 +8,7 @@ import { linkPorts } from '../../src/link/link-ports.ts';
 import { townPorts } from '../../src/town/town-ports.ts';
 import { lab } from './support/lab.ts';
 import { exposed, exposedStub, hurried } from './support/cuts.ts';
+import { noted } from './support/statements.ts';
 import { deployment, labLinkWiring, labTownWiring } from './support/wiring.ts';
 
 export class Town extends TownObject {
@@ -16,7 +17,7 @@ export class Town extends TownObject {
       ctx,
       env,
       labTownWiring((name) => exposedStub(env.AGENT_CONTAINER.getByName(name), name), hurried),
-      (state, wiring) => exposed(townPorts(state, wiring), state, 'town'),
+      (state, wiring) => exposed(townPorts(noted(state), wiring), state, 'town'),
     );
   }
 }

@@ -107,4 +107,14 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'ALTER TABLE containers ADD COLUMN missed INTEGER NOT NULL DEFAULT 0',
     ],
   },
+  {
+    id: '0021-plans',
+    statements: [
+      // The messages of an agent that are not over, in their order: its key stays what it is while a message moves on.
+      'CREATE INDEX messages_open ON messages (agent, seq) WHERE finished_at_ms IS NULL',
+      'DROP INDEX messages_unfinished',
+      "CREATE INDEX delegations_by_open_maker ON delegations (from_agent) WHERE state = 'open'",
+      'CREATE INDEX delegations_to_announce ON delegations (from_agent) WHERE announce_at_ms IS NOT NULL',
+    ],
+  },
 ];

@@ -1,6 +1,7 @@
 import { applyD1Migrations, env } from 'cloudflare:test';
-import { afterEach, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { lab } from './lab.ts';
+import { slowStatements } from './statements.ts';
 
 // An isolate serves many test files: each begins with an empty directory, and no test leaves agents behind for the next.
 beforeAll(async () => {
@@ -8,3 +9,5 @@ beforeAll(async () => {
   await env.DIRECTORY.exec('DELETE FROM towns');
 });
 afterEach(() => lab.end());
+// Whatever a test file makes a town ask of its database, an index answers.
+afterAll(async () => expect(await slowStatements()).toEqual([]));

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { lab } from '../support/lab.ts';
+import { giveAPast } from '../support/past.ts';
+import { costOf, type Cost } from '../support/statements.ts';
+import { TestTown } from '../support/town.ts';
+
+const HOUR_MS = 3_600_000;
+/** Rows that one statement of these acts reads at most: what is open in this town, and never its past. */
+const MOST_READ = 20;
+
+/** What each act costs in a town with such a past. The test itself asks the town meanwhile, which only reads. */
+async function costs(past: number): Promise<Record<string, Cost>> {
+  const town = await TestTown.create();
+  await town.agent('ada');
+  await town.agent('bob');
+  await giveAPast(town, past);
+  const delivery = await costOf(async () => {
+    const { id } = await town.send('ada', 'hello');
+    await town.until('ada', id, 'done');
+  });
+  await town.work('bob', 20_000);
+  const calls = (): number => lab.agentCalls.filter(({ path }) => path.endsWith('/heartbeat')).length;
+  const heartbeat = await costOf(async () => {
+    const before = calls();
+    lab.clock.advance(HOUR_MS / 4);
+    await expect.poll(calls).toBeGreaterThan(before);
+  });
+  const sweep = await costOf(() => town.elapse(HOUR_MS));
+  return { delivery, heartbeat, sweep };
+}
+
+describe('what an act costs a town', () => {
+  it.each([10, 10_000])('is bound by what is open, with %i agents retired and as many messages over', async (past) => {
+    const each = await costs(past);
+    for (const [act, { dearest }] of Object.entries(each)) {
+      expect({ act, dearest: dearest.read <= MOST_READ ? null : dearest }).toEqual({ act, dearest: null });
+    }
+    // The rows that each act writes are for whoever reads the run.
+    // oxlint-disable-next-line no-console
+    console.log(`past ${past}:`, Object.fromEntries(Object.entries(each).map(([act, { written }]) => [act, written])));
+    expect(each['delivery']?.written).toBeLessThanOrEqual(60);
+  });
+});
