@@ -195,9 +195,9 @@ export class AgentStore {
     );
   }
 
-  /** From now on it is expected to be heard. */
-  watch(id: AgentId, nowMs: number): void {
-    this.#sql.exec('UPDATE agents SET watched_from_ms = ? WHERE id = ?', nowMs, id);
+  /** From `fromMs` on it is expected to be heard, and it is looked at next at `lookAtMs`. */
+  watch(id: AgentId, fromMs: number, lookAtMs: number): void {
+    this.#sql.exec('UPDATE agents SET watched_from_ms = ?, look_at_ms = ? WHERE id = ?', fromMs, lookAtMs, id);
   }
 
   /** Plans the next look at it, or clears the plan. */

@@ -65,6 +65,23 @@ type Row = {
   failing_since_ms: number | null;
 };
 
+/**
+ * A confirmed generation (?1), known since ?2, issued at ?3, over at ?4, signed by ?5. One that is older than what is known moves
+ * nothing; the newest that there is needs no other push.
+ */
+const ACKED = `acked_at_ms = IIF(acked < ?1, ?2, acked_at_ms), issued_at_ms = IIF(acked < ?1, ?3, issued_at_ms),
+  expires_at_ms = IIF(acked < ?1, ?4, expires_at_ms), kid = IIF(acked < ?1, ?5, kid),
+  failing_since_ms = IIF(acked < ?1, NULL, failing_since_ms),
+  min_gen = IIF(acked < ?1 AND cut_at_gen <= ?1, MAX(min_gen, cut_at_gen), min_gen),
+  cut_at_gen = IIF(acked < ?1 AND cut_at_gen <= ?1, NULL, cut_at_gen),
+  retry_at_ms = IIF(minted <= ?1, NULL, retry_at_ms), retry_tries = IIF(minted <= ?1, 0, retry_tries),
+  acked = MAX(acked, ?1)`;
+const FAILING = 'failing_since_ms = COALESCE(failing_since_ms, ?)';
+
+function ackedBindings(agent: AgentId, token: AckedToken, nowMs: number): SqlStorageValue[] {
+  return [token.gen, nowMs, token.issuedAtMs, token.expiresAtMs, token.kid, agent];
+}
+
 export class TokenStore {
   readonly #sql: SqlStorage;
 
@@ -98,17 +115,17 @@ export class TokenStore {
   /** A generation is confirmed. Older acks than the known one change nothing. Moves `min_gen` where a cut waits for it. */
   ack(agent: AgentId, token: AckedToken, nowMs: number): void {
     this.#sql.exec(
-      `UPDATE agent_tokens SET acked = ?1, acked_at_ms = ?2, issued_at_ms = ?3, expires_at_ms = ?4, kid = ?5,
-         failing_since_ms = NULL,
-         min_gen = CASE WHEN cut_at_gen <= ?1 THEN MAX(min_gen, cut_at_gen) ELSE min_gen END,
-         cut_at_gen = CASE WHEN cut_at_gen <= ?1 THEN NULL ELSE cut_at_gen END
-       WHERE agent = ?6 AND acked < ?1`,
-      token.gen,
-      nowMs,
-      token.issuedAtMs,
-      token.expiresAtMs,
-      token.kid,
-      agent,
+      `UPDATE agent_tokens SET ${ACKED} WHERE agent = ?6 AND acked < ?1`,
+      ...ackedBindings(agent, token, nowMs),
+    );
+  }
+
+  /** A push brought a generation to the container, or found it there: its ack and what the push came to, in one write. */
+  pushed(agent: AgentId, token: AckedToken, outcome: string, nowMs: number): void {
+    this.#sql.exec(
+      `UPDATE agent_tokens SET ${ACKED}, last_outcome = ?7, last_error = NULL WHERE agent = ?6`,
+      ...ackedBindings(agent, token, nowMs),
+      outcome,
     );
   }
 
@@ -126,18 +143,44 @@ export class TokenStore {
     this.#sql.exec('UPDATE agent_tokens SET last_outcome = ?, last_error = ? WHERE agent = ?', outcome, error, agent);
   }
 
-  /** A push or a start did not come through; the first of a row is remembered until the next ack. */
-  failing(agent: AgentId, nowMs: number): void {
+  /** What the last push came to, and nothing more is to be pushed for it. */
+  closed(agent: AgentId, outcome: string, error: string | null): void {
     this.#sql.exec(
-      'UPDATE agent_tokens SET failing_since_ms = COALESCE(failing_since_ms, ?) WHERE agent = ?',
+      `UPDATE agent_tokens SET last_outcome = ?, last_error = ?, retry_at_ms = NULL, retry_tries = 0 WHERE agent = ?`,
+      outcome,
+      error,
+      agent,
+    );
+  }
+
+  /** The last push did not come through, the `tries`-th in a row: when it is repeated, or null. */
+  failed(agent: AgentId, outcome: string, error: string, retryAtMs: number | null, tries: number, nowMs: number): void {
+    this.#sql.exec(
+      `UPDATE agent_tokens SET last_outcome = ?, last_error = ?, retry_at_ms = ?, retry_tries = ?, ${FAILING}
+       WHERE agent = ?`,
+      outcome,
+      error,
+      retryAtMs,
+      tries,
       nowMs,
       agent,
     );
   }
 
-  /** Plans the next push, or clears the plan. */
+  /** A push or a start did not come through; the first of a row is remembered until the next ack. */
+  failing(agent: AgentId, nowMs: number): void {
+    this.#sql.exec(`UPDATE agent_tokens SET ${FAILING} WHERE agent = ?`, nowMs, agent);
+  }
+
+  /** Plans the next push, or clears the plan. Writes only what that changes. */
   retry(agent: AgentId, atMs: number | null, tries: number): void {
-    this.#sql.exec('UPDATE agent_tokens SET retry_at_ms = ?, retry_tries = ? WHERE agent = ?', atMs, tries, agent);
+    this.#sql.exec(
+      `UPDATE agent_tokens SET retry_at_ms = ?1, retry_tries = ?2
+       WHERE agent = ?3 AND (retry_at_ms IS NOT ?1 OR retry_tries <> ?2)`,
+      atMs,
+      tries,
+      agent,
+    );
   }
 
   /** Agents whose retry is due, the longest waiting first. */

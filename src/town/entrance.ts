@@ -1,5 +1,4 @@
 import { TimeUp, within } from '#lib/clock.ts';
-import { isMigrated } from '#lib/migrate.ts';
 import { err, ok, type Result } from '#lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
 import { RUN_BUDGET_MS, earliestDue, isNews } from './state/alarm-plan.ts';
@@ -126,6 +125,6 @@ export class Entrance {
 
   /** Whether anything of this town is stored. */
   #isThere(p: TownPorts): boolean {
-    return isMigrated(this.#ctx.storage.sql) && p.town.get() !== null;
+    return p.town.exists();
   }
 }

@@ -64,14 +64,18 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
         });
       } catch (thrown) {
         alarm.forget();
+        ports.town.forget();
         throw thrown;
       }
     },
     link: (container) => wiring.link(id, container),
     directory: wiring.directory(id),
     wipe: async () => {
-      await ctx.storage.deleteAll();
+      const wiped = ctx.storage.deleteAll();
+      // From here on there is no table.
+      ports.town.wiped();
       alarm.forget();
+      await wiped;
     },
     slots: new Slots(),
     flights: new Flights(),

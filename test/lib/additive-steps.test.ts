@@ -56,6 +56,15 @@ describe('a schema that a release can be rolled back over', () => {
       ],
     ],
     [
+      'a table made anew that has all that it had',
+      [
+        'CREATE TABLE jobs_next (id TEXT PRIMARY KEY, state TEXT NOT NULL, at_ms INTEGER, size INTEGER) STRICT',
+        'INSERT INTO jobs_next (id, state, at_ms) SELECT id, state, at_ms FROM jobs',
+        'DROP TABLE jobs',
+        'ALTER TABLE jobs_next RENAME TO jobs',
+      ],
+    ],
+    [
       'a trigger that fills a new table',
       [
         'CREATE TABLE counts (state TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT',
@@ -76,6 +85,23 @@ describe('a schema that a release can be rolled back over', () => {
     ['one column less', ['ALTER TABLE jobs DROP COLUMN at_ms']],
     ['one table less', ['DROP TABLE one']],
     ['one unique index less', ['DROP INDEX one_by_name']],
+    [
+      'a table made anew without its rows',
+      [
+        'CREATE TABLE jobs_next (id TEXT PRIMARY KEY, state TEXT NOT NULL, at_ms INTEGER) STRICT',
+        'DROP TABLE jobs',
+        'ALTER TABLE jobs_next RENAME TO jobs',
+      ],
+    ],
+    [
+      'a table made anew without a column',
+      [
+        'CREATE TABLE jobs_next (id TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT',
+        'INSERT INTO jobs_next (id, state) SELECT id, state FROM jobs',
+        'DROP TABLE jobs',
+        'ALTER TABLE jobs_next RENAME TO jobs',
+      ],
+    ],
     ['a unique index over columns that are there', ['CREATE UNIQUE INDEX by_state ON jobs (state)']],
     ['a unique index over a part of them', ['CREATE UNIQUE INDEX by_at ON jobs (state) WHERE at_ms IS NOT NULL']],
     ['other values in a column that is there', ["UPDATE jobs SET state = 'waiting'"]],

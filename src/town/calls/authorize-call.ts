@@ -86,7 +86,6 @@ function note(p: TownPorts, { claims, kid }: VerifiedCall, credential: Credentia
   if (claims.gen > credential.acked) {
     const issuedAtMs = claims.iat * 1000;
     p.tokens.ack(claims.agent, { gen: claims.gen, kid, issuedAtMs, expiresAtMs: claims.exp * 1000 }, now);
-    if (claims.gen === credential.minted) p.tokens.retry(claims.agent, null, 0);
   } else if (claims.gen < credential.acked && now - (credential.ackedAtMs ?? now) > LAG_GRACE_MS) {
     p.tokens.lagging(claims.agent, claims.gen, now);
   }

@@ -19,10 +19,7 @@ const AHEAD_MS = 30_000;
 
 /** The agent goes to work: from now on it is waited for. A revoked one is not: nothing that it says is heard. */
 export function beginWatch(p: TownPorts, id: AgentId): void {
-  const agent = p.agents.get(id);
-  if (agent === null) return;
-  p.agents.watch(id, p.clock.now());
-  look(p, id);
+  look(p, id, p.clock.now());
 }
 
 /** The agent spoke, in a call that was authorised. `progressAtMs`: when it says that it last showed output; null: it does not say. */
@@ -40,33 +37,36 @@ export function lookAtAgents(p: TownPorts, limit: number): void {
   const lookAt = (id: AgentId): void => {
     const lookAtMs = due.get(id) ?? null;
     // While the town was away nobody could be heard: it waits anew.
-    if (lookAtMs !== null && wasAway(lookAtMs, now)) p.agents.watch(id, now);
-    look(p, id);
+    look(p, id, lookAtMs !== null && wasAway(lookAtMs, now) ? now : null);
   };
   eachAlone(p, 'look', [...due.keys()], lookAt, (id, atMs) => p.agents.postpone(id, now, atMs));
 }
 
-/** Judges an agent by its signs, tells where that changed, and plans the next look. */
-function look(p: TownPorts, id: AgentId): void {
+/** Judges an agent by its signs, tells where that changed, and plans the next look. `anewMs`: it is waited for from then on. */
+function look(p: TownPorts, id: AgentId, anewMs: number | null = null): void {
   const agent = p.agents.get(id);
   if (agent === null) return;
   if (!needsSweep(agent.state) || issueRefusal(agent, p.tokens.get(id)) !== null) {
     if (agent.lookAtMs !== null) p.agents.planLook(id, null);
     return;
   }
-  // At work since before the town waited for anybody: its time begins now.
-  if (agent.watchedFromMs === 0) {
-    beginWatch(p, id);
-    return;
-  }
   const now = p.clock.now();
-  const judgement = judge(agent, p.settings.heartbeatMs, now);
-  const stalled = stillStalled(agent, agent.stalledWhy, judgement.stalled);
+  // At work since before the town waited for anybody: its time begins now.
+  const begun = anewMs ?? (agent.watchedFromMs === 0 ? now : null);
+  const signs = begun === null ? agent : { ...agent, watchedFromMs: begun };
+  const judgement = judge(signs, p.settings.heartbeatMs, now);
+  const stalled = stillStalled(signs, agent.stalledWhy, judgement.stalled);
   if (stalled !== agent.stalledWhy) tell(p, agent, stalled);
   // One that did not answer is asked at its own pace, however many in it are looked at meanwhile.
   const isAsked = (p.containers.get(agent.container)?.probeTries ?? 0) > 0;
   if (stalled === 'silent' && !isAsked) probeSoon(p, agent.container, now);
-  p.agents.planLook(id, judgement.lookAtMs);
+  if (begun !== null) p.agents.watch(id, begun, judgement.lookAtMs);
+  else if (!isLookedAtBefore(agent, judgement.lookAtMs, now)) p.agents.planLook(id, judgement.lookAtMs);
+}
+
+/** A look that comes sooner plans anew when its time has come: to put it off with each heartbeat would cost a write each time. */
+function isLookedAtBefore({ lookAtMs: planned }: Agent, atMs: number, nowMs: number): boolean {
+  return planned !== null && planned > nowMs && planned <= atMs;
 }
 
 function tell(p: TownPorts, agent: Agent, stalled: StallReason | null): void {

@@ -22,19 +22,15 @@ export function recordSwap(p: TownPorts, pushed: Agent, minted: MintedToken, swa
   switch (swap.outcome) {
     case 'applied':
     case 'current':
-      p.tokens.ack(agent.id, { ...minted, gen: minted.order.gen }, now);
-      p.tokens.outcome(agent.id, swap.outcome, null);
-      p.tokens.retry(agent.id, null, 0);
+      p.tokens.pushed(agent.id, { ...minted, gen: minted.order.gen }, swap.outcome, now);
       return;
     case 'stale':
       // The box holds a newer one, whose own push or pull records it.
-      p.tokens.outcome(agent.id, 'stale', null);
-      p.tokens.retry(agent.id, null, 0);
+      p.tokens.closed(agent.id, 'stale', null);
       return;
     case 'incarnation_mismatch':
     case 'unknown_agent':
-      p.tokens.outcome(agent.id, swap.outcome, 'the container does not run this incarnation');
-      p.tokens.retry(agent.id, null, 0);
+      p.tokens.closed(agent.id, swap.outcome, 'the container does not run this incarnation');
       agentGone(p, agent, { why: swap.outcome, containerRuns: true });
       return;
     case 'conflict':
@@ -50,14 +46,12 @@ export function recordFailure(p: TownPorts, pushed: Agent, failure: PushFailure)
   if (agent === null || agent.inc !== pushed.inc) return;
   switch (failure.kind) {
     case 'asleep':
-      p.tokens.outcome(agent.id, 'asleep', null);
-      p.tokens.retry(agent.id, null, 0);
+      p.tokens.closed(agent.id, 'asleep', null);
       agentGone(p, agent, { why: 'asleep', containerRuns: false });
       return;
     case 'session_changed':
       // Its next start brings the token; whoever sent takes the new session into use.
-      p.tokens.outcome(agent.id, 'session_changed', null);
-      p.tokens.retry(agent.id, null, 0);
+      p.tokens.closed(agent.id, 'session_changed', null);
       return;
     case 'unreachable':
       failed(p, agent, failure.reason, failure.detail, failure.retryAfterMs);
@@ -79,9 +73,7 @@ function failed(p: TownPorts, agent: Agent, outcome: string, detail: string, ret
   const now = p.clock.now();
   const tries = p.tokens.get(agent.id).retryTries + 1;
   const retryAt = needsSweep(agent.state) ? now + backoffMs(PUSH_RETRY, tries, p.random(), retryAfterMs) : null;
-  p.tokens.outcome(agent.id, outcome, detail);
-  p.tokens.retry(agent.id, retryAt, tries);
-  p.tokens.failing(agent.id, now);
+  p.tokens.failed(agent.id, outcome, detail, retryAt, tries, now);
   // The first of a row tells; the rest only count, so that a container down for a day does not fill the table.
   if (tries === 1) p.events.append('reeve.token.failed', agent.id, { outcome, detail }, now);
 }

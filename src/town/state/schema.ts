@@ -117,4 +117,19 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'CREATE INDEX delegations_to_announce ON delegations (from_agent) WHERE announce_at_ms IS NOT NULL',
     ],
   },
+  {
+    id: '0022-event-seq',
+    statements: [
+      // The same table without AUTOINCREMENT, which writes the last number into a table of its own with each event. The newest event
+      // is never pruned, so no number comes twice.
+      `CREATE TABLE events_next (
+         seq INTEGER PRIMARY KEY, type TEXT NOT NULL, subject TEXT NOT NULL,
+         at_ms INTEGER NOT NULL, data TEXT NOT NULL, total_bytes INTEGER NOT NULL DEFAULT 0
+       ) STRICT`,
+      `INSERT INTO events_next (seq, type, subject, at_ms, data, total_bytes)
+       SELECT seq, type, subject, at_ms, data, total_bytes FROM events`,
+      'DROP TABLE events',
+      'ALTER TABLE events_next RENAME TO events',
+    ],
+  },
 ];

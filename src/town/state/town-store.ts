@@ -1,4 +1,5 @@
 /** Table `town`: one row, which says that this town was created. */
+import { isMigrated } from '#lib/migrate.ts';
 import type { TownId } from '#protocol';
 
 export interface TownRecord {
@@ -35,13 +36,16 @@ type Row = {
 
 export class TownStore {
   readonly #sql: SqlStorage;
+  /** The row as this object has it, which alone writes it; every step of a town asks for it. */
+  #known: TownRecord | undefined;
+  #hasTable = false;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
   }
 
   create(town: Omit<TownRecord, 'validFromMs' | 'removalDueAtMs' | 'removalSinceMs'>): void {
-    this.#sql.exec(
+    this.#write(
       `INSERT INTO town (one, id, name, owner, created_at_ms, valid_from_ms, sweep_at_ms, key_set, told_due_at_ms)
        VALUES (1, ?, ?, ?, ?, 0, ?, ?, ?)`,
       town.id,
@@ -54,9 +58,31 @@ export class TownStore {
     );
   }
 
+  /** Whether this town was created and not wiped. Asked of every call, also of an object that has no table. */
+  exists(): boolean {
+    this.#hasTable ||= isMigrated(this.#sql);
+    return this.#hasTable && this.get() !== null;
+  }
+
   get(): TownRecord | null {
+    this.#known ??= this.#read();
+    return this.#known ?? null;
+  }
+
+  /** The row is read again: what was written to it since the last look did not come to stay. */
+  forget(): void {
+    this.#known = undefined;
+  }
+
+  /** Everything of this town was taken away, its table too. */
+  wiped(): void {
+    this.forget();
+    this.#hasTable = false;
+  }
+
+  #read(): TownRecord | undefined {
     const row = this.#sql.exec<Row>('SELECT * FROM town').toArray()[0];
-    if (row === undefined) return null;
+    if (row === undefined) return undefined;
     return {
       id: row.id,
       name: row.name,
@@ -73,29 +99,30 @@ export class TownStore {
 
   /** From now on the town works with this key set. */
   useKeySet(fingerprint: string): void {
-    this.#sql.exec('UPDATE town SET key_set = ?', fingerprint);
+    this.#write('UPDATE town SET key_set = ?', fingerprint);
   }
 
   /** The directory has it that this town is due then. */
   told(dueAtMs: number | null): void {
-    this.#sql.exec('UPDATE town SET told_due_at_ms = ?', dueAtMs);
+    this.#write('UPDATE town SET told_due_at_ms = ?', dueAtMs);
   }
 
   /** The next try of the last steps of its end, which began with the first such plan. */
   planRemoval(atMs: number, nowMs: number): void {
-    this.#sql.exec(
-      'UPDATE town SET removal_due_at_ms = ?, removal_since_ms = COALESCE(removal_since_ms, ?)',
-      atMs,
-      nowMs,
-    );
+    this.#write('UPDATE town SET removal_due_at_ms = ?, removal_since_ms = COALESCE(removal_since_ms, ?)', atMs, nowMs);
   }
 
   /** Refuses every token that was issued before. */
   setValidFrom(atMs: number): void {
-    this.#sql.exec('UPDATE town SET valid_from_ms = ?', atMs);
+    this.#write('UPDATE town SET valid_from_ms = ?', atMs);
   }
 
   planSweep(atMs: number): void {
-    this.#sql.exec('UPDATE town SET sweep_at_ms = ?', atMs);
+    this.#write('UPDATE town SET sweep_at_ms = ?', atMs);
+  }
+
+  #write(query: string, ...bindings: SqlStorageValue[]): void {
+    this.forget();
+    this.#sql.exec(query, ...bindings);
   }
 }

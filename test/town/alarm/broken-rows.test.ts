@@ -2,7 +2,7 @@
  * Rows that nothing can be done with: an agent whose credential is missing from its table makes every piece of work on it throw.
  * That work fails alone, again and again at a bounded pace, and a person sees it.
  */
-import { runInDurableObject } from 'cloudflare:test';
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Health } from '../../../src/town/views/health.ts';
 import type { AgentView } from '../../../src/town/views/views.ts';
@@ -67,6 +67,8 @@ describe('an agent whose rows are broken', () => {
     await breakRowOf(town, broken);
     lab.clock.advance(2 * 3_600_000);
     await inside(town, (p) => p.town.planSweep(lab.clock.now()));
+    // The town remembers its row.
+    await evictDurableObject(town.stub);
     await town.api('GET', '');
     await ringFor(town, MINUTE);
     const { body } = await town.api<{ next_sweep_at: string; last_sweep: { ok: number; failed: number } }>('GET', '');

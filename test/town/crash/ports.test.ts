@@ -28,6 +28,7 @@ const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   wipe: 'the end of a town',
   'directory.remove': 'the end of a town',
   'tokens.lagging': 'a client that keeps an old token for a minute',
+  'tokens.failed': 'a push that failed',
   'tokens.failing': 'a push or a start that failed',
   'containers.hold': 'a container that hangs or is busy',
   'containers.refused': 'a container that refuses what the town signs',

@@ -4,6 +4,7 @@ import { TestTown, api } from '../support/town.ts';
 import { subjectOf } from '../support/claims.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import type { SweepReport } from '../../../src/town/state/sweep-store.ts';
+import { PATIENT } from '../../support/patient.ts';
 
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
 
@@ -92,8 +93,9 @@ describe('the health of a credential', () => {
     await town.api('POST', '/agents/ada/refresh', {});
     const seen = lab.agentCalls.length;
     lab.clock.advance(31_000);
-    await expect.poll(() => lab.agentCalls.length - seen).toBeGreaterThanOrEqual(2);
-    const beats = lab.agentCalls.slice(seen).filter(({ path }) => path === '/v1/agent/heartbeat');
+    const beatsSince = () => lab.agentCalls.slice(seen).filter(({ path }) => path === '/v1/agent/heartbeat');
+    await expect.poll(() => beatsSince().length, PATIENT).toBe(2);
+    const beats = beatsSince();
     expect(beats.every(({ status }) => status === 200)).toBe(true);
     expect(beats.filter(({ bearer }) => bearer === bobsToken)).toHaveLength(1);
     expect(beats.filter(({ bearer }) => bearer === adasToken)).toHaveLength(0);
