@@ -13,7 +13,7 @@ import { Directory } from './directory/directory-store.ts';
 import { after, systemClock, within } from '#lib/clock.ts';
 import { consoleLog, rarely } from '#lib/log.ts';
 import type { LinkWiring } from './link/link-ports.ts';
-import { neverRejects } from './link/never-rejects.ts';
+import { linkTo, neverRejects } from './link/never-rejects.ts';
 import { urlBackend } from './link/url-backend.ts';
 import { activeKid, fingerprint } from './tokens/key-set.ts';
 import { KeyRing } from './tokens/key-ring.ts';
@@ -58,7 +58,7 @@ export function wireTown(env: Env): TownWiring | null {
     mint: async (order, nowMs) => mintAgentToken(await issuer(), order, nowMs),
     link: (town, container) =>
       neverRejects(
-        () => env.AGENT_CONTAINER.getByName(`${town}:${container}`),
+        () => linkTo(env.AGENT_CONTAINER.getByName(`${town}:${container}`)),
         // A handshake of two requests, the request itself, and a margin for the way.
         (call) => within(3 * config.value.pushTimeoutMs + 1000, call),
       ),

@@ -1,6 +1,8 @@
 /** The control server's routes (the design's section 6): read, authenticate, parse, call the supervisor, answer. No rules here. */
 import { Hono, type Context, type MiddlewareHandler } from 'hono';
 import {
+  CONTROL_CALLS,
+  CONTROL_CALL_NAMES,
   INTERRUPT_STATUS,
   MAX_AUTHORIZATION_BYTES,
   MAX_CONTROL_BODY_BYTES,
@@ -8,22 +10,18 @@ import {
   START_STATUS,
   SWAP_STATUS,
   agentIdSchema,
-  deliverMessagesSchema,
-  endAgentSchema,
-  interruptAgentSchema,
   openSessionSchema,
-  refreshTokenSchema,
-  refreshTokensSchema,
-  startAgentSchema,
+  type AgentEnded,
   type AgentId,
   type BootId,
+  type ControlCallName,
+  type ControlOrder,
   type Grant,
   type Health,
   type OpenSession,
   type PushClaims,
   type SessionClosed,
   type SessionOpened,
-  type SwapResults,
 } from '#protocol';
 import type { z } from 'zod';
 import { parseJson } from '#lib/json.ts';
@@ -60,15 +58,7 @@ export function createApp(parts: AppParts): ControlApp {
   app.use(authenticate(parts));
   app.put('/session', (c) => openSession(c, parts));
   app.delete('/session', (c) => closeSession(c, parts));
-  app.get('/agents', (c) => withSession(c, ({ agents }) => c.json(agents.list())));
-  // Before `/agents/:agent/…`: a batch is for no agent in particular.
-  app.post('/agents/refresh-tokens', refreshAll);
-  app.post('/agents/:agent/start', start);
-  app.post('/agents/:agent/messages', deliver);
-  app.post('/agents/:agent/refresh-token', refreshOne);
-  app.post('/agents/:agent/stop', (c) => end(c, 'stop'));
-  app.post('/agents/:agent/retire', (c) => end(c, 'retire'));
-  app.post('/agents/:agent/interrupt', interrupt);
+  for (const name of CONTROL_CALL_NAMES) serve(app, name);
   app.notFound(() => problem('not_found'));
   app.onError((thrown) => {
     parts.log.error('request_failed', errorFields(thrown));
@@ -138,53 +128,65 @@ function isForContainer(request: OpenSession, claims: PushClaims): boolean {
   return request.container === claims.container;
 }
 
-function start(c: Ctx): Response | Promise<Response> {
-  return withAgent(c, startAgentSchema, async (agents, agent, order) => {
-    if (!isGrantFor(order.grant, agent, order.inc)) return mismatch();
-    const started = await agents.start(agent, order);
-    return started === 'session_over' ? problem('unknown_session') : c.json(started, START_STATUS[started.outcome]);
-  });
-}
+type Handlers = {
+  readonly [N in ControlCallName]: (agents: Session['agents'], order: ControlOrder<N>) => Answer;
+};
 
-function deliver(c: Ctx): Response | Promise<Response> {
-  return withAgent(c, deliverMessagesSchema, (agents, agent, delivery) => {
-    if (!isGrantFor(delivery.grant, agent, delivery.inc)) return mismatch();
-    const accepted = agents.deliver(delivery);
+/** What each call of the table does. Statuses say what the outcome does. */
+const HANDLERS: Handlers = {
+  start: async (agents, { agent, body }) => {
+    if (!isGrantFor(body.grant, agent, body.inc)) return mismatch();
+    const started = await agents.start(agent, body);
+    return started === 'session_over' ? problem('unknown_session') : json(started, START_STATUS[started.outcome]);
+  },
+
+  deliver: (agents, { agent, body }) => {
+    if (!isGrantFor(body.grant, agent, body.inc)) return mismatch();
+    const accepted = agents.deliver(body);
     // A stale or repeated token never refuses the messages that rode along.
-    return c.json(accepted, accepted.messages.length > 0 ? 200 : SWAP_STATUS[accepted.swap.outcome]);
-  });
-}
+    return json(accepted, accepted.messages.length > 0 ? 200 : SWAP_STATUS[accepted.swap.outcome]);
+  },
 
-function refreshOne(c: Ctx): Response | Promise<Response> {
-  return withAgent(c, refreshTokenSchema, (agents, agent, { grant }) => {
+  refreshOne: (agents, { agent, body: { grant } }) => {
     if (grant.agent !== agent) return mismatch();
     const result = agents.swap(grant);
-    return c.json(result, SWAP_STATUS[result.outcome]);
-  });
-}
+    return json(result, SWAP_STATUS[result.outcome]);
+  },
 
-/** One result per grant, in their order; no agent's outcome touches another's (A-14). */
-function refreshAll(c: Ctx): Response | Promise<Response> {
-  return withSession(c, ({ agents }) =>
-    parsed(c, refreshTokensSchema, ({ grants }) => {
-      const answer: SwapResults = { results: grants.map((grant) => agents.swap(grant)) };
-      return c.json(answer);
+  /** One result per grant, in their order; no agent's outcome touches another's (A-14). */
+  refreshMany: (agents, { body: { grants } }) => json({ results: grants.map((grant) => agents.swap(grant)) }, 200),
+
+  stop: async (agents, { agent, body }) => ended(await agents.stop(agent, body)),
+  retire: async (agents, { agent, body }) => ended(await agents.retire(agent, body)),
+  list: (agents) => json(agents.list(), 200),
+
+  interrupt: (agents, { agent, body }) => {
+    const interrupted = agents.interrupt(agent, body);
+    return json(interrupted, INTERRUPT_STATUS[interrupted.outcome]);
+  },
+};
+
+const json = (answer: unknown, status: number): Response => Response.json(answer, { status });
+
+const ended = (answer: AgentEnded): Response => json(answer, answer.outcome === 'stale' ? 409 : 200);
+
+/** The route of one call: in a session, about an agent where its path names one, with the body that its row asks for. */
+// It ties the order to the handler of the same row.
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
+function serve<N extends ControlCallName>(app: ControlApp, name: N): void {
+  const { method, path, body: schema } = CONTROL_CALLS[name];
+  app.on(method, path, (c) =>
+    withSession(c, ({ agents }) => {
+      const answer = (agent: AgentId | null, body: unknown): Answer => {
+        // Both were read by the row of this very call.
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+        return HANDLERS[name](agents, { agent, body } as ControlOrder<N>);
+      };
+      const withBody = (agent: AgentId | null): Answer =>
+        schema === null ? answer(agent, null) : parsed(c, schema, (body: unknown) => answer(agent, body));
+      return path.includes(':agent') ? withAgent(c, withBody) : withBody(null);
     }),
   );
-}
-
-function end(c: Ctx, how: 'stop' | 'retire'): Response | Promise<Response> {
-  return withAgent(c, endAgentSchema, async (agents, agent, request) => {
-    const ended = await agents[how](agent, request);
-    return c.json(ended, ended.outcome === 'stale' ? 409 : 200);
-  });
-}
-
-function interrupt(c: Ctx): Response | Promise<Response> {
-  return withAgent(c, interruptAgentSchema, (agents, agent, request) => {
-    const interrupted = agents.interrupt(agent, request);
-    return c.json(interrupted, INTERRUPT_STATUS[interrupted.outcome]);
-  });
 }
 
 type Answer = Response | Promise<Response>;
@@ -194,17 +196,10 @@ function withSession(c: Ctx, answer: (session: Session) => Answer): Answer {
   return verdict.kind === 'session' ? answer(verdict.session) : problem('unauthorized');
 }
 
-function withAgent<T>(
-  c: Ctx,
-  schema: z.ZodType<T>,
-  answer: (agents: Session['agents'], agent: AgentId, body: T) => Answer,
-): Answer {
-  return withSession(c, ({ agents }) => {
-    const agent = agentIdSchema.safeParse(c.req.param('agent'));
-    if (!agent.success)
-      return problem('invalid_request', { errors: [{ path: 'agent', message: 'expected an agent id' }] });
-    return parsed(c, schema, (body) => answer(agents, agent.data, body));
-  });
+function withAgent(c: Ctx, answer: (agent: AgentId) => Answer): Answer {
+  const agent = agentIdSchema.safeParse(c.req.param('agent'));
+  if (agent.success) return answer(agent.data);
+  return problem('invalid_request', { errors: [{ path: 'agent', message: 'expected an agent id' }] });
 }
 
 function parsed<T, A extends Answer>(c: Ctx, schema: z.ZodType<T>, answer: (body: T) => A): A | Response {

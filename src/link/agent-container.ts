@@ -1,25 +1,9 @@
 /** The Durable Object of one container: one session, one handshake at a time, one way in. A shell: it wires and delegates. */
 import { DurableObject } from 'cloudflare:workers';
-import {
-  type AgentEnded,
-  type AgentId,
-  type AgentInterrupted,
-  type AgentStarted,
-  type DeliverMessages,
-  type EndAgent,
-  type Grant,
-  type InterruptAgent,
-  type MessagesAccepted,
-  type RunningAgents,
-  type SessionId,
-  type StartAgent,
-  type SwapResult,
-  type SwapResults,
-} from '#protocol';
+import type { ControlCallAnswer, ControlCallName, ControlOrder, SessionId } from '#protocol';
 import { sameDigest } from '#lib/secret.ts';
 import { isMigrated, migrate } from '#lib/migrate.ts';
 import type { ContainerLink, LinkAnswer, Unreachable } from './container-link.ts';
-import type { ControlAnswer } from './control-client.ts';
 import { handshake } from './handshake.ts';
 import { linkPorts, type LinkPorts, type LinkWiring } from './link-ports.ts';
 import { mayRenew } from './renewal-rule.ts';
@@ -78,46 +62,18 @@ export class AgentContainer extends DurableObject implements ContainerLink {
     return held?.answered === true && held.session === session && sameDigest(held.secretDigest, secretDigest);
   }
 
-  async start(session: SessionId, agent: AgentId, body: StartAgent): Promise<LinkAnswer<AgentStarted>> {
-    return this.#send(session, () => this.#ports.client.start(session, agent, body));
-  }
-
-  async deliver(session: SessionId, agent: AgentId, body: DeliverMessages): Promise<LinkAnswer<MessagesAccepted>> {
-    return this.#send(session, () => this.#ports.client.deliver(session, agent, body));
-  }
-
-  async refreshOne(session: SessionId, grant: Grant): Promise<LinkAnswer<SwapResult>> {
-    return this.#send(session, () => this.#ports.client.refreshOne(session, grant));
-  }
-
-  async refreshMany(session: SessionId, grants: readonly Grant[]): Promise<LinkAnswer<SwapResults>> {
-    return this.#send(session, () => this.#ports.client.refreshMany(session, grants));
-  }
-
-  async stop(session: SessionId, agent: AgentId, body: EndAgent): Promise<LinkAnswer<AgentEnded>> {
-    return this.#send(session, () => this.#ports.client.stop(session, agent, body));
-  }
-
-  async retire(session: SessionId, agent: AgentId, body: EndAgent): Promise<LinkAnswer<AgentEnded>> {
-    return this.#send(session, () => this.#ports.client.retire(session, agent, body));
-  }
-
-  async list(session: SessionId): Promise<LinkAnswer<RunningAgents>> {
-    return this.#send(session, () => this.#ports.client.list(session));
-  }
-
-  async interrupt(session: SessionId, agent: AgentId, body: InterruptAgent): Promise<LinkAnswer<AgentInterrupted>> {
-    return this.#send(session, () => this.#ports.client.interrupt(session, agent, body));
-  }
-
   /** Sends in `session`, and in no other: work that was begun for one session cannot land in the next. */
-  async #send<T>(session: SessionId, call: () => Promise<ControlAnswer<T>>): Promise<LinkAnswer<T>> {
+  async call<N extends ControlCallName>(
+    name: N,
+    session: SessionId,
+    order: ControlOrder<N>,
+  ): Promise<LinkAnswer<ControlCallAnswer<N>>> {
     // Asked first, so that a push never starts a container (T10).
     if (!this.#ports.backend.running()) return { kind: 'asleep' };
     const held = this.#ports.store.get();
     if (held?.answered !== true) return this.#changed(session);
     if (held.session !== session) return { kind: 'session_changed', session: held.session };
-    const answer = await call();
+    const answer = await this.#ports.client.call(name, session, order);
     if (answer.kind === 'answered' && this.#ports.refusals.isRefused) this.#ports.refusals.clear();
     if (answer.kind === 'unreachable' && answer.reason === 'unauthorized') return this.#refused(session, answer);
     if (answer.kind !== 'session_unknown') return answer;

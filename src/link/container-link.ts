@@ -1,21 +1,5 @@
 /** The way to one container, as the town sees it, and what the way itself needs. */
-import type {
-  AgentEnded,
-  AgentId,
-  AgentInterrupted,
-  AgentStarted,
-  ContainerName,
-  DeliverMessages,
-  EndAgent,
-  Grant,
-  InterruptAgent,
-  MessagesAccepted,
-  RunningAgents,
-  SessionId,
-  StartAgent,
-  SwapResult,
-  SwapResults,
-} from '#protocol';
+import type { ContainerName, ControlCallAnswer, ControlCallName, ControlOrder, SessionId } from '#protocol';
 
 /** Why a container was not reached, or its answer could not be used. */
 export interface Unreachable {
@@ -48,7 +32,7 @@ export type LinkAnswer<T> =
   | { readonly kind: 'session_changed'; readonly session: SessionId }
   | Unreachable;
 
-/** Everything that the town does with a container. `session` is the one that the town's agents were started in. */
+/** Everything that the town does with a container. */
 export interface ContainerLink {
   /** A session that holds, opened if there is none; `wake` starts a container that sleeps. */
   open(wake: boolean): Promise<LinkAnswer<SessionId>>;
@@ -60,15 +44,12 @@ export interface ContainerLink {
   destroy(): Promise<LinkAnswer<null>>;
   /** Whether `secretDigest` (SHA-256, base64url) is that of the session's secret. */
   authenticate(session: SessionId, secretDigest: string): Promise<boolean>;
-  start(session: SessionId, agent: AgentId, body: StartAgent): Promise<LinkAnswer<AgentStarted>>;
-  deliver(session: SessionId, agent: AgentId, body: DeliverMessages): Promise<LinkAnswer<MessagesAccepted>>;
-  refreshOne(session: SessionId, grant: Grant): Promise<LinkAnswer<SwapResult>>;
-  refreshMany(session: SessionId, grants: readonly Grant[]): Promise<LinkAnswer<SwapResults>>;
-  stop(session: SessionId, agent: AgentId, body: EndAgent): Promise<LinkAnswer<AgentEnded>>;
-  retire(session: SessionId, agent: AgentId, body: EndAgent): Promise<LinkAnswer<AgentEnded>>;
-  /** Who runs there, and what of their messages is held. */
-  list(session: SessionId): Promise<LinkAnswer<RunningAgents>>;
-  interrupt(session: SessionId, agent: AgentId, body: InterruptAgent): Promise<LinkAnswer<AgentInterrupted>>;
+  /** A call of the control API, in `session` and in no other: the one that the town's agents were started in. */
+  call<N extends ControlCallName>(
+    name: N,
+    session: SessionId,
+    order: ControlOrder<N>,
+  ): Promise<LinkAnswer<ControlCallAnswer<N>>>;
 }
 
 /** Where a container runs. Asking never starts it; only `wake` does (T10). */

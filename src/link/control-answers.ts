@@ -7,22 +7,19 @@ import {
   agentInterruptedSchema,
   agentStartedSchema,
   messagesAcceptedSchema,
+  runningAgentsSchema,
   sessionOpenedSchema,
   swapResultSchema,
   swapResultsSchema,
-  type AgentEnded,
-  type AgentId,
-  type AgentInterrupted,
-  type AgentStarted,
-  type DeliverMessages,
+  type ControlCallAnswer,
+  type ControlCallName,
+  type ControlOrder,
   type Grant,
   type HeldMessage,
-  type MessagesAccepted,
   type OpenSession,
   type SessionOpened,
   type SwapOutcome,
   type SwapResult,
-  type SwapResults,
 } from '#protocol';
 
 /** Reads what came as JSON; a 2xx that it does not take is no answer. */
@@ -36,56 +33,60 @@ export function sessionAnswer(boot: string, { session, epoch }: OpenSession): An
   });
 }
 
-/** `stale` names the higher incarnation, or the stopped one at or above this. A push may have overtaken the start's token. */
-export function startAnswer(agent: AgentId, inc: number, { gen }: Grant): AnswerSchema<AgentStarted> {
-  return agentStartedSchema.refine((started) => {
-    const runs = started.inc === inc && started.gen >= gen;
-    const fits = { started: runs, current: runs, stale: started.inc >= inc, retired: true };
-    return started.agent === agent && fits[started.outcome];
-  });
-}
-
-/** The swap of the grant that was sent, and of its messages no other than those that rode along. */
-export function deliveryAnswer({ grant, messages }: DeliverMessages): AnswerSchema<MessagesAccepted> {
-  const attempts = new Map(messages.map(({ message, attempt }) => [message, attempt]));
-  const rodeAlong = ({ message, attempt }: HeldMessage): boolean => attempt >= (attempts.get(message) ?? Infinity);
-  return messagesAcceptedSchema.refine(({ swap, messages: held }) => {
-    const isOnce = new Set(held.map(({ message }) => message)).size === held.length;
-    return isOf(grant, swap) && isOnce && held.every(rodeAlong);
-  });
-}
-
-export function swapAnswer(grant: Grant): AnswerSchema<SwapResult> {
-  return swapResultSchema.refine((swap) => isOf(grant, swap));
-}
-
-/** Results that fit none of the grants are left out: what is said wrongly of one agent costs the others nothing (F9). */
-export function swapsAnswer(grants: readonly Grant[]): AnswerSchema<SwapResults> {
-  const sent = new Map(grants.map((grant) => [grant.agent, grant]));
-  return swapResultsSchema.transform(({ results }) => ({
-    results: results.filter((swap) => {
-      const grant = sent.get(swap.agent);
-      return grant !== undefined && isOf(grant, swap);
+/** What the answer to each call has to carry. */
+export const ANSWERS: {
+  readonly [N in ControlCallName]: (order: ControlOrder<N>) => AnswerSchema<ControlCallAnswer<N>>;
+} = {
+  /** `stale` names the higher incarnation, or the stopped one at or above this. A push may have overtaken the start's token. */
+  start: ({ agent, body: { inc, grant } }) =>
+    agentStartedSchema.refine((started) => {
+      const runs = started.inc === inc && started.gen >= grant.gen;
+      const fits = { started: runs, current: runs, stale: started.inc >= inc, retired: true };
+      return started.agent === agent && fits[started.outcome];
     }),
-  }));
-}
 
-/** A stop leaves a higher incarnation alone; a teardown leaves none. */
-export function endAnswer(how: 'stop' | 'retire', agent: AgentId, inc: number): AnswerSchema<AgentEnded> {
-  return agentEndedSchema.refine((ended) => {
-    if (ended.agent !== agent) return false;
-    if (how === 'retire') return ended.outcome === 'retired';
-    return ended.outcome === 'stopped' ? ended.inc === inc : ended.outcome === 'stale' && ended.inc > inc;
-  });
-}
+  /** The swap of the grant that was sent, and of its messages no other than those that rode along. */
+  deliver: ({ body: { grant, messages } }) => {
+    const attempts = new Map(messages.map(({ message, attempt }) => [message, attempt]));
+    const rodeAlong = ({ message, attempt }: HeldMessage): boolean => attempt >= (attempts.get(message) ?? Infinity);
+    return messagesAcceptedSchema.refine(({ swap, messages: held }) => {
+      const isOnce = new Set(held.map(({ message }) => message)).size === held.length;
+      return isOf(grant, swap) && isOnce && held.every(rodeAlong);
+    });
+  },
 
-export function interruptAnswer(agent: AgentId, inc: number): AnswerSchema<AgentInterrupted> {
-  return agentInterruptedSchema.refine((interrupted) => {
-    const runs = interrupted.inc === inc;
-    const fits = { interrupted: runs, idle: runs, incarnation_mismatch: !runs, unknown_agent: true };
-    return interrupted.agent === agent && fits[interrupted.outcome];
-  });
-}
+  refreshOne: ({ body: { grant } }) => swapResultSchema.refine((swap) => isOf(grant, swap)),
+
+  /** Results that fit none of the grants are left out: what is said wrongly of one agent costs the others nothing (F9). */
+  refreshMany: ({ body: { grants } }) => {
+    const sent = new Map(grants.map((grant) => [grant.agent, grant]));
+    return swapResultsSchema.transform(({ results }) => ({
+      results: results.filter((swap) => {
+        const grant = sent.get(swap.agent);
+        return grant !== undefined && isOf(grant, swap);
+      }),
+    }));
+  },
+
+  /** A stop leaves a higher incarnation alone. */
+  stop: ({ agent, body: { inc } }) =>
+    agentEndedSchema.refine((ended) => {
+      if (ended.agent !== agent) return false;
+      return ended.outcome === 'stopped' ? ended.inc === inc : ended.outcome === 'stale' && ended.inc > inc;
+    }),
+
+  /** A teardown leaves none. */
+  retire: ({ agent }) => agentEndedSchema.refine((ended) => ended.agent === agent && ended.outcome === 'retired'),
+
+  list: () => runningAgentsSchema,
+
+  interrupt: ({ agent, body: { inc } }) =>
+    agentInterruptedSchema.refine((interrupted) => {
+      const runs = interrupted.inc === inc;
+      const fits = { interrupted: runs, idle: runs, incarnation_mismatch: !runs, unknown_agent: true };
+      return interrupted.agent === agent && fits[interrupted.outcome];
+    }),
+};
 
 /** Whether a swap's result is one of this grant: what it acknowledges is exactly what was sent. */
 function isOf(grant: Grant, swap: SwapResult): boolean {

@@ -1,33 +1,24 @@
 /** The one client of the control API: every call into a container is made here. */
 import {
+  CONTROL_CALLS,
   CONTROL_PROBLEMS,
   MAX_CONTROL_ANSWER_BYTES,
   clip,
   healthSchema,
   problemSchema,
   retryAfterMs,
-  runningAgentsSchema,
   sessionClosedSchema,
-  type AgentEnded,
-  type AgentId,
-  type AgentInterrupted,
-  type AgentStarted,
   type ContainerName,
+  type ControlCallAnswer,
+  type ControlCallName,
+  type ControlOrder,
   type ControlProblemCode,
-  type DeliverMessages,
-  type EndAgent,
-  type Grant,
   type Health,
-  type InterruptAgent,
-  type MessagesAccepted,
   type OpenSession,
   type Problem,
-  type RunningAgents,
   type SessionClosed,
+  type SessionId,
   type SessionOpened,
-  type StartAgent,
-  type SwapResult,
-  type SwapResults,
 } from '#protocol';
 import { withDeadline } from '#lib/clock.ts';
 import { parseJson } from '#lib/json.ts';
@@ -35,16 +26,7 @@ import { readText } from '#lib/read-body.ts';
 import { sha256 } from '#lib/secret.ts';
 import { messageOf } from '#lib/result.ts';
 import type { ContainerBackend, PushSigner, Unreachable } from './container-link.ts';
-import {
-  deliveryAnswer,
-  endAnswer,
-  interruptAnswer,
-  sessionAnswer,
-  startAnswer,
-  swapAnswer,
-  swapsAnswer,
-  type AnswerSchema,
-} from './control-answers.ts';
+import { ANSWERS, sessionAnswer, type AnswerSchema } from './control-answers.ts';
 
 /** What one call came to. `session_unknown`: the control server does not hold the session that the token names. */
 export type ControlAnswer<T> =
@@ -112,47 +94,21 @@ export class ControlClient {
     });
   }
 
-  start(session: string, agent: AgentId, body: StartAgent): Promise<ControlAnswer<AgentStarted>> {
-    return this.#post(session, `/agents/${agent}/start`, body, startAnswer(agent, body.inc, body.grant));
-  }
-
-  deliver(session: string, agent: AgentId, body: DeliverMessages): Promise<ControlAnswer<MessagesAccepted>> {
-    const timeoutMs = Math.min(MESSAGE_TIMEOUT_MS, this.#timeoutMs);
-    return this.#post(session, `/agents/${agent}/messages`, body, deliveryAnswer(body), timeoutMs);
-  }
-
-  refreshOne(session: string, grant: Grant): Promise<ControlAnswer<SwapResult>> {
-    return this.#post(session, `/agents/${grant.agent}/refresh-token`, { grant }, swapAnswer(grant));
-  }
-
-  refreshMany(session: string, grants: readonly Grant[]): Promise<ControlAnswer<SwapResults>> {
-    return this.#post(session, '/agents/refresh-tokens', { grants }, swapsAnswer(grants));
-  }
-
-  stop(session: string, agent: AgentId, body: EndAgent): Promise<ControlAnswer<AgentEnded>> {
-    return this.#post(session, `/agents/${agent}/stop`, body, endAnswer('stop', agent, body.inc));
-  }
-
-  retire(session: string, agent: AgentId, body: EndAgent): Promise<ControlAnswer<AgentEnded>> {
-    return this.#post(session, `/agents/${agent}/retire`, body, endAnswer('retire', agent, body.inc));
-  }
-
-  list(session: string): Promise<ControlAnswer<RunningAgents>> {
+  /** One call of the control API in a session. */
+  call<N extends ControlCallName>(
+    name: N,
+    session: SessionId,
+    order: ControlOrder<N>,
+  ): Promise<ControlAnswer<ControlCallAnswer<N>>> {
+    const { method, path, within } = CONTROL_CALLS[name];
     return this.#call({
-      method: 'GET',
-      path: '/agents',
+      method,
+      path: path.replace(':agent', order.agent ?? ''),
       audience: session,
-      answer: runningAgentsSchema,
-      timeoutMs: this.#timeoutMs,
+      ...(order.body === null ? {} : { body: order.body }),
+      answer: ANSWERS[name](order),
+      timeoutMs: within === 'message' ? Math.min(MESSAGE_TIMEOUT_MS, this.#timeoutMs) : this.#timeoutMs,
     });
-  }
-
-  interrupt(session: string, agent: AgentId, body: InterruptAgent): Promise<ControlAnswer<AgentInterrupted>> {
-    return this.#post(session, `/agents/${agent}/interrupt`, body, interruptAnswer(agent, body.inc));
-  }
-
-  #post<T>(session: string, path: string, body: unknown, answer: AnswerSchema<T>, timeoutMs = this.#timeoutMs) {
-    return this.#call({ method: 'POST', path, audience: session, body, answer, timeoutMs });
   }
 
   async #call<T>(call: Call<T>): Promise<ControlAnswer<T>> {

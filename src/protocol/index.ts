@@ -2,6 +2,7 @@
 export * from './agent-api.ts';
 export * from './claims.ts';
 export * from './control.ts';
+export * from './control-calls.ts';
 export * from './fence.ts';
 export * from './ids.ts';
 export * from './ledger-api.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { DeliverMessages, Grant } from '#protocol';
+import { NO_ORDER, type DeliverMessages, type Grant } from '#protocol';
 import { ControlClient } from '../../src/link/control-client.ts';
 import { FakeControl } from '../support/fake-control.ts';
 import { agentId, bootId, containerName, messageId, sessionId } from '../support/ids.ts';
@@ -59,7 +59,7 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
   },
   start: {
-    ask: () => client.start(SESSION, AGENT, START),
+    ask: () => client.call('start', SESSION, { agent: AGENT, body: START }),
     right: [
       STARTED,
       { ...STARTED, outcome: 'current', gen: 8 },
@@ -76,7 +76,7 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
   },
   messages: {
-    ask: () => client.deliver(SESSION, AGENT, DELIVERY),
+    ask: () => client.call('deliver', SESSION, { agent: AGENT, body: DELIVERY }),
     right: [
       accepted({}, HELD),
       accepted({ outcome: 'stale', gen: 8 }, { ...HELD, attempt: 3, state: 'working' }),
@@ -93,7 +93,7 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
   },
   'refresh-token': {
-    ask: () => client.refreshOne(SESSION, GRANT),
+    ask: () => client.call('refreshOne', SESSION, { agent: AGENT, body: { grant: GRANT } }),
     right: [
       SWAP,
       { ...SWAP, outcome: 'current' },
@@ -112,7 +112,7 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
   },
   stop: {
-    ask: () => client.stop(SESSION, AGENT, { inc: 3 }),
+    ask: () => client.call('stop', SESSION, { agent: AGENT, body: { inc: 3 } }),
     right: [
       { agent: AGENT, inc: 3, outcome: 'stopped' },
       { agent: AGENT, inc: 4, outcome: 'stale' },
@@ -125,7 +125,7 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
   },
   retire: {
-    ask: () => client.retire(SESSION, AGENT, { inc: 3 }),
+    ask: () => client.call('retire', SESSION, { agent: AGENT, body: { inc: 3 } }),
     right: [{ agent: AGENT, inc: 3, outcome: 'retired' }],
     wrong: [
       { agent: OTHER, inc: 3, outcome: 'retired' },
@@ -133,7 +133,7 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
   },
   interrupt: {
-    ask: () => client.interrupt(SESSION, AGENT, { inc: 3 }),
+    ask: () => client.call('interrupt', SESSION, { agent: AGENT, body: { inc: 3 } }),
     right: [
       { agent: AGENT, inc: 3, outcome: 'interrupted' },
       { agent: AGENT, inc: 3, outcome: 'idle' },
@@ -147,7 +147,7 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
   },
   'GET /agents': {
-    ask: () => client.list(SESSION),
+    ask: () => client.call('list', SESSION, NO_ORDER),
     right: [{ agents: [] }, { agents: [{ agent: AGENT, inc: 1, gen: 1, process_id: 1, messages: [HELD] }] }],
     wrong: [{ agents: [{ agent: AGENT }] }, { results: [] }],
   },
@@ -181,7 +181,7 @@ describe('a 2xx to a batch of tokens', () => {
     const second = { ...GRANT, agent: OTHER, inc: 1, gen: 2 };
     const right = { agent: OTHER, inc: 1, gen: 2, outcome: 'applied' };
     control.instead = () => Response.json({ results: [{ ...SWAP, gen: 6 }, right, { ...right, agent: agentId(3) }] });
-    expect(await client.refreshMany(SESSION, [GRANT, second])).toEqual({
+    expect(await client.call('refreshMany', SESSION, { agent: null, body: { grants: [GRANT, second] } })).toEqual({
       kind: 'answered',
       value: { results: [right] },
     });
@@ -189,6 +189,9 @@ describe('a 2xx to a batch of tokens', () => {
 
   test('is a failure of the way where it is none of the container', async () => {
     control.instead = () => new Response('<html>');
-    expect(await client.refreshMany(SESSION, [GRANT])).toMatchObject({ kind: 'unreachable', reason: 'transport' });
+    expect(await client.call('refreshMany', SESSION, { agent: null, body: { grants: [GRANT] } })).toMatchObject({
+      kind: 'unreachable',
+      reason: 'transport',
+    });
   });
 });

@@ -43,7 +43,7 @@ const client = (timeoutMs = 5000) =>
 /** What the client makes of one answer to a refresh. */
 async function outcomeOf(answer: Response | (() => Promise<Response>), timeoutMs = 5000) {
   control.instead = typeof answer === 'function' ? answer : () => answer;
-  return client(timeoutMs).refreshOne(SESSION, GRANT);
+  return client(timeoutMs).call('refreshOne', SESSION, { agent: AGENT, body: { grant: GRANT } });
 }
 const json = (value: unknown, status = 200, headers: Record<string, string> = {}) =>
   new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json', ...headers } });
@@ -62,25 +62,52 @@ describe('a request into a container', () => {
 
   test('every other one carries a token that is signed for this audience, method, path and body', async () => {
     const calls: [string, string, string, () => Promise<unknown>][] = [
-      ['POST', `/agents/${AGENT}/refresh-token`, SESSION, () => client().refreshOne(SESSION, GRANT)],
-      ['POST', '/agents/refresh-tokens', SESSION, () => client().refreshMany(SESSION, [GRANT])],
-      ['POST', `/agents/${AGENT}/stop`, SESSION, () => client().stop(SESSION, AGENT, { inc: 1 })],
-      ['POST', `/agents/${AGENT}/retire`, SESSION, () => client().retire(SESSION, AGENT, { inc: 1 })],
+      [
+        'POST',
+        `/agents/${AGENT}/refresh-token`,
+        SESSION,
+        () => client().call('refreshOne', SESSION, { agent: AGENT, body: { grant: GRANT } }),
+      ],
+      [
+        'POST',
+        '/agents/refresh-tokens',
+        SESSION,
+        () => client().call('refreshMany', SESSION, { agent: null, body: { grants: [GRANT] } }),
+      ],
+      [
+        'POST',
+        `/agents/${AGENT}/stop`,
+        SESSION,
+        () => client().call('stop', SESSION, { agent: AGENT, body: { inc: 1 } }),
+      ],
+      [
+        'POST',
+        `/agents/${AGENT}/retire`,
+        SESSION,
+        () => client().call('retire', SESSION, { agent: AGENT, body: { inc: 1 } }),
+      ],
       [
         'POST',
         `/agents/${AGENT}/start`,
         SESSION,
-        () => client().start(SESSION, AGENT, { inc: 1, name: 'ada', role: 'worker', grant: GRANT }),
+        () =>
+          client().call('start', SESSION, {
+            agent: AGENT,
+            body: { inc: 1, name: 'ada', role: 'worker', grant: GRANT },
+          }),
       ],
       [
         'POST',
         `/agents/${AGENT}/messages`,
         SESSION,
         () =>
-          client().deliver(SESSION, AGENT, {
-            inc: 1,
-            grant: GRANT,
-            messages: [{ message: messageId(1), attempt: 1, seq: 1, content: 'hällo', sender: 'person:dev' }],
+          client().call('deliver', SESSION, {
+            agent: AGENT,
+            body: {
+              inc: 1,
+              grant: GRANT,
+              messages: [{ message: messageId(1), attempt: 1, seq: 1, content: 'hällo', sender: 'person:dev' }],
+            },
           }),
       ],
       [
@@ -113,7 +140,10 @@ describe('a request into a container', () => {
 
   test('is not sent where its token cannot be signed', async () => {
     const failing = new ControlClient(control.backend, () => Promise.reject(new Error('no keys')), CONTAINER, 5000);
-    expect(await failing.refreshOne(SESSION, GRANT)).toMatchObject({ kind: 'unreachable', reason: 'transport' });
+    expect(await failing.call('refreshOne', SESSION, { agent: AGENT, body: { grant: GRANT } })).toMatchObject({
+      kind: 'unreachable',
+      reason: 'transport',
+    });
     expect(control.requests).toEqual([]);
   });
 });
@@ -249,9 +279,14 @@ describe('an answer', () => {
       return before + 'x'.repeat(size - before.length - after.length) + after;
     };
     control.instead = () => new Response(results(MAX_CONTROL_ANSWER_BYTES));
-    expect(await client().refreshMany(SESSION, [GRANT])).toMatchObject({ kind: 'answered' });
+    expect(await client().call('refreshMany', SESSION, { agent: null, body: { grants: [GRANT] } })).toMatchObject({
+      kind: 'answered',
+    });
     control.instead = () => new Response(results(MAX_CONTROL_ANSWER_BYTES + 1));
-    expect(await client().refreshMany(SESSION, [GRANT])).toMatchObject({ kind: 'unreachable', reason: 'transport' });
+    expect(await client().call('refreshMany', SESSION, { agent: null, body: { grants: [GRANT] } })).toMatchObject({
+      kind: 'unreachable',
+      reason: 'transport',
+    });
   });
 
   test('a redirect is no answer, and is not followed', async () => {
@@ -280,7 +315,10 @@ describe('silence', () => {
     const started = performance.now();
     control.instead = never;
     const messages = [{ message: messageId(1), attempt: 1, seq: 1, content: 'x', sender: 'person:dev' }];
-    const answer = await client(60_000).deliver(SESSION, AGENT, { inc: 1, grant: GRANT, messages });
+    const answer = await client(60_000).call('deliver', SESSION, {
+      agent: AGENT,
+      body: { inc: 1, grant: GRANT, messages },
+    });
     expect(answer).toMatchObject({ reason: 'timeout', detail: 'no answer in 2000 ms' });
     expect(performance.now() - started).toBeLessThan(4000);
   });

@@ -1,20 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { Grant } from '#protocol';
+import { NO_ORDER } from '#protocol';
 import type { ContainerLink } from '../../src/link/container-link.ts';
 import { neverRejects } from '../../src/link/never-rejects.ts';
 import { agentId, sessionId } from '../support/ids.ts';
 
 const SESSION = sessionId(1);
 const AGENT = agentId(1);
-const GRANT: Grant = {
-  agent: AGENT,
-  inc: 1,
-  gen: 1,
-  jti: 'jti-0001',
-  token: 'agent.token.text',
-  issued_at: '2030-01-01T00:00:00Z',
-  expires_at: '2030-01-01T03:00:00Z',
-};
 
 /** Every call of a link but `authenticate`: how many arguments it takes, and one way to make it. */
 const CALLS: readonly [string, number, (link: ContainerLink) => Promise<unknown>][] = [
@@ -22,14 +13,8 @@ const CALLS: readonly [string, number, (link: ContainerLink) => Promise<unknown>
   ['check', 0, (link) => link.check()],
   ['renew', 0, (link) => link.renew()],
   ['destroy', 0, (link) => link.destroy()],
-  ['start', 3, (link) => link.start(SESSION, AGENT, { inc: 1, name: 'ada', role: 'worker', grant: GRANT })],
-  ['deliver', 3, (link) => link.deliver(SESSION, AGENT, { inc: 1, grant: GRANT, messages: [] })],
-  ['refreshOne', 2, (link) => link.refreshOne(SESSION, GRANT)],
-  ['refreshMany', 2, (link) => link.refreshMany(SESSION, [GRANT])],
-  ['stop', 3, (link) => link.stop(SESSION, AGENT, { inc: 1 })],
-  ['retire', 3, (link) => link.retire(SESSION, AGENT, { inc: 1 })],
-  ['list', 1, (link) => link.list(SESSION)],
-  ['interrupt', 3, (link) => link.interrupt(SESSION, AGENT, { inc: 1 })],
+  ['call', 3, (link) => link.call('list', SESSION, NO_ORDER)],
+  ['call', 3, (link) => link.call('stop', SESSION, { agent: AGENT, body: { inc: 1 } })],
 ];
 
 /** A stub whose every call does the same: answers what it was called with, or throws. */
@@ -48,14 +33,7 @@ function stubThat(act: (method: string, given: unknown[]) => unknown): Container
     renew: call('renew'),
     destroy: call('destroy'),
     authenticate: call('authenticate'),
-    start: call('start'),
-    deliver: call('deliver'),
-    refreshOne: call('refreshOne'),
-    refreshMany: call('refreshMany'),
-    stop: call('stop'),
-    retire: call('retire'),
-    list: call('list'),
-    interrupt: call('interrupt'),
+    call: call('call'),
   };
 }
 

@@ -57,7 +57,7 @@ describe('a control server at an address', () => {
   test('cannot send a token elsewhere by a redirect', async () => {
     asked.length = 0;
     const client = new ControlClient(urlBackend([origin], 0), async () => 'push.token', containerName(1), 1000);
-    const answer = await client.stop(sessionId(1), agentId(1), { inc: 1 });
+    const answer = await client.call('stop', sessionId(1), { agent: agentId(1), body: { inc: 1 } });
     expect(answer).toMatchObject({ kind: 'unreachable', reason: 'refused' });
     expect(asked).toEqual([{ method: 'POST', path: `/agents/${agentId(1)}/stop`, authorization: 'Bearer push.token' }]);
   });

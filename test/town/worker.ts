@@ -4,6 +4,7 @@ import { createApp } from '../../src/http/app.ts';
 import { edgeOf } from '../../src/http/edge/edge.ts';
 import { AgentContainer as ContainerObject } from '../../src/link/agent-container.ts';
 import { Town as TownObject } from '../../src/town/town.ts';
+import { linkTo } from '../../src/link/never-rejects.ts';
 import { linkPorts } from '../../src/link/link-ports.ts';
 import { townPorts } from '../../src/town/town-ports.ts';
 import { lab } from './support/lab.ts';
@@ -16,7 +17,7 @@ export class Town extends TownObject {
     super(
       ctx,
       env,
-      labTownWiring((name) => exposedStub(env.AGENT_CONTAINER.getByName(name), name), hurried),
+      labTownWiring((name) => exposedStub(linkTo(env.AGENT_CONTAINER.getByName(name)), name), hurried),
       (state, wiring) => exposed(townPorts(noted(state), wiring), state, 'town'),
     );
   }

@@ -2,7 +2,7 @@
  * A container of which somebody waits to hear is asked who runs in it (`GET /agents`). Its answer tells who is gone and which
  * messages were lost; without an answer for ten minutes it is abandoned. A probe never starts a container (T10).
  */
-import type { SessionId } from '#protocol';
+import { NO_ORDER, type SessionId } from '#protocol';
 import { backoffMs } from '#lib/backoff.ts';
 import { takesMessages, type Agent } from '../../roster/agent.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
@@ -76,7 +76,7 @@ async function probe(p: TownPorts, index: number): Promise<SessionId | null> {
   else if (session === null) await firstContact(p, index);
   if (container.lostAtMs !== null || session === null) return null;
   const seen = seenIn(p, index, session);
-  const answer = await p.link(index).list(session);
+  const answer = await p.link(index).call('list', session, NO_ORDER);
   noteAnswer(p, index, answer);
   switch (answer.kind) {
     case 'answered':
@@ -131,7 +131,7 @@ function isMissed(p: TownPorts, agent: Agent): boolean {
 
 /** Alone, and only once the box has confirmed that it runs no more (K-12): the others in this container go on. */
 async function stopSilent(p: TownPorts, session: SessionId, agent: Agent): Promise<void> {
-  const answer = await p.link(agent.container).stop(session, agent.id, { inc: agent.inc });
+  const answer = await p.link(agent.container).call('stop', session, { agent: agent.id, body: { inc: agent.inc } });
   switch (answer.kind) {
     case 'answered':
       p.transaction(() => agentGone(p, agent, { why: 'stopped_silent', containerRuns: true }));

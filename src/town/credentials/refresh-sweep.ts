@@ -111,8 +111,9 @@ export async function pushBatch(
     ...(also === undefined ? {} : { also }),
     send: async (grants) => {
       const [only] = grants;
-      if (grants.length !== 1 || only === undefined) return p.link(container).refreshMany(session, grants);
-      const single = await p.link(container).refreshOne(session, only);
+      if (grants.length !== 1 || only === undefined)
+        return p.link(container).call('refreshMany', session, { agent: null, body: { grants: [...grants] } });
+      const single = await p.link(container).call('refreshOne', session, { agent: only.agent, body: { grant: only } });
       return single.kind === 'answered' ? { kind: 'answered', value: { results: [single.value] } } : single;
     },
     swaps: (value) => (swaps = value.results),

@@ -80,7 +80,8 @@ async function attempt(p: TownPorts, id: AgentId): Promise<boolean> {
     },
     send: async ([grant]) => {
       if (grant === undefined) throw new Error('issueToken sends what it allocated');
-      return p.link(agent.container).deliver(session, id, { inc: agent.inc, grant, messages: batch.map(toWire) });
+      const body = { inc: agent.inc, grant, messages: batch.map(toWire) };
+      return p.link(agent.container).call('deliver', session, { agent: id, body });
     },
     swaps: (value) => [value.swap],
   });

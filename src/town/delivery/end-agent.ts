@@ -86,9 +86,8 @@ async function send(p: TownPorts, agent: Agent): Promise<LinkAnswer<AgentEnded> 
   // A start may be under way whose answer is still out: then the container's session is where it may have landed.
   const session = agent.session ?? p.containers.get(agent.container)?.session ?? null;
   if (session === null) return null;
-  const link = p.link(agent.container);
-  const body = { inc: agent.inc };
-  return agent.state === 'retired' ? link.retire(session, agent.id, body) : link.stop(session, agent.id, body);
+  const order = { agent: agent.id, body: { inc: agent.inc } };
+  return p.link(agent.container).call(agent.state === 'retired' ? 'retire' : 'stop', session, order);
 }
 
 function settle(p: TownPorts, asked: Agent, answer: LinkAnswer<AgentEnded> | null): void {

@@ -48,7 +48,9 @@ type Which = Omit<InterruptAgent, 'inc'>;
 async function attempt(p: TownPorts, id: AgentId, which: Which): Promise<LinkAnswer<AgentInterrupted> | null> {
   const agent = p.agents.get(id);
   if (agent === null || agent.session === null) return null;
-  const answer = await p.link(agent.container).interrupt(agent.session, id, { inc: agent.inc, ...which });
+  const answer = await p
+    .link(agent.container)
+    .call('interrupt', agent.session, { agent: id, body: { inc: agent.inc, ...which } });
   noteAnswer(p, agent.container, answer);
   if (answer.kind === 'asleep') {
     p.transaction(() => agentGone(p, agent, { why: 'asleep', containerRuns: false }));

@@ -86,7 +86,8 @@ async function attempt(p: TownPorts, id: AgentId): Promise<void> {
     send: async ([grant]) => {
       if (grant === undefined) throw new Error('issueToken sends what it allocated');
       sent = grant.gen;
-      return p.link(agent.container).start(session, id, { inc: agent.inc, name: agent.name, role: agent.role, grant });
+      const body = { inc: agent.inc, name: agent.name, role: agent.role, grant };
+      return p.link(agent.container).call('start', session, { agent: id, body });
     },
     swaps: (value) => [swapOf(value, sent)],
   });

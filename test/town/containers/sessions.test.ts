@@ -1,5 +1,6 @@
 import { SELF, env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
+import { NO_ORDER } from '../../../src/protocol/index.ts';
 import { sessionId } from '../../support/ids.ts';
 import { PATIENT } from '../../support/patient.ts';
 import { lab } from '../support/lab.ts';
@@ -44,7 +45,7 @@ describe('sessions', () => {
     const first = link.open(true);
     await begun.promise;
     // A call of each kind that opens a session, all of them before the first has one.
-    const others = [link.open(true), link.check(), link.list(sessionId(9)), link.renew()];
+    const others = [link.open(true), link.check(), link.call('list', sessionId(9), NO_ORDER), link.renew()];
     await runInDurableObject(link, () => undefined);
     contended.resolve();
     const [one, ...more] = await Promise.all([first, ...others]);

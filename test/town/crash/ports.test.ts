@@ -11,6 +11,7 @@ import { OBJECT_EFFECTS, TOWN_EFFECTS, type Effects } from '../support/effects.t
 import { record } from '../support/matrix.ts';
 import { SCENARIOS } from '../support/scenarios.ts';
 import { labLinkWiring, labTownWiring } from '../support/wiring.ts';
+import { CONTROL_CALL_NAMES } from '../../../src/protocol/index.ts';
 import { World } from '../support/world.ts';
 
 /** Effects that no verb of the matrix reaches in good weather, and what does reach them. */
@@ -62,11 +63,17 @@ const REACHED_ELSEWHERE_BY_OBJECT: Readonly<Record<string, string>> = {
 function methodsOf(ports: object, path = ''): string[] {
   return Object.entries(ports).flatMap(([key, value]: [string, unknown]) => {
     const name = `${path}${key}`;
-    if (typeof value === 'function') return [name];
+    if (typeof value === 'function') return key === 'call' ? calls(path) : [name];
     if (typeof value !== 'object' || value === null || name === 'settings') return [name];
-    return [...methodsOf(value, `${name}.`), ...prototypeMethods(value).map((method) => `${name}.${method}`)];
+    return [
+      ...methodsOf(value, `${name}.`),
+      ...prototypeMethods(value).flatMap((method) => (method === 'call' ? calls(`${name}.`) : [`${name}.${method}`])),
+    ];
   });
 }
+
+/** Each call of the control API counts as a method of its own. */
+const calls = (path: string): string[] => CONTROL_CALL_NAMES.map((name) => `${path}${name}`);
 
 function prototypeMethods(value: object): string[] {
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -62,9 +62,11 @@ function cut<P extends object>(ports: P, path: string, place: Cuttable): P {
       if (place.layer === 'town' && name === 'link') {
         return (container: number): object => cut(apply<object>(value, target, [container]), 'link.', place);
       }
-      const faults = EFFECTS[place.layer][name];
       return (...given: unknown[]): unknown => {
-        const fault = Array.isArray(faults) ? weather.reach(place.town, place.layer, name) : null;
+        // A call of the control API goes by its own name.
+        const effect = key === 'call' ? `${path}${String(given[0])}` : name;
+        const faults = EFFECTS[place.layer][effect];
+        const fault = Array.isArray(faults) ? weather.reach(place.town, place.layer, effect) : null;
         const call = (): unknown => apply(value, target, given);
         return isWrite(faults) ? strike(fault, call, place) : outgoing(fault, call, place);
       };
