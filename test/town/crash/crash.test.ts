@@ -63,7 +63,7 @@ describe('the town dies', () => {
   it('a result that comes as the answer to a repeated delivery is told in an event like any other', async () => {
     const world = await World.create();
     await world.create('ada');
-    await struck(world, at('tokens.ack', 'breaks before'), () => world.send('ada', 'hello'));
+    await struck(world, at('tokens.pushed', 'breaks before'), () => world.send('ada', 'hello'));
     // The turn is over, and its report is still to come; the repeat is answered first.
     await world.ring();
     expect((await world.look()).messages).toMatchObject([{ state: 'done' }]);
@@ -76,7 +76,7 @@ describe('the town dies', () => {
     const world = await World.create();
     const ada = await world.create('ada');
     lab.silent.add(ada.id);
-    await struck(world, at('tokens.ack', 'breaks before'), () => world.send('ada', 'hello'));
+    await struck(world, at('tokens.pushed', 'breaks before'), () => world.send('ada', 'hello'));
     expect((await world.look()).messages).toMatchObject([{ state: 'queued' }]);
     await world.ring();
     await world.settled();
