@@ -8,14 +8,14 @@ import { KeySource } from './control/key-source.ts';
 import { PushAuth } from './control/push-auth.ts';
 import { Sessions } from './control/sessions.ts';
 import { sayHello } from './clients/hello.ts';
-import type { Outside, RandomBytes } from './lib/outside.ts';
+import type { Platform, RandomBytes } from './lib/platform.ts';
 import { endSessions } from './shutdown.ts';
 import { TownReach } from './lib/town-reach.ts';
 
 const BOOT_ID_BYTES = 20;
 
 /** What a control server is made of; everything outside its own memory is here. */
-export interface ControlServerParts extends Omit<Outside, 'randomBytes' | 'reach'> {
+export interface ControlServerParts extends Omit<Platform, 'randomBytes' | 'reach'> {
   readonly config: Pick<Config, 'apiUrl' | 'issuer' | 'jwks' | 'containerSecret'>;
   /** Default: the platform's `crypto`. */
   readonly randomBytes?: RandomBytes;
@@ -46,23 +46,23 @@ export interface ControlServer {
 export function createControlServer(parts: ControlServerParts): ControlServer {
   const { config, clock, fetch, log, processId = 1 } = parts;
   const randomBytes = parts.randomBytes ?? ((count: number) => crypto.getRandomValues(new Uint8Array(count)));
-  const outside: Outside = { clock, fetch, log, randomBytes, reach: new TownReach(log) };
+  const platform: Platform = { clock, fetch, log, randomBytes, reach: new TownReach(log) };
   const boot = makeId('boot', randomBytes(BOOT_ID_BYTES));
   const life = new AbortController();
   const sessions = new Sessions({
-    outside,
+    platform,
     apiUrl: config.apiUrl,
     registry: parts.registry ?? sharedRegistry(),
     spawn: parts.spawn ?? inProcessSpawn(clock, processId),
   });
-  const keys = new KeySource(outside, config.apiUrl, config.jwks, life.signal);
+  const keys = new KeySource(platform, config.apiUrl, config.jwks, life.signal);
   const auth = new PushAuth({ boot, issuer: config.issuer, sessions, findKey: keys.find });
   let ending: Promise<void> | null = null;
   const app = createApp({ boot, auth, sessions, log, clock, isShuttingDown: () => ending !== null });
   return {
     app,
     boot,
-    hello: () => sayHello(outside, config, life.signal),
+    hello: () => sayHello(platform, config, life.signal),
     shutdown: () => {
       life.abort();
       ending ??= endSessions(clock, sessions.all).then(() => sessions.left());

@@ -85,7 +85,7 @@ export class ApiClient {
     return this.#json('GET', `/v1/towns/${town}/agents/${agent}`, agentState);
   }
 
-  /** Answers the id of the accepted message. The same key again is the same message, so who was not answered asks again. */
+  /** Returns the id of the accepted message. The same key again is the same message, so who was not answered asks again. */
   async send(town: string, agent: string, content: string, key?: string): Promise<string> {
     const headers = key === undefined ? {} : { 'idempotency-key': `"${key}"` };
     const path = `/v1/towns/${town}/agents/${agent}/messages`;

@@ -46,7 +46,7 @@ export interface DeployIo {
   readonly wrangler: (args: readonly string[]) => Promise<number>;
 }
 
-/** Answers the exit code: 0 deployed, 2 refused with one line per rule and nothing changed, else wrangler's own. */
+/** Returns the exit code: 0 deployed, 2 refused with one line per rule and nothing changed, else wrangler's own. */
 export async function main(argv: readonly string[], io: DeployIo): Promise<number> {
   const refuse = (lines: readonly string[]): number => {
     for (const line of lines) io.stderr.write(`deploy: ${line}\n`);

@@ -1,4 +1,4 @@
-/** Sends a signal to every process of a group; 0 only asks. Answers whether there is one left. */
+/** Sends a signal to every process of a group; 0 only asks. Returns whether there is one left. */
 export function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(-leader, signal);

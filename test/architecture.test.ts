@@ -52,7 +52,7 @@ describe('walls', () => {
     },
     { at: 'src/link/handshake.ts', breaks: ["import { mintPushToken } from '../tokens/mint.ts';"] },
     {
-      at: 'src/town/calls/hear-agent.ts',
+      at: 'src/town/calls/handle-agent-report.ts',
       breaks: [
         "import '../../http/app.ts';",
         "import type { Config } from '../../env.ts';",
@@ -64,7 +64,7 @@ describe('walls', () => {
       ],
       keeps: [
         "import '../../roster/agent.ts'; import '../../tokens/refresh-policy.ts'; import type { TownPorts } from '../ports.ts';",
-        "import '../containers/activity.ts'; import '../agents/note-turn.ts'; import './authorize-call.ts';",
+        "import '../containers/activity.ts'; import '../agents/record-turn.ts'; import './authorize-call.ts';",
       ],
     },
     {
@@ -214,9 +214,9 @@ describe('homes', () => {
     holds('every call of the box to its town is made in town-request', rules.townCallHome, [
       {
         at: 'container/clients/heartbeat.ts',
-        breaks: ['await outside.fetch(url, init);', 'this.#outside.fetch(url, init);'],
+        breaks: ['await platform.fetch(url, init);', 'this.#platform.fetch(url, init);'],
       },
-      { at: 'container/clients/town-request.ts', keeps: ['await outside.fetch(url, init);'] },
+      { at: 'container/clients/town-request.ts', keeps: ['await platform.fetch(url, init);'] },
     ]);
   });
 

@@ -1,7 +1,7 @@
 import type {
   AgentId,
   DeliveredMessage,
-  Grant,
+  IssuedToken,
   HeldMessage,
   MessageId,
   StartAgent,
@@ -16,13 +16,13 @@ import { Puller, type PullAddress } from '../clients/puller.ts';
 import type { ClientRegistry, RegistryEntry } from '../clients/registry.ts';
 import { townTools } from '../clients/town-tools.ts';
 import { errorFields } from '../lib/log.ts';
-import type { Outside } from '../lib/outside.ts';
+import type { Platform } from '../lib/platform.ts';
 import type { AgentProcess, Spawn } from './agent-process.ts';
 import { TurnQueue } from './turn-queue.ts';
 
 /** What all agents of one session have in common. */
-export interface AgentSurroundings {
-  readonly outside: Outside;
+export interface AgentContext {
+  readonly platform: Platform;
   readonly apiUrl: string;
   readonly registry: ClientRegistry;
   readonly spawn: Spawn;
@@ -48,20 +48,22 @@ export class Incarnation {
   #processId = 0;
   #gone: Promise<void> | null = null;
 
-  constructor(surroundings: AgentSurroundings, order: StartAgent) {
-    const { outside, apiUrl, registry, townNowMs, rebaseTownClock, heartbeatMs: intervalMs } = surroundings;
+  constructor(context: AgentContext, order: StartAgent) {
+    const { platform, apiUrl, registry, townNowMs, rebaseTownClock, heartbeatMs: intervalMs } = context;
     const life = this.#life.signal;
     // The token and its ways in: the cell, the registry that pushes go through, the puller.
     const cell = new Cell(order.grant);
     const { agent } = cell;
-    const entry = registry.open(cell, (thrown) => outside.log.warn('client_failed', { agent, ...errorFields(thrown) }));
-    const address = (): PullAddress | null => (life.aborted ? null : surroundings.pullAddress(agent));
-    const puller = new Puller({ outside, cell, entry, address, townNowMs, rebaseTownClock, life });
+    const entry = registry.open(cell, (thrown) =>
+      platform.log.warn('client_failed', { agent, ...errorFields(thrown) }),
+    );
+    const address = (): PullAddress | null => (life.aborted ? null : context.pullAddress(agent));
+    const puller = new Puller({ platform, cell, entry, address, townNowMs, rebaseTownClock, life });
     // Its ways out: one client for all that is said to the town.
-    const client = new AgentClient({ outside, apiUrl, cell, puller, townNowMs, life });
-    const heartbeat = new Heartbeat({ outside, client, intervalMs, status: () => turns.status, life, agent });
+    const client = new AgentClient({ platform, apiUrl, cell, puller, townNowMs, life });
+    const heartbeat = new Heartbeat({ platform, client, intervalMs, status: () => turns.status, life, agent });
     const onAcknowledged = (event: TurnEvent): void => turns.acknowledge(event);
-    const reporter = new EventReporter({ outside, client, onAcknowledged, life, agent });
+    const reporter = new EventReporter({ platform, client, onAcknowledged, life, agent });
     // The work. Each turn waits for the process, and for a token that is not at its end (W-01).
     const turns: TurnQueue = new TurnQueue({
       ready: async () => {
@@ -85,12 +87,12 @@ export class Incarnation {
     this.#reporter = reporter;
     this.#turns = turns;
     const lastGeneration = (): number | null => client.lastGeneration;
-    const town = townTools({ outside, client, life });
+    const town = townTools({ platform, client, life });
     const launch = { agent, inc: cell.inc, name: order.name, role: order.role, lastGeneration, town };
     // In a promise from the first step on, so that a spawn which throws leaves an incarnation that can be ended.
     this.#process = Promise.resolve(launch).then((launch) => {
       life.throwIfAborted();
-      return surroundings.spawn(launch, life);
+      return context.spawn(launch, life);
     });
   }
 
@@ -114,7 +116,7 @@ export class Incarnation {
     return this.#gone !== null;
   }
 
-  swap(grant: Grant): Exclude<SwapOutcome, 'retired'> {
+  swap(grant: IssuedToken): Exclude<SwapOutcome, 'retired'> {
     return this.#entry.swap(grant);
   }
 

@@ -6,7 +6,7 @@ import type {
   AgentStarted,
   DeliverMessages,
   EndAgent,
-  Grant,
+  IssuedToken,
   InterruptAgent,
   MessagesAccepted,
   RunningAgents,
@@ -15,8 +15,8 @@ import type {
   SwapResult,
 } from '#protocol';
 import { RecentMap } from '../lib/recent-map.ts';
-import { Incarnation, type AgentSurroundings } from './incarnation.ts';
-import { Lanes } from '../lib/lanes.ts';
+import { Incarnation, type AgentContext } from './incarnation.ts';
+import { KeyedQueue } from '../lib/keyed-queue.ts';
 
 /** Tombstones and stopped incarnations that are kept per session; far more than a town has agents. */
 const REMEMBERED_ENDS = 10_000;
@@ -26,7 +26,7 @@ const TAKING: readonly SwapOutcome[] = ['applied', 'current', 'stale'];
 
 /** Starts, feeds, refreshes and ends agents. Every outcome that the wire knows is a value; only a process that fails to start rejects. */
 export class Supervisor {
-  readonly #surroundings: AgentSurroundings;
+  readonly #context: AgentContext;
   /** Resolves when the agents of the container's earlier session are gone: an agent never runs beside its predecessor. */
   readonly #earlierGone: Promise<void>;
   readonly #running = new Map<AgentId, Incarnation>();
@@ -35,11 +35,11 @@ export class Supervisor {
   /** Tombstones: retired stays retired (T9). */
   readonly #retired = new RecentMap<AgentId, true>(REMEMBERED_ENDS);
   /** Starts and ends of one agent wait for each other; of different agents they do not. */
-  readonly #lanes = new Lanes<AgentId>();
+  readonly #lanes = new KeyedQueue<AgentId>();
   #ended: Promise<void> | null = null;
 
-  constructor(surroundings: AgentSurroundings, earlierGone: Promise<void>) {
-    this.#surroundings = surroundings;
+  constructor(context: AgentContext, earlierGone: Promise<void>) {
+    this.#context = context;
     this.#earlierGone = earlierGone;
   }
 
@@ -49,7 +49,7 @@ export class Supervisor {
   }
 
   /** Compare-and-set of one agent's token. Never makes an entry (T3). */
-  swap(grant: Grant): SwapResult {
+  swap(grant: IssuedToken): SwapResult {
     const running = this.#live(grant.agent);
     const outcome = this.#retired.has(grant.agent) ? 'retired' : (running?.swap(grant) ?? 'unknown_agent');
     return { agent: grant.agent, inc: running?.cell.inc ?? 0, gen: running?.gen ?? 0, outcome };
@@ -157,7 +157,7 @@ export class Supervisor {
   }
 
   async #launch(agent: AgentId, order: StartAgent): Promise<AgentStarted | 'session_over'> {
-    const incarnation = new Incarnation(this.#surroundings, order);
+    const incarnation = new Incarnation(this.#context, order);
     this.#running.set(agent, incarnation);
     try {
       await incarnation.started();
@@ -170,7 +170,7 @@ export class Supervisor {
     return this.#refusal(agent, order.inc) ?? report(agent, 'started', incarnation);
   }
 
-  #startedAlready(running: Incarnation, grant: Grant): AgentStarted {
+  #startedAlready(running: Incarnation, grant: IssuedToken): AgentStarted {
     running.swap(grant);
     return report(running.cell.agent, 'current', running);
   }

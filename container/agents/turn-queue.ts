@@ -102,7 +102,7 @@ export class TurnQueue {
   }
 
   /**
-   * Ends the turn under way; with `message` only that one's, which does not begin if it has not yet. Answers whether there was
+   * Ends the turn under way; with `message` only that one's, which does not begin if it has not yet. Returns whether there was
    * one. The next begins when the agent has let go of this one: it works on one message at a time.
    */
   interrupt(message: MessageId | null): boolean {

@@ -9,7 +9,7 @@
  */
 import { isTerminal, type TerminalCode } from '#protocol';
 import type { z } from 'zod';
-import type { Outside } from '../lib/outside.ts';
+import type { Platform } from '../lib/platform.ts';
 import { requestTown, type TownAnswer } from './town-request.ts';
 import type { Cell, HeldToken } from './cell.ts';
 import type { Puller } from './puller.ts';
@@ -46,7 +46,7 @@ const PAUSE_MS = 60_000;
 const REFRESH_AHEAD_REST_MS = 15_000;
 
 interface ClientParts {
-  readonly outside: Outside;
+  readonly platform: Platform;
   readonly apiUrl: string;
   readonly cell: Cell;
   readonly puller: Puller;
@@ -94,7 +94,7 @@ export class AgentClient {
     if (this.isOver) return { kind: 'over', code: this.#over };
     const waitMs = this.#pauseLeftMs();
     if (waitMs > 0) return { kind: 'paused', retryAfterMs: waitMs };
-    this.#lastTryAtMs = this.#parts.outside.clock.monoMs();
+    this.#lastTryAtMs = this.#parts.platform.clock.monoMs();
     await this.refreshAhead();
     const outcome = await this.#sendTwiceAtMost(call);
     this.#calls += 1;
@@ -137,10 +137,10 @@ export class AgentClient {
   }
 
   #send<T>(token: HeldToken, call: AgentCall<T>): Promise<TownAnswer<T>> {
-    const { outside, apiUrl, life } = this.#parts;
+    const { platform, apiUrl, life } = this.#parts;
     this.#lastGeneration = token.gen;
     const { path, ...rest } = call;
-    return requestTown(outside, { ...rest, url: `${apiUrl}${path}`, bearer: token.text, life });
+    return requestTown(platform, { ...rest, url: `${apiUrl}${path}`, bearer: token.text, life });
   }
 
   #conclude<T>(answer: TownAnswer<T>): CallOutcome<T> {
@@ -160,7 +160,7 @@ export class AgentClient {
 
   #pauseLeftMs(): number {
     if (this.#refusals < REFUSALS_BEFORE_PAUSE && !this.#isCutOff()) return 0;
-    return Math.max(0, this.#lastTryAtMs + PAUSE_MS - this.#parts.outside.clock.monoMs());
+    return Math.max(0, this.#lastTryAtMs + PAUSE_MS - this.#parts.platform.clock.monoMs());
   }
 
   /**
@@ -178,7 +178,7 @@ export class AgentClient {
     if (this.#over === null && !this.#parts.life.aborted) {
       this.#over = code;
       const { agent, inc } = this.#parts.cell;
-      this.#parts.outside.log.warn('agent_over', { agent, inc, code });
+      this.#parts.platform.log.warn('agent_over', { agent, inc, code });
     }
     return { kind: 'over', code: this.#over };
   }

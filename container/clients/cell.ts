@@ -1,4 +1,4 @@
-import { refreshWindowSeconds, type AgentId, type Grant, type SwapOutcome } from '#protocol';
+import { refreshWindowSeconds, type AgentId, type IssuedToken, type SwapOutcome } from '#protocol';
 import { Secret } from '#lib/secret.ts';
 
 /** One generation of one agent's token. Never changes, so whoever read it has all of one generation (A-22). */
@@ -11,7 +11,7 @@ export class HeldToken {
   readonly expiresAtMs: number;
   readonly text: Secret;
 
-  constructor(grant: Grant) {
+  constructor(grant: IssuedToken) {
     this.inc = grant.inc;
     this.gen = grant.gen;
     this.jti = grant.jti;
@@ -37,7 +37,7 @@ export class Cell {
   #held: HeldToken | null;
 
   /** Starts with the token that came inside the start request; only a start sets `inc`. */
-  constructor(grant: Grant) {
+  constructor(grant: IssuedToken) {
     this.agent = grant.agent;
     this.inc = grant.inc;
     this.#held = new HeldToken(grant);
@@ -52,7 +52,7 @@ export class Cell {
    * Compare-and-set: generations only grow (T2), and of two tokens of one generation the first is kept.
    * `unknown_agent` where the cell is closed: nothing is put into it again (T3).
    */
-  swap(grant: Grant): Exclude<SwapOutcome, 'retired'> {
+  swap(grant: IssuedToken): Exclude<SwapOutcome, 'retired'> {
     const held = this.#held;
     if (held === null) return 'unknown_agent';
     if (grant.agent !== this.agent || grant.inc !== this.inc) return 'incarnation_mismatch';

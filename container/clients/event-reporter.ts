@@ -1,7 +1,7 @@
 import { eventBatchAnswerSchema, type EventBatch, type TurnEvent } from '#protocol';
 import { backoffMs, randomShare } from '#lib/backoff.ts';
 import { isWorthALine } from '../lib/log.ts';
-import type { Outside } from '../lib/outside.ts';
+import type { Platform } from '../lib/platform.ts';
 import type { AgentClient, CallOutcome } from './agent-client.ts';
 import { EventBuffer } from './event-buffer.ts';
 import { Loop } from './loop.ts';
@@ -18,7 +18,7 @@ const MAX_BUFFERED_EVENTS = 2_000;
 const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 
 interface ReporterParts {
-  readonly outside: Outside;
+  readonly platform: Platform;
   readonly client: AgentClient;
   /** Hears of each event that the town has, so that what was kept for it can go. */
   readonly onAcknowledged: (event: TurnEvent) => void;
@@ -50,10 +50,10 @@ export class EventReporter {
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
-    const { outside, life, agent } = parts;
+    const { platform, life, agent } = parts;
     const round = (): Promise<void> => this.#send();
-    this.#refusals = new RefusalCount(outside.log, 'events_refused', agent);
-    this.#loop = new Loop({ outside, life, agent, loop: 'events', round, dueInMs: () => this.#dueInMs() });
+    this.#refusals = new RefusalCount(platform.log, 'events_refused', agent);
+    this.#loop = new Loop({ platform, life, agent, loop: 'events', round, dueInMs: () => this.#dueInMs() });
   }
 
   add(event: TurnEvent): void {
@@ -69,16 +69,16 @@ export class EventReporter {
 
   #dueInMs(): number | null {
     if (this.#batch === null && this.#buffer.isEmpty) return null;
-    return Math.max(0, this.#nextSendAtMs - this.#parts.outside.clock.monoMs());
+    return Math.max(0, this.#nextSendAtMs - this.#parts.platform.clock.monoMs());
   }
 
   async #send(): Promise<void> {
-    const { outside, client } = this.#parts;
+    const { platform, client } = this.#parts;
     const batch = (this.#batch ??= {
       counter: this.#counter + 1,
       events: [...this.#buffer.take(this.#refused.batchLimit)],
     });
-    this.#nextSendAtMs = outside.clock.monoMs() + BATCH_SPACING_MS;
+    this.#nextSendAtMs = platform.clock.monoMs() + BATCH_SPACING_MS;
     const body = JSON.stringify(batch);
     // An answer for another batch acknowledges none of this one.
     const answer = eventBatchAnswerSchema.refine(({ counter }) => counter === batch.counter);
@@ -90,12 +90,12 @@ export class EventReporter {
   }
 
   #acknowledged(batch: EventBatch): void {
-    const { outside, agent } = this.#parts;
+    const { platform, agent } = this.#parts;
     if (this.#original !== null) this.#lost('result_replaced', this.#original);
     for (const event of batch.events) this.#refused.forget(this.#original ?? event);
     this.#refused.taken();
     this.#next(batch);
-    if (this.#failures > 0) outside.log.info('events_reported', { agent, failures: this.#failures });
+    if (this.#failures > 0) platform.log.info('events_reported', { agent, failures: this.#failures });
     this.#failures = 0;
     this.#refusals.clear();
     for (const event of batch.events) this.#parts.onAcknowledged(event);
@@ -109,21 +109,21 @@ export class EventReporter {
   }
 
   #failed(batch: EventBatch, outcome: Failed): void {
-    const { outside, agent } = this.#parts;
+    const { platform, agent } = this.#parts;
     this.#failures += 1;
     const isRefused = outcome.kind === 'refused' && isAboutTheEvents(outcome);
     const tries = isRefused ? this.#refuse(batch, outcome) : this.#failures;
     const retryAfterMs = outcome.kind === 'unreachable' ? 0 : outcome.retryAfterMs;
-    const waitMs = tries === 0 ? 0 : backoffMs(BACKOFF, tries, randomShare(outside.randomBytes), retryAfterMs);
-    this.#nextSendAtMs = Math.max(this.#nextSendAtMs, outside.clock.monoMs() + waitMs);
+    const waitMs = tries === 0 ? 0 : backoffMs(BACKOFF, tries, randomShare(platform.randomBytes), retryAfterMs);
+    this.#nextSendAtMs = Math.max(this.#nextSendAtMs, platform.clock.monoMs() + waitMs);
     const status = outcome.kind === 'refused' ? outcome.status : undefined;
     // A pause follows refusals, which have had their lines.
     if (outcome.kind === 'paused' || (!isRefused && status !== undefined && this.#refusals.takes(status))) return;
     if (!isWorthALine(this.#failures)) return;
-    outside.log.warn('events_not_reported', { agent, failures: this.#failures, outcome: outcome.kind, status });
+    platform.log.warn('events_not_reported', { agent, failures: this.#failures, outcome: outcome.kind, status });
   }
 
-  /** Draws the consequences of a refusal; answers how often what is sent next has been refused in a row, for the pause. */
+  /** Draws the consequences of a refusal; returns how often what is sent next has been refused in a row, for the pause. */
   #refuse(batch: EventBatch, outcome: Refused): number {
     const [first, ...rest] = batch.events;
     if (first === undefined) throw new Error('a batch holds at least one event');
@@ -149,9 +149,9 @@ export class EventReporter {
 
   /** Said of each result that does not reach the town as it is, and of each other event that does not at all. */
   #lost(event: string, { type, message, attempt }: TurnEvent, status?: number): void {
-    const { outside, agent } = this.#parts;
+    const { platform, agent } = this.#parts;
     const level = type === 'turn.finished' ? 'error' : 'warn';
-    outside.log[level](event, { agent, type, message, attempt, status });
+    platform.log[level](event, { agent, type, message, attempt, status });
   }
 
   /** Nobody takes them any more. */

@@ -1,6 +1,6 @@
 import { heartbeatAnswerSchema, type Heartbeat as Beat, type HeartbeatAnswer, type MessageId } from '#protocol';
 import { isWorthALine } from '../lib/log.ts';
-import type { Outside } from '../lib/outside.ts';
+import type { Platform } from '../lib/platform.ts';
 import type { AgentClient, CallOutcome } from './agent-client.ts';
 import { Loop } from './loop.ts';
 import { RefusalCount } from './refusal-count.ts';
@@ -15,7 +15,7 @@ export interface WorkStatus {
 }
 
 interface HeartbeatParts {
-  readonly outside: Outside;
+  readonly platform: Platform;
   readonly client: AgentClient;
   readonly intervalMs: number;
   readonly status: () => WorkStatus;
@@ -39,11 +39,11 @@ export class Heartbeat {
 
   constructor(parts: HeartbeatParts) {
     this.#parts = parts;
-    this.#startedAtMs = parts.outside.clock.monoMs();
-    const { outside, life, agent } = parts;
+    this.#startedAtMs = parts.platform.clock.monoMs();
+    const { platform, life, agent } = parts;
     const round = (): Promise<void> => this.#beat();
-    this.#refusals = new RefusalCount(outside.log, 'heartbeat_refused', agent);
-    this.#loop = new Loop({ outside, life, agent, loop: 'heartbeat', round, dueInMs: () => this.#dueInMs() });
+    this.#refusals = new RefusalCount(platform.log, 'heartbeat_refused', agent);
+    this.#loop = new Loop({ platform, life, agent, loop: 'heartbeat', round, dueInMs: () => this.#dueInMs() });
   }
 
   /** The agent has unfinished work. */
@@ -66,12 +66,12 @@ export class Heartbeat {
 
   #dueInMs(): number | null {
     if (!this.#working || this.#parts.client.isOver) return null;
-    return Math.max(0, this.#nextAtMs - this.#parts.outside.clock.monoMs());
+    return Math.max(0, this.#nextAtMs - this.#parts.platform.clock.monoMs());
   }
 
   async #beat(): Promise<void> {
-    const { outside, client, intervalMs } = this.#parts;
-    this.#nextAtMs = outside.clock.monoMs() + intervalMs;
+    const { platform, client, intervalMs } = this.#parts;
+    this.#nextAtMs = platform.clock.monoMs() + intervalMs;
     const body = JSON.stringify(this.#body());
     const to = { method: 'POST', path: '/v1/agent/heartbeat', timeoutMs: TIMEOUT_MS } as const;
     await this.#conclude(await client.call({ ...to, body, answer: heartbeatAnswerSchema }));
@@ -83,7 +83,7 @@ export class Heartbeat {
       turn,
       current_task: task,
       error_rate: this.#parts.client.takeErrorRate(),
-      uptime_seconds: (this.#parts.outside.clock.monoMs() - this.#startedAtMs) / 1000,
+      uptime_seconds: (this.#parts.platform.clock.monoMs() - this.#startedAtMs) / 1000,
       last_progress_at: lastProgressAtMs === null ? null : new Date(lastProgressAtMs).toISOString(),
     };
   }
@@ -108,16 +108,16 @@ export class Heartbeat {
   }
 
   #recovered(): void {
-    const { outside, agent } = this.#parts;
-    if (this.#losses > 0) outside.log.info('heartbeat_heard', { agent, losses: this.#losses });
+    const { platform, agent } = this.#parts;
+    if (this.#losses > 0) platform.log.info('heartbeat_heard', { agent, losses: this.#losses });
     this.#losses = 0;
   }
 
   #lost(outcome: Extract<CallOutcome<never>, { kind: 'refused' | 'unreachable' }>): void {
-    const { outside, agent } = this.#parts;
+    const { platform, agent } = this.#parts;
     this.#losses += 1;
     if (!isWorthALine(this.#losses)) return;
     const detail = outcome.kind === 'refused' ? { status: outcome.status } : { reason: outcome.reason };
-    outside.log.warn('heartbeat_lost', { agent, losses: this.#losses, ...detail });
+    platform.log.warn('heartbeat_lost', { agent, losses: this.#losses, ...detail });
   }
 }

@@ -4,7 +4,7 @@ import { backoffMs, randomShare } from '#lib/backoff.ts';
 import { pause } from '../lib/clock.ts';
 import type { Config } from '../config.ts';
 import { isWorthALine } from '../lib/log.ts';
-import type { Outside } from '../lib/outside.ts';
+import type { Platform } from '../lib/platform.ts';
 import { requestTown, type TownAnswer } from './town-request.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -16,7 +16,7 @@ type Failed = Exclude<TownAnswer<unknown>, { kind: 'ok' }>;
 
 /** Tries until the town takes it or `life` ends. Without a `CONTAINER_SECRET` there is nothing to say. Never rejects. */
 export async function sayHello(
-  outside: Outside,
+  platform: Platform,
   config: Pick<Config, 'apiUrl' | 'containerSecret'>,
   life: AbortSignal,
 ): Promise<void> {
@@ -32,11 +32,11 @@ export async function sayHello(
     life,
   } as const;
   for (let failures = 0; !life.aborted;) {
-    const answer = await requestTown(outside, request);
-    if (answer.kind === 'ok') return outside.log.info('hello_said', { failures });
+    const answer = await requestTown(platform, request);
+    if (answer.kind === 'ok') return platform.log.info('hello_said', { failures });
     failures += 1;
-    if (!life.aborted) report(outside, answer, failures);
-    await pause(outside.clock, life, waitMs(outside, answer, failures));
+    if (!life.aborted) report(platform, answer, failures);
+    await pause(platform.clock, life, waitMs(platform, answer, failures));
   }
 }
 
@@ -44,13 +44,13 @@ function isRefusal(answer: Failed): boolean {
   return answer.kind === 'refused' && (answer.status === 401 || answer.status === 403);
 }
 
-function waitMs(outside: Outside, answer: Failed, failures: number): number {
+function waitMs(platform: Platform, answer: Failed, failures: number): number {
   if (isRefusal(answer)) return REFUSED_PAUSE_MS;
   const retryAfterMs = answer.kind === 'refused' ? answer.retryAfterMs : 0;
-  return backoffMs(BACKOFF, failures, randomShare(outside.randomBytes), retryAfterMs);
+  return backoffMs(BACKOFF, failures, randomShare(platform.randomBytes), retryAfterMs);
 }
 
-function report({ log }: Outside, answer: Failed, failures: number): void {
+function report({ log }: Platform, answer: Failed, failures: number): void {
   const status = answer.kind === 'refused' ? answer.status : undefined;
   const reason = answer.kind === 'refused' ? undefined : answer.reason;
   if (!isWorthALine(failures)) return;

@@ -1,7 +1,7 @@
 import { backoffMs } from '#lib/backoff.ts';
 import { afterWhile, type Cancel } from '../lib/clock.ts';
 import { errorFields, isWorthALine } from '../lib/log.ts';
-import type { Outside } from '../lib/outside.ts';
+import type { Platform } from '../lib/platform.ts';
 
 /**
  * Rounds that break come ever more rarely. Without jitter: what broke is in this process, so there is nobody to be spared by
@@ -10,7 +10,7 @@ import type { Outside } from '../lib/outside.ts';
 const RESTART = { firstMs: 1_000, maxMs: 30_000, jitter: 'equal' } as const;
 
 interface LoopParts {
-  readonly outside: Outside;
+  readonly platform: Platform;
   /** One round. */
   readonly round: () => Promise<void>;
   /** In how many ms the next round is due; null where there is none until `wake`. */
@@ -42,11 +42,11 @@ export class Loop {
   /** There may be something to do. Changes nothing where a round is due already; after one under way it is asked anyway. */
   wake(): void {
     if (this.#isUnderWay || this.#cancelDue !== null) return;
-    const { outside, life, dueInMs } = this.#parts;
+    const { platform, life, dueInMs } = this.#parts;
     const waitMs = life.aborted ? null : dueInMs();
     if (waitMs === null) return this.#idle();
     const restartMs = this.#failures === 0 ? 0 : backoffMs(RESTART, this.#failures, 1);
-    this.#cancelDue = afterWhile(outside.clock, life, Math.max(waitMs, restartMs), () => void this.#run());
+    this.#cancelDue = afterWhile(platform.clock, life, Math.max(waitMs, restartMs), () => void this.#run());
   }
 
   /** Begins a round in this very step, in place of one that is due. Changes nothing where one is under way. */
@@ -84,10 +84,10 @@ export class Loop {
   }
 
   #broke(thrown: unknown): void {
-    const { outside, loop, agent } = this.#parts;
+    const { platform, loop, agent } = this.#parts;
     this.#failures += 1;
     if (!isWorthALine(this.#failures)) return;
-    outside.log.error('loop_failed', { loop, agent, failures: this.#failures, ...errorFields(thrown) });
+    platform.log.error('loop_failed', { loop, agent, failures: this.#failures, ...errorFields(thrown) });
   }
 
   #idle(): void {

@@ -1,9 +1,9 @@
 import {
   PULL_TIMEOUT_MS,
   PULL_TRIES,
-  grantSchema,
+  issuedTokenSchema,
   isTerminal,
-  type Grant,
+  type IssuedToken,
   type Pull,
   type TerminalCode,
 } from '#protocol';
@@ -11,7 +11,7 @@ import type { SessionId } from '#protocol';
 import { backoffMs, randomShare } from '#lib/backoff.ts';
 import { pause } from '../lib/clock.ts';
 import { isWorthALine } from '../lib/log.ts';
-import type { Outside } from '../lib/outside.ts';
+import type { Platform } from '../lib/platform.ts';
 import type { Secret } from '#lib/secret.ts';
 import { requestTown, type TownAnswer } from './town-request.ts';
 import type { Cell } from './cell.ts';
@@ -59,7 +59,7 @@ const IS_FRESH: Record<ReturnType<RegistryEntry['swap']>, boolean> = {
 const BACKOFF = { firstMs: 250, maxMs: 2_000, jitter: 'equal' } as const;
 
 interface PullerParts {
-  readonly outside: Outside;
+  readonly platform: Platform;
   readonly cell: Cell;
   readonly entry: RegistryEntry;
   /** Asked at each pull; null once the session is over. */
@@ -92,11 +92,11 @@ export class Puller {
 
   /** Whether a flight failed less than `ms` ago. */
   failedWithin(ms: number): boolean {
-    return this.#failedAtMs !== null && this.#parts.outside.clock.monoMs() - this.#failedAtMs < ms;
+    return this.#failedAtMs !== null && this.#parts.platform.clock.monoMs() - this.#failedAtMs < ms;
   }
 
   async #fly(): Promise<PullOutcome> {
-    const { clock } = this.#parts.outside;
+    const { clock } = this.#parts.platform;
     const outcome = await this.#tries(clock.monoMs() + PULL_TIMEOUT_MS);
     this.#failedAtMs = outcome.kind === 'failed' ? clock.monoMs() : null;
     if (!this.#parts.life.aborted) this.#tell(outcome);
@@ -106,7 +106,7 @@ export class Puller {
   /** Failures at first and then ever more rarely; their end once. */
   #tell(outcome: PullOutcome): void {
     const { agent, inc } = this.#parts.cell;
-    const { log } = this.#parts.outside;
+    const { log } = this.#parts.platform;
     if (outcome.kind === 'failed') {
       const failures = (this.#failures.get(outcome.reason) ?? 0) + 1;
       this.#failures.set(outcome.reason, failures);
@@ -118,38 +118,38 @@ export class Puller {
   }
 
   async #tries(deadlineMs: number): Promise<PullOutcome> {
-    const { outside, life } = this.#parts;
+    const { platform, life } = this.#parts;
     for (let tries = 1; ; tries += 1) {
-      const outcome = await this.#try(deadlineMs - outside.clock.monoMs());
+      const outcome = await this.#try(deadlineMs - platform.clock.monoMs());
       if (outcome.kind !== 'again') return outcome;
       const failed = { kind: 'failed', reason: outcome.reason } as const;
       if (tries === PULL_TRIES) return failed;
-      const waitMs = backoffMs(BACKOFF, tries, randomShare(outside.randomBytes), outcome.retryAfterMs);
-      if (outside.clock.monoMs() + waitMs >= deadlineMs) return failed;
-      if ((await pause(outside.clock, life, waitMs)) === 'ended') return failed;
+      const waitMs = backoffMs(BACKOFF, tries, randomShare(platform.randomBytes), outcome.retryAfterMs);
+      if (platform.clock.monoMs() + waitMs >= deadlineMs) return failed;
+      if ((await pause(platform.clock, life, waitMs)) === 'ended') return failed;
     }
   }
 
   async #try(timeoutMs: number): Promise<Try> {
-    const { outside, cell, address, life } = this.#parts;
+    const { platform, cell, address, life } = this.#parts;
     const from = address();
     const held = cell.token;
     if (from === null || held === null) return { kind: 'unavailable' };
     const body: Pull = { session: from.session, inc: cell.inc, gen: held.gen };
-    const asked: Asked = { gen: held.gen, atMonoMs: outside.clock.monoMs() };
-    const answer = await requestTown(outside, {
+    const asked: Asked = { gen: held.gen, atMonoMs: platform.clock.monoMs() };
+    const answer = await requestTown(platform, {
       method: 'POST',
       url: from.url,
       bearer: from.secret,
       body: JSON.stringify(body),
-      answer: grantSchema,
+      answer: issuedTokenSchema,
       timeoutMs,
       life,
     });
     return this.#conclude(answer, asked);
   }
 
-  #conclude(answer: TownAnswer<Grant>, asked: Asked): Try {
+  #conclude(answer: TownAnswer<IssuedToken>, asked: Asked): Try {
     if (answer.kind === 'unreachable') return unusable(answer.reason === 'malformed' ? 'no grant' : answer.reason);
     if (answer.kind === 'ok') return this.#take(answer.value, asked);
     if (answer.code !== null && isTerminal(answer.code)) return { kind: 'over', code: answer.code };
@@ -164,7 +164,7 @@ export class Puller {
    * Puts the token into the cell if it is one: for this agent and incarnation, newer, and not yet expired (W-16). Its time of issue
    * is the town's time now, because it was minted for this request.
    */
-  #take(grant: Grant, asked: Asked): Try {
+  #take(grant: IssuedToken, asked: Asked): Try {
     if (!this.#isOurs(grant)) return unusable('for another agent');
     // The town mints for each pull: the generation that was held, or an older one, is an answer that something kept.
     if (grant.gen <= asked.gen) return unusable('not newer');
@@ -174,7 +174,7 @@ export class Puller {
     return IS_FRESH[outcome] ? { kind: 'fresh' } : { kind: 'failed', reason: outcome };
   }
 
-  #isOurs(grant: Grant): boolean {
+  #isOurs(grant: IssuedToken): boolean {
     return grant.agent === this.#parts.cell.agent && grant.inc === this.#parts.cell.inc;
   }
 }

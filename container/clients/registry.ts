@@ -4,7 +4,7 @@
  *
  *     const leave = globalThis[Symbol.for('reeve.clients')].register(agentId, { setToken(token) { ... } });
  */
-import type { Grant, SwapOutcome } from '#protocol';
+import type { IssuedToken, SwapOutcome } from '#protocol';
 import type { Cell } from './cell.ts';
 
 /** Anything that calls the town as one agent and holds what it cannot read at each send, such as an open connection. */
@@ -15,7 +15,7 @@ export interface TokenClient {
 /** What the owner of an agent holds: the only way to its token from outside, and the only way to take it down. */
 export interface RegistryEntry {
   /** Compare-and-set; every client hears of a token that was applied. */
-  swap(grant: Grant): Exclude<SwapOutcome, 'retired'>;
+  swap(grant: IssuedToken): Exclude<SwapOutcome, 'retired'>;
   /** Closes the cell, drops the clients and frees the key, unless the key is another entry's by now. Idempotent. */
   release(): void;
 }
@@ -60,7 +60,7 @@ class Entry {
     return () => void this.#clients.delete(registration);
   }
 
-  swap(grant: Grant): Exclude<SwapOutcome, 'retired'> {
+  swap(grant: IssuedToken): Exclude<SwapOutcome, 'retired'> {
     const outcome = this.cell.swap(grant);
     if (outcome === 'applied') this.#tellAll();
     return outcome;

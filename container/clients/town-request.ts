@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { pause } from '../lib/clock.ts';
 import { readBody } from '#lib/read-body.ts';
 import { parseJson } from '#lib/json.ts';
-import type { OutgoingRequest, Outside } from '../lib/outside.ts';
+import type { OutgoingRequest, Platform } from '../lib/platform.ts';
 import type { Secret } from '#lib/secret.ts';
 
 /** One request; sent once. */
@@ -41,14 +41,14 @@ export type TownAnswer<T> =
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** Sends, and reads the whole answer within `timeoutMs`. Never rejects. What comes too late is dropped. */
-export async function requestTown<T>(outside: Outside, request: TownRequest<T>): Promise<TownAnswer<T>> {
-  const { clock, reach } = outside;
+export async function requestTown<T>(platform: Platform, request: TownRequest<T>): Promise<TownAnswer<T>> {
+  const { clock, reach } = platform;
   if (request.life.aborted) return { kind: 'unreachable', reason: 'ended' };
   const sending = new AbortController();
   const stop = (): void => sending.abort();
   request.life.addEventListener('abort', stop, { once: true });
   const timer = pause(clock, sending.signal, request.timeoutMs);
-  const answer = send(outside, request, sending.signal).catch((thrown: unknown): TownAnswer<T> => {
+  const answer = send(platform, request, sending.signal).catch((thrown: unknown): TownAnswer<T> => {
     if (!sending.signal.aborted) reach.failed(new URL(request.url).pathname, thrown);
     return { kind: 'unreachable', reason: 'network' };
   });
@@ -59,13 +59,13 @@ export async function requestTown<T>(outside: Outside, request: TownRequest<T>):
   return typeof first === 'string' ? { kind: 'unreachable', reason: 'timeout' } : first;
 }
 
-async function send<T>(outside: Outside, request: TownRequest<T>, signal: AbortSignal): Promise<TownAnswer<T>> {
+async function send<T>(platform: Platform, request: TownRequest<T>, signal: AbortSignal): Promise<TownAnswer<T>> {
   const headers: Record<string, string> = { accept: 'application/json' };
   if (request.bearer !== null) headers['authorization'] = `Bearer ${request.bearer.reveal()}`;
   if (request.body !== null) headers['content-type'] = 'application/json';
   const init: OutgoingRequest = { method: request.method, headers, redirect: 'manual', signal };
-  const response = await outside.fetch(request.url, request.body === null ? init : { ...init, body: request.body });
-  outside.reach.reached();
+  const response = await platform.fetch(request.url, request.body === null ? init : { ...init, body: request.body });
+  platform.reach.reached();
   const bytes = await readBody(response, MAX_ANSWER_BYTES);
   const body = bytes === null ? undefined : parseJson(new TextDecoder().decode(bytes));
   if (response.ok) {

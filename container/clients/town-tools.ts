@@ -19,7 +19,7 @@ import {
 import type { z } from 'zod';
 import { backoffMs, randomShare } from '#lib/backoff.ts';
 import { pause } from '../lib/clock.ts';
-import type { Outside } from '../lib/outside.ts';
+import type { Platform } from '../lib/platform.ts';
 import type { AgentCall, AgentClient, CallOutcome } from './agent-client.ts';
 
 /** `error` is a word for the agent to read: why the town did not do it. */
@@ -43,7 +43,7 @@ export interface TownTools {
 }
 
 interface ToolParts {
-  readonly outside: Pick<Outside, 'clock' | 'randomBytes'>;
+  readonly platform: Pick<Platform, 'clock' | 'randomBytes'>;
   readonly client: Pick<AgentClient, 'call'>;
   readonly life: AbortSignal;
 }
@@ -98,15 +98,15 @@ export function townTools(parts: ToolParts): TownTools {
 
 /** Again, with pauses, while the town is not reached or has no time; for calls that change nothing when they are repeated. */
 async function untilAnswered<T>(parts: ToolParts, maxForeign: number, call: AgentCall<T>): Promise<ToolAnswer<T>> {
-  const { outside, client, life } = parts;
+  const { platform, client, life } = parts;
   let foreign = 0;
   for (let failures = 1; ; failures += 1) {
     const outcome = await client.call(call);
     foreign = isForeign(outcome) ? foreign + 1 : 0;
     const waitMs = foreign >= maxForeign ? null : retryAfterMs(outcome);
     if (waitMs === null) return answerOf(outcome);
-    const pauseMs = backoffMs(BACKOFF, failures, randomShare(outside.randomBytes), waitMs);
-    if ((await pause(outside.clock, life, pauseMs)) === 'ended') return { ok: false, error: 'over' };
+    const pauseMs = backoffMs(BACKOFF, failures, randomShare(platform.randomBytes), waitMs);
+    if ((await pause(platform.clock, life, pauseMs)) === 'ended') return { ok: false, error: 'over' };
   }
 }
 

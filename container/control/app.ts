@@ -16,7 +16,7 @@ import {
   type BootId,
   type ControlCallName,
   type ControlOrder,
-  type Grant,
+  type IssuedToken,
   type Health,
   type OpenSession,
   type PushClaims,
@@ -223,7 +223,7 @@ function textOf(body: Uint8Array): string | null {
 /** Faults that are named in one answer; a body may have as many as it has fields. */
 const MAX_REPORTED_ERRORS = 20;
 
-function isGrantFor(grant: Grant, agent: AgentId, inc: number): boolean {
+function isGrantFor(grant: IssuedToken, agent: AgentId, inc: number): boolean {
   return grant.agent === agent && grant.inc === inc;
 }
 

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose';
 import { publicKeySetSchema, type PublicKeySet } from '../config.ts';
 import { isWorthALine } from '../lib/log.ts';
-import type { Outside } from '../lib/outside.ts';
+import type { Platform } from '../lib/platform.ts';
 import { requestTown } from '../clients/town-request.ts';
 
 /** Keys older than this are fetched again, so that a key that was taken out is refused here too. */
@@ -12,7 +12,7 @@ const TIMEOUT_MS = 5_000;
 
 /** The town's public keys: a seed from the configuration, then what the Worker publishes. Holds public keys only (A-24). */
 export class KeySource {
-  readonly #outside: Outside;
+  readonly #platform: Platform;
   readonly #url: string;
   readonly #life: AbortSignal;
   #keysText: string;
@@ -23,13 +23,13 @@ export class KeySource {
   /** Fetches in a row that failed. */
   #failures = 0;
 
-  constructor(outside: Outside, apiUrl: string, seed: PublicKeySet, life: AbortSignal) {
-    this.#outside = outside;
+  constructor(platform: Platform, apiUrl: string, seed: PublicKeySet, life: AbortSignal) {
+    this.#platform = platform;
     this.#url = `${apiUrl}/.well-known/jwks.json`;
     this.#life = life;
     this.#keysText = JSON.stringify(seed);
     this.#find = createLocalJWKSet(seed);
-    this.#heldSinceMs = outside.clock.monoMs();
+    this.#heldSinceMs = platform.clock.monoMs();
   }
 
   /** The key that a token names, for `jwtVerify`. A kid that is not held is looked for once; rejects where it stays unknown. */
@@ -46,12 +46,12 @@ export class KeySource {
   };
 
   #isOld(): boolean {
-    return this.#outside.clock.monoMs() - this.#heldSinceMs > MAX_AGE_MS;
+    return this.#platform.clock.monoMs() - this.#heldSinceMs > MAX_AGE_MS;
   }
 
   /** Joins the fetch under way, or starts one if the last is long enough ago. */
   #refresh(): Promise<void> {
-    const now = this.#outside.clock.monoMs();
+    const now = this.#platform.clock.monoMs();
     if (this.#flight === null && (this.#triedAtMs === null || now - this.#triedAtMs >= SPACING_MS)) {
       this.#triedAtMs = now;
       this.#flight = this.#fetch().finally(() => {
@@ -63,7 +63,7 @@ export class KeySource {
 
   /** On any failure the old keys stay. */
   async #fetch(): Promise<void> {
-    const { clock, log } = this.#outside;
+    const { clock, log } = this.#platform;
     const request = {
       method: 'GET',
       url: this.#url,
@@ -74,7 +74,7 @@ export class KeySource {
       timeoutMs: TIMEOUT_MS,
       life: this.#life,
     } as const;
-    const answer = await requestTown(this.#outside, request);
+    const answer = await requestTown(this.#platform, request);
     if (answer.kind !== 'ok') {
       this.#failures += 1;
       const why = answer.kind === 'refused' ? { status: answer.status } : { reason: answer.reason };
@@ -93,6 +93,6 @@ export class KeySource {
     if (text === this.#keysText) return;
     this.#keysText = text;
     this.#find = createLocalJWKSet(keys);
-    this.#outside.log.info('keys_changed', { keys: keys.keys.length });
+    this.#platform.log.info('keys_changed', { keys: keys.keys.length });
   }
 }

@@ -24,7 +24,7 @@ export interface PushHead {
   readonly path: string;
 }
 
-/** Why a push was refused: for the log. Outside all of these are one 401 with one body. */
+/** Why a push was refused: for the log. Platform all of these are one 401 with one body. */
 export type PushRefusal =
   | 'no_bearer'
   | 'malformed'
@@ -55,11 +55,11 @@ export interface PushRefused {
 export interface SignedHead {
   readonly kind: 'signed';
   readonly claims: PushClaims;
-  readonly yardstick: Yardstick;
+  readonly yardstick: VerificationContext;
 }
 
 /** What a token is judged against before anything about it is known: whom it must be for, and what time it is. */
-type Yardstick = { readonly audience: string; readonly nowMs: number } & (
+type VerificationContext = { readonly audience: string; readonly nowMs: number } & (
   { readonly kind: 'session'; readonly session: Session } | { readonly kind: 'opening' | 'unknown_session' }
 );
 
@@ -119,7 +119,7 @@ export class PushAuth {
    * - A session that is not held has no clock here, so its token is judged by its own `iat` too. Nothing but the answer
    *   "unknown session" hangs on it, which an old token may as well get.
    */
-  #yardstick({ method, path }: PushHead, token: string): Yardstick | null {
+  #yardstick({ method, path }: PushHead, token: string): VerificationContext | null {
     const { boot, sessions } = this.#parts;
     const claimed = unverified(token);
     if (claimed === null) return null;
@@ -130,7 +130,7 @@ export class PushAuth {
     return { kind: 'session', session, audience, nowMs: session.clock.judgeMs(iat) };
   }
 
-  async #verify(token: string, { audience, nowMs }: Yardstick): Promise<PushClaims | PushRefusal> {
+  async #verify(token: string, { audience, nowMs }: VerificationContext): Promise<PushClaims | PushRefusal> {
     try {
       const { payload } = await jwtVerify(token, this.#parts.findKey, {
         algorithms: [TOKEN_ALG],
@@ -150,13 +150,13 @@ export class PushAuth {
   }
 
   /** A first look, so that no body is read for a repeat; the one that decides is in `#admit`. */
-  #mayBeUsed(yardstick: Yardstick, claims: PushClaims): boolean {
+  #mayBeUsed(yardstick: VerificationContext, claims: PushClaims): boolean {
     if (yardstick.kind === 'session') return yardstick.session.used.mayBeUsed(claims.jti, endOf(claims));
     return yardstick.kind === 'opening' && this.#openings.has(claims.jti);
   }
 
   /** Synchronous, so that of two copies of one token exactly one is admitted, and the session is still held when it is. */
-  #admit(yardstick: Yardstick, claims: PushClaims): PushVerdict {
+  #admit(yardstick: VerificationContext, claims: PushClaims): PushVerdict {
     if (yardstick.kind === 'session') return this.#admitTo(yardstick.session, claims);
     if (yardstick.kind === 'unknown_session') {
       // A boot is no session: with that audience only a session can be opened.

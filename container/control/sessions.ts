@@ -1,5 +1,5 @@
 import type { ContainerName, OpenSession, SessionId } from '#protocol';
-import type { AgentSurroundings } from '../agents/incarnation.ts';
+import type { AgentContext } from '../agents/incarnation.ts';
 import { Supervisor } from '../agents/supervisor.ts';
 import { RecentMap } from '../lib/recent-map.ts';
 import { Secret } from '#lib/secret.ts';
@@ -34,7 +34,7 @@ const IDLE_MS = 24 * 3_600_000;
 /** Epochs of containers whose session was ended, so that a recorded opening does not bring it back. */
 const REMEMBERED_EPOCHS = 10_000;
 
-type Shared = Pick<AgentSurroundings, 'outside' | 'apiUrl' | 'registry' | 'spawn'>;
+type Shared = Pick<AgentContext, 'platform' | 'apiUrl' | 'registry' | 'spawn'>;
 
 /** The sessions of this process: at most one per container. What one container does touches no other. */
 export class Sessions {
@@ -76,7 +76,7 @@ export class Sessions {
   used(session: Session): void {
     this.#byContainer.delete(session.container);
     this.#byContainer.set(session.container, session);
-    this.#usedAtMs.set(session.id, this.#shared.outside.clock.monoMs());
+    this.#usedAtMs.set(session.id, this.#shared.platform.clock.monoMs());
   }
 
   /** Ends a session that is held: its tokens are out of use before this returns; its processes go on to their ends. */
@@ -98,7 +98,7 @@ export class Sessions {
 
   /** Ends those that are idle for too long, and where there is still no room the least recently used with nobody at work. */
   #makeRoom(): boolean {
-    const nowMs = this.#shared.outside.clock.monoMs();
+    const nowMs = this.#shared.platform.clock.monoMs();
     for (const session of this.all) {
       if (nowMs - (this.#usedAtMs.get(session.id) ?? nowMs) < IDLE_MS) break;
       if (!session.agents.isAtWork) this.#drop(session, 'idle');
@@ -110,7 +110,7 @@ export class Sessions {
   }
 
   #drop(session: Session, why: 'idle' | 'full'): void {
-    this.#shared.outside.log.warn('session_ended', { container: session.container, session: session.id, why });
+    this.#shared.platform.log.warn('session_ended', { container: session.container, session: session.id, why });
     this.end(session);
   }
 
@@ -120,9 +120,9 @@ export class Sessions {
 
   #make(request: OpenSession, issuedAtSeconds: number, earlierGone: Promise<void>): Session {
     const { container, session: id, epoch } = request;
-    const clock = new TownClock(this.#shared.outside.clock, issuedAtSeconds);
+    const clock = new TownClock(this.#shared.platform.clock, issuedAtSeconds);
     const secret = new Secret(request.secret);
-    const surroundings: AgentSurroundings = {
+    const context: AgentContext = {
       ...this.#shared,
       heartbeatMs: request.heartbeat_seconds * 1000,
       townNowMs: () => clock.nowMs(),
@@ -133,7 +133,7 @@ export class Sessions {
         secret,
       }),
     };
-    const agents = new Supervisor(surroundings, earlierGone);
+    const agents = new Supervisor(context, earlierGone);
     return { id, container, epoch, clock, used: new UsedTokens(), agents };
   }
 }

@@ -16,7 +16,7 @@ interface Storage {
 /**
  * Brings a SQLite database up to the list, in one transaction, and remembers the ids. Stored ids and the list must agree as far as
  * both go: anything else means that a step was changed, removed or put in between; it throws. Steps stored past the end of the
- * list were run by a newer release that was rolled back: this one works on the part that it knows. Answers their ids.
+ * list were run by a newer release that was rolled back: this one works on the part that it knows. Returns their ids.
  */
 export function migrate(storage: Storage, steps: readonly Migration[]): readonly string[] {
   return storage.transactionSync(() => {

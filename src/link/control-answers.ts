@@ -14,7 +14,7 @@ import {
   type ControlCallAnswer,
   type ControlCallName,
   type ControlOrder,
-  type Grant,
+  type IssuedToken,
   type HeldMessage,
   type OpenSession,
   type SessionOpened,
@@ -89,7 +89,7 @@ export const ANSWERS: {
 };
 
 /** Whether a swap's result is one of this grant: what it acknowledges is exactly what was sent. */
-function isOf(grant: Grant, swap: SwapResult): boolean {
+function isOf(grant: IssuedToken, swap: SwapResult): boolean {
   const isHeld = swap.inc === grant.inc && swap.gen === grant.gen;
   const fits: Record<SwapOutcome, boolean> = {
     applied: isHeld,

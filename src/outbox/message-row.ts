@@ -34,7 +34,7 @@ export function toMessage(row: MessageRow): Message {
     idempotencyKey: row.idempotency_key,
     bytes: row.bytes,
     attempt: row.attempt,
-    works: row.works,
+    crashedTurns: row.works,
     tries: row.tries,
     deliverAtMs: row.deliver_at_ms,
     createdAtMs: row.created_at_ms,

@@ -137,7 +137,7 @@ export class MessageStore {
   handedOver(agent: AgentId): HandedOver[] {
     return this.#sql
       .exec<HandedOver>(
-        `SELECT id, seq, attempt, works, state FROM messages WHERE agent = ? AND ${UNFINISHED} ORDER BY seq`,
+        `SELECT id, seq, attempt, works AS crashedTurns, state FROM messages WHERE agent = ? AND ${UNFINISHED} ORDER BY seq`,
         agent,
       )
       .toArray();
@@ -165,7 +165,7 @@ export class MessageStore {
     );
   }
 
-  /** Ends everything that is not final, with one reason. Answers the ids. */
+  /** Ends everything that is not final, with one reason. Returns the ids. */
   failAll(agent: AgentId, error: string, nowMs: number): MessageId[] {
     return this.#ids(
       `UPDATE messages SET state = 'failed', error = ?, finished_at_ms = ?, deliver_at_ms = NULL, kept_bytes = bytes

@@ -20,7 +20,7 @@ export interface Message {
   /** Grows whenever the message is queued again because its agent or session was gone. */
   readonly attempt: number;
   /** How often it was queued again out of a turn that had begun. */
-  readonly works: number;
+  readonly crashedTurns: number;
   /** How often the current attempt was sent without an answer. */
   readonly tries: number;
   /** When it is sent (again), or null: it waits for its agent. */
@@ -40,7 +40,7 @@ export type QueuedMessage = Pick<
 >;
 
 /** A message that was handed over, as somebody saw it: it moves only where it is still like that. */
-export type HandedOver = Pick<Message, 'id' | 'seq' | 'attempt' | 'works'> & {
+export type HandedOver = Pick<Message, 'id' | 'seq' | 'attempt' | 'crashedTurns'> & {
   readonly state: 'delivered' | 'working';
 };
 

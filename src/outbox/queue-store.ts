@@ -69,7 +69,7 @@ export class QueueStore {
     this.#sql.exec('UPDATE queues SET at_most = ? WHERE agent = ?', atMost, agent);
   }
 
-  /** A message was refused although it travelled alone. Answers how often. */
+  /** A message was refused although it travelled alone. Returns how often. */
   rejected(agent: AgentId, message: MessageId): number {
     return this.#sql
       .exec<{ rejections: number }>(

@@ -42,7 +42,7 @@ export type EventBatchAnswer = z.infer<typeof eventBatchAnswerSchema>;
 
 /**
  * `POST /v1/container/:container/agents/:agent/token`: the box asks for a fresh token of one of its agents, with the session
- * secret as bearer. The answer is a `Grant`.
+ * secret as bearer. The answer is a `IssuedToken`.
  */
 export const pullSchema = z.object({
   session: sessionIdSchema,

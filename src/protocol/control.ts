@@ -10,7 +10,7 @@ const counter = z.number().int().min(1);
  * One minted token on its way to its agent. The fields beside the text repeat its claims, so that the box orders tokens
  * without reading them. `issued_at` and `expires_at` are the town's time.
  */
-export const grantSchema = z.object({
+export const issuedTokenSchema = z.object({
   agent: agentIdSchema,
   inc: counter,
   gen: counter,
@@ -19,7 +19,7 @@ export const grantSchema = z.object({
   issued_at: z.iso.datetime(),
   expires_at: z.iso.datetime(),
 });
-export type Grant = z.infer<typeof grantSchema>;
+export type IssuedToken = z.infer<typeof issuedTokenSchema>;
 
 /**
  * What a compare-and-set of one token did.
@@ -88,7 +88,7 @@ export const startAgentSchema = z.object({
   inc: counter,
   name: z.string().min(1).max(64),
   role: z.string().min(1).max(64),
-  grant: grantSchema,
+  grant: issuedTokenSchema,
 });
 export type StartAgent = z.infer<typeof startAgentSchema>;
 
@@ -119,7 +119,7 @@ export type DeliveredMessage = z.infer<typeof deliveredMessageSchema>;
 /** `POST /agents/:agent/messages`: the grant is applied before any of the messages is taken. */
 export const deliverMessagesSchema = z.object({
   inc: counter,
-  grant: grantSchema,
+  grant: issuedTokenSchema,
   messages: z.array(deliveredMessageSchema).min(1).max(MAX_MESSAGES_PER_DELIVERY),
 });
 export type DeliverMessages = z.infer<typeof deliverMessagesSchema>;
@@ -156,9 +156,9 @@ export const messagesAcceptedSchema = z.object({
 export type MessagesAccepted = z.infer<typeof messagesAcceptedSchema>;
 
 /** `POST /agents/:agent/refresh-token` and `POST /agents/refresh-tokens`. */
-export const refreshTokenSchema = z.object({ grant: grantSchema });
+export const refreshTokenSchema = z.object({ grant: issuedTokenSchema });
 export type RefreshToken = z.infer<typeof refreshTokenSchema>;
-export const refreshTokensSchema = z.object({ grants: z.array(grantSchema).min(1).max(MAX_AGENTS_PER_PUSH) });
+export const refreshTokensSchema = z.object({ grants: z.array(issuedTokenSchema).min(1).max(MAX_AGENTS_PER_PUSH) });
 export type RefreshTokens = z.infer<typeof refreshTokensSchema>;
 export const swapResultsSchema = z.object({ results: z.array(swapResultSchema) });
 export type SwapResults = z.infer<typeof swapResultsSchema>;

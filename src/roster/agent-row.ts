@@ -50,7 +50,7 @@ export function toAgent(row: AgentRow): Agent {
     endTries: row.end_tries,
     watchedFromMs: row.watched_from_ms,
     progressAtMs: row.progress_at_ms,
-    lookAtMs: row.look_at_ms,
+    livenessCheckAtMs: row.look_at_ms,
     stalledWhy: row.stalled_why,
     stalledAtMs: row.stalled_at_ms,
     restarts: row.restarts,

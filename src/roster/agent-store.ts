@@ -92,7 +92,7 @@ export class AgentStore {
     return this.#due('end_due_at_ms', nowMs, limit);
   }
 
-  looksDue(nowMs: number, limit: number): Agent[] {
+  livenessChecksDue(nowMs: number, limit: number): Agent[] {
     return this.#due('look_at_ms', nowMs, limit);
   }
 
@@ -108,7 +108,7 @@ export class AgentStore {
     return this.#min('end_due_at_ms');
   }
 
-  earliestLook(): number | null {
+  earliestLivenessCheck(): number | null {
     return this.#min('look_at_ms');
   }
 
@@ -195,13 +195,13 @@ export class AgentStore {
     );
   }
 
-  /** From `fromMs` on it is expected to be heard, and it is looked at next at `lookAtMs`. */
-  watch(id: AgentId, fromMs: number, lookAtMs: number): void {
-    this.#sql.exec('UPDATE agents SET watched_from_ms = ?, look_at_ms = ? WHERE id = ?', fromMs, lookAtMs, id);
+  /** From `fromMs` on it is expected to be heard, and it is looked at next at `livenessCheckAtMs`. */
+  watch(id: AgentId, fromMs: number, livenessCheckAtMs: number): void {
+    this.#sql.exec('UPDATE agents SET watched_from_ms = ?, look_at_ms = ? WHERE id = ?', fromMs, livenessCheckAtMs, id);
   }
 
   /** Plans the next look at it, or clears the plan. */
-  planLook(id: AgentId, atMs: number | null): void {
+  planLivenessCheck(id: AgentId, atMs: number | null): void {
     this.#sql.exec('UPDATE agents SET look_at_ms = ? WHERE id = ?', atMs, id);
   }
 

@@ -51,7 +51,7 @@ export interface Agent {
   /** When it last showed output, by the town's clock, or null: never. */
   readonly progressAtMs: number | null;
   /** When it is looked at next, or null: nobody waits for it. */
-  readonly lookAtMs: number | null;
+  readonly livenessCheckAtMs: number | null;
   readonly stalledWhy: StallReason | null;
   readonly stalledAtMs: number | null;
   /** How often it was started again since its last finished turn. */

@@ -200,7 +200,7 @@ export class TokenStore {
     return this.#sql.exec<{ at: number | null }>(query).one().at;
   }
 
-  /** Nothing that is out is accepted any more, and nothing new is minted until `pardon`. */
+  /** Nothing that is out is accepted any more, and nothing new is minted until `clearRevocation`. */
   revoke(agent: AgentId, nowMs: number): void {
     this.#sql.exec(
       `UPDATE agent_tokens SET min_gen = minted + 1, revoked_at_ms = ?, retry_at_ms = NULL, cut_at_gen = NULL
@@ -211,7 +211,7 @@ export class TokenStore {
   }
 
   /** A person starts a revoked agent again. `min_gen` stays: what was revoked stays revoked. */
-  pardon(agent: AgentId): void {
+  clearRevocation(agent: AgentId): void {
     this.#sql.exec('UPDATE agent_tokens SET revoked_at_ms = NULL WHERE agent = ?', agent);
   }
 

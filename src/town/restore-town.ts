@@ -5,7 +5,7 @@ import { renewContainer } from './containers/renew-container.ts';
 /**
  * After the database was put back to an earlier state: whatever was issued before now is refused, so no token that was revoked
  * or retired since that state comes back, and every container gets a new session, in which live agents start again by
- * themselves. Answers how many containers have theirs; the others are asked again until they do, or are abandoned (T5). The same again does it again:
+ * themselves. Returns how many containers have theirs; the others are asked again until they do, or are abandoned (T5). The same again does it again:
  * it breaks no promise, and costs every agent one more start.
  */
 export async function restoreTown(p: TownPorts): Promise<{ containers: number; renewed: number }> {

@@ -1,31 +1,37 @@
 /** The Durable Object of one town: a table of contents. It constructs, wires and delegates; rules live in the verbs beside it. */
 import { DurableObject } from 'cloudflare:workers';
-import type { DelegationView, EventBatch, EventBatchAnswer, Grant, Heartbeat, HeartbeatAnswer, Page } from '#protocol';
+import type {
+  DelegationView,
+  EventBatch,
+  EventBatchAnswer,
+  IssuedToken,
+  Heartbeat,
+  HeartbeatAnswer,
+  Page,
+} from '#protocol';
 import type { WatchedTown } from '../directory/directory-store.ts';
 import type { EventPage } from '../events/event-store.ts';
 import type { Ticket } from '../events/ticket-store.ts';
-import { systemClock } from '#lib/clock.ts';
 import { isMigrated, migrate } from '#lib/migrate.ts';
-import { mapOk, ok, type Result } from '#lib/result.ts';
+import { mapOk, ok } from '#lib/result.ts';
 import { sendMessage, type NewMessage, type SendRefusal } from './agents/accept-message.ts';
 import { answerAgent, type AgentAnswer, type AgentRequest, type RequestRefusal } from './calls/agent-requests.ts';
-import { GUARD_MS } from './state/alarm-plan.ts';
 import { asAgent, type CallRefusal, type VerifiedCall } from './calls/authorize-call.ts';
 import { cancelMessage, type CancelRefusal } from './agents/cancel-message.ts';
 import { changeAgent, type AgentChange, type ChangeRefusal } from './agents/change-agent.ts';
 import { createAgent, type NewAgent } from './agents/create-agent.ts';
 import { createTown } from './create-town.ts';
 import { listDelegations } from './ledger/delegation-views.ts';
-import { Entrance, type Missing } from './entrance.ts';
+import { TownGate, type Answered } from './town-gate.ts';
 import { confirmEnd, isEndConfirmed, retireAgent, stopAgent } from './delivery/end-agent.ts';
 import { forceRefresh } from './credentials/force-refresh.ts';
-import { hearEvents, hearHeartbeat } from './calls/hear-agent.ts';
-import { hearReader } from './stream/hear-reader.ts';
+import { handleEvents, handleHeartbeat } from './calls/handle-agent-report.ts';
+import { handleReaderFrame } from './stream/handle-reader-frame.ts';
 import type { Health } from './views/health.ts';
-import { HELLO_WAIT_MS, hearHello } from './containers/hear-hello.ts';
+import { HELLO_WAIT_MS, handleHello } from './containers/handle-hello.ts';
 import { interruptAgent, type InterruptRefusal } from './delivery/interrupt-agent.ts';
 import { addTicket, openStream } from './stream/open-stream.ts';
-import type { TownPorts, TownWiring } from './ports.ts';
+import type { TownWiring } from './ports.ts';
 import { pullToken, type PullRefusal, type PullRequest } from './credentials/pull-token.ts';
 import { revokeAgent } from './agents/revoke-agent.ts';
 import { listAgents, listMessages, readAgent, readHealth, readMessage, readTown } from './read-town.ts';
@@ -40,24 +46,22 @@ import type { AgentView, MessageView, TownView } from './views/views.ts';
 import { withdrawMessages } from './delivery/withdraw-messages.ts';
 
 export class Town extends DurableObject {
-  readonly #ports: TownPorts | null;
-  readonly #door: Entrance;
+  readonly #gate: TownGate;
 
   /** `wiring` null: misconfigured. `ports` joins it with the object's own storage. */
   constructor(ctx: DurableObjectState, env: object, wiring: TownWiring | null, ports = townPorts) {
     super(ctx, env);
     if (isMigrated(ctx.storage.sql)) migrate(ctx.storage, TOWN_SCHEMA);
-    this.#ports = wiring === null ? null : ports(ctx, wiring);
-    this.#door = new Entrance(ctx, this.#ports);
+    this.#gate = new TownGate(ctx, wiring === null ? null : ports(ctx, wiring));
   }
 
   /** Makes this town exist. Idempotent; one that was deleted before this came does not outlive it. */
   async create(town: Pick<TownRecord, 'name' | 'owner'>): Promise<TownView> {
-    const p = this.#door.ports();
+    const p = this.#gate.ports();
     migrate(this.ctx.storage, TOWN_SCHEMA);
     createTown(p, town);
     const made = readTown(p);
-    await this.#door.leave(p);
+    await this.#gate.leave(p);
     // A deletion marks the directory first: one that is not seen here comes to this object after its rows are there.
     if ((await p.directory.holds()) === false) await this.remove();
     return made;
@@ -65,182 +69,178 @@ export class Town extends DurableObject {
 
   /** The directory has this town as overdue: finishes its creation, and sets its alarm for what is due. Runs nothing else. */
   async watch(said: Pick<WatchedTown, 'name' | 'owner' | 'nextDueAtMs'>): Promise<void> {
-    const p = this.#door.ports();
+    const p = this.#gate.ports();
     // It may have been deleted since its entry was read.
-    if (!this.#door.exists(p) && (await p.directory.holds()) !== true) return;
-    if (!this.#door.exists(p)) await this.create(said);
-    await this.#door.in((to) => ok(to.town.told(said.nextDueAtMs)));
+    if (!this.#gate.exists(p) && (await p.directory.holds()) !== true) return;
+    if (!this.#gate.exists(p)) await this.create(said);
+    await this.#gate.run((to) => ok(to.town.published(said.nextDueAtMs)));
   }
 
   /** Ends this town for good. `gone`: nothing of it is left; otherwise a container has yet to confirm. Idempotent. */
   async remove(): Promise<{ gone: boolean }> {
-    return { gone: await this.#door.remove() };
+    return { gone: await this.#gate.remove() };
   }
 
-  async describe(): Promise<Result<TownView, Missing>> {
-    return this.#door.in((p) => ok(readTown(p)));
+  async describe(): Answered<TownView> {
+    return this.#gate.run((p) => ok(readTown(p)));
   }
 
-  async health(): Promise<Result<Health, Missing>> {
-    return this.#door.in((p) => ok(readHealth(p)));
+  async health(): Answered<Health> {
+    return this.#gate.run((p) => ok(readHealth(p)));
   }
 
   /** The database was put back to an earlier state. */
-  async restored(): Promise<Result<{ containers: number; renewed: number }, Missing>> {
-    return this.#door.in(async (p) => ok(await restoreTown(p)));
+  async restored(): Answered<{ containers: number; renewed: number }> {
+    return this.#gate.run(async (p) => ok(await restoreTown(p)));
   }
 
-  async createAgent(agent: NewAgent): Promise<Result<AgentView, 'name_taken' | 'limit_exceeded' | Missing>> {
-    return this.#door.in(async (p) => {
+  async createAgent(agent: NewAgent): Answered<AgentView, 'name_taken' | 'limit_exceeded'> {
+    return this.#gate.run(async (p) => {
       const created = createAgent(p, agent);
       if (created.ok) await serveAgent(p, created.value.id);
       return mapOk(created, ({ id }) => readAgent(p, id));
     });
   }
 
-  async listAgents(after: string, limit: number): Promise<Result<Page<AgentView>, Missing>> {
-    return this.#door.in((p) => ok(listAgents(p, after, limit)));
+  async listAgents(after: string, limit: number): Answered<Page<AgentView>> {
+    return this.#gate.run((p) => ok(listAgents(p, after, limit)));
   }
 
-  async getAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
-    return this.#door.with(idOrName, (p, agent) => readAgent(p, agent.id));
+  async getAgent(idOrName: string): Answered<AgentView> {
+    return this.#gate.with(idOrName, (p, agent) => readAgent(p, agent.id));
   }
 
-  async changeAgent(idOrName: string, change: AgentChange): Promise<Result<AgentView, Missing | ChangeRefusal>> {
-    return this.#door.in((p) => mapOk(changeAgent(p, idOrName, change), (id) => readAgent(p, id)));
+  async changeAgent(idOrName: string, change: AgentChange): Answered<AgentView, ChangeRefusal> {
+    return this.#gate.run((p) => mapOk(changeAgent(p, idOrName, change), (id) => readAgent(p, id)));
   }
 
   /** Teardown; `confirmed` says that process and key are gone. */
-  async retireAgent(idOrName: string): Promise<Result<{ agent: AgentView; confirmed: boolean }, Missing>> {
-    return this.#door.with(idOrName, async (p, { id }) => {
+  async retireAgent(idOrName: string): Answered<{ agent: AgentView; confirmed: boolean }> {
+    return this.#gate.with(idOrName, async (p, { id }) => {
       retireAgent(p, id);
       await confirmEnd(p, id);
       return { agent: readAgent(p, id), confirmed: isEndConfirmed(p, id) };
     });
   }
 
-  async stopAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
-    return this.#door.with(idOrName, async (p, { id }) => {
+  async stopAgent(idOrName: string): Answered<AgentView> {
+    return this.#gate.with(idOrName, async (p, { id }) => {
       stopAgent(p, id);
       await confirmEnd(p, id);
       return readAgent(p, id);
     });
   }
 
-  async startAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
-    return this.#door.with(idOrName, async (p, { id }) => {
+  async startAgent(idOrName: string): Answered<AgentView> {
+    return this.#gate.with(idOrName, async (p, { id }) => {
       requestStart(p, id);
       await serveAgent(p, id);
       return readAgent(p, id);
     });
   }
 
-  async revokeAgent(idOrName: string): Promise<Result<AgentView, Missing>> {
-    return this.#door.with(idOrName, (p, { id }) => {
+  async revokeAgent(idOrName: string): Answered<AgentView> {
+    return this.#gate.with(idOrName, (p, { id }) => {
       revokeAgent(p, id);
       return readAgent(p, id);
     });
   }
 
-  async refreshAgent(idOrName: string, revokeOlder: boolean): Promise<Result<SweepReport, Missing>> {
-    return this.#door.with(idOrName, (p, agent) => forceRefresh(p, [agent], revokeOlder));
+  async refreshAgent(idOrName: string, revokeOlder: boolean): Answered<SweepReport> {
+    return this.#gate.with(idOrName, (p, agent) => forceRefresh(p, [agent], revokeOlder));
   }
 
-  async refreshTown(revokeOlder: boolean): Promise<Result<SweepReport, Missing>> {
-    return this.#door.in(async (p) => ok(await forceRefresh(p, p.agents.live(), revokeOlder)));
+  async refreshTown(revokeOlder: boolean): Answered<SweepReport> {
+    return this.#gate.run(async (p) => ok(await forceRefresh(p, p.agents.live(), revokeOlder)));
   }
 
   /** Accepts a message; it is delivered meanwhile or later. `sender` comes from the verified credential. */
-  async sendMessage(idOrName: string, message: Omit<NewMessage, 'agent'>): Promise<Result<MessageView, SendRefusal>> {
-    return this.#door.in((p) => {
+  async sendMessage(idOrName: string, message: Omit<NewMessage, 'agent'>): Answered<MessageView, SendRefusal> {
+    return this.#gate.run((p) => {
       const sent = sendMessage(p, idOrName, message);
-      if (sent.ok) this.#door.meanwhile(p, 'serve', () => serveAgent(p, sent.value.agent));
+      if (sent.ok) this.#gate.meanwhile(p, 'serve', () => serveAgent(p, sent.value.agent));
       return sent;
     });
   }
 
   /** Ends a message that is still queued. */
-  async cancelMessage(idOrName: string, message: string): Promise<Result<MessageView, CancelRefusal>> {
-    return this.#door.in((p) => {
+  async cancelMessage(idOrName: string, message: string): Answered<MessageView, CancelRefusal> {
+    return this.#gate.run((p) => {
       const cancelled = cancelMessage(p, idOrName, message);
-      if (cancelled.ok) this.#door.meanwhile(p, 'withdraw', () => withdrawMessages(p, cancelled.value.agent));
+      if (cancelled.ok) this.#gate.meanwhile(p, 'withdraw', () => withdrawMessages(p, cancelled.value.agent));
       return cancelled;
     });
   }
 
   /** Ends the turn that the agent is in; it goes on with its next message. */
-  async interruptAgent(idOrName: string): Promise<Result<AgentView, InterruptRefusal>> {
-    return this.#door.in(async (p) => mapOk(await interruptAgent(p, idOrName), (id) => readAgent(p, id)));
+  async interruptAgent(idOrName: string): Answered<AgentView, InterruptRefusal> {
+    return this.#gate.run(async (p) => mapOk(await interruptAgent(p, idOrName), (id) => readAgent(p, id)));
   }
 
-  async listMessages(idOrName: string, afterSeq: number, limit: number): Promise<Result<Page<MessageView>, Missing>> {
-    return this.#door.with(idOrName, (p, { id }) => listMessages(p, id, afterSeq, limit));
+  async listMessages(idOrName: string, afterSeq: number, limit: number): Answered<Page<MessageView>> {
+    return this.#gate.with(idOrName, (p, { id }) => listMessages(p, id, afterSeq, limit));
   }
 
   /** With `waitMs`: when the message is over, or after that time. */
-  async getMessage(idOrName: string, message: string, waitMs = 0): Promise<Result<MessageView, Missing>> {
-    return this.#door.in((p) => readMessage(p, idOrName, message, waitMs));
+  async getMessage(idOrName: string, message: string, waitMs = 0): Answered<MessageView> {
+    return this.#gate.run((p) => readMessage(p, idOrName, message, waitMs));
   }
 
-  async listEvents(after: number, limit: number): Promise<Result<EventPage, Missing>> {
-    return this.#door.in((p) => ok(p.events.page(p.id, after, limit)));
+  async listEvents(after: number, limit: number): Answered<EventPage> {
+    return this.#gate.run((p) => ok(p.events.page(p.id, after, limit)));
   }
 
-  async addTicket(ticket: Ticket): Promise<Result<null, 'limit_exceeded' | Missing>> {
-    return this.#door.in((p) => addTicket(p, ticket));
+  async addTicket(ticket: Ticket): Answered<null, 'limit_exceeded'> {
+    return this.#gate.run((p) => addTicket(p, ticket));
   }
 
   /** A reader of the stream: the one request that is no call, because a socket leaves by it. A refusal is its code, as text. */
   override async fetch(request: Request): Promise<Response> {
-    const opened = await this.#door.in((p) => openStream(p, request));
+    const opened = await this.#gate.run((p) => openStream(p, request));
     return opened.ok ? opened.value : new Response(opened.error, { status: 403 });
   }
 
   override webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): void {
-    hearReader(this.#door.ports(), socket, frame);
+    handleReaderFrame(this.#gate.ports(), socket, frame);
   }
 
   override async webSocketClose(): Promise<void> {
-    await this.#door.in((p) => ok(p.readers.forget()));
+    await this.#gate.run((p) => ok(p.readers.forget()));
   }
 
   override webSocketError(): Promise<void> {
     return this.webSocketClose();
   }
 
-  async heartbeat(
-    call: VerifiedCall,
-    beat: Heartbeat | null = null,
-  ): Promise<Result<HeartbeatAnswer, CallRefusal | Missing>> {
-    return this.#door.in((p) => asAgent(p, call, 'heartbeat', (agent) => hearHeartbeat(p, agent, beat)));
+  async heartbeat(call: VerifiedCall, beat: Heartbeat | null = null): Answered<HeartbeatAnswer, CallRefusal> {
+    return this.#gate.run((p) => asAgent(p, call, 'heartbeat', (agent) => handleHeartbeat(p, agent, beat)));
   }
 
-  async reportEvents(call: VerifiedCall, batch: EventBatch): Promise<Result<EventBatchAnswer, CallRefusal | Missing>> {
-    return this.#door.in((p) => asAgent(p, call, 'events', (agent) => hearEvents(p, agent, batch)));
+  async reportEvents(call: VerifiedCall, batch: EventBatch): Answered<EventBatchAnswer, CallRefusal> {
+    return this.#gate.run((p) => asAgent(p, call, 'events', (agent) => handleEvents(p, agent, batch)));
   }
 
   /** What an agent asks for as itself: peers, mail, delegations. */
-  async callAsAgent(call: VerifiedCall, request: AgentRequest): Promise<Result<AgentAnswer, RequestRefusal | Missing>> {
-    return this.#door.in((p) => {
-      return answerAgent(p, call, request, (id) => this.#door.meanwhile(p, 'serve', () => serveAgent(p, id)));
+  async callAsAgent(call: VerifiedCall, request: AgentRequest): Answered<AgentAnswer, RequestRefusal> {
+    return this.#gate.run((p) => {
+      return answerAgent(p, call, request, (id) => this.#gate.meanwhile(p, 'serve', () => serveAgent(p, id)));
     });
   }
 
-  async listDelegations(after: number, limit: number): Promise<Result<Page<DelegationView>, Missing>> {
-    return this.#door.in((p) => ok(listDelegations(p, after, limit)));
+  async listDelegations(after: number, limit: number): Answered<Page<DelegationView>> {
+    return this.#gate.run((p) => ok(listDelegations(p, after, limit)));
   }
 
-  async pull(request: PullRequest): Promise<Result<Grant, PullRefusal | Missing>> {
-    return this.#door.in((p) => pullToken(p, request));
+  async pull(request: PullRequest): Answered<IssuedToken, PullRefusal> {
+    return this.#gate.run((p) => pullToken(p, request));
   }
 
   /** A control server came up somewhere: looks whether one of this town's containers is meant. Whoever says so waits briefly. */
   async hello(): Promise<void> {
-    await this.#door.in(async (p) => ok(await this.#door.briefly(p, 'hello', HELLO_WAIT_MS, hearHello(p))));
+    await this.#gate.run(async (p) => ok(await this.#gate.briefly(p, 'hello', HELLO_WAIT_MS, handleHello(p))));
   }
 
   override async alarm(): Promise<void> {
-    if (this.#ports === null) return this.ctx.storage.setAlarm(systemClock.now() + GUARD_MS);
-    return this.#door.ring();
+    return this.#gate.onAlarm();
   }
 }

@@ -37,8 +37,8 @@ beforeAll(async () => {
   // wrangler keeps logs of its own there.
   process.env['HOME'] = join(stateDir, 'home');
   const [worker, container, tapped] = [await freePort(), await freePort(), await freePort()];
-  const outside = { ...settings, CONTAINER_URL: `http://127.0.0.1:${tapped}` };
-  variables = await workerVariables(stateDir, outside, { worker, containers: [container] });
+  const platform = { ...settings, CONTAINER_URL: `http://127.0.0.1:${tapped}` };
+  variables = await workerVariables(stateDir, platform, { worker, containers: [container] });
   tap = await Wiretap.open(tapped, container);
   const watch = watchDescendants(stateDir);
   let stack: Stack | null = null;

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { NO_ORDER, type DeliverMessages, type Grant } from '#protocol';
+import { NO_ORDER, type DeliverMessages, type IssuedToken } from '#protocol';
 import { ControlClient } from '../../src/link/control-client.ts';
 import { FakeControl } from '../support/fake-control.ts';
 import { agentId, bootId, containerName, messageId, sessionId } from '../support/ids.ts';
 
 const [AGENT, OTHER] = [agentId(1), agentId(2)];
 const SESSION = sessionId(1);
-const GRANT: Grant = {
+const GRANT: IssuedToken = {
   agent: AGENT,
   inc: 3,
   gen: 7,

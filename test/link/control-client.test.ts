@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { MAX_CONTROL_ANSWER_BYTES, MAX_RETRY_AFTER_MS, type ControlProblemCode, type Grant } from '#protocol';
+import { MAX_CONTROL_ANSWER_BYTES, MAX_RETRY_AFTER_MS, type ControlProblemCode, type IssuedToken } from '#protocol';
 import type { PushSigner } from '../../src/link/container-link.ts';
 import { ControlClient } from '../../src/link/control-client.ts';
 import { sha256 } from '../../src/lib/secret.ts';
@@ -10,7 +10,7 @@ const AGENT = agentId(1);
 const SESSION = sessionId(1);
 const CONTAINER = containerName(1);
 const TOKEN = 'signed.push.token';
-const GRANT: Grant = {
+const GRANT: IssuedToken = {
   agent: AGENT,
   inc: 1,
   gen: 2,

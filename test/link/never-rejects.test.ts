@@ -17,7 +17,7 @@ const CALLS: readonly [string, number, (link: ContainerLink) => Promise<unknown>
   ['call', 3, (link) => link.call('stop', SESSION, { agent: AGENT, body: { inc: 1 } })],
 ];
 
-/** A stub whose every call does the same: answers what it was called with, or throws. */
+/** A stub whose every call does the same: returns what it was called with, or throws. */
 function stubThat(act: (method: string, given: unknown[]) => unknown): ContainerLink {
   const call =
     (method: string) =>

@@ -109,7 +109,7 @@ const fetchHome =
 
 export const networkHome = fetchHome((name) => name === 'fetch', 'src/link/url-backend.ts');
 export const containerCallHome = fetchHome((name) => name.endsWith('backend.fetch'), 'src/link/control-client.ts');
-export const townCallHome = fetchHome((name) => name.endsWith('outside.fetch'), 'container/clients/town-request.ts');
+export const townCallHome = fetchHome((name) => name.endsWith('platform.fetch'), 'container/clients/town-request.ts');
 
 const memberHome =
   (what: string, matches: (name: string) => boolean, ...homes: readonly string[]): Check =>

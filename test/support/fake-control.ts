@@ -23,7 +23,7 @@ export class FakeControl {
   session: string | null = null;
   epoch = 0;
   readonly requests: ReceivedRequest[] = [];
-  /** Answers the next request in place of the routes. */
+  /** Returns the next request in place of the routes. */
   instead: (() => Response | Promise<Response>) | null = null;
   running = true;
   readonly #app = new Hono();

@@ -10,14 +10,14 @@ import {
   delegationSchema,
   delegationWithTextSchema,
   eventBatchAnswerSchema,
-  grantSchema,
+  issuedTokenSchema,
   heartbeatAnswerSchema,
   mailPageSchema,
   mailSentSchema,
   peersSchema,
   type AgentId,
   type DelegationView,
-  type Grant,
+  type IssuedToken,
   type MessageId,
   type TownId,
 } from '#protocol';
@@ -72,7 +72,7 @@ export class FakeTown implements TownStub {
   readonly calls: TownCall[];
   readonly agents = new Map<string, AgentView>();
   readonly messages: MessageView[] = [];
-  /** Answers the next call in place of the method, or throws. */
+  /** Returns the next call in place of the method, or throws. */
   instead: (() => unknown) | null = null;
 
   constructor(id: TownId, calls: TownCall[]) {
@@ -216,7 +216,7 @@ export class FakeTown implements TownStub {
     );
   }
   pull(request: PullRequest) {
-    return this.#note('pull', [request], resultOf(grantSchema), () => ok(grantFor(request.agent)));
+    return this.#note('pull', [request], resultOf(issuedTokenSchema), () => ok(grantFor(request.agent)));
   }
   watch(said: object) {
     return this.#note('watch', [said], NOTHING, () => undefined);
@@ -350,7 +350,7 @@ function answerTo({ claims }: VerifiedCall, request: AgentRequest): AgentAnswer 
   return DELEGATION;
 }
 
-export const grantFor = (agent: AgentId): Grant => ({
+export const grantFor = (agent: AgentId): IssuedToken => ({
   agent,
   inc: 1,
   gen: 2,

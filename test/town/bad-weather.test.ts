@@ -1,6 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import type { Grant } from '../../src/protocol/index.ts';
+import type { IssuedToken } from '../../src/protocol/index.ts';
 import type { Health } from '../../src/town/views/health.ts';
 import type { SweepReport } from '../../src/town/state/sweep-store.ts';
 import type { TownView } from '../../src/town/views/views.ts';
@@ -110,7 +110,7 @@ describe('failing containers', () => {
     // Its container chokes on any request that holds this agent's grant.
     town.container(1).before = (request) => {
       if (!isPush(request)) return null;
-      const body = JSON.parse(request.body) as { grants?: Grant[]; grant?: Grant };
+      const body = JSON.parse(request.body) as { grants?: IssuedToken[]; grant?: IssuedToken };
       const grants = body.grants ?? (body.grant === undefined ? [] : [body.grant]);
       return grants.some(({ agent }) => agent === poisoned.id) ? { status: 400, headers: {}, body: '' } : null;
     };
@@ -203,7 +203,7 @@ describe('a town that was away', () => {
     await town.until('ada', id, 'done');
     const [, , start] = town.container().requests.slice(seen);
     expect(start?.path).toBe(`/agents/${ada.id}/start`);
-    const { grant } = JSON.parse(start?.body ?? '{}') as { grant: Grant };
+    const { grant } = JSON.parse(start?.body ?? '{}') as { grant: IssuedToken };
     expect(lab.clock.now() - Date.parse(grant.issued_at)).toBeLessThan(60_000);
   });
 

@@ -3,7 +3,7 @@ import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
 import {
   agentIdSchema,
   containerNameSchema,
-  grantSchema,
+  issuedTokenSchema,
   helloAnswerSchema,
   helloSchema,
   pullSchema,
@@ -61,7 +61,7 @@ function pullToken(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       summary: 'A container asks for a fresh token of one of its agents',
       middleware: [requireBearer, smallBody] as const,
       request: { params: z.object({ container: z.string(), agent: z.string() }), body: jsonBody(pullSchema) },
-      responses: answers(200, grantSchema, 'A fresh token'),
+      responses: answers(200, issuedTokenSchema, 'A fresh token'),
     }),
     async (c) => {
       const container = containerNameSchema.safeParse(c.req.valid('param').container);

@@ -37,7 +37,7 @@ export function sendMessage(
 
 /**
  * Writes a message before anything is sent (T12), with the repeat that delivers it if this object dies now. The same id or key
- * again answers what is there, whatever became of it, so a sender that was not answered may ask again as long as the message is
+ * again returns what is there, whatever became of it, so a sender that was not answered may ask again as long as the message is
  * kept (M-39). The caller
  * answers with the row and runs `serveAgent`.
  */

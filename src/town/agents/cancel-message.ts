@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '#lib/result.ts';
-import { noteFinished } from './note-finished.ts';
+import { recordFinished } from './record-finished.ts';
 import type { TownPorts } from '../ports.ts';
 import { messageView, type MessageView } from '../views/views.ts';
 import { planWithdrawal } from './plan-withdrawal.ts';
@@ -21,7 +21,7 @@ export function cancelMessage(p: TownPorts, idOrName: string, id: string): Resul
     const now = p.clock.now();
     if (!p.messages.cancel(message.id, now)) return err('state_conflict');
     p.events.append('reeve.message.cancelled', agent, { message: message.id }, now);
-    noteFinished(p, agent, [message.id], now);
+    recordFinished(p, agent, [message.id], now);
     planWithdrawal(p, message);
     return ok(messageView({ ...message, state: 'cancelled', finishedAtMs: now }));
   });

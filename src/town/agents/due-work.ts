@@ -17,7 +17,7 @@ export type Postpone = (atMs: number) => void;
  * Does work on each of these, in one transaction; where that throws, in one transaction for each. Never throws for one of them.
  * @param run writes to storage and does nothing else, because it may run again after it was rolled back
  */
-export function eachAlone<T extends string>(
+export function eachIsolated<T extends string>(
   p: TownPorts,
   work: string,
   subjects: readonly T[],
@@ -30,13 +30,13 @@ export function eachAlone<T extends string>(
     try {
       p.transaction(() => run(subject));
     } catch (thrown) {
-      noteFailure(p, work, subject, thrown, (atMs) => postpone(subject, atMs));
+      recordWorkFailure(p, work, subject, thrown, (atMs) => postpone(subject, atMs));
     }
   }
 }
 
 /** Does work that takes time on one row. Never rejects. */
-export async function oneAlone(
+export async function oneIsolated(
   p: TownPorts,
   work: string,
   subject: string,
@@ -46,12 +46,18 @@ export async function oneAlone(
   try {
     await run();
   } catch (thrown) {
-    noteFailure(p, work, subject, thrown, postpone);
+    recordWorkFailure(p, work, subject, thrown, postpone);
   }
 }
 
 /** Work on this row threw: a person hears of it, and it is tried again later. Never throws. */
-export function noteFailure(p: TownPorts, work: string, subject: string, thrown: unknown, postpone: Postpone): void {
+export function recordWorkFailure(
+  p: TownPorts,
+  work: string,
+  subject: string,
+  thrown: unknown,
+  postpone: Postpone,
+): void {
   p.log.error('town.work_failed', { town: p.id, work, subject, error: messageOf(thrown) });
   isDone(p, work, () =>
     p.transaction(() => {

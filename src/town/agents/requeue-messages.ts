@@ -1,7 +1,7 @@
 /** What the box held is gone with it: it is queued again, unless it was lost in a turn too often. */
 import { MAX_BROKEN_TURNS, type AgentId, type MessageId } from '#protocol';
 import type { HandedOver } from '../../outbox/message.ts';
-import { noteFinished } from './note-finished.ts';
+import { recordFinished } from './record-finished.ts';
 import type { TownPorts } from '../ports.ts';
 
 /** Told to the sender of a message whose turn never came to an end. */
@@ -16,7 +16,7 @@ export function requeueMessages(p: TownPorts, agent: AgentId, lost: readonly Han
   const again: MessageId[] = [];
   const dead: MessageId[] = [];
   for (const message of lost) {
-    if (message.state === 'working' && message.works + 1 >= MAX_BROKEN_TURNS) {
+    if (message.state === 'working' && message.crashedTurns + 1 >= MAX_BROKEN_TURNS) {
       const { id, attempt } = message;
       if (p.messages.finish(id, attempt, { state: 'failed', error: BROKE_TOO_OFTEN }, nowMs)) dead.push(id);
     } else if (p.messages.queueAgain(message, 'new attempt')) again.push(message.id);
@@ -24,7 +24,7 @@ export function requeueMessages(p: TownPorts, agent: AgentId, lost: readonly Han
   tell(p, agent, again, nowMs);
   if (dead.length === 0) return;
   p.events.append('reeve.message.dead_lettered', agent, { messages: dead, error: BROKE_TOO_OFTEN }, nowMs);
-  noteFinished(p, agent, dead, nowMs);
+  recordFinished(p, agent, dead, nowMs);
 }
 
 /**

@@ -13,7 +13,7 @@ export function revokeAgent(p: TownPorts, id: AgentId): void {
     p.tokens.revoke(id, now);
     p.messages.planQueue(id, null);
     // Nothing that it says is heard from here on, so nobody waits for it.
-    p.agents.planLook(id, null);
+    p.agents.planLivenessCheck(id, null);
     if (agent.state === 'starting') {
       p.agents.move(id, 'idle');
       p.agents.planStart(id, null, 0);

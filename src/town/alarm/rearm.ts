@@ -11,7 +11,7 @@ export interface RunBegun {
 /**
  * Sets the alarm for what is due next, or none (T5). Exactly at the end of a `run`, where the guard has to go; elsewhere an alarm
  * that rings too early is left alone. What two runs in a row left due as it was is put off, and told: nobody serves it, and without
- * that the alarm would ring for it for ever. Answers when something is due, which may be past.
+ * that the alarm would ring for it for ever. Returns when something is due, which may be past.
  */
 export async function rearm(p: TownPorts, run: RunBegun | null): Promise<number | null> {
   await p.alarm.read();

@@ -6,17 +6,17 @@ import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { RUN_BUDGET_AGENTS, RUN_BUDGET_MS, type DueTimes } from '../state/alarm-plan.ts';
 import { reviveAgent } from '../agents/agent-gone.ts';
 import { tendDelegations } from '../ledger/announce.ts';
-import { eachAlone, oneAlone } from '../agents/due-work.ts';
+import { eachIsolated, oneIsolated } from '../agents/due-work.ts';
 import { confirmEnd } from '../delivery/end-agent.ts';
-import { endStreams } from '../stream/hear-reader.ts';
-import { pruneMessages } from '../agents/note-finished.ts';
+import { endStreams } from '../stream/handle-reader-frame.ts';
+import { pruneMessages } from '../agents/record-finished.ts';
 import type { TownPorts } from '../ports.ts';
 import { probeContainer } from '../containers/probe-container.ts';
 import { refreshSweep, retryPushes } from '../credentials/refresh-sweep.ts';
 import { removalDue } from './removal-due.ts';
 import { renewContainer } from '../containers/renew-container.ts';
 import { serveAgent } from '../delivery/serve-agent.ts';
-import { lookAtAgents } from '../containers/watch-liveness.ts';
+import { checkLiveness } from '../containers/check-liveness.ts';
 import { withdrawMessages } from '../delivery/withdraw-messages.ts';
 
 /** When each kind of work is due, from the stores. A sweep, and a look at a lost container, count only while an agent is at work: an idle town sleeps. */
@@ -32,7 +32,7 @@ export function dueTimes(p: TownPorts): DueTimes {
     removal: removalDue(p),
     renewal: p.containers.earliestRenewal(),
     socketEnd: p.readers.firstEnd(),
-    liveness: earliest(p.agents.earliestLook(), p.containers.earliestProbe(isAtWork)),
+    liveness: earliest(p.agents.earliestLivenessCheck(), p.containers.earliestProbe(isAtWork)),
     revival: p.agents.earliestRevival(),
     delegation: p.delegations.earliestDeadline(),
     announcement: p.delegations.earliestAnnouncement(),
@@ -51,17 +51,17 @@ export async function runDue(p: TownPorts): Promise<void> {
   const now = p.clock.now();
   const until = now + RUN_BUDGET_MS;
   const retries = p.tokens.retriesDue(now, RUN_BUDGET_AGENTS);
-  eachAlone(
+  eachIsolated(
     p,
     'retry',
     retries,
     (id) => moveRetry(p, id, now),
     (id, atMs) => p.tokens.retry(id, atMs, 0),
   );
-  lookAtAgents(p, RUN_BUDGET_AGENTS);
+  checkLiveness(p, RUN_BUDGET_AGENTS);
   const probes = p.containers.probesDue(p.clock.now(), p.agents.isAnyInUse());
   const revivals = p.agents.revivalsDue(now, RUN_BUDGET_AGENTS).map(({ id }) => id);
-  eachAlone(
+  eachIsolated(
     p,
     'revive',
     revivals,
@@ -71,17 +71,17 @@ export async function runDue(p: TownPorts): Promise<void> {
   const ends = p.agents.endsDue(now, RUN_BUDGET_AGENTS);
   const starts = p.agents.startsDue(now, RUN_BUDGET_AGENTS).map((agent) => agent.id);
   const served = new Set([...starts, ...p.messages.deliveriesDue(now, RUN_BUDGET_AGENTS)]);
-  await alone(p, 'delegations', async () => tendDelegations(p).forEach((id) => served.add(id)));
+  await runIsolated(p, 'delegations', async () => tendDelegations(p).forEach((id) => served.add(id)));
   await Promise.all([
     ...p.containers.renewalsDue(now).map((index) => onContainer(p, 'renew', index, () => renewContainer(p, index))),
-    alone(p, 'streams', async () => endStreams(p)),
+    runIsolated(p, 'streams', async () => endStreams(p)),
     ...ends.map(({ id }) => onAgent(p, 'end', id, () => confirmEnd(p, id))),
     ...p.withdrawals.due(now, RUN_BUDGET_AGENTS).map((id) => onAgent(p, 'withdraw', id, () => withdrawMessages(p, id))),
     ...[...served].map((id) => onAgent(p, 'serve', id, () => serveAgent(p, id))),
     ...probes.map((index) => onContainer(p, 'probe', index, () => probeContainer(p, index))),
-    alone(p, 'sweep', () => p.flights.run('sweep', () => refreshSweep(p, until))),
-    alone(p, 'retry', () => retryPushes(p, retries, until)),
-    alone(p, 'prune', async () => p.transaction(() => pruneMessages(p, now))),
+    runIsolated(p, 'sweep', () => p.flights.run('sweep', () => refreshSweep(p, until))),
+    runIsolated(p, 'retry', () => retryPushes(p, retries, until)),
+    runIsolated(p, 'prune', async () => p.transaction(() => pruneMessages(p, now))),
   ]);
 }
 
@@ -95,7 +95,7 @@ function moveRetry(p: TownPorts, id: AgentId, nowMs: number): void {
 
 /** Work on one agent: where it throws, all that is due of this agent waits, and of nobody else. */
 function onAgent(p: TownPorts, work: string, id: AgentId, run: () => Promise<void>): Promise<void> {
-  return oneAlone(p, work, id, run, (atMs) => {
+  return oneIsolated(p, work, id, run, (atMs) => {
     // What has moved ahead to a repeat counts as due too: the repeat would throw as well.
     const soonMs = p.clock.now() + SAFETY_RETRY_MS;
     p.agents.postpone(id, soonMs, atMs);
@@ -106,7 +106,7 @@ function onAgent(p: TownPorts, work: string, id: AgentId, run: () => Promise<voi
 
 /** The same for one container. */
 function onContainer(p: TownPorts, work: 'probe' | 'renew', index: number, run: () => Promise<void>): Promise<void> {
-  return oneAlone(p, work, `container ${index}`, run, (atMs) => {
+  return oneIsolated(p, work, `container ${index}`, run, (atMs) => {
     const { probeTries = 0, renewTries = 0 } = p.containers.get(index) ?? {};
     if (work === 'probe') p.containers.planProbe(index, atMs, probeTries);
     else p.containers.planRenewal(index, atMs, renewTries);
@@ -114,7 +114,7 @@ function onContainer(p: TownPorts, work: 'probe' | 'renew', index: number, run: 
 }
 
 /** A broken invariant in one piece of work ends that piece, and is told. */
-export async function alone(p: TownPorts, work: string, run: () => Promise<void>): Promise<void> {
+export async function runIsolated(p: TownPorts, work: string, run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (thrown) {

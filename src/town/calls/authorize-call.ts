@@ -4,7 +4,7 @@ import { err, ok, type Result } from '#lib/result.ts';
 import type { Agent, Scope } from '../../roster/agent.ts';
 import { LAG_GRACE_MS } from '../../tokens/refresh-policy.ts';
 import type { Credential } from '../../tokens/token-store.ts';
-import { noteAlive } from '../containers/containers.ts';
+import { recordAlive } from '../containers/containers.ts';
 import type { TownPorts } from '../ports.ts';
 
 /** A token whose signature, issuer, audience and lifetime the Worker has verified. */
@@ -42,7 +42,7 @@ export function authorizeCall(p: TownPorts, call: VerifiedCall, scope: Scope): A
     if (rate === 'refused_first') return refuse(p, call, 'too_many_calls');
     if (rate === 'refused') return { ok: false, code: 'limit_exceeded' };
     note(p, call, credential);
-    noteAlive(p, agent.container);
+    recordAlive(p, agent.container);
     return { ok: true, agent };
   });
 }

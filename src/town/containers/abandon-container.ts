@@ -1,7 +1,7 @@
 /** A container of which nothing is heard is given up, and its agents live elsewhere; when it is heard again, it is taken back. */
 import { backoffMs } from '#lib/backoff.ts';
 import { agentGone, beginIncarnation } from '../agents/agent-gone.ts';
-import { noteAnswer, noteSession } from './containers.ts';
+import { recordAnswer, recordSession } from './containers.ts';
 import type { TownPorts } from '../ports.ts';
 import { requeueAll } from '../agents/requeue-messages.ts';
 
@@ -29,7 +29,7 @@ export async function abandonContainer(p: TownPorts, index: number): Promise<voi
     giveUpEnds(p, index);
   });
   const answer = await p.link(index).renew();
-  if (answer.kind === 'answered') noteSession(p, index, answer.value);
+  if (answer.kind === 'answered') recordSession(p, index, answer.value);
 }
 
 /**
@@ -52,10 +52,10 @@ export function giveUpEnds(p: TownPorts, container: number): void {
 export async function askAgain(p: TownPorts, index: number): Promise<void> {
   const answer = await p.link(index).renew();
   if (answer.kind === 'answered') {
-    noteSession(p, index, answer.value);
+    recordSession(p, index, answer.value);
     return;
   }
-  noteAnswer(p, index, answer);
+  recordAnswer(p, index, answer);
   p.transaction(() => {
     const container = p.containers.get(index);
     if (container === null || container.lostAtMs === null) return;

@@ -14,10 +14,10 @@ import { NOT_REACHED, releaseWaiting } from './release-waiting.ts';
  * Takes a session into use. Agents that were started in another one are gone, whatever the reason: their next incarnations are
  * due at once; retired ones that it never confirmed are gone for sure. The same session again changes nothing.
  */
-export function noteSession(p: TownPorts, index: number, session: SessionId): void {
+export function recordSession(p: TownPorts, index: number, session: SessionId): void {
   p.transaction(() => {
     if (p.containers.get(index)?.session === session) {
-      noteAnswered(p, index);
+      recordAnswered(p, index);
       return;
     }
     if (isLost(p, index)) {
@@ -55,7 +55,7 @@ export async function openContainer(p: TownPorts, index: number, wake: boolean):
 }
 
 /** It answered: nothing is held against it, and what waits for it is due. */
-function noteAnswered(p: TownPorts, index: number): void {
+function recordAnswered(p: TownPorts, index: number): void {
   p.transaction(() => {
     const was = p.containers.get(index);
     p.containers.heard(index);
@@ -67,7 +67,7 @@ function noteAnswered(p: TownPorts, index: number): void {
  * Something in it spoke, as itself: an agent that runs there, or whoever holds the session's secret. It is there; the way to it may
  * still be blocked, so its failures stay counted, and the next one holds it back for longer.
  */
-export function noteAlive(p: TownPorts, index: number): void {
+export function recordAlive(p: TownPorts, index: number): void {
   p.transaction(() => {
     const was = p.containers.get(index);
     if (was === null || !isMissed(was)) return;
@@ -82,14 +82,14 @@ function isMissed({ missed, unheardSinceMs, lostAtMs }: ContainerRecord): boolea
 }
 
 /** Draws the consequences for the container of any answer: after a timeout its next request waits (T7). */
-export function noteAnswer(p: TownPorts, index: number, answer: LinkAnswer<unknown>): void {
+export function recordAnswer(p: TownPorts, index: number, answer: LinkAnswer<unknown>): void {
   switch (answer.kind) {
     case 'answered':
-      noteAnswered(p, index);
+      recordAnswered(p, index);
       if ((p.containers.get(index)?.refusedSinceMs ?? null) !== null) p.containers.accepted(index);
       return;
     case 'session_changed':
-      noteSession(p, index, answer.session);
+      recordSession(p, index, answer.session);
       return;
     case 'asleep':
       return;
@@ -133,7 +133,7 @@ function isLost(p: TownPorts, index: number): boolean {
 }
 
 /** Until when nothing is sent there unasked, or null: it is not held back. */
-export function heldUntil(p: TownPorts, index: number): number | null {
-  const until = p.containers.get(index)?.heldUntilMs ?? 0;
+export function backoffUntil(p: TownPorts, index: number): number | null {
+  const until = p.containers.get(index)?.backoffUntilMs ?? 0;
   return until > p.clock.now() ? until : null;
 }

@@ -1,4 +1,4 @@
-import { heldUntil } from './containers.ts';
+import { backoffUntil } from './containers.ts';
 import type { TownPorts } from '../ports.ts';
 import type { SlotPool } from '../state/slots.ts';
 
@@ -24,12 +24,12 @@ export function inSlot<T>(p: TownPorts, order: SlotOrder<T>): Promise<T> {
   const { pool, container, mayAskHeld, work, held } = order;
   const unansweredBefore = p.slots.unanswered(pool, container);
   return p.slots.run(pool, container, async () => {
-    const until = heldUntil(p, container);
+    const until = backoffUntil(p, container);
     const isVain = !mayAskHeld || p.slots.unanswered(pool, container) !== unansweredBefore;
     if (until !== null && isVain) return held(until);
     const done = await work();
-    const untilNow = heldUntil(p, container);
-    if (mayAskHeld && untilNow !== null && untilNow !== until) p.slots.noteUnanswered(pool, container);
+    const untilNow = backoffUntil(p, container);
+    if (mayAskHeld && untilNow !== null && untilNow !== until) p.slots.recordUnanswered(pool, container);
     return done;
   });
 }

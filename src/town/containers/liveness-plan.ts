@@ -24,7 +24,7 @@ export interface Judgement {
   /** It was silent for so long that, where its container answers, it is started anew. */
   readonly isGivenUp: boolean;
   /** When it is looked at next, if nothing is heard of it before. */
-  readonly lookAtMs: number;
+  readonly livenessCheckAtMs: number;
 }
 
 /** Beats that come rarely make it slower: nobody is stalled before three of them are missing, or given up before a fourth is. */
@@ -38,10 +38,10 @@ export function judge(signs: Signs, heartbeatMs: number, nowMs: number): Judgeme
   if (nowMs >= silentAtMs) {
     const isGivenUp = nowMs >= givenUpAtMs;
     const nextMs = nowMs + patienceMs;
-    return { stalled: 'silent', isGivenUp, lookAtMs: isGivenUp ? nextMs : Math.min(nextMs, givenUpAtMs) };
+    return { stalled: 'silent', isGivenUp, livenessCheckAtMs: isGivenUp ? nextMs : Math.min(nextMs, givenUpAtMs) };
   }
-  if (nowMs >= noOutputAtMs) return { stalled: 'no_output', isGivenUp: false, lookAtMs: silentAtMs };
-  return { stalled: null, isGivenUp: false, lookAtMs: Math.min(silentAtMs, noOutputAtMs) };
+  if (nowMs >= noOutputAtMs) return { stalled: 'no_output', isGivenUp: false, livenessCheckAtMs: silentAtMs };
+  return { stalled: null, isGivenUp: false, livenessCheckAtMs: Math.min(silentAtMs, noOutputAtMs) };
 }
 
 /**

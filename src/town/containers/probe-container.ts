@@ -8,7 +8,7 @@ import { takesMessages, type Agent } from '../../roster/agent.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { abandonContainer, askAgain } from './abandon-container.ts';
 import { agentGone } from '../agents/agent-gone.ts';
-import { heldUntil, noteAnswer, noteSession } from './containers.ts';
+import { backoffUntil, recordAnswer, recordSession } from './containers.ts';
 import { inSlot } from './in-slot.ts';
 import { issueRefusal } from '../agents/issue-refusal.ts';
 import { GIVEN_UP_AFTER_MS, judge, wasAway } from './liveness-plan.ts';
@@ -58,16 +58,16 @@ function prepare(p: TownPorts, index: number): boolean {
   });
 }
 
-/** Until when the container is left alone, or null. At the latest until its ten minutes are over: then it is asked for the last time. */
+/** Until when the container is left runIsolated, or null. At the latest until its ten minutes are over: then it is asked for the last time. */
 function heldBack(p: TownPorts, index: number): number | null {
-  const held = heldUntil(p, index);
+  const held = backoffUntil(p, index);
   const unheardSinceMs = p.containers.get(index)?.unheardSinceMs ?? null;
   if (held === null || unheardSinceMs === null) return held;
   const overAtMs = unheardSinceMs + GIVEN_UP_AFTER_MS;
   return overAtMs <= p.clock.now() ? null : Math.min(held, overAtMs);
 }
 
-/** Answers the session in which it said who runs there, or null. */
+/** Returns the session in which it said who runs there, or null. */
 async function probe(p: TownPorts, index: number): Promise<SessionId | null> {
   const container = p.containers.get(index);
   if (container === null) return null;
@@ -77,7 +77,7 @@ async function probe(p: TownPorts, index: number): Promise<SessionId | null> {
   if (container.lostAtMs !== null || session === null) return null;
   const seen = seenIn(p, index, session);
   const answer = await p.link(index).call('list', session, NO_ORDER);
-  noteAnswer(p, index, answer);
+  recordAnswer(p, index, answer);
   switch (answer.kind) {
     case 'answered':
       // Who is missing is gone, and so are the messages that are missing.
@@ -87,7 +87,7 @@ async function probe(p: TownPorts, index: number): Promise<SessionId | null> {
       });
       return session;
     case 'session_changed':
-      break; // Who ran in the old one is gone; `noteAnswer` has drawn that.
+      break; // Who ran in the old one is gone; `recordAnswer` has drawn that.
     case 'asleep':
       p.transaction(() => asleep(p, index));
       break;
@@ -101,8 +101,8 @@ async function probe(p: TownPorts, index: number): Promise<SessionId | null> {
 /** Nothing was ever started there: a session is all that can be asked for. */
 async function firstContact(p: TownPorts, index: number): Promise<void> {
   const answer = await p.link(index).check();
-  if (answer.kind === 'answered') return noteSession(p, index, answer.value);
-  noteAnswer(p, index, answer);
+  if (answer.kind === 'answered') return recordSession(p, index, answer.value);
+  recordAnswer(p, index, answer);
   if (answer.kind === 'unreachable') await unanswered(p, index, answer.retryAfterMs);
 }
 
@@ -137,7 +137,7 @@ async function stopSilent(p: TownPorts, session: SessionId, agent: Agent): Promi
       p.transaction(() => agentGone(p, agent, { why: 'stopped_silent', containerRuns: true }));
       return;
     case 'session_changed':
-      noteAnswer(p, agent.container, answer);
+      recordAnswer(p, agent.container, answer);
       return;
     case 'asleep':
     case 'unreachable':
@@ -184,6 +184,6 @@ function nextProbe(p: TownPorts, index: number): number | null {
   const looks = p.agents
     .inContainer(index)
     .filter((agent) => isMissed(p, agent))
-    .map((agent) => judge(agent, p.settings.heartbeatMs, now).lookAtMs);
+    .map((agent) => judge(agent, p.settings.heartbeatMs, now).livenessCheckAtMs);
   return looks.length === 0 ? null : Math.max(Math.min(...looks), now + PUSH_RETRY.firstMs);
 }

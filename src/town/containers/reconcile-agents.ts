@@ -2,7 +2,7 @@
 import type { AgentId, HeldMessage, RunningAgents, SessionId } from '#protocol';
 import type { HandedOver } from '../../outbox/message.ts';
 import { takesMessages } from '../../roster/agent.ts';
-import { noteActivity } from './activity.ts';
+import { recordActivity } from './activity.ts';
 import { agentGone } from '../agents/agent-gone.ts';
 import type { TownPorts } from '../ports.ts';
 import { planQueue } from '../agents/queue-plan.ts';
@@ -54,7 +54,7 @@ export function reconcile(
     requeueMessages(p, id, lost, now);
     queueForResult(p, id, over, now);
     planQueue(p, id, now);
-    noteActivity(p, id);
+    recordActivity(p, id);
   }
 }
 

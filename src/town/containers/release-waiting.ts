@@ -22,22 +22,22 @@ export function releaseWaiting(p: TownPorts, was: ContainerRecord): void {
   const { atMs, lifts, liftFromMs } = nextLift(was, p.clock.now());
   p.containers.lift(was.index, atMs, lifts, liftFromMs);
   for (const agent of p.agents.inContainer(was.index)) {
-    if (issueRefusal(agent, p.tokens.get(agent.id)) === null) releaseAgent(p, agent, was.heldUntilMs, atMs);
+    if (issueRefusal(agent, p.tokens.get(agent.id)) === null) releaseAgent(p, agent, was.backoffUntilMs, atMs);
   }
   for (const { id, container, endDueAtMs, endTries } of p.agents.endsDue(Number.MAX_SAFE_INTEGER, RUN_BUDGET_AGENTS)) {
-    const isHeld = endDueAtMs === was.heldUntilMs || endTries > 0;
+    const isHeld = endDueAtMs === was.backoffUntilMs || endTries > 0;
     if (container === was.index && isHeld && (endDueAtMs ?? 0) > atMs) p.agents.planEnd(id, atMs, endTries);
   }
   if (was.renewTries > 0 && (was.renewDueAtMs ?? 0) > atMs) p.containers.planRenewal(was.index, atMs, was.renewTries);
 }
 
 /** What waits longer than `atMs`, for the hold itself or for its next try after one that nothing answered. */
-function releaseAgent(p: TownPorts, agent: Agent, heldUntilMs: number, atMs: number): void {
+function releaseAgent(p: TownPorts, agent: Agent, backoffUntilMs: number, atMs: number): void {
   const { id, state, startDueAtMs, startTries } = agent;
   const { retryAtMs, retryTries, lastOutcome, mintedAtMs } = p.tokens.get(id);
   const waits = (dueAtMs: number | null, tries: number): dueAtMs is number => {
     if (dueAtMs === null || dueAtMs <= atMs) return false;
-    return dueAtMs === heldUntilMs || (tries > 0 && !ANSWERED.includes(lastOutcome));
+    return dueAtMs === backoffUntilMs || (tries > 0 && !ANSWERED.includes(lastOutcome));
   };
   if (state === 'starting') {
     if (!waits(startDueAtMs, startTries)) return;
@@ -47,13 +47,13 @@ function releaseAgent(p: TownPorts, agent: Agent, heldUntilMs: number, atMs: num
     return;
   }
   const withdrawal = p.withdrawals.first(id);
-  if (withdrawal !== null && (withdrawal.tries > 0 || heldUntilMs > atMs))
+  if (withdrawal !== null && (withdrawal.tries > 0 || backoffUntilMs > atMs))
     p.withdrawals.plan(id, atMs, withdrawal.tries);
   if (needsSweep(state) && waits(retryAtMs, retryTries)) p.tokens.retry(id, atMs, retryTries);
   if (!takesMessages(state) || !p.messages.hasQueued(id)) return;
   const queue = p.queues.retryOf(id);
   if (queue.tries > 0 && ANSWERED.includes(lastOutcome)) return;
-  if (Math.max(heldUntilMs, queue.retryAtMs ?? 0) <= atMs) return;
+  if (Math.max(backoffUntilMs, queue.retryAtMs ?? 0) <= atMs) return;
   // The failures stay counted: where the way is still blocked, the wait goes on growing from here.
   p.queues.failed(id, queue.tries, queue.tries > 0 ? atMs : null);
   p.messages.planQueue(id, atMs);

@@ -2,7 +2,7 @@ import type { SessionId } from '#protocol';
 import { backoffMs } from '#lib/backoff.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
-import { doubtContainer, heldUntil, noteAnswer, noteSession } from './containers.ts';
+import { doubtContainer, backoffUntil, recordAnswer, recordSession } from './containers.ts';
 import { inSlot } from './in-slot.ts';
 import type { TownPorts } from '../ports.ts';
 
@@ -16,7 +16,7 @@ export function renewContainer(p: TownPorts, index: number): Promise<void> {
     if (owed === null || owed.renewDueAtMs === null) return;
     // The first one may ask a container that is held back: a person waits for it. A repeat may not.
     const isFirst = owed.renewTries === 0;
-    const held = isFirst ? null : heldUntil(p, index);
+    const held = isFirst ? null : backoffUntil(p, index);
     p.containers.planRenewal(index, held ?? p.clock.now() + SAFETY_RETRY_MS, owed.renewTries);
     if (held !== null) return;
     const answer = await inSlot<LinkAnswer<SessionId> | null>(p, {
@@ -31,8 +31,8 @@ export function renewContainer(p: TownPorts, index: number): Promise<void> {
     });
     if (answer === null) return;
     p.transaction(() => {
-      if (answer.kind === 'answered') noteSession(p, index, answer.value);
-      else noteAnswer(p, index, answer);
+      if (answer.kind === 'answered') recordSession(p, index, answer.value);
+      else recordAnswer(p, index, answer);
       // Abandoned meanwhile: its session is given up, and replaced before it is used again.
       if (p.containers.get(index)?.renewDueAtMs === null) return;
       if (answer.kind !== 'unreachable') {

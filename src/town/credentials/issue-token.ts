@@ -4,7 +4,7 @@
  * Allocation is one transaction with its reason, an audit event and a stored retry (T2, T5): if the object dies after it, the
  * retry repeats the push with the next generation. Text lives in memory between mint and send, and nowhere else (T6).
  */
-import type { Grant, SwapResult } from '#protocol';
+import type { IssuedToken, SwapResult } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import { messageOf } from '#lib/result.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
@@ -22,7 +22,7 @@ export interface IssueOrder<T> {
   readonly reason: IssueReason;
   /** Stored in the transaction of the allocation, for each agent that gets a token. */
   readonly also?: (agent: Agent, gen: number, nowMs: number) => void;
-  readonly send: (grants: readonly Grant[]) => Promise<LinkAnswer<T>>;
+  readonly send: (grants: readonly IssuedToken[]) => Promise<LinkAnswer<T>>;
   /** What the answer says of each agent's swap; an agent that it leaves out counts as failed. Null: the answer is no ack. */
   readonly swaps: ((value: T) => readonly SwapResult[]) | null;
 }
@@ -41,7 +41,7 @@ export async function issueToken<T>(p: TownPorts, order: IssueOrder<T>): Promise
   const minted = await Promise.all(allocated.map((allocation) => mint(p, allocation)));
   const ready = minted.filter((token): token is Ready => token !== null);
   if (ready.length === 0) return { kind: 'mint_failed' };
-  const answer = await order.send(ready.map(({ token }) => toGrant(token)));
+  const answer = await order.send(ready.map(({ token }) => toIssuedToken(token)));
   record(p, ready, answer, order.swaps);
   return answer;
 }
@@ -100,7 +100,7 @@ async function mint(p: TownPorts, { agent, gen }: Allocation): Promise<Ready | n
 }
 
 /** The only place where a minted token's text leaves its wrapper: on its way to the box. */
-function toGrant(minted: MintedToken): Grant {
+function toIssuedToken(minted: MintedToken): IssuedToken {
   return {
     agent: minted.order.agent,
     inc: minted.order.inc,

@@ -1,8 +1,8 @@
 /** The safety net under the pushes: the box asks for a fresh token of one of its agents, with its session's secret (A-12, F11). */
-import type { AgentId, Grant, Pull, TerminalCode } from '#protocol';
+import type { AgentId, IssuedToken, Pull, TerminalCode } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
 import { needsSweep } from '../../roster/agent.ts';
-import { noteAlive } from '../containers/containers.ts';
+import { recordAlive } from '../containers/containers.ts';
 import { issueToken } from './issue-token.ts';
 import type { TownPorts } from '../ports.ts';
 
@@ -17,20 +17,20 @@ export interface PullRequest extends Pull {
 export type PullRefusal = 'unauthenticated' | 'not_found' | 'unavailable' | TerminalCode;
 
 /**
- * Answers a fresh token. The container proves itself before anything is said of its agents. There is no ack for an answer that
+ * Returns a fresh token. The container proves itself before anything is said of its agents. There is no ack for an answer that
  * was lost, so for an agent at work the stored retry stands until it calls with the new generation, or a push confirms it.
  */
-export async function pullToken(p: TownPorts, request: PullRequest): Promise<Result<Grant, PullRefusal>> {
+export async function pullToken(p: TownPorts, request: PullRequest): Promise<Result<IssuedToken, PullRefusal>> {
   if (p.containers.get(request.container) === null) return err('unauthenticated');
   const trusted = await p.link(request.container).authenticate(request.session, request.secretDigest);
   if (!trusted) return err('unauthenticated');
-  noteAlive(p, request.container);
+  recordAlive(p, request.container);
   const agent = p.agents.get(request.agent);
   if (agent === null || agent.container !== request.container) return err('not_found');
   // Above the town's own: from before a restore. A plain refusal, because that incarnation may be reached again.
   if (request.inc > agent.inc) return err('unauthenticated');
-  let pulled: Grant | null = null;
-  const answer = await issueToken<Grant>(p, {
+  let pulled: IssuedToken | null = null;
+  const answer = await issueToken<IssuedToken>(p, {
     agents: [{ ...agent, inc: request.inc }],
     reason: 'pull',
     send: async ([grant]) => {

@@ -4,8 +4,8 @@ import { needsSweep, type Agent } from '../../roster/agent.ts';
 import { dueInSweep, nextSweepAt } from '../../tokens/refresh-policy.ts';
 import type { IssueReason } from '../../tokens/token-store.ts';
 import { RUN_BUDGET_AGENTS } from '../state/alarm-plan.ts';
-import { heldUntil, noteAnswer } from '../containers/containers.ts';
-import { noteFailure } from '../agents/due-work.ts';
+import { backoffUntil, recordAnswer } from '../containers/containers.ts';
+import { recordWorkFailure } from '../agents/due-work.ts';
 import { issueRefusal } from '../agents/issue-refusal.ts';
 import { issueToken, type IssueAnswer } from './issue-token.ts';
 import type { TownPorts } from '../ports.ts';
@@ -59,7 +59,7 @@ async function sweepBatch(p: TownPorts, batch: readonly Agent[], until: number):
   const container = batch[0]?.container ?? 0;
   return p.slots.run('sweep', container, async () => {
     if (p.clock.now() >= until) return [];
-    const held = heldUntil(p, container);
+    const held = backoffUntil(p, container);
     if (held !== null) {
       for (const { id } of batch) p.tokens.retry(id, held, p.tokens.get(id).retryTries);
       return batch.map(({ id }) => heldBack(p, id));
@@ -82,7 +82,7 @@ async function pushEach(p: TownPorts, batch: readonly Agent[]): Promise<SweepRes
 }
 
 function brokenResult(p: TownPorts, { id }: Agent, thrown: unknown): SweepResult {
-  noteFailure(p, 'sweep', id, thrown, (atMs) => p.tokens.retry(id, atMs, 0));
+  recordWorkFailure(p, 'sweep', id, thrown, (atMs) => p.tokens.retry(id, atMs, 0));
   return { agent: id, outcome: 'broken', generation: 0 };
 }
 
@@ -118,13 +118,13 @@ export async function pushBatch(
     },
     swaps: (value) => (swaps = value.results),
   });
-  if (answer.kind !== 'refused' && answer.kind !== 'mint_failed') noteAnswer(p, container, answer);
+  if (answer.kind !== 'refused' && answer.kind !== 'mint_failed') recordAnswer(p, container, answer);
   if (isRefusedWhole(answer) && here.length > 1) {
     // Something in it made the container refuse the whole request: one by one, only the culprit fails (F9). Where one of them finds
     // that the container does not answer any more, the others wait for their stored retries: this is one slot's time (T7).
-    const heldBefore = heldUntil(p, container);
+    const heldBefore = backoffUntil(p, container);
     for (const agent of here) {
-      const isHeld = heldUntil(p, container) !== heldBefore;
+      const isHeld = backoffUntil(p, container) !== heldBefore;
       results.push(...(isHeld ? [heldBack(p, agent.id)] : await pushBatch(p, [agent], reason, also)));
     }
     return results;

@@ -4,20 +4,20 @@ import { backoffMs } from '#lib/backoff.ts';
 import type { Message } from '../../outbox/message.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
-import { noteActivity } from '../containers/activity.ts';
+import { recordActivity } from '../containers/activity.ts';
 import { beginIncarnation } from '../agents/agent-gone.ts';
-import { doubtContainer, heldUntil, noteAnswer } from '../containers/containers.ts';
+import { doubtContainer, backoffUntil, recordAnswer } from '../containers/containers.ts';
 import { inSlot } from '../containers/in-slot.ts';
 import { issueToken, type IssueAnswer } from '../credentials/issue-token.ts';
-import { noteFinished } from '../agents/note-finished.ts';
-import { noteTurnFinished, noteTurnStarted } from '../agents/note-turn.ts';
+import { recordFinished } from '../agents/record-finished.ts';
+import { recordTurnFinished, recordTurnStarted } from '../agents/record-turn.ts';
 import type { TownPorts } from '../ports.ts';
 import { isServed } from '../agents/queue-plan.ts';
 
 /** A queue whose delivery failed is tried again, the same attempts, within 15 s, doubling to 5 min while failures go on. */
 const DELIVERY_RETRY = { firstMs: 15_000, maxMs: 300_000 } as const;
 
-/** One delivery, if the agent can take one. Answers whether the next step may follow at once. Called by `serveAgent` only. */
+/** One delivery, if the agent can take one. Returns whether the next step may follow at once. Called by `serveAgent` only. */
 export async function deliverOnce(p: TownPorts, id: AgentId): Promise<boolean> {
   const agent = ready(p, id);
   if (agent === null) return false;
@@ -43,7 +43,7 @@ function ready(p: TownPorts, id: AgentId): Agent | null {
       return null;
     }
     const now = p.clock.now();
-    const waitsUntilMs = Math.max(heldUntil(p, agent.container) ?? 0, retryOf(p, id));
+    const waitsUntilMs = Math.max(backoffUntil(p, agent.container) ?? 0, retryOf(p, id));
     const waits = waitsUntilMs > now;
     p.messages.planQueue(id, waits ? waitsUntilMs : now + SAFETY_RETRY_MS);
     return waits ? null : agent;
@@ -85,7 +85,7 @@ async function attempt(p: TownPorts, id: AgentId): Promise<boolean> {
     },
     swaps: (value) => [value.swap],
   });
-  if (answer.kind !== 'refused' && answer.kind !== 'mint_failed') noteAnswer(p, agent.container, answer);
+  if (answer.kind !== 'refused' && answer.kind !== 'mint_failed') recordAnswer(p, agent.container, answer);
   return p.transaction(() => settle(p, agent, batch, answer));
 }
 
@@ -103,7 +103,7 @@ function settle(p: TownPorts, agent: Agent, batch: readonly Message[], answer: I
   if (answer.kind === 'answered' && answer.value.messages.length > 0) {
     for (const held of answer.value.messages) take(p, agent.id, held, now);
     p.events.append('reeve.message.delivered', agent.id, { messages: ids(batch) }, now);
-    noteActivity(p, agent.id);
+    recordActivity(p, agent.id);
     if (answer.value.messages.length === batch.length) {
       p.queues.passed(agent.id);
       return true;
@@ -129,7 +129,7 @@ function retryLater(p: TownPorts, agent: AgentId, retryAfterMs: number): void {
   p.messages.planQueue(agent, atMs);
 }
 
-/** A message that is refused so often, although it travels alone, is given up. */
+/** A message that is refused so often, although it travels runIsolated, is given up. */
 const MAX_REJECTIONS = 8;
 
 /**
@@ -156,7 +156,7 @@ function passOnRejected(
   const error = `delivery_refused: ${status}`;
   if (!p.messages.finish(first.id, first.attempt, { state: 'failed', error }, nowMs)) return false;
   p.events.append('reeve.message.dead_lettered', agent, { messages: [first.id], error }, nowMs);
-  noteFinished(p, agent, [first.id], nowMs);
+  recordFinished(p, agent, [first.id], nowMs);
   // The next one goes out at once; where it is refused as well, the wait is the one that has grown so far.
   p.queues.failed(agent, p.queues.retryOf(agent).tries, null);
   p.messages.planQueue(agent, nowMs + SAFETY_RETRY_MS);
@@ -178,7 +178,7 @@ function take(p: TownPorts, agent: AgentId, held: HeldMessage, nowMs: number): v
       p.messages.delivered(held.message, held.attempt, nowMs);
       return;
     case 'working':
-      noteTurnStarted(p, agent, held, nowMs);
+      recordTurnStarted(p, agent, held, nowMs);
       return;
     case 'done':
     case 'failed':
@@ -186,7 +186,7 @@ function take(p: TownPorts, agent: AgentId, held: HeldMessage, nowMs: number): v
       // a result that is here already waits for it where an earlier turn's has not come either.
       if (held.result === undefined || isBehind(p, agent, held.message)) {
         p.messages.delivered(held.message, held.attempt, nowMs);
-      } else noteTurnFinished(p, agent, { ...held, result: held.result }, nowMs);
+      } else recordTurnFinished(p, agent, { ...held, result: held.result }, nowMs);
       return;
   }
 }

@@ -4,10 +4,10 @@ import { backoffMs } from '#lib/backoff.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
-import { doubtContainer, heldUntil, noteAnswer } from '../containers/containers.ts';
+import { doubtContainer, backoffUntil, recordAnswer } from '../containers/containers.ts';
 import { endDelegationsOf } from '../ledger/finish-delegation.ts';
 import { inSlot } from '../containers/in-slot.ts';
-import { noteFinished } from '../agents/note-finished.ts';
+import { recordFinished } from '../agents/record-finished.ts';
 import type { TownPorts } from '../ports.ts';
 import { requeueAll } from '../agents/requeue-messages.ts';
 
@@ -28,7 +28,7 @@ export function retireAgent(p: TownPorts, id: AgentId): void {
     const failed = p.messages.failAll(id, 'agent_retired', now);
     p.events.append('reeve.agent.retired', id, { incarnation: agent.inc, failed_messages: failed }, now);
     endDelegationsOf(p, id, now);
-    noteFinished(p, id, failed, now);
+    recordFinished(p, id, failed, now);
   });
 }
 
@@ -55,7 +55,7 @@ export function confirmEnd(p: TownPorts, id: AgentId): Promise<void> {
     if (asked === null || asked.endDueAtMs === null) return;
     // The first one may ask a container that is held back: somebody waits for it. A repeat may not.
     const isFirst = asked.endTries === 0;
-    const held = isFirst ? null : heldUntil(p, asked.container);
+    const held = isFirst ? null : backoffUntil(p, asked.container);
     p.agents.planEnd(id, held ?? p.clock.now() + SAFETY_RETRY_MS, asked.endTries);
     if (held !== null) return;
     await inSlot(p, {
@@ -77,7 +77,7 @@ async function attempt(p: TownPorts, id: AgentId): Promise<void> {
   const agent = p.agents.get(id);
   if (agent === null || agent.endDueAtMs === null) return;
   const answer = await send(p, agent);
-  if (answer !== null) noteAnswer(p, agent.container, answer);
+  if (answer !== null) recordAnswer(p, agent.container, answer);
   p.transaction(() => settle(p, agent, answer));
 }
 

@@ -3,7 +3,7 @@ import type { AgentId, AgentInterrupted, InterruptAgent } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
 import { agentGone } from '../agents/agent-gone.ts';
-import { noteAnswer } from '../containers/containers.ts';
+import { recordAnswer } from '../containers/containers.ts';
 import { inSlot } from '../containers/in-slot.ts';
 import type { TownPorts } from '../ports.ts';
 
@@ -51,7 +51,7 @@ async function attempt(p: TownPorts, id: AgentId, which: Which): Promise<LinkAns
   const answer = await p
     .link(agent.container)
     .call('interrupt', agent.session, { agent: id, body: { inc: agent.inc, ...which } });
-  noteAnswer(p, agent.container, answer);
+  recordAnswer(p, agent.container, answer);
   if (answer.kind === 'asleep') {
     p.transaction(() => agentGone(p, agent, { why: 'asleep', containerRuns: false }));
   } else if (answer.kind === 'answered') {

@@ -15,7 +15,7 @@ export function serveAgent(p: TownPorts, id: AgentId): Promise<void> {
   });
 }
 
-/** Answers whether another step may follow at once. */
+/** Returns whether another step may follow at once. */
 async function step(p: TownPorts, id: AgentId): Promise<boolean> {
   const agent = p.agents.get(id);
   if (agent === null) return false;

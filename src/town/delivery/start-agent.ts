@@ -5,7 +5,7 @@ import type { LinkAnswer, Unreachable } from '../../link/container-link.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { beginIncarnation, failAgent, restartAgent } from '../agents/agent-gone.ts';
-import { doubtContainer, heldUntil, noteAnswer, noteSession, openContainer } from '../containers/containers.ts';
+import { doubtContainer, backoffUntil, recordAnswer, recordSession, openContainer } from '../containers/containers.ts';
 import { inSlot } from '../containers/in-slot.ts';
 import { issueRefusal } from '../agents/issue-refusal.ts';
 import { issueToken, type IssueAnswer } from '../credentials/issue-token.ts';
@@ -35,18 +35,18 @@ export function requestStart(p: TownPorts, id: AgentId): void {
       }
       return;
     }
-    p.tokens.pardon(id);
+    p.tokens.clearRevocation(id);
     p.agents.forgetRestarts(id);
     beginIncarnation(p, agent);
   });
 }
 
-/** One try to bring a `starting` agent up, when it is due. Answers whether it runs now. Called by `serveAgent` only. */
+/** One try to bring a `starting` agent up, when it is due. Returns whether it runs now. Called by `serveAgent` only. */
 export async function startOnce(p: TownPorts, agent: Agent): Promise<boolean> {
   const now = p.clock.now();
   if (agent.startDueAtMs === null || agent.startDueAtMs > now) return false;
   // A first start may ask a container that is held back: somebody waits for it. A repeat may not.
-  const held = agent.startTries === 0 ? null : heldUntil(p, agent.container);
+  const held = agent.startTries === 0 ? null : backoffUntil(p, agent.container);
   // The repeat is stored before anything is sent, and also while this one waits for its slot.
   p.agents.planStart(agent.id, held ?? now + SAFETY_RETRY_MS, agent.startTries);
   if (held !== null) return false;
@@ -69,7 +69,7 @@ async function attempt(p: TownPorts, id: AgentId): Promise<void> {
   if (opened.kind !== 'answered') {
     const reached = opened.kind !== 'unreachable';
     p.tokens.outcome(id, reached ? opened.kind : NOT_REACHED, reached ? null : opened.detail);
-    noteAnswer(p, agent.container, opened);
+    recordAnswer(p, agent.container, opened);
     p.transaction(() =>
       fenced(p, agent, (now) => (opened.kind === 'asleep' ? rest(p, now) : postpone(p, now, opened))),
     );
@@ -78,7 +78,7 @@ async function attempt(p: TownPorts, id: AgentId): Promise<void> {
   const session = opened.value;
   let sent = 0;
   // The one that is in use may be known without a word from the box: that is no sign of life.
-  if (p.containers.get(agent.container)?.session !== session) noteSession(p, agent.container, session);
+  if (p.containers.get(agent.container)?.session !== session) recordSession(p, agent.container, session);
   const answer = await issueToken<AgentStarted>(p, {
     agents: [agent],
     reason: 'start',
@@ -107,7 +107,7 @@ function settle(p: TownPorts, asked: Agent, session: SessionId, answer: IssueAns
     // Retired, revoked, stopped or started anew meanwhile: whoever did that owns what comes next, and has planned it.
     return;
   }
-  if (answer.kind !== 'mint_failed') noteAnswer(p, asked.container, answer);
+  if (answer.kind !== 'mint_failed') recordAnswer(p, asked.container, answer);
   p.transaction(() => fenced(p, asked, (agent) => conclude(p, agent, session, answer)));
 }
 

@@ -2,7 +2,7 @@
 import type { AgentId } from '#protocol';
 import { backoffMs } from '#lib/backoff.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
-import { doubtContainer, heldUntil } from '../containers/containers.ts';
+import { doubtContainer, backoffUntil } from '../containers/containers.ts';
 import { sendInterrupt } from './interrupt-agent.ts';
 import { mayHold } from '../agents/plan-withdrawal.ts';
 import type { TownPorts } from '../ports.ts';
@@ -14,7 +14,7 @@ export function withdrawMessages(p: TownPorts, id: AgentId): Promise<void> {
   });
 }
 
-/** Answers whether the next may follow at once. */
+/** Returns whether the next may follow at once. */
 async function withdrawOne(p: TownPorts, id: AgentId): Promise<boolean> {
   const owed = p.withdrawals.first(id);
   if (owed === null) return false;
@@ -23,7 +23,7 @@ async function withdrawOne(p: TownPorts, id: AgentId): Promise<boolean> {
     p.withdrawals.forget(id);
     return false;
   }
-  const held = heldUntil(p, agent.container);
+  const held = backoffUntil(p, agent.container);
   p.withdrawals.plan(id, held ?? p.clock.now() + SAFETY_RETRY_MS, owed.tries);
   if (held !== null) return false;
   const answer = await sendInterrupt(p, id, { message: owed.message, withdraw: true });

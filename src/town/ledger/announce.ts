@@ -4,13 +4,13 @@ import { ANNOUNCEMENT_COOLDOWN_MS } from '../../ledger/delegation.ts';
 import { randomBytes } from '#lib/secret.ts';
 import { acceptMessage } from '../agents/accept-message.ts';
 import { RUN_BUDGET_AGENTS } from '../state/alarm-plan.ts';
-import { noteFailure } from '../agents/due-work.ts';
+import { recordWorkFailure } from '../agents/due-work.ts';
 import { expireDelegations } from './finish-delegation.ts';
 import type { TownPorts } from '../ports.ts';
 
 const ID_BYTES = 20;
 
-/** Does what is due: ends what is overdue, and announces. Answers who has a message now; the caller serves them. */
+/** Does what is due: ends what is overdue, and announces. Returns who has a message now; the caller serves them. */
 export function tendDelegations(p: TownPorts): AgentId[] {
   expireDelegations(p);
   return announceDue(p);
@@ -31,7 +31,7 @@ export function announceDue(p: TownPorts): AgentId[] {
     try {
       return p.transaction(() => announceTo(p, agent, now));
     } catch (thrown) {
-      noteFailure(p, 'announce', agent, thrown, (atMs) => p.delegations.postpone(agent, atMs));
+      recordWorkFailure(p, 'announce', agent, thrown, (atMs) => p.delegations.postpone(agent, atMs));
       return false;
     }
   });

@@ -4,7 +4,7 @@ import type { Delegation } from '../../ledger/delegation.ts';
 import { err, ok, type Result } from '#lib/result.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { delegationView } from './delegation-views.ts';
-import { eachAlone } from '../agents/due-work.ts';
+import { eachIsolated } from '../agents/due-work.ts';
 import type { TownPorts } from '../ports.ts';
 import { RUN_BUDGET_AGENTS } from '../state/alarm-plan.ts';
 
@@ -52,7 +52,7 @@ export function expireDelegations(p: TownPorts): void {
     p.events.append('reeve.delegation.expired', found.from, { delegation: id }, now);
   };
   const due = p.delegations.overdue(now, RUN_BUDGET_AGENTS).map(({ id }) => id);
-  eachAlone(p, 'expire', due, expire, (id, atMs) => p.delegations.postponeDeadline(id, atMs));
+  eachIsolated(p, 'expire', due, expire, (id, atMs) => p.delegations.postponeDeadline(id, atMs));
 }
 
 /**

@@ -62,7 +62,7 @@ const LATER_BY_MS = OVERDUE_MS / 2;
  * due and not due with every message, and the next one is served under the same time. So a delivery within five minutes of it
  * costs no write. A town that stays idle is found overdue once, and takes the time away then.
  */
-export function isNews(told: number | null, due: number | null, nowMs: number): boolean {
+export function shouldPublish(told: number | null, due: number | null, nowMs: number): boolean {
   if (due === null) return told !== null && (told > nowMs + LATER_BY_MS || told <= nowMs - OVERDUE_MS);
   if (due > nowMs && due <= nowMs + GUARD_MS) return false;
   return told === null || due < told || due > told + LATER_BY_MS;

@@ -6,7 +6,7 @@ export interface ContainerRecord {
   /** The session that the town's agents were started in, or null: before the first, or after the container was abandoned. */
   readonly session: SessionId | null;
   /** After a timeout nothing but a person's request goes there before this. */
-  readonly heldUntilMs: number;
+  readonly backoffUntilMs: number;
   readonly failures: number;
   /** After a restore of the database: when a new session is asked for again, or null. */
   readonly renewDueAtMs: number | null;
@@ -191,7 +191,7 @@ export class ContainerStore {
       .map((row) => ({
         index: row.idx,
         session: row.session,
-        heldUntilMs: row.held_until_ms,
+        backoffUntilMs: row.held_until_ms,
         failures: row.failures,
         renewDueAtMs: row.renew_due_at_ms,
         renewTries: row.renew_tries,

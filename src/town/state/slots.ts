@@ -49,7 +49,7 @@ export class Slots {
     return this.#unanswered.get(keyOf({ pool, container })) ?? 0;
   }
 
-  noteUnanswered(pool: SlotPool, container: number): void {
+  recordUnanswered(pool: SlotPool, container: number): void {
     this.#unanswered.set(keyOf({ pool, container }), this.unanswered(pool, container) + 1);
   }
 

@@ -42,7 +42,7 @@ export class TownAlarm {
     return planAlarm(this.#unmoved.putOff(due), nowMs);
   }
 
-  /** A run came to its end. Answers what was due in it and in the one before, and did not move: it is put off. */
+  /** A run came to its end. Returns what was due in it and in the one before, and did not move: it is put off. */
   learn(run: Run): (keyof DueTimes)[] {
     return this.#unmoved.learn(run);
   }

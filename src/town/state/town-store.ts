@@ -14,7 +14,7 @@ export interface TownRecord {
   /** Fingerprint of the key set that the town last worked with. */
   readonly keySet: string;
   /** What the directory was told last of when this town is due. */
-  readonly toldDueAtMs: number | null;
+  readonly publishedDueAtMs: number | null;
   /** Not null: it is being deleted; then the last steps of that are tried next. */
   readonly removalDueAtMs: number | null;
   /** Since when, or null. */
@@ -54,7 +54,7 @@ export class TownStore {
       town.createdAtMs,
       town.sweepAtMs,
       town.keySet,
-      town.toldDueAtMs,
+      town.publishedDueAtMs,
     );
   }
 
@@ -91,7 +91,7 @@ export class TownStore {
       validFromMs: row.valid_from_ms,
       sweepAtMs: row.sweep_at_ms,
       keySet: row.key_set,
-      toldDueAtMs: row.told_due_at_ms,
+      publishedDueAtMs: row.told_due_at_ms,
       removalDueAtMs: row.removal_due_at_ms,
       removalSinceMs: row.removal_since_ms,
     };
@@ -103,7 +103,7 @@ export class TownStore {
   }
 
   /** The directory has it that this town is due then. */
-  told(dueAtMs: number | null): void {
+  published(dueAtMs: number | null): void {
     this.#write('UPDATE town SET told_due_at_ms = ?', dueAtMs);
   }
 

@@ -229,8 +229,8 @@ describe('ending', () => {
     const processes = new Processes();
     const box = await Box.make({ spawn: processes.spawn });
     const registry = new Registry();
-    const surroundings = {
-      outside: {
+    const context = {
+      platform: {
         clock: box.clock,
         fetch: box.town.fetch,
         log: box.log,
@@ -246,7 +246,7 @@ describe('ending', () => {
       pullAddress: () => ({ url: TOWN_URL, session: sessionId(1), secret: new Secret(secretOf(1)) }),
     };
     const grant = box.town.mint(agentId(1));
-    const incarnation = new Incarnation(surroundings, { inc: 1, name: 'ada', role: 'worker', grant });
+    const incarnation = new Incarnation(context, { inc: 1, name: 'ada', role: 'worker', grant });
     await Promise.all([incarnation.stop(), expect(incarnation.started()).rejects.toThrow()]);
     expect(processes.launches).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { TERMINAL_CODES, PULL_TIMEOUT_MS } from '#protocol';
-import { AgentScene, SECONDS, Surroundings } from '../support/agent-scene.ts';
+import { AgentScene, SECONDS, AgentContext } from '../support/agent-scene.ts';
 import { hang, problemAnswer } from '../support/fake-town.ts';
 import { agentId } from '../support/ids.ts';
 
@@ -26,14 +26,14 @@ describe('before a call', () => {
   });
 
   it('W-05: an expired token is refreshed before the first call', async () => {
-    const scene = new AgentScene(new Surroundings(), 1, 60);
+    const scene = new AgentScene(new AgentContext(), 1, 60);
     await scene.clock.advance(61 * SECONDS);
     expect((await scene.beat()).kind).toBe('ok');
     expect(scene.bearers('/heartbeat')).toEqual([tokenOf(2)]);
   });
 
   it('W-06: without a session, what is there is sent', async () => {
-    const scene = new AgentScene(new Surroundings(), 1, 60);
+    const scene = new AgentScene(new AgentContext(), 1, 60);
     scene.hasSession = false;
     await scene.clock.advance(55 * SECONDS);
     expect((await scene.beat()).kind).toBe('ok');
@@ -41,7 +41,7 @@ describe('before a call', () => {
   });
 
   it('W-15: where the refresh fails the last good token stays and is sent', async () => {
-    const scene = new AgentScene(new Surroundings(), 1, 60);
+    const scene = new AgentScene(new AgentContext(), 1, 60);
     scene.town.intercept = ({ path }) => (path.endsWith('/token') ? problemAnswer('not_found') : undefined);
     await scene.clock.advance(55 * SECONDS);
     expect((await scene.beat()).kind).toBe('ok');
@@ -49,7 +49,7 @@ describe('before a call', () => {
   });
 
   it('after a refresh that failed, calls go out without another for 15 s', async () => {
-    const scene = new AgentScene(new Surroundings(), 1, 600);
+    const scene = new AgentScene(new AgentContext(), 1, 600);
     scene.town.intercept = ({ path }) => (path.endsWith('/token') ? problemAnswer('not_found') : undefined);
     await scene.clock.advance(550 * SECONDS);
     for (let calls = 0; calls < 5; calls += 1) await scene.beat();
@@ -129,13 +129,13 @@ describe('a call that is answered 401', () => {
 
 describe('identities', () => {
   it('K-02, M-14: refreshing A changes nothing that B sends', async () => {
-    const surroundings = new Surroundings();
-    const [a, b] = [new AgentScene(surroundings, 1), new AgentScene(surroundings, 2)];
+    const context = new AgentContext();
+    const [a, b] = [new AgentScene(context, 1), new AgentScene(context, 2)];
     await b.beat();
     a.town.refuse(a.first);
     await Promise.all([a.beat(), b.beat(), a.puller.pull()]);
     await b.beat();
-    const gens = surroundings.town.beats.map(({ agent, gen }) => [agent, gen]);
+    const gens = context.town.beats.map(({ agent, gen }) => [agent, gen]);
     expect(gens.filter(([agent]) => agent === b.agent)).toEqual([
       [b.agent, 1],
       [b.agent, 1],

@@ -1,12 +1,12 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import type { Grant } from '#protocol';
+import type { IssuedToken } from '#protocol';
 import { Cell, HeldToken } from '../../../container/clients/cell.ts';
 import { agentId } from '../support/ids.ts';
 
 const START = Date.UTC(2027, 0, 1);
 
-function grant(changes: Partial<Grant> = {}, ttlSeconds = 3600): Grant {
+function grant(changes: Partial<IssuedToken> = {}, ttlSeconds = 3600): IssuedToken {
   return {
     agent: agentId(1),
     inc: 2,
@@ -20,7 +20,7 @@ function grant(changes: Partial<Grant> = {}, ttlSeconds = 3600): Grant {
 }
 
 describe('swap', () => {
-  const cases: [string, Partial<Grant>, string][] = [
+  const cases: [string, Partial<IssuedToken>, string][] = [
     ['a higher generation', { gen: 6, jti: 'jti-six' }, 'applied'],
     ['the same token', {}, 'current'],
     ['the same generation under another jti', { jti: 'jti-other' }, 'conflict'],

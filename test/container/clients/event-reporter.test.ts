@@ -13,9 +13,9 @@ function reporting(): { scene: AgentScene; reporter: EventReporter; acknowledged
   const scene = new AgentScene();
   const acknowledged: TurnEvent[] = [];
   const { client, life, agent } = scene;
-  const { outside } = scene.surroundings;
+  const { platform } = scene.context;
   const onAcknowledged = (event: TurnEvent): void => void acknowledged.push(event);
-  return { scene, acknowledged, reporter: new EventReporter({ outside, client, life, agent, onAcknowledged }) };
+  return { scene, acknowledged, reporter: new EventReporter({ platform, client, life, agent, onAcknowledged }) };
 }
 
 const counters = (scene: AgentScene): number[] =>

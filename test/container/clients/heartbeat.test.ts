@@ -10,10 +10,10 @@ const IDLE: WorkStatus = { turn: null, task: null, lastProgressAtMs: null };
 function beating(status: WorkStatus = IDLE): { scene: AgentScene; heartbeat: Heartbeat } {
   const scene = new AgentScene();
   const { client, life, agent } = scene;
-  const { outside } = scene.surroundings;
+  const { platform } = scene.context;
   return {
     scene,
-    heartbeat: new Heartbeat({ outside, client, life, agent, intervalMs: INTERVAL_MS, status: () => status }),
+    heartbeat: new Heartbeat({ platform, client, life, agent, intervalMs: INTERVAL_MS, status: () => status }),
   };
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PROTOCOL_VERSION } from '#protocol';
 import { sayHello } from '../../../container/clients/hello.ts';
 import { Secret } from '../../../src/lib/secret.ts';
-import { Surroundings } from '../support/agent-scene.ts';
+import { AgentContext } from '../support/agent-scene.ts';
 import { TOWN_URL, page, problemAnswer } from '../support/fake-town.ts';
 
 const config = { apiUrl: TOWN_URL, containerSecret: new Secret('the-container-secret') };
@@ -10,22 +10,22 @@ const MINUTE = 60_000;
 
 describe('hello', () => {
   it('shows the container secret and the version', async () => {
-    const { outside, town } = new Surroundings();
-    await sayHello(outside, config, new AbortController().signal);
+    const { platform, town } = new AgentContext();
+    await sayHello(platform, config, new AbortController().signal);
     const body = JSON.stringify({ version: PROTOCOL_VERSION });
     expect(town.heard).toEqual([{ method: 'POST', path: '/v1/container/hello', bearer: 'the-container-secret', body }]);
   });
 
   it('is not said without a secret', async () => {
-    const { outside, town } = new Surroundings();
-    await sayHello(outside, { ...config, containerSecret: null }, new AbortController().signal);
+    const { platform, town } = new AgentContext();
+    await sayHello(platform, { ...config, containerSecret: null }, new AbortController().signal);
     expect(town.heard).toEqual([]);
   });
 
   it('is said again, with backoff, until the town takes it; failures 1 to 3 and each 10th are logged', async () => {
-    const { outside, town, clock, log } = new Surroundings();
+    const { platform, town, clock, log } = new AgentContext();
     town.intercept = () => Promise.reject(new TypeError('connection refused'));
-    const said = sayHello(outside, config, new AbortController().signal);
+    const said = sayHello(platform, config, new AbortController().signal);
     await clock.advance(5 * MINUTE);
     expect(town.heard.length).toBeGreaterThan(20);
     expect(town.heard.length).toBeLessThan(40);
@@ -37,10 +37,10 @@ describe('hello', () => {
   });
 
   it('is said again until the town itself takes it: a page in its place, or an empty answer, is none of the town', async () => {
-    const { outside, town, clock, log } = new Surroundings();
+    const { platform, town, clock, log } = new AgentContext();
     const answers = [page, () => new Response(null, { status: 204 }), () => Response.json({ status: 'ok' })];
     town.intercept = () => answers.shift()?.();
-    const said = sayHello(outside, config, new AbortController().signal);
+    const said = sayHello(platform, config, new AbortController().signal);
     await clock.advance(MINUTE);
     await said;
     expect(town.heard).toHaveLength(4);
@@ -51,10 +51,10 @@ describe('hello', () => {
   });
 
   it('a refused secret is tried once a minute; it is an error with advice, told ever more rarely', async () => {
-    const { outside, town, clock, log } = new Surroundings();
+    const { platform, town, clock, log } = new AgentContext();
     town.intercept = () => problemAnswer('invalid_token');
     const life = new AbortController();
-    const said = sayHello(outside, config, life.signal);
+    const said = sayHello(platform, config, life.signal);
     await clock.advance(10 * MINUTE - 1);
     expect(town.heard).toHaveLength(10);
     const refused = log.lines.filter(({ event }) => event === 'hello_refused');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PULL_TIMEOUT_MS, PULL_TRIES, pullSchema, type Grant } from '#protocol';
-import { AgentScene, Surroundings } from '../support/agent-scene.ts';
+import { PULL_TIMEOUT_MS, PULL_TRIES, pullSchema, type IssuedToken } from '#protocol';
+import { AgentScene, AgentContext } from '../support/agent-scene.ts';
 import { hang, problemAnswer } from '../support/fake-town.ts';
 import { agentId, secretOf, sessionId } from '../support/ids.ts';
 
@@ -35,10 +35,10 @@ describe('pull', () => {
   });
 
   it('W-08: two identities at once make two requests, and each gets its own', async () => {
-    const surroundings = new Surroundings();
-    const [one, other] = [new AgentScene(surroundings, 1), new AgentScene(surroundings, 2)];
+    const context = new AgentContext();
+    const [one, other] = [new AgentScene(context, 1), new AgentScene(context, 2)];
     await Promise.all([one.puller.pull(), other.puller.pull()]);
-    expect(surroundings.town.count('/token')).toBe(2);
+    expect(context.town.count('/token')).toBe(2);
     expect(one.cell.token?.text.reveal()).toBe(`token-of-${agentId(1)}-2`);
     expect(other.cell.token?.text.reveal()).toBe(`token-of-${agentId(2)}-2`);
   });
@@ -46,7 +46,7 @@ describe('pull', () => {
   it('tells the registered clients of the token that it brought', async () => {
     const scene = new AgentScene();
     const given: string[] = [];
-    scene.surroundings.registry.register(scene.agent, { setToken: (token) => void given.push(token) });
+    scene.context.registry.register(scene.agent, { setToken: (token) => void given.push(token) });
     await scene.puller.pull();
     expect(given).toEqual([scene.first.token, `token-of-${scene.agent}-2`]);
   });
@@ -152,7 +152,7 @@ describe('pull', () => {
 });
 
 describe('what is no token for this agent', () => {
-  const wrong: Record<string, (grant: Grant) => unknown> = {
+  const wrong: Record<string, (grant: IssuedToken) => unknown> = {
     'no token': ({ token: _token, ...rest }) => rest,
     'no expiry': ({ expires_at: _expires, ...rest }) => rest,
     'an expiry that is past': (grant) => ({ ...grant, expires_at: grant.issued_at }),

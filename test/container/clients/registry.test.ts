@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Grant } from '#protocol';
+import type { IssuedToken } from '#protocol';
 import { Cell } from '../../../container/clients/cell.ts';
 import { Registry, sharedRegistry } from '../../../container/clients/registry.ts';
 import { FakeTown } from '../support/fake-town.ts';
@@ -15,7 +15,7 @@ function keeper(): { readonly given: string[]; setToken(token: string): void } {
   return { given, setToken: (token) => void given.push(token) };
 }
 
-function live(registry: Registry, grant: Grant, errors: unknown[] = []): ReturnType<Registry['open']> {
+function live(registry: Registry, grant: IssuedToken, errors: unknown[] = []): ReturnType<Registry['open']> {
   return registry.open(new Cell(grant), (thrown) => errors.push(thrown));
 }
 

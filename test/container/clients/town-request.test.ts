@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { OutgoingRequest } from '../../../container/lib/outside.ts';
+import type { OutgoingRequest } from '../../../container/lib/platform.ts';
 import { Secret } from '../../../src/lib/secret.ts';
 import { requestTown, type TownRequest } from '../../../container/clients/town-request.ts';
-import { Surroundings } from '../support/agent-scene.ts';
+import { AgentContext } from '../support/agent-scene.ts';
 import { TOWN_URL, hang, page, problemAnswer } from '../support/fake-town.ts';
 
 const answer = z.object({ taken: z.literal(7) });
@@ -24,16 +24,16 @@ function request(changes: Partial<TownRequest<{ taken: 7 }>> = {}): TownRequest<
 
 describe('requestTown', () => {
   it('reads status, problem code and Retry-After', async () => {
-    const { outside, town } = new Surroundings();
+    const { platform, town } = new AgentContext();
     town.intercept = () => problemAnswer('limit_exceeded', { 'retry-after': '7' });
-    expect(await requestTown(outside, request())).toMatchObject({
+    expect(await requestTown(platform, request())).toMatchObject({
       kind: 'refused',
       status: 429,
       code: 'limit_exceeded',
       retryAfterMs: 7_000,
     });
     town.intercept = () => new Response('<html>', { status: 502, headers: { 'retry-after': '999999' } });
-    expect(await requestTown(outside, request())).toEqual({
+    expect(await requestTown(platform, request())).toEqual({
       kind: 'refused',
       status: 502,
       code: null,
@@ -42,7 +42,7 @@ describe('requestTown', () => {
   });
 
   it('a 2xx is an answer only where it says what this very request waits for', async () => {
-    const { outside, town } = new Surroundings();
+    const { platform, town } = new AgentContext();
     const answers: [Response, unknown][] = [
       [Response.json({ taken: 7, more: 1 }, { status: 202 }), { kind: 'ok', value: { taken: 7 } }],
       [page(), { kind: 'unreachable', reason: 'malformed' }],
@@ -52,31 +52,31 @@ describe('requestTown', () => {
     ];
     for (const [sent, read] of answers) {
       town.intercept = () => sent;
-      expect(await requestTown(outside, request())).toEqual(read);
+      expect(await requestTown(platform, request())).toEqual(read);
     }
   });
 
   it('follows no redirect: the bearer stays with the town', async () => {
-    const { outside } = new Surroundings();
+    const { platform } = new AgentContext();
     const sent: OutgoingRequest[] = [];
     const fetch = (_url: string, init: OutgoingRequest): Promise<Response> => {
       sent.push(init);
       return Promise.resolve(new Response(null, { status: 302, headers: { location: 'https://evil.example' } }));
     };
-    expect(await requestTown({ ...outside, fetch }, request())).toMatchObject({ kind: 'refused', status: 302 });
+    expect(await requestTown({ ...platform, fetch }, request())).toMatchObject({ kind: 'refused', status: 302 });
     expect(sent.map(({ redirect }) => redirect)).toEqual(['manual']);
   });
 
   it('gives up at the timeout, also in the middle of a body, and cancels the request', async () => {
-    const { outside, town, clock } = new Surroundings();
+    const { platform, town, clock } = new AgentContext();
     const half = new ReadableStream({ start: (stream) => stream.enqueue(new TextEncoder().encode('{"a":')) });
     let signal: AbortSignal | undefined;
     town.intercept = () => new Response(half);
-    const fetch: typeof outside.fetch = (url, init) => {
+    const fetch: typeof platform.fetch = (url, init) => {
       ({ signal } = init);
       return town.fetch(url, init);
     };
-    const answer = requestTown({ ...outside, fetch }, request());
+    const answer = requestTown({ ...platform, fetch }, request());
     await clock.advance(1_000);
     expect(await answer).toEqual({ kind: 'unreachable', reason: 'timeout' });
     expect(signal?.aborted).toBe(true);
@@ -84,10 +84,10 @@ describe('requestTown', () => {
   });
 
   it('W-17: ends with the life that it belongs to', async () => {
-    const { outside, town, clock, log } = new Surroundings();
+    const { platform, town, clock, log } = new AgentContext();
     town.intercept = hang;
     const life = new AbortController();
-    const answer = requestTown(outside, request({ life: life.signal }));
+    const answer = requestTown(platform, request({ life: life.signal }));
     life.abort();
     expect(await answer).toEqual({ kind: 'unreachable', reason: 'ended' });
     expect(clock.pending).toBe(0);
@@ -95,12 +95,12 @@ describe('requestTown', () => {
   });
 
   it('W-22: a network failure is logged with its code and the path, never with what was sent', async () => {
-    const { outside, town, log } = new Surroundings();
+    const { platform, town, log } = new AgentContext();
     town.intercept = () =>
       Promise.reject(
         new TypeError('fetch failed: the-bearer', { cause: Object.assign(new Error(), { code: 'ECONNRESET' }) }),
       );
-    expect(await requestTown(outside, request())).toEqual({ kind: 'unreachable', reason: 'network' });
+    expect(await requestTown(platform, request())).toEqual({ kind: 'unreachable', reason: 'network' });
     expect(log.lines).toMatchObject([
       { level: 'warn', event: 'town_unreachable', fields: { code: 'ECONNRESET', path: '/v1/x' } },
     ]);

@@ -23,8 +23,8 @@ const RESULT = { state: 'done', text: 'it is' } as const;
 
 function made(): { scene: AgentScene; tools: TownTools } {
   const scene = new AgentScene();
-  const { client, life, surroundings } = scene;
-  return { scene, tools: townTools({ outside: surroundings.outside, client, life }) };
+  const { client, life, context } = scene;
+  return { scene, tools: townTools({ platform: context.platform, client, life }) };
 }
 
 describe('the tools of the town', () => {

@@ -21,14 +21,14 @@ function scene(seed: PublicKeySet, published: PublicKeySet): Scene {
   const town = new FakeTown(() => clock.nowMs());
   town.publicKeys = published.keys;
   const log = createLog(clock, () => {});
-  const outside = {
+  const platform = {
     clock,
     fetch: town.fetch,
     log,
     randomBytes: (count: number) => new Uint8Array(count),
     reach: new TownReach(log),
   };
-  const source = new KeySource(outside, TOWN_URL, seed, new AbortController().signal);
+  const source = new KeySource(platform, TOWN_URL, seed, new AbortController().signal);
   const knows = async ({ kid }: SigningKey): Promise<boolean> => {
     const header = { alg: 'ES256', kid };
     const key = source.find(header, { payload: '', signature: '' });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { OpenSession } from '#protocol';
 import { inProcessSpawn } from '../../../container/agents/built-in/in-process-agent.ts';
 import { Sessions } from '../../../container/control/sessions.ts';
-import { Surroundings } from '../support/agent-scene.ts';
+import { AgentContext } from '../support/agent-scene.ts';
 import { TOWN_URL } from '../support/fake-town.ts';
 import { agentId, containerName, secretOf, sessionId } from '../support/ids.ts';
 import { message } from '../support/box.ts';
@@ -11,9 +11,9 @@ import { ManualClock } from '../support/manual-clock.ts';
 const DAY_MS = 24 * 3_600_000;
 const NOW_SECONDS = ManualClock.START_MS / 1000;
 
-function sessionsOf(surroundings: Surroundings): Sessions {
-  const { outside, registry, clock } = surroundings;
-  return new Sessions({ outside, apiUrl: TOWN_URL, registry, spawn: inProcessSpawn(clock, 1) });
+function sessionsOf(context: AgentContext): Sessions {
+  const { platform, registry, clock } = context;
+  return new Sessions({ platform, apiUrl: TOWN_URL, registry, spawn: inProcessSpawn(clock, 1) });
 }
 
 function request(changes: Partial<OpenSession> = {}): OpenSession {
@@ -31,7 +31,7 @@ function request(changes: Partial<OpenSession> = {}): OpenSession {
 
 describe('Sessions', () => {
   it('holds one session per container; the same again changes nothing', () => {
-    const sessions = sessionsOf(new Surroundings());
+    const sessions = sessionsOf(new AgentContext());
     const first = sessions.open(request(), NOW_SECONDS);
     expect(first.outcome).toBe('opened');
     const again = sessions.open(request({ epoch: 99, secret: secretOf(9) }), NOW_SECONDS + 500);
@@ -41,7 +41,7 @@ describe('Sessions', () => {
   });
 
   it('only a higher epoch replaces it', () => {
-    const sessions = sessionsOf(new Surroundings());
+    const sessions = sessionsOf(new AgentContext());
     sessions.open(request(), NOW_SECONDS);
     expect(sessions.open(request({ session: sessionId(2), epoch: 9 }), NOW_SECONDS).outcome).toBe('stale');
     expect(sessions.open(request({ session: sessionId(2), epoch: 10 }), NOW_SECONDS).outcome).toBe('stale');
@@ -51,7 +51,7 @@ describe('Sessions', () => {
   });
 
   it('an id that another container holds is taken: nothing changes for either', () => {
-    const sessions = sessionsOf(new Surroundings());
+    const sessions = sessionsOf(new AgentContext());
     const { session } = sessions.open(request(), NOW_SECONDS);
     const other = request({ container: containerName(2), epoch: 99 });
     expect(sessions.open(other, NOW_SECONDS)).toEqual({ outcome: 'taken', session: null });
@@ -60,14 +60,14 @@ describe('Sessions', () => {
   });
 
   it('S-23: one that was ended is gone with its agents, and only a higher epoch opens another for its container', async () => {
-    const surroundings = new Surroundings();
-    const sessions = sessionsOf(surroundings);
+    const context = new AgentContext();
+    const sessions = sessionsOf(context);
     const { session } = sessions.open(request(), NOW_SECONDS);
     if (session === null) throw new Error('not opened');
-    const grant = surroundings.town.mint(agentId(1));
+    const grant = context.town.mint(agentId(1));
     await session.agents.start(agentId(1), { inc: 1, name: 'ada', role: 'worker', grant });
     sessions.end(session);
-    expect([sessions.all, surroundings.registry.size]).toEqual([[], 0]);
+    expect([sessions.all, context.registry.size]).toEqual([[], 0]);
     await sessions.left();
     expect(sessions.open(request(), NOW_SECONDS).outcome).toBe('stale');
     expect(sessions.open(request({ session: sessionId(2), epoch: 11 }), NOW_SECONDS).outcome).toBe('opened');
@@ -76,9 +76,9 @@ describe('Sessions', () => {
   });
 
   it('those that were not used for a day end when another is opened, unless somebody is at work in them', async () => {
-    const surroundings = new Surroundings();
-    const { clock, town } = surroundings;
-    const sessions = sessionsOf(surroundings);
+    const context = new AgentContext();
+    const { clock, town } = context;
+    const sessions = sessionsOf(context);
     const open = (seed: number) =>
       sessions.open(request({ container: containerName(seed), session: sessionId(seed) }), NOW_SECONDS).session;
     const [, working, used] = [1, 2, 3].map(open);
@@ -95,7 +95,7 @@ describe('Sessions', () => {
   });
 
   it('holds 500: the least recently used with nobody at work makes room for one more', () => {
-    const sessions = sessionsOf(new Surroundings());
+    const sessions = sessionsOf(new AgentContext());
     const open = (seed: number) =>
       sessions.open(request({ container: containerName(seed), session: sessionId(seed) }), NOW_SECONDS).session;
     const first = open(1);
@@ -108,21 +108,21 @@ describe('Sessions', () => {
   });
 
   it('T6: nothing of a session that can be printed shows its secret', () => {
-    const { session } = sessionsOf(new Surroundings()).open(request(), NOW_SECONDS);
+    const { session } = sessionsOf(new AgentContext()).open(request(), NOW_SECONDS);
     expect(JSON.stringify(session)).not.toContain('secret-');
   });
 
   it('the tokens of an earlier session are out of use before the newer one is answered', async () => {
-    const surroundings = new Surroundings();
-    const sessions = sessionsOf(surroundings);
+    const context = new AgentContext();
+    const sessions = sessionsOf(context);
     const { session } = sessions.open(request(), NOW_SECONDS);
-    const grant = surroundings.town.mint(agentId(1));
+    const grant = context.town.mint(agentId(1));
     await session?.agents.start(agentId(1), { inc: 1, name: 'ada', role: 'worker', grant });
-    expect(surroundings.registry.size).toBe(1);
+    expect(context.registry.size).toBe(1);
     sessions.open(request({ session: sessionId(2), epoch: 11 }), NOW_SECONDS);
-    expect(surroundings.registry.size).toBe(0);
-    const late = { inc: 2, name: 'ada', role: 'worker', grant: surroundings.town.mint(agentId(1), 2) };
+    expect(context.registry.size).toBe(0);
+    const late = { inc: 2, name: 'ada', role: 'worker', grant: context.town.mint(agentId(1), 2) };
     expect(await session?.agents.start(agentId(1), late)).toBe('session_over');
-    expect(surroundings.registry.size).toBe(0);
+    expect(context.registry.size).toBe(0);
   });
 });

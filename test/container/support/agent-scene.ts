@@ -1,10 +1,10 @@
 /** One agent's cell, registry entry, puller and client around a fake town: what a call needs, without a control server. */
-import { heartbeatAnswerSchema, type AgentId, type Grant, type HeartbeatAnswer } from '#protocol';
+import { heartbeatAnswerSchema, type AgentId, type IssuedToken, type HeartbeatAnswer } from '#protocol';
 import { AgentClient, type CallOutcome } from '../../../container/clients/agent-client.ts';
 import { Cell } from '../../../container/clients/cell.ts';
 import { Puller } from '../../../container/clients/puller.ts';
 import { Registry, type RegistryEntry } from '../../../container/clients/registry.ts';
-import type { Outside } from '../../../container/lib/outside.ts';
+import type { Platform } from '../../../container/lib/platform.ts';
 import { TownReach } from '../../../container/lib/town-reach.ts';
 import { Secret } from '../../../src/lib/secret.ts';
 import { FakeTown, TOWN_URL } from './fake-town.ts';
@@ -26,16 +26,16 @@ function beatText(): string {
 }
 
 /** What several agents share. */
-export class Surroundings {
+export class AgentContext {
   readonly clock = new ManualClock();
   readonly town = new FakeTown(() => this.clock.nowMs());
   readonly log = new KeptLog();
   readonly registry = new Registry();
-  readonly outside: Outside;
+  readonly platform: Platform;
 
   constructor() {
     const { clock, town, log } = this;
-    this.outside = {
+    this.platform = {
       clock,
       fetch: town.fetch,
       log,
@@ -47,9 +47,9 @@ export class Surroundings {
 }
 
 export class AgentScene {
-  readonly surroundings: Surroundings;
+  readonly context: AgentContext;
   readonly agent: AgentId;
-  readonly first: Grant;
+  readonly first: IssuedToken;
   readonly cell: Cell;
   readonly entry: RegistryEntry;
   readonly puller: Puller;
@@ -60,9 +60,9 @@ export class AgentScene {
   readonly rebases: number[] = [];
   readonly #life = new AbortController();
 
-  constructor(surroundings = new Surroundings(), seed = 1, ttlSeconds = 10_800) {
-    const { outside, town, registry, clock } = surroundings;
-    this.surroundings = surroundings;
+  constructor(context = new AgentContext(), seed = 1, ttlSeconds = 10_800) {
+    const { platform, town, registry, clock } = context;
+    this.context = context;
     this.agent = agentId(seed);
     this.first = town.mint(this.agent, 1, ttlSeconds);
     this.cell = new Cell(this.first);
@@ -73,8 +73,8 @@ export class AgentScene {
     const from = { url, session: sessionId(1), secret: new Secret(secretOf(1)) };
     const address = (): typeof from | null => (this.hasSession ? from : null);
     const rebaseTownClock = (toldMs: number): void => void this.rebases.push(toldMs);
-    this.puller = new Puller({ outside, cell, entry, townNowMs, rebaseTownClock, life, address });
-    this.client = new AgentClient({ outside, apiUrl: TOWN_URL, cell, puller: this.puller, townNowMs, life });
+    this.puller = new Puller({ platform, cell, entry, townNowMs, rebaseTownClock, life, address });
+    this.client = new AgentClient({ platform, apiUrl: TOWN_URL, cell, puller: this.puller, townNowMs, life });
   }
 
   get life(): AbortSignal {
@@ -82,15 +82,15 @@ export class AgentScene {
   }
 
   get town(): FakeTown {
-    return this.surroundings.town;
+    return this.context.town;
   }
 
   get clock(): ManualClock {
-    return this.surroundings.clock;
+    return this.context.clock;
   }
 
   get log(): KeptLog {
-    return this.surroundings.log;
+    return this.context.log;
   }
 
   beat(): Promise<CallOutcome<HeartbeatAnswer>> {

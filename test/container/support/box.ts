@@ -12,7 +12,7 @@ import {
   type AgentStarted,
   type ContainerName,
   type DeliveredMessage,
-  type Grant,
+  type IssuedToken,
   type MessagesAccepted,
   type RunningAgents,
   type SessionId,
@@ -97,7 +97,7 @@ export class Box {
   /** A box with one session and, in it, the first agent. */
   static async withAgent(
     options: BoxOptions = {},
-  ): Promise<{ box: Box; session: HeldSession; agent: AgentId; grant: Grant }> {
+  ): Promise<{ box: Box; session: HeldSession; agent: AgentId; grant: IssuedToken }> {
     const box = await Box.make(options);
     const session = await box.session();
     const agent = agentId(1);
@@ -147,21 +147,25 @@ export class Box {
     return read(await this.openSession(session, seed), sessionOpenedSchema);
   }
 
-  async start(session: HeldSession, grant: Grant, inc = grant.inc): Promise<Reply<AgentStarted>> {
+  async start(session: HeldSession, grant: IssuedToken, inc = grant.inc): Promise<Reply<AgentStarted>> {
     const body = { inc, name: 'ada', role: 'worker', grant };
     return read(await this.push(session, 'POST', `/agents/${grant.agent}/start`, body), agentStartedSchema);
   }
 
-  async deliver(session: HeldSession, grant: Grant, ...messages: DeliveredMessage[]): Promise<Reply<MessagesAccepted>> {
+  async deliver(
+    session: HeldSession,
+    grant: IssuedToken,
+    ...messages: DeliveredMessage[]
+  ): Promise<Reply<MessagesAccepted>> {
     const body = { inc: grant.inc, grant, messages };
     return read(await this.push(session, 'POST', `/agents/${grant.agent}/messages`, body), messagesAcceptedSchema);
   }
 
-  async refresh(session: HeldSession, grant: Grant): Promise<Reply<SwapResult>> {
+  async refresh(session: HeldSession, grant: IssuedToken): Promise<Reply<SwapResult>> {
     return read(await this.push(session, 'POST', `/agents/${grant.agent}/refresh-token`, { grant }), swapResultSchema);
   }
 
-  async refreshAll(session: HeldSession, ...grants: Grant[]): Promise<Reply<SwapResults>> {
+  async refreshAll(session: HeldSession, ...grants: IssuedToken[]): Promise<Reply<SwapResults>> {
     return read(await this.push(session, 'POST', '/agents/refresh-tokens', { grants }), swapResultsSchema);
   }
 

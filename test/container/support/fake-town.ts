@@ -10,13 +10,13 @@ import {
   heartbeatSchema,
   pullSchema,
   type AgentId,
-  type Grant,
+  type IssuedToken,
   type Heartbeat,
   type HeartbeatAnswer,
   type ProblemCode,
   type TurnEvent,
 } from '#protocol';
-import type { Fetch } from '../../../container/lib/outside.ts';
+import type { Fetch } from '../../../container/lib/platform.ts';
 
 export const TOWN_URL = 'https://town.example';
 
@@ -59,7 +59,7 @@ export class FakeTown {
   publicKeys: readonly object[] = [];
   intercept: Interception = () => undefined;
   readonly #nowMs: () => number;
-  readonly #minted = new Map<string, Grant>();
+  readonly #minted = new Map<string, IssuedToken>();
   readonly #generations = new Map<AgentId, number>();
   readonly #refusals = new Map<string, ProblemCode>();
   readonly #secrets = new Map<string, string>();
@@ -89,11 +89,11 @@ export class FakeTown {
   }
 
   /** Mints the agent's next generation. */
-  mint(agent: AgentId, inc = 1, ttlSeconds = this.ttlSeconds): Grant {
+  mint(agent: AgentId, inc = 1, ttlSeconds = this.ttlSeconds): IssuedToken {
     const gen = (this.#generations.get(agent) ?? 0) + 1;
     this.#generations.set(agent, gen);
     const nowMs = this.nowMs();
-    const grant: Grant = {
+    const grant: IssuedToken = {
       agent,
       inc,
       gen,
@@ -112,7 +112,7 @@ export class FakeTown {
   }
 
   /** From now on this token is answered with `code`. */
-  refuse({ token }: Grant, code: ProblemCode = 'invalid_token'): void {
+  refuse({ token }: IssuedToken, code: ProblemCode = 'invalid_token'): void {
     this.#refusals.set(token, code);
   }
 
@@ -125,7 +125,7 @@ export class FakeTown {
     return this.paths().filter((path) => path.endsWith(ending)).length;
   }
 
-  #asAgent(c: Context, answer: (grant: Grant) => Promise<Response>): Response | Promise<Response> {
+  #asAgent(c: Context, answer: (grant: IssuedToken) => Promise<Response>): Response | Promise<Response> {
     const token = (c.req.header('authorization') ?? '').replace(/^Bearer /, '');
     const grant = this.#minted.get(token);
     // As the Worker verifies: neither past its end, nor issued later than now.
@@ -141,7 +141,7 @@ export class FakeTown {
     return answer(grant);
   }
 
-  async #beat(c: Context, { agent, gen }: Grant): Promise<Response> {
+  async #beat(c: Context, { agent, gen }: IssuedToken): Promise<Response> {
     this.beats.push({ agent, gen, beat: heartbeatSchema.parse(await c.req.json()) });
     const answer: HeartbeatAnswer = { minted: this.#generations.get(agent) ?? 0, lagging: this.lagging };
     return c.json(answer);

@@ -1,7 +1,7 @@
 /** K-03: agents come and go, and leave nothing behind. */
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import type { Grant } from '#protocol';
+import type { IssuedToken } from '#protocol';
 import { Registry } from '../../../container/clients/registry.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
 import { Box, message, type HeldSession } from '../support/box.ts';
@@ -131,7 +131,7 @@ describe('K-03: an agent that lives long', () => {
       if (nth % 10 === 0) await scene.puller.pull();
       if (nth % 7 === 0) scene.town.refuse(currentOf(scene));
       scene.entry.swap(scene.town.mint(scene.agent));
-      scene.surroundings.registry.register(scene.agent, { setToken: () => {} })();
+      scene.context.registry.register(scene.agent, { setToken: () => {} })();
       await scene.beat();
     }
     expect([listeners(), scene.clock.pending]).toEqual([before, 0]);
@@ -139,7 +139,7 @@ describe('K-03: an agent that lives long', () => {
 });
 
 /** The grant of the token that is held now. */
-function currentOf({ cell, first }: AgentScene): Grant {
+function currentOf({ cell, first }: AgentScene): IssuedToken {
   return { ...first, token: cell.token?.text.reveal() ?? '' };
 }
 

@@ -1,6 +1,6 @@
 /** S-23: pushes that are forged, expired, replayed or swapped change nothing at all. */
 import { describe, expect, it } from 'vitest';
-import { PULL_TIMEOUT_MS, type Grant } from '#protocol';
+import { PULL_TIMEOUT_MS, type IssuedToken } from '#protocol';
 import { Box, message, type HeldSession } from '../support/box.ts';
 import { agentId, containerName, secretOf, sessionId } from '../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
@@ -47,8 +47,8 @@ async function snapshot({ box, session, neighbour, told }: Inhabited): Promise<u
 
 /** What each push orders, were it genuine: all of it would be seen in the snapshot. */
 function orders({ box, session, agent }: Inhabited): PushOrder[] {
-  const fresh = (seed: number, inc = 1): Grant => box.town.mint(agentId(seed), inc);
-  const start = (grant: Grant): unknown => ({ inc: grant.inc, name: 'eve', role: 'worker', grant });
+  const fresh = (seed: number, inc = 1): IssuedToken => box.town.mint(agentId(seed), inc);
+  const start = (grant: IssuedToken): unknown => ({ inc: grant.inc, name: 'eve', role: 'worker', grant });
   const opening = { version: 1, container: session.container, session: sessionId(50), epoch: 50, secret: secretOf(5) };
   const send = (method: string, path: string, body?: unknown): PushOrder => box.order(session, method, path, body);
   return [

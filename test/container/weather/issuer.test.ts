@@ -1,7 +1,7 @@
-/** The town as an issuer in bad weather: it hangs, answers half, loses its answers, or answers what is no token. */
+/** The town as an issuer in bad weather: it hangs, answers half, loses its answers, or returns what is no token. */
 import { describe, expect, it } from 'vitest';
-import { PULL_TIMEOUT_MS, PULL_TRIES, type Grant } from '#protocol';
-import { AgentScene, SECONDS, Surroundings } from '../support/agent-scene.ts';
+import { PULL_TIMEOUT_MS, PULL_TRIES, type IssuedToken } from '#protocol';
+import { AgentScene, SECONDS, AgentContext } from '../support/agent-scene.ts';
 import { Box, message } from '../support/box.ts';
 import { hang, problemAnswer, type Interception } from '../support/fake-town.ts';
 import { agentId } from '../support/ids.ts';
@@ -30,7 +30,7 @@ const heldBy = ({ cell }: AgentScene): unknown => {
   const { token } = cell;
   return token === null ? null : [token.text.reveal(), token.inc, token.gen, token.jti, token.expiresAtMs];
 };
-const partsOf = ({ token, inc, gen, jti, expires_at }: Grant): unknown => [
+const partsOf = ({ token, inc, gen, jti, expires_at }: IssuedToken): unknown => [
   token,
   inc,
   gen,
@@ -41,7 +41,7 @@ const partsOf = ({ token, inc, gen, jti, expires_at }: Grant): unknown => [
 describe('W-06: nobody to pull from', () => {
   it('W-06: the token that is there is used, due or expired: no pull, no throw, no timer', async () => {
     for (const ageSeconds of [0, 55, 60, 86_400]) {
-      const scene = new AgentScene(new Surroundings(), 1, 60);
+      const scene = new AgentScene(new AgentContext(), 1, 60);
       scene.hasSession = false;
       await scene.clock.advance(ageSeconds * SECONDS);
       await scene.client.refreshAhead();
@@ -61,7 +61,7 @@ describe('W-06: nobody to pull from', () => {
   });
 
   it('W-06: as soon as there is a session again, the next call pulls', async () => {
-    const scene = new AgentScene(new Surroundings(), 1, 60);
+    const scene = new AgentScene(new AgentContext(), 1, 60);
     scene.hasSession = false;
     await scene.clock.advance(55 * SECONDS);
     await scene.beat();
@@ -157,7 +157,7 @@ describe('W-11: the issuer minted, the answer was lost', () => {
       const { box, session, agent, grant } = await Box.withAgent();
       await box.deliver(session, grant, message(1, 'work 600'));
       await box.clock.advance(SECONDS);
-      const lost: Grant[] = [];
+      const lost: IssuedToken[] = [];
       box.town.intercept = pulls(() => {
         if (lost.length > 0) return undefined;
         const minted = box.town.mint(agent);
@@ -180,7 +180,7 @@ describe('W-11: the issuer minted, the answer was lost', () => {
 });
 
 describe('W-16: what is no token', () => {
-  const wrong: Record<string, (grant: Grant) => unknown> = {
+  const wrong: Record<string, (grant: IssuedToken) => unknown> = {
     'no token': ({ token: _token, ...rest }) => rest,
     'an empty token': (grant) => ({ ...grant, token: '' }),
     'null for a token': (grant) => ({ ...grant, token: null }),
@@ -199,7 +199,7 @@ describe('W-16: what is no token', () => {
     it(`W-16: an answer with ${what} is a transient failure; nothing is stored, and nobody is told`, async () => {
       const scene = new AgentScene();
       const given: string[] = [];
-      scene.surroundings.registry.register(scene.agent, { setToken: (token) => void given.push(token) });
+      scene.context.registry.register(scene.agent, { setToken: (token) => void given.push(token) });
       const before = scene.cell.token;
       scene.town.intercept = pulls(() => Response.json(change(scene.town.mint(scene.agent))));
       const pulled = scene.puller.pull();
@@ -253,7 +253,7 @@ describe('W-16: what is no token', () => {
 
 describe('W-25: a forced refresh', () => {
   it('W-25: joins a rotation in flight, whoever began it', async () => {
-    const scene = new AgentScene(new Surroundings(), 1, 60);
+    const scene = new AgentScene(new AgentContext(), 1, 60);
     const gate = Promise.withResolvers<void>();
     scene.town.intercept = pulls(() => gate.promise.then(() => Response.json(scene.town.mint(scene.agent))));
     await scene.clock.advance(55 * SECONDS);
@@ -285,7 +285,7 @@ describe('W-25: a forced refresh', () => {
   });
 
   it('W-25: is made also while checks rest after a failure', async () => {
-    const scene = new AgentScene(new Surroundings(), 1, 60);
+    const scene = new AgentScene(new AgentContext(), 1, 60);
     scene.town.intercept = pulls(() => problemAnswer('not_found'));
     await scene.clock.advance(55 * SECONDS);
     await scene.client.refreshAhead();

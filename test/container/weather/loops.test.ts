@@ -23,19 +23,19 @@ function beating(): { scene: AgentScene; heartbeat: Heartbeat; weather: { broken
     return { turn: null, task: null, lastProgressAtMs: null };
   };
   const { client, life, agent } = scene;
-  const { outside } = scene.surroundings;
+  const { platform } = scene.context;
   return {
     scene,
     weather,
-    heartbeat: new Heartbeat({ outside, client, life, agent, intervalMs: INTERVAL_MS, status }),
+    heartbeat: new Heartbeat({ platform, client, life, agent, intervalMs: INTERVAL_MS, status }),
   };
 }
 
 /** What a loop is made of. */
 function ofScene() {
   const scene = new AgentScene();
-  const { clock, life, agent, surroundings } = scene;
-  return { scene, clock, life, agent, outside: surroundings.outside };
+  const { clock, life, agent, context } = scene;
+  return { scene, clock, life, agent, platform: context.platform };
 }
 
 /** The failures that the log names, in order. */
@@ -77,7 +77,7 @@ describe('M-21: a loop that dies', () => {
     const onAcknowledged = (): void => {
       if (broken) throw new RangeError('nobody to tell');
     };
-    const reporter = new EventReporter({ outside: scene.surroundings.outside, client, life, agent, onAcknowledged });
+    const reporter = new EventReporter({ platform: scene.context.platform, client, life, agent, onAcknowledged });
     for (const text of ['one', 'two', 'three']) {
       reporter.add(delta(text));
       await scene.clock.advance(60 * SECONDS);
@@ -94,15 +94,15 @@ describe('M-21: a loop that dies', () => {
 
   it('M-21: a loop that keeps breaking does not spin: its rounds come ever more rarely, at last each 30 s', async () => {
     const scene = new AgentScene();
-    const { client, life, agent, surroundings } = scene;
-    const outside = {
-      ...surroundings.outside,
+    const { client, life, agent, context } = scene;
+    const platform = {
+      ...context.platform,
       randomBytes: (): Uint8Array => {
         throw new RangeError('no randomness');
       },
     };
     scene.town.intercept = () => new Response('no', { status: 500 });
-    const reporter = new EventReporter({ outside, client, life, agent, onAcknowledged: () => {} });
+    const reporter = new EventReporter({ platform, client, life, agent, onAcknowledged: () => {} });
     reporter.add(delta('one'));
     await scene.clock.advance(600 * SECONDS);
     expect(scene.town.count('/events')).toBeGreaterThan(15);
@@ -114,11 +114,11 @@ describe('M-21: a loop that dies', () => {
 
   it('M-21: whatever breaks in one agent’s loop, another agent’s goes on', async () => {
     const { scene, heartbeat } = beating();
-    const other = new AgentScene(scene.surroundings, 2);
+    const other = new AgentScene(scene.context, 2);
     const status = (): WorkStatus => ({ turn: null, task: null, lastProgressAtMs: null });
     const { client, life, agent } = other;
-    const { outside } = scene.surroundings;
-    const healthy = new Heartbeat({ outside, client, life, agent, intervalMs: INTERVAL_MS, status });
+    const { platform } = scene.context;
+    const healthy = new Heartbeat({ platform, client, life, agent, intervalMs: INTERVAL_MS, status });
     heartbeat.begin();
     healthy.begin();
     await scene.clock.advance(10 * INTERVAL_MS);
@@ -128,14 +128,14 @@ describe('M-21: a loop that dies', () => {
 
 describe('M-21: stop awaits', () => {
   it('M-21: a loop is at an end only when its round under way is', async () => {
-    const { clock, outside, life, agent, scene } = ofScene();
+    const { clock, platform, life, agent, scene } = ofScene();
     const slow = Promise.withResolvers<void>();
     let rounds = 0;
     const round = (): Promise<void> => {
       rounds += 1;
       return slow.promise;
     };
-    const loop = new Loop({ outside, life, agent, loop: 'test', round, dueInMs: () => 0 });
+    const loop = new Loop({ platform, life, agent, loop: 'test', round, dueInMs: () => 0 });
     loop.wake();
     loop.wake();
     await clock.advance(SECONDS);
@@ -154,7 +154,7 @@ describe('M-21: stop awaits', () => {
   });
 
   it('M-21: what becomes due in the very step in which a round ends is not missed', async () => {
-    const { clock, outside, life, agent } = ofScene();
+    const { clock, platform, life, agent } = ofScene();
     let due: number | null = 0;
     const rounds: Promise<void>[] = [];
     const round = (): Promise<void> => {
@@ -164,7 +164,7 @@ describe('M-21: stop awaits', () => {
       rounds.push(over.then(() => void (rounds.length < 3 && wakeAgain())));
       return over;
     };
-    const loop = new Loop({ outside, life, agent, loop: 'test', round, dueInMs: () => due });
+    const loop = new Loop({ platform, life, agent, loop: 'test', round, dueInMs: () => due });
     const wakeAgain = (): void => {
       due = 0;
       loop.wake();

@@ -1,7 +1,7 @@
 /** What holds for every order of events. A run that fails prints its seed and the shortest counterexample. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Grant } from '#protocol';
+import type { IssuedToken } from '#protocol';
 import { Cell } from '../../../container/clients/cell.ts';
 import { Box } from '../support/box.ts';
 import { FakeTown } from '../support/fake-town.ts';
@@ -23,7 +23,7 @@ const aGrant = fc
     gen: fc.integer({ min: 1, max: 8 }),
     twin: fc.boolean(),
   })
-  .map(({ agent, inc, gen, twin }): Grant => ({
+  .map(({ agent, inc, gen, twin }): IssuedToken => ({
     agent,
     inc,
     gen,
@@ -41,8 +41,8 @@ const bounded = (numRuns: number) =>
   ({ numRuns, timeout: 10_000, interruptAfterTimeLimit: 40_000, markInterruptAsFailure: true }) as const;
 
 describe('the cell', TIME, () => {
-  const first: Grant = new FakeTown(() => ManualClock.START_MS).mint(AGENTS[0], 2);
-  const fits = ({ agent, inc }: Grant): boolean => agent === first.agent && inc === first.inc;
+  const first: IssuedToken = new FakeTown(() => ManualClock.START_MS).mint(AGENTS[0], 2);
+  const fits = ({ agent, inc }: IssuedToken): boolean => agent === first.agent && inc === first.inc;
 
   it('A-22, T2: its generation never decreases, and changes only by what is applied', () => {
     fc.assert(

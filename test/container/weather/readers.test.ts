@@ -5,11 +5,11 @@ import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Grant } from '#protocol';
+import type { IssuedToken } from '#protocol';
 import { Registry } from '../../../container/clients/registry.ts';
 import { Cell } from '../../../container/clients/cell.ts';
 import { requestTown } from '../../../container/clients/town-request.ts';
-import { AgentScene, HEARTBEAT, SECONDS, Surroundings } from '../support/agent-scene.ts';
+import { AgentScene, HEARTBEAT, SECONDS, AgentContext } from '../support/agent-scene.ts';
 import { Box, message } from '../support/box.ts';
 import { FakeTown, problemAnswer } from '../support/fake-town.ts';
 import { agentId, sessionId } from '../support/ids.ts';
@@ -57,7 +57,7 @@ describe('A-20: a client that holds a connection', () => {
     const [client] = clients;
     if (client === undefined) throw new Error('one was asked for');
     box.registry.register(agent, client);
-    const ways: ((grant: Grant) => Promise<unknown>)[] = [
+    const ways: ((grant: IssuedToken) => Promise<unknown>)[] = [
       (grant) => box.refresh(session, grant),
       (grant) => box.refreshAll(session, grant),
       (grant) => box.deliver(session, grant, message(1, 'work 600')),
@@ -133,14 +133,14 @@ describe('A-22: a reader', { timeout: 60_000 }, () => {
         async (scheduler, steps) => {
           const scene = new AgentScene();
           const { town, cell, entry, agent } = scene;
-          const minted = new Map<string, Grant>([[scene.first.token, scene.first]]);
-          const mint = (): Grant => {
+          const minted = new Map<string, IssuedToken>([[scene.first.token, scene.first]]);
+          const mint = (): IssuedToken => {
             const grant = town.mint(agent);
             minted.set(grant.token, grant);
             return grant;
           };
           const given: string[] = [];
-          scene.surroundings.registry.register(agent, { setToken: (token) => void given.push(token) });
+          scene.context.registry.register(agent, { setToken: (token) => void given.push(token) });
           // Every answer of the town comes when the scheduler says; a pull mints before its answer is on its way.
           town.intercept = ({ path }) => {
             const answer = path.endsWith('/token')
@@ -224,20 +224,19 @@ describe('W-27: a token that is held', () => {
     const elsewhere = new Listener();
     closing.push(elsewhere);
     const port = await elsewhere.listen();
-    const surroundings = new Surroundings();
-    const scene = new AgentScene(surroundings);
+    const context = new AgentContext();
+    const scene = new AgentScene(context);
     const answers = [301, 302, 303, 307, 308];
     for (const status of answers) {
-      surroundings.town.intercept = () =>
-        new Response(null, { status, headers: { location: `http://127.0.0.1:${port}/` } });
+      context.town.intercept = () => new Response(null, { status, headers: { location: `http://127.0.0.1:${port}/` } });
       expect(await scene.beat()).toMatchObject({ kind: 'refused', status });
     }
     // The platform's own fetch, told as this program tells it.
     const life = new AbortController().signal;
-    const outside = { ...surroundings.outside, fetch };
+    const platform = { ...context.platform, fetch };
     const redirecting = await redirector(port);
     const bearer = scene.cell.token?.text ?? null;
-    const answer = await requestTown(outside, {
+    const answer = await requestTown(platform, {
       method: 'GET',
       url: redirecting,
       bearer,
@@ -251,12 +250,12 @@ describe('W-27: a token that is held', () => {
   });
 
   it('W-27: is not sent once its life is over', async () => {
-    const { outside, town } = new Surroundings();
+    const { platform, town } = new AgentContext();
     const life = new AbortController();
     life.abort();
     const to = { method: 'GET', url: 'https://town.example/', bearer: null, body: null, timeoutMs: 1_000 } as const;
     const given = { ...to, answer: z.unknown() };
-    expect(await requestTown(outside, { ...given, life: life.signal })).toEqual({
+    expect(await requestTown(platform, { ...given, life: life.signal })).toEqual({
       kind: 'unreachable',
       reason: 'ended',
     });
@@ -270,7 +269,7 @@ describe('W-27: a token that is held', () => {
     const call = scene.beat();
     await settle();
     scene.teardown();
-    const next = scene.surroundings.registry.open(new Cell(scene.town.mint(scene.agent, 2)), () => {});
+    const next = scene.context.registry.open(new Cell(scene.town.mint(scene.agent, 2)), () => {});
     answer.resolve(problemAnswer('invalid_token'));
     expect(await call).toEqual({ kind: 'over', code: null });
     expect(scene.town.paths()).toEqual(['/v1/agent/heartbeat']);

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { MAX_AUTHORIZATION_BYTES, MAX_CONTROL_BODY_BYTES, openSessionSchema, type Grant } from '#protocol';
+import { MAX_AUTHORIZATION_BYTES, MAX_CONTROL_BODY_BYTES, openSessionSchema, type IssuedToken } from '#protocol';
 import type { Spawn } from '../../../container/agents/agent-process.ts';
 import { AgentNotLive } from '../../../container/clients/registry.ts';
 import { errorFields } from '../../../container/lib/log.ts';
@@ -218,7 +218,7 @@ describe('W-22: the real program', () => {
     expect(await send(boot, 'PUT', '/session', openSessionSchema.parse(opening))).toBe(200);
     const nowMs = Date.now();
     const agent = agentId(1);
-    const grant: Grant = {
+    const grant: IssuedToken = {
       agent,
       inc: 1,
       gen: 1,

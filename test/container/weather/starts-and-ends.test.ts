@@ -1,7 +1,7 @@
 /** Starts, stops, teardowns and sessions that cross each other on their way. */
 import { describe, expect, it } from 'vitest';
 import { Sessions } from '../../../container/control/sessions.ts';
-import { Surroundings } from '../support/agent-scene.ts';
+import { AgentContext } from '../support/agent-scene.ts';
 import { Box, message } from '../support/box.ts';
 import { TOWN_URL } from '../support/fake-town.ts';
 import { agentId, containerName, secretOf, sessionId } from '../support/ids.ts';
@@ -116,8 +116,8 @@ describe('sessions that follow each other quickly', () => {
     const processes = new Processes();
     const gone = Promise.withResolvers<void>();
     processes.gone = () => gone.promise;
-    const { outside, registry, town } = new Surroundings();
-    const sessions = new Sessions({ outside, apiUrl: TOWN_URL, registry, spawn: processes.spawn });
+    const { platform, registry, town } = new AgentContext();
+    const sessions = new Sessions({ platform, apiUrl: TOWN_URL, registry, spawn: processes.spawn });
     const opening = {
       version: 1,
       container: containerName(1),

@@ -5,7 +5,7 @@ import {
   MAX_MESSAGE_BYTES,
   agentIdSchema,
   containerNameSchema,
-  grantSchema,
+  issuedTokenSchema,
   openSessionSchema,
   townIdSchema,
   type OpenSession,
@@ -243,7 +243,7 @@ async function pull({ tap, stack }: Scene, caller: Caller, { id }: Town) {
     headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
     body: JSON.stringify({ session, inc: ada.incarnation, gen: ada.credential.acked }),
   });
-  const { token } = grantSchema.parse(await response.json());
+  const { token } = issuedTokenSchema.parse(await response.json());
   return {
     pulls: [{ status: response.status, cacheControl: response.headers.get('cache-control') }],
     secrets: { 'a pulled token': token, 'the secret of the last session': secret },

@@ -64,8 +64,8 @@ export class Storm {
   static async start(): Promise<Storm> {
     const stateDir = mkdtempSync(join(tmpdir(), 'reeve-storm-'));
     const [worker, control, toBox, toTown] = [await freePort(), await freePort(), await freePort(), await freePort()];
-    const outside = { HEARTBEAT_SECONDS: '1', CONTAINER_URL: `http://127.0.0.1:${toBox}` };
-    const variables = await workerVariables(stateDir, outside, { worker, containers: [control] });
+    const platform = { HEARTBEAT_SECONDS: '1', CONTAINER_URL: `http://127.0.0.1:${toBox}` };
+    const variables = await workerVariables(stateDir, platform, { worker, containers: [control] });
     const taps: [Wiretap, Wiretap] = [await Wiretap.open(toBox, control), await Wiretap.open(toTown, worker)];
     try {
       const guard = new Guard();

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { grantSchema, problemSchema } from '#protocol';
+import { issuedTokenSchema, problemSchema } from '#protocol';
 import { sha256 } from '../../../src/lib/secret.ts';
 import { CONTAINER_SECRET } from '../../support/bindings.ts';
 import { FOREIGN, OWN, makeScene } from '../../support/fake-edge.ts';
@@ -15,7 +15,7 @@ describe('a pull', () => {
     const response = await send('POST', pullPath(containerName(1, 7)), { bearer: 'session-secret', json: PULL });
     expect(response.status).toBe(200);
     expect(response.headers.get('cache-control')).toBe('no-store');
-    expect(grantSchema.parse(await response.json())).toMatchObject({ agent: agentId(1) });
+    expect(issuedTokenSchema.parse(await response.json())).toMatchObject({ agent: agentId(1) });
     expect(calls).toEqual([
       {
         town: townId(1),

@@ -1,7 +1,7 @@
 import { env, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, test } from 'vitest';
 import { migrate } from '../../../src/lib/migrate.ts';
-import { eachAlone, oneAlone } from '../../../src/town/agents/due-work.ts';
+import { eachIsolated, oneIsolated } from '../../../src/town/agents/due-work.ts';
 import { FailureStore } from '../../../src/town/state/failure-store.ts';
 import type { TownPorts } from '../../../src/town/ports.ts';
 import { TOWN_SCHEMA } from '../../../src/town/state/schema.ts';
@@ -59,7 +59,7 @@ describe('due work on one row after the other', () => {
   test('is done for all but the broken ones, whose writes are taken back and whose due times move on', () =>
     inScene(({ p, work, done, lines, current }) => {
       const postponed: unknown[] = [];
-      eachAlone(p, 'look', ['a', 'b', 'c'], work(['b']), (subject, atMs) => postponed.push([subject, atMs]));
+      eachIsolated(p, 'look', ['a', 'b', 'c'], work(['b']), (subject, atMs) => postponed.push([subject, atMs]));
       expect(done()).toEqual(['a', 'c']);
       expect(postponed).toEqual([['b', MINUTE]]);
       expect(current()).toEqual([['b', 1, MINUTE]]);
@@ -71,7 +71,7 @@ describe('due work on one row after the other', () => {
   test('that fails again waits twice as long each time, up to an hour, and counts from the first', () =>
     inScene(({ p, work, failures, advance, current }) => {
       const fail = (): void => {
-        eachAlone(p, 'look', ['b'], work(['b']), () => undefined);
+        eachIsolated(p, 'look', ['b'], work(['b']), () => undefined);
       };
       const waits: unknown[] = [];
       for (let nth = 0; nth < 9; nth += 1) {
@@ -86,12 +86,12 @@ describe('due work on one row after the other', () => {
 
   test('that succeeded counts no more, and its next failure is the first', () =>
     inScene(({ p, work, advance, current }) => {
-      eachAlone(p, 'look', ['b'], work(['b']), () => undefined);
+      eachIsolated(p, 'look', ['b'], work(['b']), () => undefined);
       advance(MINUTE);
-      eachAlone(p, 'look', ['b'], work([]), () => undefined);
+      eachIsolated(p, 'look', ['b'], work([]), () => undefined);
       advance(3 * MINUTE);
       expect(current()).toEqual([]);
-      eachAlone(p, 'look', ['b'], work(['b']), () => undefined);
+      eachIsolated(p, 'look', ['b'], work(['b']), () => undefined);
       expect(current()).toEqual([['b', 1, MINUTE]]);
     }));
 
@@ -100,7 +100,7 @@ describe('due work on one row after the other', () => {
       const refuse = (): never => {
         throw new Error('the database refuses');
       };
-      expect(() => eachAlone(p, 'look', ['a', 'b'], work(['b']), refuse)).not.toThrow();
-      await expect(oneAlone(p, 'serve', 'b', async () => work(['b'])('b'), refuse)).resolves.toBeUndefined();
+      expect(() => eachIsolated(p, 'look', ['a', 'b'], work(['b']), refuse)).not.toThrow();
+      await expect(oneIsolated(p, 'serve', 'b', async () => work(['b'])('b'), refuse)).resolves.toBeUndefined();
     }));
 });

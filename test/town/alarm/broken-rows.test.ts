@@ -25,7 +25,7 @@ const breakRowOf = (town: TestTown, { id }: AgentView) =>
     storage.sql.exec('DELETE FROM agent_tokens WHERE agent = ?', id);
   });
 
-/** Lets the alarm ring whenever it does within so many milliseconds, and answers how often that was. */
+/** Lets the alarm ring whenever it does within so many milliseconds, and returns how often that was. */
 async function ringFor(town: TestTown, ms: number): Promise<number> {
   const until = lab.clock.now() + ms;
   for (let rings = 0; rings < RINGS; rings += 1) {

@@ -224,7 +224,7 @@ describe('the watchdog', () => {
     expect(await town.alarmAt()).toBeNull();
   });
 
-  it('passes nothing of itself to the outside: no route answers for it', async () => {
+  it('passes nothing of itself to the platform: no route answers for it', async () => {
     const headers = { authorization: `Bearer ${DEV_TOKEN}` };
     for (const path of ['/watch', '/v1/watch', '/__scheduled']) {
       expect((await SELF.fetch(`${PUBLIC_URL}${path}`, { headers })).status, path).toBe(404);

@@ -18,19 +18,25 @@ describe('an agent at work', () => {
     expect(judge(signs(0), BEAT_MS, NOW_MS)).toEqual({
       stalled: null,
       isGivenUp: false,
-      lookAtMs: NOW_MS + 3 * BEAT_MS,
+      livenessCheckAtMs: NOW_MS + 3 * BEAT_MS,
     });
     expect(judge(signs(3 * BEAT_MS - 1), BEAT_MS, NOW_MS).stalled).toBeNull();
   });
 
   test('is silent from the third missing heartbeat on, and given up after ten minutes and not a millisecond before', () => {
     expect(judge(signs(3 * BEAT_MS), BEAT_MS, NOW_MS)).toMatchObject({ stalled: 'silent', isGivenUp: false });
-    expect(judge(signs(10 * MINUTE_MS - 1), BEAT_MS, NOW_MS)).toMatchObject({ isGivenUp: false, lookAtMs: NOW_MS + 1 });
+    expect(judge(signs(10 * MINUTE_MS - 1), BEAT_MS, NOW_MS)).toMatchObject({
+      isGivenUp: false,
+      livenessCheckAtMs: NOW_MS + 1,
+    });
     expect(judge(signs(10 * MINUTE_MS), BEAT_MS, NOW_MS)).toMatchObject({ stalled: 'silent', isGivenUp: true });
   });
 
   test('is without output after 15 minutes, though it is heard', () => {
-    expect(judge(signs(0, 15 * MINUTE_MS - 1), BEAT_MS, NOW_MS)).toMatchObject({ stalled: null, lookAtMs: NOW_MS + 1 });
+    expect(judge(signs(0, 15 * MINUTE_MS - 1), BEAT_MS, NOW_MS)).toMatchObject({
+      stalled: null,
+      livenessCheckAtMs: NOW_MS + 1,
+    });
     expect(judge(signs(0, 15 * MINUTE_MS), BEAT_MS, NOW_MS).stalled).toBe('no_output');
   });
 
@@ -40,7 +46,7 @@ describe('an agent at work', () => {
 
   test('has its whole time from when it began to work, whatever it said before', () => {
     const begins = { watchedFromMs: NOW_MS, lastHeardAtMs: NOW_MS - HOUR_MS, progressAtMs: null };
-    expect(judge(begins, BEAT_MS, NOW_MS)).toMatchObject({ stalled: null, lookAtMs: NOW_MS + 3 * BEAT_MS });
+    expect(judge(begins, BEAT_MS, NOW_MS)).toMatchObject({ stalled: null, livenessCheckAtMs: NOW_MS + 3 * BEAT_MS });
     const unheard = { watchedFromMs: NOW_MS - 3 * BEAT_MS, lastHeardAtMs: null, progressAtMs: null };
     expect(judge(unheard, BEAT_MS, NOW_MS).stalled).toBe('silent');
   });
@@ -54,7 +60,10 @@ describe('an agent at work', () => {
   test('is always looked at again, and never in the past', () => {
     for (const heard of [0, BEAT_MS, 3 * BEAT_MS, 9 * MINUTE_MS, 10 * MINUTE_MS, HOUR_MS]) {
       for (const progress of [0, 14 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS]) {
-        expect(judge(signs(heard, progress), BEAT_MS, NOW_MS).lookAtMs, `${heard} ${progress}`).toBeGreaterThan(NOW_MS);
+        expect(
+          judge(signs(heard, progress), BEAT_MS, NOW_MS).livenessCheckAtMs,
+          `${heard} ${progress}`,
+        ).toBeGreaterThan(NOW_MS);
       }
     }
   });

@@ -13,7 +13,7 @@ import { CONTAINER_SECRET } from '../support/wiring.ts';
 const MINUTE_MS = 60_000;
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
 
-/** As after SIGSTOP: requests time out, and nobody in the container says anything. Answers what lets it go on, unheard so far. */
+/** As after SIGSTOP: requests time out, and nobody in the container says anything. Returns what lets it go on, unheard so far. */
 function suspend(town: TestTown, broken: () => Error = () => new DOMException('timed out', 'TimeoutError')) {
   const container = town.container();
   const tried: { at: number; path: string }[] = [];
@@ -75,7 +75,7 @@ describe('a container that is heard again after it was suspended', () => {
     resume();
     const since = lab.clock.now();
     expect((await town.message('ada', id)).state).toBe('queued');
-    expect((await containerOf(town))?.heldUntilMs).toBeGreaterThan(since);
+    expect((await containerOf(town))?.backoffUntilMs).toBeGreaterThan(since);
     expect((await give(town, ada, bearer)).status).toBeLessThan(300);
     // A hello is heard behind its answer.
     await expect
@@ -87,7 +87,7 @@ describe('a container that is heard again after it was suspended', () => {
     await expect.poll(async () => (await town.message('bob', other)).state).not.toBe('queued');
     const look = await lookInto(town.stub);
     expect(look.agents.map(({ agent }) => agent.endDueAtMs)).toEqual([null, null, null]);
-    expect(await containerOf(town)).toMatchObject({ heldUntilMs: 0, failures: 0, unheardSinceMs: null });
+    expect(await containerOf(town)).toMatchObject({ backoffUntilMs: 0, failures: 0, unheardSinceMs: null });
     expect(lab.clock.now() - since).toBeLessThan(1000);
   });
 
@@ -153,7 +153,7 @@ describe('a container that speaks and cannot be reached', () => {
     };
     const { id } = await town.send('ada', 'hello');
     await expect.poll(() => asked).toBe(1);
-    await expect.poll(async () => (await containerOf(town))?.heldUntilMs).toBeGreaterThan(0);
+    await expect.poll(async () => (await containerOf(town))?.backoffUntilMs).toBeGreaterThan(0);
     for (let step = 0; step < 11; step += 1) {
       await api('POST', '/v1/agent/heartbeat', HEARTBEAT, lastTokenOf(ada));
       await town.elapse(10_000);

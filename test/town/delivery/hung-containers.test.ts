@@ -24,7 +24,7 @@ function namesOf(hung: number): string[] {
 }
 
 /**
- * From here on the first `hung` containers do not answer, until the test lets a request of theirs time out. Answers the containers
+ * From here on the first `hung` containers do not answer, until the test lets a request of theirs time out. Returns the containers
  * in the order in which they were asked, one entry for each time that somebody tried.
  */
 function hang(town: TestTown, hung: number) {

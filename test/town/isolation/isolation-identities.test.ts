@@ -1,6 +1,6 @@
 import { SELF, env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { containerNameSchema, type Grant, type RunningAgents } from '../../../src/protocol/index.ts';
+import { containerNameSchema, type IssuedToken, type RunningAgents } from '../../../src/protocol/index.ts';
 import { SCOPES, ROLES } from '../../../src/roster/agent.ts';
 import { activated, newKey, rotated } from '../../../src/tokens/key-edit.ts';
 import { verifyAgentToken } from '../../../src/tokens/verify.ts';
@@ -226,7 +226,7 @@ describe('revocation', () => {
     late.letGo();
     await push;
     await expect.poll(() => late.answers.length).toBe(1);
-    const sent = JSON.parse(late.seen[0]?.body ?? '{}') as { grant?: Grant; grants?: Grant[] };
+    const sent = JSON.parse(late.seen[0]?.body ?? '{}') as { grant?: IssuedToken; grants?: IssuedToken[] };
     const token = (sent.grant ?? sent.grants?.[0])?.token ?? '';
     expect(codeOf(await beat(token))).toBe('401 agent_revoked');
     await town.api('POST', '/agents/ada/start');
@@ -365,7 +365,7 @@ describe('scopes', () => {
     await town.work('worker');
     await town.api('POST', '/refresh', {});
     await town.elapse(2 * 3_600_000);
-    const pulled = await pull<Grant>(town, narrow.id);
+    const pulled = await pull<IssuedToken>(town, narrow.id);
     const minted = [...grantsOf(town), pulled.body];
     const reasons = (await town.events()).flatMap(({ type, data }) =>
       type === 'reeve.token.issued' ? [data['reason']] : [],

@@ -5,7 +5,7 @@ import {
   GUARD_MS,
   LOST_AFTER_MS,
   earliestDue,
-  isNews,
+  shouldPublish,
   mustRearm,
   planAlarm,
   type DueTimes,
@@ -121,32 +121,32 @@ describe('what the directory hears', () => {
   });
 
   test('is that something is due, and that nothing is any more', () => {
-    expect(isNews(null, FAR_MS, NOW_MS)).toBe(true);
-    expect(isNews(FAR_MS, null, NOW_MS)).toBe(true);
-    expect(isNews(null, null, NOW_MS)).toBe(false);
+    expect(shouldPublish(null, FAR_MS, NOW_MS)).toBe(true);
+    expect(shouldPublish(FAR_MS, null, NOW_MS)).toBe(true);
+    expect(shouldPublish(null, null, NOW_MS)).toBe(false);
   });
 
   test('is not that nothing is due any more, while the told time is near: the next message is served under it', () => {
     for (const near of [NOW_MS + LATER_MS, NOW_MS + 1, NOW_MS, NOW_MS - OVERDUE_MS + 1]) {
-      expect(isNews(near, null, NOW_MS)).toBe(false);
+      expect(shouldPublish(near, null, NOW_MS)).toBe(false);
     }
     // A time far ahead is put right at once; and where it is overdue, the watchdog comes for nothing until it is.
-    for (const far of [NOW_MS + LATER_MS + 1, NOW_MS - OVERDUE_MS]) expect(isNews(far, null, NOW_MS)).toBe(true);
+    for (const far of [NOW_MS + LATER_MS + 1, NOW_MS - OVERDUE_MS]) expect(shouldPublish(far, null, NOW_MS)).toBe(true);
   });
 
   test('is every earlier time, and a later one only where it is later by more than five minutes', () => {
-    expect(isNews(FAR_MS, FAR_MS, NOW_MS)).toBe(false);
-    expect(isNews(FAR_MS, FAR_MS - 1, NOW_MS)).toBe(true);
-    expect(isNews(FAR_MS, FAR_MS + LATER_MS, NOW_MS)).toBe(false);
-    expect(isNews(FAR_MS, FAR_MS + LATER_MS + 1, NOW_MS)).toBe(true);
+    expect(shouldPublish(FAR_MS, FAR_MS, NOW_MS)).toBe(false);
+    expect(shouldPublish(FAR_MS, FAR_MS - 1, NOW_MS)).toBe(true);
+    expect(shouldPublish(FAR_MS, FAR_MS + LATER_MS, NOW_MS)).toBe(false);
+    expect(shouldPublish(FAR_MS, FAR_MS + LATER_MS + 1, NOW_MS)).toBe(true);
   });
 
   test('is not what is due within a guard, so that a delivery costs no write; once it is past it is', () => {
     for (const told of [null, FAR_MS]) {
-      expect(isNews(told, NOW_MS + GUARD_MS, NOW_MS)).toBe(false);
-      expect(isNews(told, NOW_MS + 1, NOW_MS)).toBe(false);
-      expect(isNews(told, NOW_MS + GUARD_MS + 1, NOW_MS)).toBe(true);
-      expect(isNews(told, NOW_MS, NOW_MS)).toBe(true);
+      expect(shouldPublish(told, NOW_MS + GUARD_MS, NOW_MS)).toBe(false);
+      expect(shouldPublish(told, NOW_MS + 1, NOW_MS)).toBe(false);
+      expect(shouldPublish(told, NOW_MS + GUARD_MS + 1, NOW_MS)).toBe(true);
+      expect(shouldPublish(told, NOW_MS, NOW_MS)).toBe(true);
     }
   });
 });

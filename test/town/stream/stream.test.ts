@@ -5,7 +5,7 @@ import { lab } from '../support/lab.ts';
 import { EVENT_LIFE_MS, EventStore } from '../../../src/events/event-store.ts';
 import { MAX_STREAM_SECONDS, STREAM_CLOSE, makeId, messageIdSchema } from '../../../src/protocol/index.ts';
 import { feedReaders } from '../../../src/town/stream/feed-readers.ts';
-import { hearEvents } from '../../../src/town/calls/hear-agent.ts';
+import { handleEvents } from '../../../src/town/calls/handle-agent-report.ts';
 import { RawReader, happen, inside, readersOf } from '../support/raw-reader.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
@@ -215,7 +215,7 @@ describe('what a stream costs', () => {
       const spy = vi.spyOn(p.messages, 'get');
       const at = new Date(p.clock.now()).toISOString();
       const piece = { type: 'turn.delta' as const, message: messageIdSchema.parse(id), attempt: 1, at, text: 'x' };
-      hearEvents(p, agent, { counter: 1000, events: range(1, 100).map(() => piece) });
+      handleEvents(p, agent, { counter: 1000, events: range(1, 100).map(() => piece) });
       return spy.mock.calls.length;
     });
     expect(reads).toBe(0);

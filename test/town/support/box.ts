@@ -5,7 +5,7 @@ import {
   makeId,
   type AgentId,
   type ControlProblemCode,
-  type Grant,
+  type IssuedToken,
   type OpenSession,
   type RunningAgents,
 } from '../../../src/protocol/index.ts';
@@ -89,7 +89,7 @@ function pushOf({ town, session }: Box, method: string, path: string, body?: obj
 }
 
 /** Newer than what the box holds, so that it would be applied. */
-function grantFor(box: Box, agent: AgentId, more: Partial<Grant> = {}): Grant {
+function grantFor(box: Box, agent: AgentId, more: Partial<IssuedToken> = {}): IssuedToken {
   const held = grantsOf(box.town).findLast((grant) => grant.agent === agent);
   if (held === undefined) throw new Error('the agent has no token yet');
   return { ...held, gen: held.gen + 1, jti: 'a-forged-jti', token: 'a-forged-token', ...more };

@@ -254,7 +254,7 @@ export class OutboxRun {
     }
   }
 
-  /** Lets the alarm ring that is set; answers whether one is. */
+  /** Lets the alarm ring that is set; returns whether one is. */
   async #ring(): Promise<boolean> {
     if ((await this.#world.town.alarmAt()) === null) return false;
     await this.#world.ring();

@@ -38,13 +38,13 @@ async function settled(): Promise<void> {
   }
 }
 
-/** From here on nothing that these agents say reaches the Worker; answers what lets it through again. */
+/** From here on nothing that these agents say reaches the Worker; returns what lets it through again. */
 export function silence(...agents: readonly string[]): () => void {
   for (const agent of agents) lab.silent.add(agent);
   return () => agents.forEach((agent) => lab.silent.delete(agent));
 }
 
-/** The network between the town and one of its containers is gone, both ways; answers what brings it back. */
+/** The network between the town and one of its containers is gone, both ways; returns what brings it back. */
 export function cutOff(town: TestTown, index = 0): () => void {
   const container = town.container(index);
   const { network, outgoing } = container;

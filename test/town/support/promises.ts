@@ -1,6 +1,6 @@
 /** What must be true of a town, whatever the weather was. */
 import { expect } from 'vitest';
-import { splitContainerName, type AgentId, type Grant, type OpenSession } from '../../../src/protocol/index.ts';
+import { splitContainerName, type AgentId, type IssuedToken, type OpenSession } from '../../../src/protocol/index.ts';
 import { sha256 } from '../../../src/lib/secret.ts';
 import { takesMessages } from '../../../src/roster/agent.ts';
 import { mintPushToken } from '../../../src/tokens/mint.ts';
@@ -177,7 +177,7 @@ export class Promises {
 const mayCall = ({ agent, credential }: Look['agents'][number]): boolean =>
   takesMessages(agent.state) && credential.revokedAtMs === null;
 
-function grantsIn(body: string): Grant[] {
-  const { grant, grants } = JSON.parse(body === '' ? '{}' : body) as { grant?: Grant; grants?: Grant[] };
+function grantsIn(body: string): IssuedToken[] {
+  const { grant, grants } = JSON.parse(body === '' ? '{}' : body) as { grant?: IssuedToken; grants?: IssuedToken[] };
   return [...(grant === undefined ? [] : [grant]), ...(grants ?? [])];
 }

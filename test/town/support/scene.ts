@@ -2,7 +2,13 @@
 import { env, runInDurableObject } from 'cloudflare:test';
 import { expect, vi } from 'vitest';
 import { base64url, randomBytes, sha256 } from '../../../src/lib/secret.ts';
-import { makeId, type DelegationId, type Grant, type OpenSession, type TownId } from '../../../src/protocol/index.ts';
+import {
+  makeId,
+  type DelegationId,
+  type IssuedToken,
+  type OpenSession,
+  type TownId,
+} from '../../../src/protocol/index.ts';
 import { DelegationStore } from '../../../src/ledger/delegation-store.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
 import type { AgentView } from '../../../src/town/views/views.ts';
@@ -81,11 +87,11 @@ export function sessionOf(town: TestTown, index = 0): OpenSession {
 }
 
 /** Every grant that crossed to the containers of a town, oldest first. */
-export function grantsOf(town: TestTown, ...indexes: readonly number[]): Grant[] {
+export function grantsOf(town: TestTown, ...indexes: readonly number[]): IssuedToken[] {
   return (indexes.length === 0 ? [0] : indexes)
     .flatMap((index) => town.container(index).requests)
     .flatMap(({ body }) => {
-      const sent = JSON.parse(body || '{}') as { grant?: Grant; grants?: Grant[] };
+      const sent = JSON.parse(body || '{}') as { grant?: IssuedToken; grants?: IssuedToken[] };
       return [...(sent.grant === undefined ? [] : [sent.grant]), ...(sent.grants ?? [])];
     });
 }

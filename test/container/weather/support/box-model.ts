@@ -2,7 +2,7 @@
  * What the design promises of one session's agents, in as few words as possible: the reference for random orders. It knows nothing
  * of processes, lanes or time.
  */
-import type { AgentId, Grant, SwapOutcome } from '#protocol';
+import type { AgentId, IssuedToken, SwapOutcome } from '#protocol';
 
 interface Held {
   readonly inc: number;
@@ -22,13 +22,13 @@ export class BoxModel {
   readonly #stopped = new Map<AgentId, number>();
   readonly #retired = new Set<AgentId>();
 
-  swap(grant: Grant): Expected {
+  swap(grant: IssuedToken): Expected {
     const outcome = this.#compareAndSet(grant);
     const held = this.live.get(grant.agent);
     return { outcome, inc: held?.inc ?? 0, gen: held?.gen ?? 0 };
   }
 
-  start(grant: Grant): Expected {
+  start(grant: IssuedToken): Expected {
     const { agent, inc } = grant;
     const held = this.live.get(agent);
     if (held?.inc === inc) return { ...this.swap(grant), outcome: 'current' };
@@ -55,7 +55,7 @@ export class BoxModel {
     return { outcome: 'retired', inc };
   }
 
-  #compareAndSet(grant: Grant): SwapOutcome {
+  #compareAndSet(grant: IssuedToken): SwapOutcome {
     if (this.#retired.has(grant.agent)) return 'retired';
     const held = this.live.get(grant.agent);
     if (held === undefined) return 'unknown_agent';

@@ -1,7 +1,7 @@
 /** Random orders of a town against a real control server, each answer compared with the model's. */
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
-import type { AgentId, Grant } from '#protocol';
+import type { AgentId, IssuedToken } from '#protocol';
 import { SECONDS } from '../../support/agent-scene.ts';
 import { Box, message, type HeldSession } from '../../support/box.ts';
 import { FakeTown } from '../../support/fake-town.ts';
@@ -38,15 +38,15 @@ export const anOrder: fc.Arbitrary<Order> = fc.oneof(
 
 /** A fake town that remembers the last grant of each agent, also of those that were pulled. */
 class MintingTown extends FakeTown {
-  readonly #latest = new Map<AgentId, Grant>();
+  readonly #latest = new Map<AgentId, IssuedToken>();
 
-  override mint(...given: Parameters<FakeTown['mint']>): Grant {
+  override mint(...given: Parameters<FakeTown['mint']>): IssuedToken {
     const grant = super.mint(...given);
     this.#latest.set(grant.agent, grant);
     return grant;
   }
 
-  latest(agent: AgentId): Grant {
+  latest(agent: AgentId): IssuedToken {
     const grant = this.#latest.get(agent);
     if (grant === undefined) throw new Error('nothing was minted for it');
     return grant;
@@ -59,7 +59,7 @@ export class BoxRun {
   readonly #box: Box;
   readonly #session: HeldSession;
   readonly #model = new BoxModel();
-  readonly #minted: Grant[] = [];
+  readonly #minted: IssuedToken[] = [];
   readonly #sent: { order: PushOrder; token: string }[] = [];
   #messages = 0;
 
@@ -110,7 +110,7 @@ export class BoxRun {
     expect(this.#box.registry.size).toBe(this.#model.live.size);
   }
 
-  async #bring(kind: Bringing, given: Grant): Promise<void> {
+  async #bring(kind: Bringing, given: IssuedToken): Promise<void> {
     const grant = kind === 'twin' ? { ...given, jti: `${given.jti}-twin` } : given;
     const { agent, inc } = grant;
     if (kind === 'start') {
@@ -138,7 +138,7 @@ export class BoxRun {
     if (grant !== undefined) await this.#deliver(grant);
   }
 
-  #deliver(grant: Grant): Promise<unknown> {
+  #deliver(grant: IssuedToken): Promise<unknown> {
     this.#messages += 1;
     const body = { inc: grant.inc, grant, messages: [message(this.#messages, 'hello')] };
     return this.#send(`/agents/${grant.agent}/messages`, body);

@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import type { AgentId } from '#protocol';
 import type { Supervisor } from '../../../../container/agents/supervisor.ts';
 import { Sessions } from '../../../../container/control/sessions.ts';
-import { Surroundings } from '../../support/agent-scene.ts';
+import { AgentContext } from '../../support/agent-scene.ts';
 import { TOWN_URL } from '../../support/fake-town.ts';
 import { containerName, secretOf, sessionId } from '../../support/ids.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -25,7 +25,7 @@ export const aCrossing: fc.Arbitrary<Crossing> = fc.record({
 
 export class CrossingRun {
   readonly #scheduler: fc.Scheduler;
-  readonly #surroundings = new Surroundings();
+  readonly #context = new AgentContext();
   readonly #processes = new Processes();
   readonly #sessions: Sessions;
   readonly #answers: Promise<unknown>[] = [];
@@ -42,8 +42,8 @@ export class CrossingRun {
       if (fails) throw new Error('no such command');
     };
     this.#processes.gone = () => scheduler.schedule(Promise.resolve(), 'gone');
-    const { outside, registry } = this.#surroundings;
-    this.#sessions = new Sessions({ outside, apiUrl: TOWN_URL, registry, spawn: this.#processes.spawn });
+    const { platform, registry } = this.#context;
+    this.#sessions = new Sessions({ platform, apiUrl: TOWN_URL, registry, spawn: this.#processes.spawn });
     this.#agents = this.#open();
   }
 
@@ -56,7 +56,7 @@ export class CrossingRun {
       for (const crossing of crossings) {
         await this.#scheduler.schedule(Promise.resolve(), crossing.kind);
         this.#send(crossing);
-        expect(this.#agents.list().agents.length).toBeLessThanOrEqual(this.#surroundings.registry.size);
+        expect(this.#agents.list().agents.length).toBeLessThanOrEqual(this.#context.registry.size);
       }
       await Promise.all(this.#answers);
     };
@@ -69,12 +69,12 @@ export class CrossingRun {
     expect(this.#processes.doubled).toEqual([]);
     const listed = this.#agents.list().agents.map(({ agent }) => agent);
     expect(listed.toSorted()).toEqual(this.#processes.running.toSorted());
-    expect(this.#surroundings.registry.size).toBe(listed.length);
+    expect(this.#context.registry.size).toBe(listed.length);
   }
 
   /** Retires everybody, sees that nobody comes back, and ends the sessions, after which nothing is left. */
   async finish(): Promise<void> {
-    const { registry, town, clock } = this.#surroundings;
+    const { registry, town, clock } = this.#context;
     await this.#scheduler.waitFor(Promise.all(AGENTS.map((agent) => this.#agents.retire(agent, { inc: 1 }))));
     for (const agent of AGENTS) {
       const late = { inc: 9, name: 'a', role: 'b', grant: town.mint(agent, 9) };
@@ -85,7 +85,7 @@ export class CrossingRun {
   }
 
   #send({ kind, agent, inc }: Crossing): void {
-    const grant = this.#surroundings.town.mint(agent, inc);
+    const grant = this.#context.town.mint(agent, inc);
     this.#failing = kind === 'failing start';
     switch (kind) {
       case 'session':

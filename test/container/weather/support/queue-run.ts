@@ -102,7 +102,7 @@ export class QueueRun {
     for (const one of held) this.#checkOne(one);
   }
 
-  /** Answers whatever is left, after which each message has come to its one end. */
+  /** Returns whatever is left, after which each message has come to its one end. */
   async finish(): Promise<void> {
     for (let left = 0; left <= this.#highest.size; left += 1) await this.perform({ kind: 'reply' });
     this.check();

@@ -1,7 +1,7 @@
 /** A registry, and beside it what each of its owners and clients must see. */
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
-import type { AgentId, Grant } from '#protocol';
+import type { AgentId, IssuedToken } from '#protocol';
 import { Cell } from '../../../../container/clients/cell.ts';
 import { Registry, type RegistryEntry } from '../../../../container/clients/registry.ts';
 import { FakeTown } from '../../support/fake-town.ts';
@@ -29,7 +29,7 @@ export const aStep: fc.Arbitrary<Step> = fc.oneof(
 interface Owner {
   readonly agent: AgentId;
   readonly entry: RegistryEntry;
-  held: Grant;
+  held: IssuedToken;
   isLive: boolean;
 }
 
@@ -92,7 +92,7 @@ export class RegistryRun {
     this.#clients.push({ owner, leave: register(), given, expected: [owner.held.token], stands: true });
   }
 
-  #swap(owner: Owner | undefined, grant: Grant): void {
+  #swap(owner: Owner | undefined, grant: IssuedToken): void {
     if (owner === undefined) return;
     const outcome = owner.entry.swap(grant);
     if (!owner.isLive) return expect(outcome).toBe('unknown_agent');

@@ -5,7 +5,7 @@
  * latest. Synchronous, inside a transaction of the caller.
  */
 import type { AgentId, MessageId, TurnResult } from '#protocol';
-import { noteFinished } from './note-finished.ts';
+import { recordFinished } from './record-finished.ts';
 import type { TownPorts } from '../ports.ts';
 
 interface Turn {
@@ -13,20 +13,20 @@ interface Turn {
   readonly attempt: number;
 }
 
-export function noteTurnStarted(p: TownPorts, agent: AgentId, { message, attempt }: Turn, nowMs: number): void {
+export function recordTurnStarted(p: TownPorts, agent: AgentId, { message, attempt }: Turn, nowMs: number): void {
   if (!p.messages.working(message, attempt, nowMs)) return;
   p.events.append('reeve.turn.started', agent, { message, attempt }, nowMs);
 }
 
-export function noteTurnFinished(
+export function recordTurnFinished(
   p: TownPorts,
   agent: AgentId,
   { message, attempt, result }: Turn & { readonly result: TurnResult },
   nowMs: number,
 ): void {
-  noteTurnStarted(p, agent, { message, attempt }, nowMs);
+  recordTurnStarted(p, agent, { message, attempt }, nowMs);
   if (!p.messages.finish(message, attempt, result, nowMs)) return;
   p.events.append('reeve.turn.finished', agent, { message, attempt, state: result.state }, nowMs);
   p.agents.forgetRestarts(agent);
-  noteFinished(p, agent, [message], nowMs);
+  recordFinished(p, agent, [message], nowMs);
 }

@@ -1,4 +1,4 @@
-import { earliestDue, isNews } from '../state/alarm-plan.ts';
+import { earliestDue, shouldPublish } from '../state/alarm-plan.ts';
 import type { TownPorts } from '../ports.ts';
 import { dueTimes } from './run-due.ts';
 
@@ -6,10 +6,10 @@ import { dueTimes } from './run-due.ts';
  * Tells the directory when this town has something to do next, so that the watchdog can miss it. One at a time, and the plan is
  * read when it is sent, so an older one never comes last. A failure leaves what was told as it was, and the next one tells it.
  */
-export function tellDue(p: TownPorts): Promise<void> {
+export function publishDue(p: TownPorts): Promise<void> {
   return p.flights.run('tell', async () => {
     const due = earliestDue(dueTimes(p));
-    if (!isNews(p.town.get()?.toldDueAtMs ?? null, due, p.clock.now())) return;
-    if (await p.directory.plan(due)) p.town.told(due);
+    if (!shouldPublish(p.town.get()?.publishedDueAtMs ?? null, due, p.clock.now())) return;
+    if (await p.directory.plan(due)) p.town.published(due);
   });
 }

@@ -4,7 +4,7 @@ import type { TownPorts } from '../ports.ts';
  * Notices that the key set is another than the town last worked with: the sweep is due now, and refreshes every agent at work
  * whose token another key signed, whatever its age. The others get the new key with their next message or pull.
  */
-export function noteKeySet(p: TownPorts): void {
+export function recordKeySet(p: TownPorts): void {
   const { keySet } = p.settings;
   if (p.town.get()?.keySet === keySet) return;
   p.transaction(() => {

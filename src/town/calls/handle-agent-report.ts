@@ -3,18 +3,18 @@ import type { EventBatch, EventBatchAnswer, Heartbeat, HeartbeatAnswer, TurnEven
 import type { Delta } from '../../events/frame.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { UNACKED_GRACE_MS } from '../../tokens/refresh-policy.ts';
-import { noteActivity } from '../containers/activity.ts';
+import { recordActivity } from '../containers/activity.ts';
 import { feedReaders } from '../stream/feed-readers.ts';
 import { liveDelta } from '../stream/live-delta.ts';
-import { noteTurnFinished, noteTurnStarted } from '../agents/note-turn.ts';
+import { recordTurnFinished, recordTurnStarted } from '../agents/record-turn.ts';
 import type { TownPorts } from '../ports.ts';
-import { noteHeard } from '../containers/watch-liveness.ts';
+import { recordHeard } from '../containers/check-liveness.ts';
 
 /** Notes the heartbeat, and tells the agent when a newer token of its own is out that nobody confirmed. */
-export function hearHeartbeat(p: TownPorts, agent: Agent, beat: Heartbeat | null): HeartbeatAnswer {
+export function handleHeartbeat(p: TownPorts, agent: Agent, beat: Heartbeat | null): HeartbeatAnswer {
   const now = p.clock.now();
   const progressAt = beat?.last_progress_at ?? null;
-  p.transaction(() => noteHeard(p, agent, progressAt === null ? null : Date.parse(progressAt)));
+  p.transaction(() => recordHeard(p, agent, progressAt === null ? null : Date.parse(progressAt)));
   const { minted, mintedAtMs, acked } = p.tokens.get(agent.id);
   return { minted, lagging: minted > acked && now - mintedAtMs >= UNACKED_GRACE_MS };
 }
@@ -23,7 +23,7 @@ export function hearHeartbeat(p: TownPorts, agent: Agent, beat: Heartbeat | null
  * Takes a batch of events, all or nothing. The counter grows by one per batch of an incarnation, so a batch whose answer was
  * lost is recognised when it comes again.
  */
-export function hearEvents(p: TownPorts, caller: Agent, batch: EventBatch): EventBatchAnswer {
+export function handleEvents(p: TownPorts, caller: Agent, batch: EventBatch): EventBatchAnswer {
   const deltas: Delta[] = [];
   const answer = p.transaction(() => {
     const agent = p.agents.get(caller.id);
@@ -38,8 +38,8 @@ export function hearEvents(p: TownPorts, caller: Agent, batch: EventBatch): Even
     });
     p.agents.reported(agent.id, batch.counter);
     // What it tells of its turns is output, whatever its clock says: a batch counts once.
-    noteHeard(p, agent, Math.min(now, Math.max(...batch.events.map(({ at }) => Date.parse(at)))));
-    noteActivity(p, agent.id);
+    recordHeard(p, agent, Math.min(now, Math.max(...batch.events.map(({ at }) => Date.parse(at)))));
+    recordActivity(p, agent.id);
     return { counter: batch.counter, repeated: false };
   });
   feedReaders(p, deltas);
@@ -52,10 +52,10 @@ function apply(p: TownPorts, agent: Agent, event: TurnEvent, nowMs: number): voi
   if (p.messages.get(event.message)?.agent !== agent.id) return;
   switch (event.type) {
     case 'turn.started':
-      noteTurnStarted(p, agent.id, event, nowMs);
+      recordTurnStarted(p, agent.id, event, nowMs);
       return;
     case 'turn.finished':
-      noteTurnFinished(p, agent.id, event, nowMs);
+      recordTurnFinished(p, agent.id, event, nowMs);
       return;
   }
 }

@@ -1,25 +1,27 @@
-import { TimeUp, within } from '#lib/clock.ts';
+import { TimeUp, systemClock, within } from '#lib/clock.ts';
 import { err, ok, type Result } from '#lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
-import { RUN_BUDGET_MS, earliestDue, isNews } from './state/alarm-plan.ts';
-import { noteInterval } from './credentials/note-interval.ts';
-import { noteKeySet } from './credentials/note-key-set.ts';
+import { GUARD_MS, RUN_BUDGET_MS, earliestDue, shouldPublish } from './state/alarm-plan.ts';
+import { recordInterval } from './credentials/record-interval.ts';
+import { recordKeySet } from './credentials/record-key-set.ts';
 import type { TownPorts } from './ports.ts';
 import { rearm, type RunBegun } from './alarm/rearm.ts';
 import { beginRemoval, confirmAll, finishRemoval } from './remove-town.ts';
-import { alone, dueTimes, runDue } from './alarm/run-due.ts';
-import { tellDue } from './alarm/tell-due.ts';
+import { dueTimes, runDue, runIsolated } from './alarm/run-due.ts';
+import { publishDue } from './alarm/publish-due.ts';
 
 /** A person who deletes a town waits at most this long (ms) for its containers. */
 const REMOVAL_WAIT_MS = 8000;
 
 export type Missing = 'not_found';
+/** What a call comes to: a value, or why not; every call may meet a town that is not there. */
+export type Answered<T, E = never> = Promise<Result<T, E | Missing>>;
 
 /**
  * The way into a town. Every request passes here: it finds the town, works, and leaves the alarm set for whatever is due
  * afterwards (T5, S-06). A town that was never created is missing, and nothing is written for it.
  */
-export class Entrance {
+export class TownGate {
   readonly #ctx: Pick<DurableObjectState, 'storage' | 'waitUntil'>;
   readonly #ports: TownPorts | null;
 
@@ -29,11 +31,11 @@ export class Entrance {
     this.#ports = ports;
   }
 
-  async in<T, E>(work: (p: TownPorts) => Result<T, E> | Promise<Result<T, E>>): Promise<Result<T, E | Missing>> {
+  async run<T, E>(work: (p: TownPorts) => Result<T, E> | Promise<Result<T, E>>): Promise<Result<T, E | Missing>> {
     const p = this.ports();
     if (!this.exists(p)) return err('not_found');
-    noteKeySet(p);
-    noteInterval(p);
+    recordKeySet(p);
+    recordInterval(p);
     try {
       return await work(p);
     } finally {
@@ -43,29 +45,30 @@ export class Entrance {
 
   /** For one agent, by id or by the name of a live one. */
   with<T>(idOrName: string, work: (p: TownPorts, agent: Agent) => T | Promise<T>): Promise<Result<T, Missing>> {
-    return this.in(async (p) => {
+    return this.run(async (p) => {
       const agent = p.agents.find(idOrName);
       return agent === null ? err('not_found') : ok(await work(p, agent));
     });
   }
 
-  /** The alarm: does what is due, and leaves it set for what comes next. */
-  async ring(): Promise<void> {
+  /** Does what is due, and leaves the alarm set for what comes next. Misconfigured, it only tries again later. */
+  async onAlarm(): Promise<void> {
+    if (this.#ports === null) return this.#ctx.storage.setAlarm(systemClock.now() + GUARD_MS);
     const p = this.ports();
     if (!this.#isThere(p)) return;
     const run = { startedAtMs: p.clock.now(), before: dueTimes(p) };
     await p.alarm.guard(run.startedAtMs);
-    // Told before the work: if every run of it dies, and the alarm with them, the watchdog knows.
-    this.#tell(p, earliestDue(run.before));
-    noteKeySet(p);
-    noteInterval(p);
-    await this.#run(p);
-    if (!this.exists(p)) await alone(p, 'remove', () => finishRemoval(p));
+    // Published before the work: if every run of it dies, and the alarm with them, the watchdog knows.
+    this.#publish(p, earliestDue(run.before));
+    recordKeySet(p);
+    recordInterval(p);
+    await this.#runDue(p);
+    if (!this.exists(p)) await runIsolated(p, 'remove', () => finishRemoval(p));
     await this.leave(p, run);
   }
 
   /** Does what is due, for as long as a run may last. */
-  async #run(p: TownPorts): Promise<void> {
+  async #runDue(p: TownPorts): Promise<void> {
     // What hangs goes on behind the run: its due time is stored, and what comes due meanwhile is not kept waiting (T7).
     await this.briefly(p, 'due', RUN_BUDGET_MS, runDue(p));
   }
@@ -80,13 +83,13 @@ export class Entrance {
     }
   }
 
-  /** Ends the town. Answers whether nothing of it is left; otherwise it goes on behind the answer, and by the alarm. */
+  /** Ends the town. Returns whether nothing of it is left; otherwise it goes on behind the answer, and by the alarm. */
   async remove(): Promise<boolean> {
     const p = this.ports();
     // Wiped before, but for its entry in the directory; or never made.
     if (!this.#isThere(p)) return p.directory.remove();
     beginRemoval(p);
-    const work = alone(p, 'remove', () => confirmAll(p).then(() => finishRemoval(p))).then(() => this.leave(p));
+    const work = runIsolated(p, 'remove', () => confirmAll(p).then(() => finishRemoval(p))).then(() => this.leave(p));
     this.#ctx.waitUntil(work);
     return within(REMOVAL_WAIT_MS, work).then(
       () => !this.#isThere(p),
@@ -96,21 +99,21 @@ export class Entrance {
 
   /** Goes on behind the answer. What it leaves undone is in storage with its due time. */
   meanwhile(p: TownPorts, work: string, run: () => Promise<void>): void {
-    this.#ctx.waitUntil(alone(p, work, run).then(() => this.leave(p)));
+    this.#ctx.waitUntil(runIsolated(p, work, run).then(() => this.leave(p)));
   }
 
   /** The alarm is set for what is due, exactly at the end of its own `run`; the directory hears of it behind the answer. */
   async leave(p: TownPorts, run: RunBegun | null = null): Promise<void> {
     // Wiped meanwhile: there is nothing to be due.
     if (!this.#isThere(p)) return;
-    this.#tell(p, await rearm(p, run));
+    this.#publish(p, await rearm(p, run));
   }
 
-  /** Tells the directory when something is due, if that is news to it. */
-  #tell(p: TownPorts, dueAtMs: number | null): void {
+  /** Publishes to the directory when something is due, if that differs from what it has. */
+  #publish(p: TownPorts, dueAtMs: number | null): void {
     // One that is being deleted is due in the directory until its entry goes.
-    if (!this.exists(p) || !isNews(p.town.get()?.toldDueAtMs ?? null, dueAtMs, p.clock.now())) return;
-    this.#ctx.waitUntil(alone(p, 'tell', () => tellDue(p)));
+    if (!this.exists(p) || !shouldPublish(p.town.get()?.publishedDueAtMs ?? null, dueAtMs, p.clock.now())) return;
+    this.#ctx.waitUntil(runIsolated(p, 'publish', () => publishDue(p)));
   }
 
   ports(): TownPorts {

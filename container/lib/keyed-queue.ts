@@ -1,5 +1,5 @@
 /** One thing at a time per key, in the order of asking; keys do not wait for each other. */
-export class Lanes<K> {
+export class KeyedQueue<K> {
   readonly #tails = new Map<K, Promise<unknown>>();
 
   /** Keys with work under way or waiting; nothing else is kept. */

@@ -5,7 +5,7 @@ import { afterAck } from '../../events/reader.ts';
 import { feedReader } from './feed-readers.ts';
 import type { TownPorts } from '../ports.ts';
 
-export function hearReader(p: TownPorts, socket: WebSocket, frame: string | ArrayBuffer): void {
+export function handleReaderFrame(p: TownPorts, socket: WebSocket, frame: string | ArrayBuffer): void {
   const reader = p.readers.readerOf(socket);
   // What comes from one that was closed meanwhile is of no interest.
   if (reader === null || socket.readyState !== WebSocket.OPEN) return;

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { Lanes } from '../../../container/lib/lanes.ts';
+import { KeyedQueue } from '../../../container/lib/keyed-queue.ts';
 import { settle } from '../support/manual-clock.ts';
 
 it('runs the work of one key in order, also past a failure; keys do not wait for each other', async () => {
-  const lanes = new Lanes<string>();
+  const lanes = new KeyedQueue<string>();
   const order: string[] = [];
   const first = Promise.withResolvers<string>();
   const failing = lanes.run('a', () => first.promise);
@@ -18,7 +18,7 @@ it('runs the work of one key in order, also past a failure; keys do not wait for
 });
 
 it('K-03: keeps nothing of a key whose work is over, also after a failure', async () => {
-  const lanes = new Lanes<string>();
+  const lanes = new KeyedQueue<string>();
   const first = Promise.withResolvers<string>();
   const running = [
     lanes.run('a', () => first.promise),
@@ -34,7 +34,7 @@ it('K-03: keeps nothing of a key whose work is over, also after a failure', asyn
 });
 
 it('work that comes while the last of its key runs waits for it, though earlier work of the key is over', async () => {
-  const lanes = new Lanes<string>();
+  const lanes = new KeyedQueue<string>();
   const second = Promise.withResolvers<void>();
   const running = [lanes.run('a', async () => {}), lanes.run('a', () => second.promise)];
   await settle();

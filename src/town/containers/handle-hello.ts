@@ -1,6 +1,6 @@
 import { sideBySide } from '#lib/clock.ts';
 import { messageOf } from '#lib/result.ts';
-import { heldUntil, noteSession } from './containers.ts';
+import { backoffUntil, recordSession } from './containers.ts';
 import type { TownPorts } from '../ports.ts';
 
 /** Whoever passes a hello on waits at most this long (ms) for a town: a container that hangs is asked behind the answer. */
@@ -13,9 +13,9 @@ const LANES = 6;
  * agents, and those that were abandoned, which are taken back with a session in which nothing runs. Each has the time bound of
  * its link, and one that hangs, or whose rows break, costs the others nothing; those that are held back come last.
  */
-export async function hearHello(p: TownPorts): Promise<void> {
+export async function handleHello(p: TownPorts): Promise<void> {
   const indexes = p.containers.list().map(({ index }) => index);
-  const isHeld = (index: number): boolean => heldUntil(p, index) !== null;
+  const isHeld = (index: number): boolean => backoffUntil(p, index) !== null;
   const inOrder = [...indexes.filter((index) => !isHeld(index)), ...indexes.filter(isHeld)];
   await sideBySide(LANES, inOrder, async (index) => {
     try {
@@ -31,5 +31,5 @@ async function look(p: TownPorts, index: number): Promise<void> {
   const isLost = (p.containers.get(index)?.lostAtMs ?? null) !== null;
   if (!isLost && p.agents.inContainer(index).length === 0) return;
   const answer = await (isLost ? p.link(index).renew() : p.link(index).check());
-  if (answer.kind === 'answered') noteSession(p, index, answer.value);
+  if (answer.kind === 'answered') recordSession(p, index, answer.value);
 }

@@ -6,7 +6,7 @@
 import type { AgentId } from '#protocol';
 import { needsSweep, type Agent, type StallReason } from '../../roster/agent.ts';
 import { probeSoon } from './containers.ts';
-import { eachAlone } from '../agents/due-work.ts';
+import { eachIsolated } from '../agents/due-work.ts';
 import { issueRefusal } from '../agents/issue-refusal.ts';
 import { judge, stillStalled, wasAway } from './liveness-plan.ts';
 import type { TownPorts } from '../ports.ts';
@@ -23,7 +23,7 @@ export function beginWatch(p: TownPorts, id: AgentId): void {
 }
 
 /** The agent spoke, in a call that was authorised. `progressAtMs`: when it says that it last showed output; null: it does not say. */
-export function noteHeard(p: TownPorts, agent: Agent, progressAtMs: number | null): void {
+export function recordHeard(p: TownPorts, agent: Agent, progressAtMs: number | null): void {
   const now = p.clock.now();
   const isKnown = progressAtMs !== null && progressAtMs <= now + AHEAD_MS;
   p.agents.heard(agent.id, now, isKnown ? Math.min(progressAtMs, now) : null);
@@ -31,15 +31,17 @@ export function noteHeard(p: TownPorts, agent: Agent, progressAtMs: number | nul
 }
 
 /** Looks at everybody whose time has come. */
-export function lookAtAgents(p: TownPorts, limit: number): void {
+export function checkLiveness(p: TownPorts, limit: number): void {
   const now = p.clock.now();
-  const due = new Map(p.agents.looksDue(now, limit).map(({ id, lookAtMs }) => [id, lookAtMs]));
+  const due = new Map(
+    p.agents.livenessChecksDue(now, limit).map(({ id, livenessCheckAtMs }) => [id, livenessCheckAtMs]),
+  );
   const lookAt = (id: AgentId): void => {
-    const lookAtMs = due.get(id) ?? null;
+    const livenessCheckAtMs = due.get(id) ?? null;
     // While the town was away nobody could be heard: it waits anew.
-    look(p, id, lookAtMs !== null && wasAway(lookAtMs, now) ? now : null);
+    look(p, id, livenessCheckAtMs !== null && wasAway(livenessCheckAtMs, now) ? now : null);
   };
-  eachAlone(p, 'look', [...due.keys()], lookAt, (id, atMs) => p.agents.postpone(id, now, atMs));
+  eachIsolated(p, 'look', [...due.keys()], lookAt, (id, atMs) => p.agents.postpone(id, now, atMs));
 }
 
 /** Judges an agent by its signs, tells where that changed, and plans the next look. `anewMs`: it is waited for from then on. */
@@ -47,7 +49,7 @@ function look(p: TownPorts, id: AgentId, anewMs: number | null = null): void {
   const agent = p.agents.get(id);
   if (agent === null) return;
   if (!needsSweep(agent.state) || issueRefusal(agent, p.tokens.get(id)) !== null) {
-    if (agent.lookAtMs !== null) p.agents.planLook(id, null);
+    if (agent.livenessCheckAtMs !== null) p.agents.planLivenessCheck(id, null);
     return;
   }
   const now = p.clock.now();
@@ -60,12 +62,13 @@ function look(p: TownPorts, id: AgentId, anewMs: number | null = null): void {
   // One that did not answer is asked at its own pace, however many in it are looked at meanwhile.
   const isAsked = (p.containers.get(agent.container)?.probeTries ?? 0) > 0;
   if (stalled === 'silent' && !isAsked) probeSoon(p, agent.container, now);
-  if (begun !== null) p.agents.watch(id, begun, judgement.lookAtMs);
-  else if (!isLookedAtBefore(agent, judgement.lookAtMs, now)) p.agents.planLook(id, judgement.lookAtMs);
+  if (begun !== null) p.agents.watch(id, begun, judgement.livenessCheckAtMs);
+  else if (!isLookedAtBefore(agent, judgement.livenessCheckAtMs, now))
+    p.agents.planLivenessCheck(id, judgement.livenessCheckAtMs);
 }
 
 /** A look that comes sooner plans anew when its time has come: to put it off with each heartbeat would cost a write each time. */
-function isLookedAtBefore({ lookAtMs: planned }: Agent, atMs: number, nowMs: number): boolean {
+function isLookedAtBefore({ livenessCheckAtMs: planned }: Agent, atMs: number, nowMs: number): boolean {
   return planned !== null && planned > nowMs && planned <= atMs;
 }
 

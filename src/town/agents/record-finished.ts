@@ -8,7 +8,7 @@ const PRUNED_AT_ONCE = 100;
  * Messages of an agent have reached their final state: whoever waits for one hears of it, and older ones make room. Part of
  * every way to a final state. Synchronous, inside a transaction of the caller.
  */
-export function noteFinished(p: TownPorts, agent: AgentId, ids: readonly MessageId[], nowMs: number): void {
+export function recordFinished(p: TownPorts, agent: AgentId, ids: readonly MessageId[], nowMs: number): void {
   const over = p.queues.ofAgent(agent).finished - MAX_FINISHED_MESSAGES;
   if (over > 0) p.messages.pruneOldest(agent, Math.min(over, PRUNED_AT_ONCE));
   pruneMessages(p, nowMs);

@@ -17,7 +17,7 @@ export type Fetch = (url: string, init: OutgoingRequest) => Promise<Response>;
 export type RandomBytes = (count: number) => Uint8Array;
 
 /** The outside world as an argument: all that a part of this program may use beyond its own memory. */
-export interface Outside {
+export interface Platform {
   readonly clock: Clock;
   readonly fetch: Fetch;
   readonly log: Log;
