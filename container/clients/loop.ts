@@ -3,10 +3,7 @@ import { afterWhile, type Cancel } from '../lib/clock.ts';
 import { errorFields, isWorthALine } from '../lib/log.ts';
 import type { Platform } from '../lib/platform.ts';
 
-/**
- * Rounds that break come ever more rarely. Without jitter: what broke is in this process, so there is nobody to be spared by
- * spreading.
- */
+/** Backoff between rounds that throw. No jitter: the fault is inside this process, so there is no shared server to protect. */
 const RESTART = { firstMs: 1_000, maxMs: 30_000, jitter: 'equal' } as const;
 
 interface LoopParts {

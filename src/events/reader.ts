@@ -57,7 +57,7 @@ export function roomOf(reader: Reader, head: number): Room {
   return { kind: live || head - headAtAck > MAX_UNACKED_EVENTS ? 'stalled' : 'wait' };
 }
 
-/** Deltas are for who has everything else, and are left out before an event is. */
+/** Whether a delta may be sent: only to a reader that is caught up, and at half the byte limit, so that events keep the other half. */
 export function takesDeltas(reader: Reader): boolean {
   const unacked = reader.deltas - reader.deltasAcked;
   return reader.live && unacked < MAX_UNACKED_DELTAS && unackedBytes(reader) < MAX_UNACKED_BYTES / 2;

@@ -1,4 +1,4 @@
-/** The hourly look at all towns: finds those whose alarm was lost, or whose end was, and wakes only them. */
+/** The hourly watchdog: reads the directory for towns whose alarm or deletion got lost, and wakes those and no others. */
 import type { TownId } from '#protocol';
 import { OVERDUE_MS, type WatchedTown } from '../directory/directory-store.ts';
 import { sideBySide, within } from '#lib/clock.ts';

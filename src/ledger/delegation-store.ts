@@ -201,7 +201,7 @@ export class DelegationStore {
       .one().at;
   }
 
-  /** What is kept of an agent's is the newest; what is old goes whoever's it is. Nothing that is under way is forgotten. */
+  /** Deletes this agent's delegations beyond the newest `MAX_DELEGATIONS_KEPT`, and every agent's expired ones; never one under way. */
   #prune(from: AgentId, nowMs: number): void {
     const past = `SELECT seq FROM delegations WHERE from_agent = ? AND NOT ${UNDER_WAY}
       ORDER BY created_at_ms DESC, seq DESC LIMIT ? OFFSET ?`;

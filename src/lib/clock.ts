@@ -6,7 +6,7 @@ export interface Clock {
 
 export const systemClock: Clock = { now: () => Date.now() };
 
-/** Calls `run` once after `ms`; what it answers takes that back. */
+/** Calls `run` once after `ms`; the returned function cancels that. */
 export type After = (ms: number, run: () => void) => () => void;
 
 export const after: After = (ms, run) => {

@@ -41,9 +41,12 @@ export interface SweepTime {
 }
 
 /**
- * Whether a sweep refreshes this token. One that another key signed: at any age, so that a new key set reaches everybody. Younger than half the interval: not, a delivery just
- * renewed it, and at the next sweep it still has more than half its life (A-09). Pushed without an ack since the sweep fell due:
- * not, that push has its own retry, so a sweep that goes on in a second run does no agent twice (S-04).
+ * Whether a sweep refreshes this token.
+ * - Signed by a key that is no longer the active one: yes, at any age, so that a new key set reaches every agent.
+ * - Younger than half the interval: no. A delivery has just renewed it, and at the next sweep it still has more than half of its
+ *   lifetime left (A-09).
+ * - Pushed since the sweep fell due and not acked: no. That push has its own retry, so a sweep that continues in a second run of the
+ *   alarm refreshes no agent twice (S-04).
  */
 export function dueInSweep(token: TokenAge, sweep: SweepTime): boolean {
   if (token.retryAtMs !== null && token.mintedAtMs >= sweep.sweepAtMs) return false;

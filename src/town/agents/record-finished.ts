@@ -5,8 +5,8 @@ import type { TownPorts } from '../ports.ts';
 const PRUNED_AT_ONCE = 100;
 
 /**
- * Messages of an agent have reached their final state: whoever waits for one hears of it, and older ones make room. Part of
- * every way to a final state. Synchronous, inside a transaction of the caller.
+ * Messages of an agent have reached a final state: wakes the requests that wait for them, and prunes older finished messages.
+ * Every transition to a final state calls this. Synchronous, inside a transaction of the caller.
  */
 export function recordFinished(p: TownPorts, agent: AgentId, ids: readonly MessageId[], nowMs: number): void {
   const over = p.queues.ofAgent(agent).finished - MAX_FINISHED_MESSAGES;

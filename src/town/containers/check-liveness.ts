@@ -12,8 +12,8 @@ import { judge, stillStalled, wasAway } from './liveness-plan.ts';
 import type { TownPorts } from '../ports.ts';
 
 /**
- * Box and town agree on the time within this (ms). What an agent says of its output and lies further ahead is no time: said again
- * with each heartbeat, it would hide for ever that nothing comes.
+ * How far (ms) the clock of a container may be ahead of the town's. A `last_progress_at` beyond that is ignored: repeated with each
+ * heartbeat, a time in the future would hide forever that the agent produces no output.
  */
 const AHEAD_MS = 30_000;
 

@@ -49,23 +49,25 @@ export function earliestDue(due: DueTimes): number | null {
 }
 
 /**
- * The directory is told of a later time only where it is later by more than this (ms): half of what the watchdog takes for overdue,
- * so that a town at work, whose looks move with every heartbeat, costs it one write in five minutes.
+ * A later due time is published only if it is later by more than this (ms). Half of the watchdog's threshold: a town at work, whose
+ * next liveness check moves all the time, then writes to the directory at most once in five minutes.
  */
 const LATER_BY_MS = OVERDUE_MS / 2;
 
 /**
- * Whether the directory, which was told `told`, has to hear that the town is due at `due`. What is due within a guard is not told:
- * somebody is at work on it, or the alarm rings in seconds, and by then it is past, which is told.
+ * Whether the directory, which has `published`, needs to be updated because the town is now due at `due`.
  *
- * That nothing is due any more is not told while the told time is near, before or behind: an agent that answers within seconds is
- * due and not due with every message, and the next one is served under the same time. So a delivery within five minutes of it
- * costs no write. A town that stays idle is found overdue once, and takes the time away then.
+ * A time within the guard interval is not published: the work is under way, or the alarm fires within seconds. If neither happens,
+ * the time has passed by the next call and is published then.
+ *
+ * "Nothing is due" is published only if the published time is far away. An agent that replies within seconds switches between due
+ * and not due with each message; keeping the published time for a few minutes saves two writes per message. If the town stays idle,
+ * the watchdog finds it overdue once, and that call clears the entry.
  */
-export function shouldPublish(told: number | null, due: number | null, nowMs: number): boolean {
-  if (due === null) return told !== null && (told > nowMs + LATER_BY_MS || told <= nowMs - OVERDUE_MS);
+export function shouldPublish(published: number | null, due: number | null, nowMs: number): boolean {
+  if (due === null) return published !== null && (published > nowMs + LATER_BY_MS || published <= nowMs - OVERDUE_MS);
   if (due > nowMs && due <= nowMs + GUARD_MS) return false;
-  return told === null || due < told || due > told + LATER_BY_MS;
+  return published === null || due < published || due > published + LATER_BY_MS;
 }
 
 /** Whether the alarm that is set has to be set anew to ring at `wanted`. */

@@ -83,7 +83,7 @@ export class ContainerStore {
     );
   }
 
-  /** Something in it spoke, so it is there; the way to it may still be blocked. Writes only where that is news. */
+  /** An agent in it called, so it is running, even if requests to it still fail. Writes only if it counted as unheard. */
   alive(index: number): void {
     this.#sql.exec(
       'UPDATE containers SET unheard_since_ms = NULL WHERE idx = ? AND unheard_since_ms IS NOT NULL',
