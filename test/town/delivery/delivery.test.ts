@@ -7,6 +7,7 @@ import type { MessageView } from '../../../src/town/views/views.ts';
 import { HANGS, lab, type LabRequest } from '../support/lab.ts';
 import { inside } from '../support/raw-reader.ts';
 import { TestTown } from '../support/town.ts';
+import { PATIENT } from '../../support/patient.ts';
 
 const isDelivery = ({ path }: LabRequest): boolean => path.endsWith('/messages');
 const bodyOf = (request: LabRequest) => JSON.parse(request.body) as DeliverMessages;
@@ -162,5 +163,14 @@ describe('delivery', () => {
     const { id } = await town.send('ada', 'whoami');
     const { reply } = await town.until('ada', id, 'done');
     expect(reply).toContain('2');
+  });
+
+  it('makes its agent count as at work from the answer on, before the agent has said a word', async () => {
+    const town = await TestTown.create();
+    const ada = await town.agent('ada');
+    lab.silent.add(ada.id);
+    const { id } = await town.send('ada', 'work 3000');
+    await expect.poll(async () => (await town.message('ada', id)).state, PATIENT).toBe('delivered');
+    expect((await town.read('ada')).state).toBe('working');
   });
 });
