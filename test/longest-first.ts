@@ -20,6 +20,7 @@ export const LONGEST = [
   'e2e/storms',
   'town/containers/liveness-containers',
   'town/containers/liveness-crash',
+  'town/delivery/poison',
   'e2e/secret-scan',
   'town/isolation/isolation-matrix',
   'e2e/placement',

@@ -3,8 +3,8 @@ import { runDurableObjectAlarm } from 'cloudflare:test';
 import { lab } from './lab.ts';
 import type { TestTown } from './town.ts';
 
-/** Half of a heartbeat. */
-const STEP_MS = 15_000;
+/** The longest step (ms), where heartbeats are rare; elsewhere it is half of a heartbeat. */
+const LONGEST_STEP_MS = 60_000;
 export const MINUTE = 60_000;
 
 /** Lets `ms` pass. `ring` lets an alarm ring that is due; where it may die, the caller sees to it that it rings again. */
@@ -14,10 +14,11 @@ export async function pass(
   ring: () => Promise<unknown> = () => runDurableObjectAlarm(town.stub),
 ): Promise<void> {
   const until = lab.clock.now() + ms;
+  const stepMs = Math.min(LONGEST_STEP_MS, lab.heartbeatMs / 2);
   await settled();
   while (lab.clock.now() < until) {
     const alarm = (await town.alarmAt()) ?? until;
-    const next = Math.min(until, lab.clock.now() + STEP_MS, Math.max(alarm, lab.clock.now()));
+    const next = Math.min(until, lab.clock.now() + stepMs, Math.max(alarm, lab.clock.now()));
     lab.clock.advance(next - lab.clock.now());
     await settled();
     const due = await town.alarmAt();
