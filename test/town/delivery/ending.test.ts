@@ -1,10 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { Slots } from '../../../src/town/state/slots.ts';
 import type { Health } from '../../../src/town/views/health.ts';
 import type { AgentView, MessageView } from '../../../src/town/views/views.ts';
 import type { LabRequest } from '../support/lab.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { MINUTE } from '../support/passing.ts';
 import { TestTown, api } from '../support/town.ts';
+import { PATIENT } from '../../support/patient.ts';
 import { CONTAINER_SECRET } from '../support/wiring.ts';
 
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
@@ -148,6 +150,34 @@ describe('teardown', () => {
 });
 
 describe('stop, start and revoke', () => {
+  it('a stop that lands while a message waits for its turn in a container that sleeps: nothing starts the agent', async () => {
+    const town = await TestTown.create();
+    const ada = await town.agent('ada');
+    await town.agent('bob');
+    // Both run nowhere: the next message of each would start it.
+    town.container().sleep();
+    await town.api('POST', '/refresh', {});
+    const gate = Promise.withResolvers<void>();
+    const isAdasStart = ({ path }: LabRequest): boolean => path === `/agents/${ada.id}/start`;
+    town.container().before = async (request) => {
+      if (isAdasStart(request)) await gate.promise;
+      return null;
+    };
+    await town.send('ada', 'one');
+    await expect.poll(() => town.container().requests.some(isAdasStart), PATIENT).toBe(true);
+    const queued = vi.spyOn(Slots.prototype, 'run');
+    const { id } = await town.send('bob', 'two');
+    await expect.poll(() => queued.mock.calls.length, PATIENT).toBe(1);
+    queued.mockRestore();
+    const stopping = town.api('POST', '/agents/bob/stop');
+    await expect.poll(async () => (await town.read('bob')).state, PATIENT).toBe('stopped');
+    gate.resolve();
+    await stopping;
+    await town.elapse(MINUTE);
+    expect(await town.read('bob')).toMatchObject({ state: 'stopped', incarnation: 1 });
+    expect((await town.message('bob', id)).state).toBe('queued');
+  });
+
   it('A-23: start and stop are idempotent: a repeat changes no incarnation and restarts nothing', async () => {
     const town = await TestTown.create();
     const before = await town.agent('ada');
