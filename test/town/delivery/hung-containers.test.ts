@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Slots } from '../../../src/town/state/slots.ts';
 import type { SweepReport } from '../../../src/town/state/sweep-store.ts';
-import { lab, nextTurn } from '../support/lab.ts';
+import { HANGS, lab, nextTurn } from '../support/lab.ts';
+import { inside } from '../support/raw-reader.ts';
 import { lookInto } from '../support/look.ts';
 import { TestTown } from '../support/town.ts';
 import { PATIENT } from '../../support/patient.ts';
@@ -163,6 +164,19 @@ describe('a container that refuses a whole sweep and then hangs', () => {
     expect(paths).toEqual(['/agents/refresh-tokens', '/agents/:agent/refresh-token']);
     expect(body.results.map(({ outcome }) => outcome)).toEqual(['timeout', 'held', 'held', 'held']);
     expect(body).toMatchObject({ due: 4, ok: 0, failed: 4 });
+  });
+});
+
+describe('a container that is held back', () => {
+  it('is asked all the same by the first start of an agent: a person waits for it', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    town.container().before = () => HANGS;
+    await town.send('ada', 'one');
+    const backoffUntil = () => inside(town, (p) => p.containers.get(0)?.backoffUntilMs ?? 0);
+    await expect.poll(backoffUntil, PATIENT).toBeGreaterThan(lab.clock.now());
+    town.container().before = () => null;
+    expect((await town.agent('bob')).state).toBe('idle');
   });
 });
 
