@@ -1,7 +1,10 @@
 import { applyD1Migrations, env } from 'cloudflare:test';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { lab } from './lab.ts';
+import { resolveMainOnce } from './resolved-once.ts';
 import { slowStatements } from './statements.ts';
+
+resolveMainOnce();
 
 // An isolate serves many test files: each begins with an empty directory, and no test leaves agents behind for the next.
 beforeAll(async () => {
