@@ -141,9 +141,11 @@ describe('homes', () => {
     { at: 'src/tokens/verify.ts', keeps: ["import { jwtVerify } from 'jose';"] },
   ]);
 
-  holds('cloudflare:workers lives in the two Durable Objects', rules.platformHome, [
+  holds('cloudflare:workers lives in the two Durable Objects, and in what one of them hands out', rules.platformHome, [
     { at: 'src/town/ports.ts', breaks: ["import { DurableObject } from 'cloudflare:workers';"] },
+    { at: 'src/town/town-gate.ts', breaks: ["import { RpcTarget } from 'cloudflare:workers';"] },
     { at: 'src/town/town.ts', keeps: ["import { DurableObject } from 'cloudflare:workers';"] },
+    { at: 'src/town/agent-calls.ts', keeps: ["import { RpcTarget } from 'cloudflare:workers';"] },
   ]);
 
   holds('SQL lives in stores, the schema and the migrations', rules.sqlHome, [

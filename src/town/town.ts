@@ -1,22 +1,14 @@
 /** The Durable Object of one town: a table of contents. It constructs, wires and delegates; rules live in the verbs beside it. */
 import { DurableObject } from 'cloudflare:workers';
-import type {
-  DelegationView,
-  EventBatch,
-  EventBatchAnswer,
-  IssuedToken,
-  Heartbeat,
-  HeartbeatAnswer,
-  Page,
-} from '#protocol';
+import type { DelegationView, IssuedToken, Page } from '#protocol';
 import type { WatchedTown } from '../directory/directory-store.ts';
 import type { EventPage } from '../events/event-store.ts';
 import type { Ticket } from '../events/ticket-store.ts';
 import { isMigrated, migrate } from '#lib/migrate.ts';
 import { mapOk, ok } from '#lib/result.ts';
 import { sendMessage, type NewMessage, type SendRefusal } from './agents/accept-message.ts';
-import { answerAgent, type AgentAnswer, type AgentRequest, type RequestRefusal } from './calls/agent-requests.ts';
-import { asAgent, type CallRefusal, type VerifiedCall } from './calls/authorize-call.ts';
+import { AgentCalls } from './agent-calls.ts';
+import type { VerifiedCall } from './calls/authorize-call.ts';
 import { cancelMessage, type CancelRefusal } from './agents/cancel-message.ts';
 import { changeAgent, type AgentChange, type ChangeRefusal } from './agents/change-agent.ts';
 import { createAgent, type NewAgent } from './agents/create-agent.ts';
@@ -25,7 +17,6 @@ import { listDelegations } from './ledger/delegation-views.ts';
 import { TownGate, type Answered } from './town-gate.ts';
 import { confirmEnd, isEndConfirmed, retireAgent, stopAgent } from './delivery/end-agent.ts';
 import { forceRefresh } from './credentials/force-refresh.ts';
-import { handleEvents, handleHeartbeat } from './calls/handle-agent-report.ts';
 import { handleReaderFrame } from './stream/handle-reader-frame.ts';
 import type { Health } from './views/health.ts';
 import { HELLO_WAIT_MS, handleHello } from './containers/handle-hello.ts';
@@ -212,19 +203,9 @@ export class Town extends DurableObject {
     return this.webSocketClose();
   }
 
-  async heartbeat(call: VerifiedCall, beat: Heartbeat | null = null): Answered<HeartbeatAnswer, CallRefusal> {
-    return this.#gate.run((p) => asAgent(p, call, 'heartbeat', (agent) => handleHeartbeat(p, agent, beat)));
-  }
-
-  async reportEvents(call: VerifiedCall, batch: EventBatch): Answered<EventBatchAnswer, CallRefusal> {
-    return this.#gate.run((p) => asAgent(p, call, 'events', (agent) => handleEvents(p, agent, batch)));
-  }
-
-  /** What an agent asks for as itself: peers, mail, delegations. */
-  async callAsAgent(call: VerifiedCall, request: AgentRequest): Answered<AgentAnswer, RequestRefusal> {
-    return this.#gate.run((p) => {
-      return answerAgent(p, call, request, (id) => this.#gate.meanwhile(p, 'serve', () => serveAgent(p, id)));
-    });
+  /** The town, as the agent of this call sees it: called pipelined, in one round trip, and disposed of by the caller. */
+  agent(call: VerifiedCall): AgentCalls {
+    return new AgentCalls(this.#gate, call);
   }
 
   async listDelegations(after: number, limit: number): Answered<Page<DelegationView>> {

@@ -24,7 +24,12 @@ const packageHome =
           .map(({ line }) => `${file.path}:${line} imports ${name}`);
 
 export const joseHome = packageHome('jose', 'src/tokens/', 'container/control/');
-export const platformHome = packageHome('cloudflare:workers', 'src/town/town.ts', 'src/link/agent-container.ts');
+export const platformHome = packageHome(
+  'cloudflare:workers',
+  'src/town/town.ts',
+  'src/town/agent-calls.ts',
+  'src/link/agent-container.ts',
+);
 
 /** `object.property` of a member expression, as far as it is written in names. */
 function dotted(node: Node | null): string {

@@ -21,7 +21,7 @@ import {
   type MessageId,
   type TownId,
 } from '#protocol';
-import type { TownStub } from '../../src/http/edge/edge.ts';
+import type { AgentStub, TownStub } from '../../src/http/edge/edge.ts';
 import {
   agentSchema,
   eventPageSchema,
@@ -32,7 +32,6 @@ import {
   sweepReportSchema,
   townSchema,
 } from '../../src/http/edge/schemas.ts';
-import type { AgentAnswer, AgentRequest } from '../../src/town/calls/agent-requests.ts';
 import type { VerifiedCall } from '../../src/town/calls/authorize-call.ts';
 import type { AgentChange } from '../../src/town/agents/change-agent.ts';
 import type { NewAgent } from '../../src/town/agents/create-agent.ts';
@@ -55,23 +54,19 @@ const resultOf = <T extends z.ZodType>(value: T) =>
     z.object({ ok: z.literal(true), value }),
     z.object({ ok: z.literal(false), error: z.string() }),
   ]);
-/** What each kind of agent call answers. */
-const ANSWERS = {
-  list_peers: peersSchema,
-  send_mail: mailSentSchema,
-  read_mail: mailPageSchema,
-  delegate: delegationSchema,
-  read_delegation: delegationWithTextSchema,
-  finish_delegation: delegationSchema,
-} as const satisfies Record<AgentRequest['kind'], z.ZodType>;
 const NOTHING = z.undefined();
 const REPORT = { due: 0, ok: 0, failed: 0, skipped: 0, results: [] };
+
+/** Everything that a town is asked. */
+type Methods = Omit<TownStub, 'agent'> & AgentStub;
 
 export class FakeTown implements TownStub {
   readonly id: TownId;
   readonly calls: TownCall[];
   readonly agents = new Map<string, AgentView>();
   readonly messages: MessageView[] = [];
+  /** What `agent` gave out, and is not disposed of. */
+  held = 0;
   /** Returns the next call in place of the method, or throws. */
   instead: (() => unknown) | null = null;
 
@@ -197,18 +192,11 @@ export class FakeTown implements TownStub {
       () => new Response('invalid_token', { status: 403 }),
     );
   }
-  heartbeat(call: VerifiedCall) {
-    return this.#note('heartbeat', [call], resultOf(heartbeatAnswerSchema), () => ok({ minted: 1, lagging: false }));
-  }
-  reportEvents(call: VerifiedCall, batch: { counter: number }) {
-    return this.#note('reportEvents', [call, batch], resultOf(eventBatchAnswerSchema), () =>
-      ok({ counter: batch.counter, repeated: false }),
-    );
-  }
-  callAsAgent(call: VerifiedCall, request: AgentRequest) {
-    return this.#note('callAsAgent', [call, request], resultOf(ANSWERS[request.kind]), () =>
-      ok(answerTo(call, request)),
-    );
+  /** As the platform gives it: what is called on it is asked at once, and what it resolves to is held until it is disposed of. */
+  agent(call: VerifiedCall): AgentStub & PromiseLike<Disposable> {
+    this.held += 1;
+    const held = Promise.resolve({ [Symbol.dispose]: () => void (this.held -= 1) });
+    return Object.assign(held, this.#asAgent(call));
   }
   listDelegations(after: number, limit: number) {
     return this.#note('listDelegations', [after, limit], resultOf(pageSchemaOf(delegationSchema)), () =>
@@ -257,18 +245,52 @@ export class FakeTown implements TownStub {
     };
   }
 
-  async #note<M extends keyof TownStub>(
+  /** Each call is written down with the one that it is made by, and then what was asked. */
+  #asAgent(call: VerifiedCall): AgentStub {
+    return {
+      heartbeat: (beat) =>
+        this.#note('heartbeat', [call, beat], resultOf(heartbeatAnswerSchema), () => ok({ minted: 1, lagging: false })),
+      reportEvents: (batch) =>
+        this.#note('reportEvents', [call, batch], resultOf(eventBatchAnswerSchema), () =>
+          ok({ counter: batch.counter, repeated: false }),
+        ),
+      listPeers: (after, limit) =>
+        this.#note('listPeers', [call, after, limit], resultOf(peersSchema), () =>
+          ok({ items: [{ id: agentId(2), name: 'bob', role: 'worker', state: 'idle' }], next: null }),
+        ),
+      sendMail: (mail) =>
+        this.#note('sendMail', [call, mail], resultOf(mailSentSchema), () =>
+          ok({ id: mail.id, to: agentId(2), sent_at: AT }),
+        ),
+      readMail: (cursor, limit) =>
+        this.#note('readMail', [call, cursor, limit], resultOf(mailPageSchema), () =>
+          ok({ items: [{ id: mailId(1), from: agentId(2), sent_at: AT, text: 'fenced' }], next: '1' }),
+        ),
+      delegate: (order) =>
+        this.#note('delegate', [call, order], resultOf(delegationSchema), () =>
+          ok({ ...DELEGATION, id: order.id, from: call.claims.agent }),
+        ),
+      readDelegation: (id) =>
+        this.#note('readDelegation', [call, id], resultOf(delegationWithTextSchema), () =>
+          ok({ ...DELEGATION, task: 'fenced', result: null }),
+        ),
+      finishDelegation: (id, result) =>
+        this.#note('finishDelegation', [call, id, result], resultOf(delegationSchema), () => ok(DELEGATION)),
+    };
+  }
+
+  async #note<M extends keyof Methods>(
     method: M,
     given: readonly unknown[],
     shape: z.ZodType,
-    answer: () => Awaited<ReturnType<TownStub[M]>>,
-  ): Promise<Awaited<ReturnType<TownStub[M]>>> {
+    answer: () => Awaited<ReturnType<Methods[M]>>,
+  ): Promise<Awaited<ReturnType<Methods[M]>>> {
     this.calls.push({ town: this.id, method, given });
     const { instead } = this;
     this.instead = null;
     const answered = await (instead === null ? answer() : instead());
     // What a test gives is known by its shape alone.
-    return shape.parse(answered) as Awaited<ReturnType<TownStub[M]>>;
+    return shape.parse(answered) as Awaited<ReturnType<Methods[M]>>;
   }
 
   #found(idOrName: string) {
@@ -330,25 +352,6 @@ const DELEGATION: DelegationView = {
   finished_at: null,
   announced_at: null,
 };
-
-/** An answer of the kind that was asked for. */
-function answerTo({ claims }: VerifiedCall, request: AgentRequest): AgentAnswer {
-  switch (request.kind) {
-    case 'list_peers':
-      return { items: [{ id: agentId(2), name: 'bob', role: 'worker', state: 'idle' }], next: null };
-    case 'send_mail':
-      return { id: request.mail.id, to: agentId(2), sent_at: AT };
-    case 'read_mail':
-      return { items: [{ id: mailId(1), from: agentId(2), sent_at: AT, text: 'fenced' }], next: '1' };
-    case 'delegate':
-      return { ...DELEGATION, id: request.order.id, from: claims.agent };
-    case 'read_delegation':
-      return { ...DELEGATION, task: 'fenced', result: null };
-    case 'finish_delegation':
-      break;
-  }
-  return DELEGATION;
-}
 
 export const grantFor = (agent: AgentId): IssuedToken => ({
   agent,

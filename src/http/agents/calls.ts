@@ -1,11 +1,10 @@
 /** Routes for agents, each with its own token. The agent is the token's, never in the path (F12). */
 import { createRoute } from '@hono/zod-openapi';
 import { eventBatchAnswerSchema, eventBatchSchema, heartbeatAnswerSchema, heartbeatSchema } from '#protocol';
-import type { CallRefusal } from '../../town/calls/authorize-call.ts';
 import { requireAgent } from '../edge/authenticate.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
-import { Refusal } from '../edge/problem.ts';
 import { answers, eventsBody, jsonBody, smallBody } from '../edge/route-parts.ts';
+import { asAgent } from './as-agent.ts';
 
 export function agentCallRoutes(app: App, edge: Edge): void {
   const agent = requireAgent(edge);
@@ -24,9 +23,8 @@ function heartbeat(app: App, agent: Guard): void {
       responses: answers(200, heartbeatAnswerSchema, 'Heard; whether a newer token waits'),
     }),
     async (c) => {
-      const heard = await c.get('town').heartbeat(c.get('agent'), c.req.valid('json'));
-      if (!heard.ok) throw refusalOf(heard.error);
-      return c.json(heard.value, 200);
+      const beat = c.req.valid('json');
+      return c.json(await asAgent(c, (self) => self.heartbeat(beat)), 200);
     },
   );
 }
@@ -42,14 +40,8 @@ function reportEvents(app: App, agent: Guard): void {
       responses: answers(200, eventBatchAnswerSchema, 'Stored, or known from before'),
     }),
     async (c) => {
-      const heard = await c.get('town').reportEvents(c.get('agent'), c.req.valid('json'));
-      if (!heard.ok) throw refusalOf(heard.error);
-      return c.json(heard.value, 200);
+      const batch = c.req.valid('json');
+      return c.json(await asAgent(c, (self) => self.reportEvents(batch)), 200);
     },
   );
-}
-
-/** A signed token of a town that is not there is no better than a forged one, and is told no more. */
-function refusalOf(error: CallRefusal | 'not_found'): Refusal {
-  return new Refusal(error === 'not_found' ? 'invalid_token' : error);
 }

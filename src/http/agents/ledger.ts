@@ -12,12 +12,11 @@ import {
   peersSchema,
 } from '#protocol';
 import { randomBytes } from '#lib/secret.ts';
-import type { AgentRequest, RequestRefusal } from '../../town/calls/agent-requests.ts';
 import { requireAgent } from '../edge/authenticate.ts';
-import type { App, Edge, EdgeEnv, Guard } from '../edge/edge.ts';
-import { Refusal } from '../edge/problem.ts';
+import type { App, Edge, Guard } from '../edge/edge.ts';
 import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
+import { asAgent } from './as-agent.ts';
 
 const ID_BYTES = 20;
 const DELEGATIONS = '/v1/agent/delegations';
@@ -46,7 +45,7 @@ function listPeers(app: App, agent: Guard): void {
     }),
     async (c) => {
       const { cursor: after, limit } = c.req.valid('query');
-      return c.json(await ask(c, peersSchema, { kind: 'list_peers', after, limit }), 200);
+      return c.json(await asAgent(c, (self) => self.listPeers(after, limit)), 200);
     },
   );
 }
@@ -63,7 +62,7 @@ function sendMail(app: App, agent: Guard): void {
     }),
     async (c) => {
       const mail = { ...c.req.valid('json'), id: makeId('mail', randomBytes(ID_BYTES)) };
-      return c.json(await ask(c, mailSentSchema, { kind: 'send_mail', mail }), 201);
+      return c.json(await asAgent(c, (self) => self.sendMail(mail)), 201);
     },
   );
 }
@@ -80,7 +79,7 @@ function readMail(app: App, agent: Guard): void {
     }),
     async (c) => {
       const { cursor = null, limit } = c.req.valid('query');
-      return c.json(await ask(c, mailPageSchema, { kind: 'read_mail', cursor, limit }), 200);
+      return c.json(await asAgent(c, (self) => self.readMail(cursor, limit)), 200);
     },
   );
 }
@@ -97,7 +96,7 @@ function delegate(app: App, agent: Guard): void {
     }),
     async (c) => {
       const order = { ...c.req.valid('json'), id: makeId('dlg', randomBytes(ID_BYTES)) };
-      return c.json(await ask(c, delegationSchema, { kind: 'delegate', order }), 201);
+      return c.json(await asAgent(c, (self) => self.delegate(order)), 201);
     },
   );
 }
@@ -114,7 +113,7 @@ function readDelegation(app: App, agent: Guard): void {
     }),
     async (c) => {
       const { delegation: id } = c.req.valid('param');
-      return c.json(await ask(c, delegationWithTextSchema, { kind: 'read_delegation', id }), 200);
+      return c.json(await asAgent(c, (self) => self.readDelegation(id)), 200);
     },
   );
 }
@@ -132,37 +131,7 @@ function finishDelegation(app: App, agent: Guard): void {
     async (c) => {
       const { delegation: id } = c.req.valid('param');
       const result = c.req.valid('json');
-      return c.json(await ask(c, delegationSchema, { kind: 'finish_delegation', id, result }), 200);
+      return c.json(await asAgent(c, (self) => self.finishDelegation(id, result)), 200);
     },
   );
 }
-
-type Caller = { get<K extends 'town' | 'agent'>(key: K): EdgeEnv['Variables'][K] };
-
-/** One call of the town. Its answers have a schema per kind of request, which tells them apart. */
-async function ask<T>(c: Caller, answer: z.ZodType<T>, request: AgentRequest): Promise<T> {
-  const answered = await c.get('town').callAsAgent(c.get('agent'), request);
-  if (!answered.ok) throw REFUSALS[answered.error]();
-  return answer.parse(answered.value);
-}
-
-const DEEP = { detail: 'The chain of delegations is as long as one may be.' };
-const PARENT = { detail: 'The parent is not an open delegation to the caller.' };
-
-/** What the caller is told. A signed token of a town that is not there is no better than a forged one, and is told no more. */
-const REFUSALS: Readonly<Record<RequestRefusal | 'not_found', () => Refusal>> = {
-  not_found: () => new Refusal('invalid_token'),
-  unknown_peer: () => new Refusal('not_found'),
-  unknown_delegation: () => new Refusal('not_found'),
-  to_oneself: () => new Refusal('invalid_request', { errors: [{ path: 'to', message: 'must be another agent' }] }),
-  parent_not_open: () => new Refusal('state_conflict', PARENT),
-  too_deep: () => new Refusal('state_conflict', DEEP),
-  delegation_over: () => new Refusal('state_conflict', { detail: 'The delegation is over.' }),
-  agent_retired: () => new Refusal('agent_retired'),
-  agent_revoked: () => new Refusal('agent_revoked'),
-  agent_stopped: () => new Refusal('agent_stopped'),
-  incarnation_superseded: () => new Refusal('incarnation_superseded'),
-  invalid_token: () => new Refusal('invalid_token'),
-  insufficient_scope: () => new Refusal('insufficient_scope'),
-  limit_exceeded: () => new Refusal('limit_exceeded'),
-};

@@ -1,16 +1,31 @@
 /** What the routes are given, and what a request carries after authentication. */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
-import type { AgentClaims, TownId } from '#protocol';
+import type { TownId } from '#protocol';
 import type { Config } from '../../env.ts';
 import type { Env } from '../../bindings.ts';
 import { Directory } from '../../directory/directory-store.ts';
 import { systemClock, type Clock } from '#lib/clock.ts';
 import { consoleLog, rarely, type Log } from '#lib/log.ts';
 import type { Issuer } from '../../tokens/mint.ts';
+import type { AgentCalls } from '../../town/agent-calls.ts';
+import type { VerifiedCall } from '../../town/calls/authorize-call.ts';
 import type { Town } from '../../town/town.ts';
 import { lazyIssuer } from '../../wiring.ts';
 import { devTokenAuthenticator, type Person, type PersonAuthenticator } from './person.ts';
+
+/** What the edge asks of a town as one of its agents. */
+export type AgentStub = Pick<
+  AgentCalls,
+  | 'heartbeat'
+  | 'reportEvents'
+  | 'listPeers'
+  | 'sendMail'
+  | 'readMail'
+  | 'delegate'
+  | 'readDelegation'
+  | 'finishDelegation'
+>;
 
 /** What the edge asks of a town. Narrow, so that its types hold also where those of the platform are not known. */
 export type TownStub = Pick<
@@ -36,15 +51,14 @@ export type TownStub = Pick<
   | 'getMessage'
   | 'listEvents'
   | 'addTicket'
-  | 'heartbeat'
-  | 'reportEvents'
-  | 'callAsAgent'
   | 'listDelegations'
   | 'pull'
   | 'watch'
   | 'remove'
   | 'hello'
 > & {
+  /** Its methods can be called before it is there. What it resolves to is disposed of by whoever asked for it. */
+  readonly agent: (call: VerifiedCall) => AgentStub & PromiseLike<Disposable>;
   readonly fetch: (url: string, init: { readonly headers: Readonly<Record<string, string>> }) => Promise<Response>;
 };
 
@@ -65,7 +79,7 @@ export interface EdgeEnv {
     requestId: string;
     person: Person;
     town: TownStub;
-    agent: { claims: AgentClaims; kid: string };
+    agent: VerifiedCall;
     bearer: string;
     /** Of a reader of the stream: SHA-256 of its ticket, and whose the town is. */
     ticket: { digest: string; owner: string };

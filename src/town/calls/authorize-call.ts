@@ -27,35 +27,35 @@ type Reason =
 /** What the caller is told: the terminal codes end its client; anything else is a plain 401, 403 for the scope, 429 for its rate. */
 export type CallRefusal = TerminalCode | 'invalid_token' | 'insufficient_scope' | 'limit_exceeded';
 
-export type Authorized =
-  { readonly ok: true; readonly agent: Agent } | { readonly ok: false; readonly code: CallRefusal };
-
-/** Accepts or refuses a call, and notes the generation that it was made with. */
-export function authorizeCall(p: TownPorts, call: VerifiedCall, scope: Scope): Authorized {
-  return p.transaction(() => {
-    const agent = p.agents.get(call.claims.agent);
-    if (agent === null) return refuse(p, call, 'unknown_agent');
-    const credential = p.tokens.get(agent.id);
-    const reason = refusal(p, call, agent, credential, scope);
-    if (reason !== null) return refuse(p, call, reason);
-    const rate = p.calls.take(agent.id, p.clock.now());
-    if (rate === 'refused_first') return refuse(p, call, 'too_many_calls');
-    if (rate === 'refused') return { ok: false, code: 'limit_exceeded' };
-    note(p, call, credential);
-    recordAlive(p, agent.container);
-    return { ok: true, agent };
-  });
-}
-
-/** Does what an accepted call asks for, as its agent. */
-export function asAgent<T>(
+/**
+ * Does what an accepted call asks for, as its agent, in the transaction that accepts it: no other step comes between. Where the
+ * work refuses, that the agent called is noted all the same; where it throws, nothing of the call is.
+ */
+export function asAgent<T, E>(
   p: TownPorts,
   call: VerifiedCall,
   scope: Scope,
-  work: (agent: Agent) => T,
-): Result<T, CallRefusal> {
-  const authorized = authorizeCall(p, call, scope);
-  return authorized.ok ? ok(work(authorized.agent)) : err(authorized.code);
+  work: (agent: Agent) => Result<T, E>,
+): Result<T, E | CallRefusal> {
+  return p.transaction(() => {
+    const authorized = authorize(p, call, scope);
+    return authorized.ok ? work(authorized.value) : authorized;
+  });
+}
+
+/** Accepts or refuses a call, and notes the generation that it was made with. */
+function authorize(p: TownPorts, call: VerifiedCall, scope: Scope): Result<Agent, CallRefusal> {
+  const agent = p.agents.get(call.claims.agent);
+  if (agent === null) return refuse(p, call, 'unknown_agent');
+  const credential = p.tokens.get(agent.id);
+  const reason = refusal(p, call, agent, credential, scope);
+  if (reason !== null) return refuse(p, call, reason);
+  const rate = p.calls.take(agent.id, p.clock.now());
+  if (rate === 'refused_first') return refuse(p, call, 'too_many_calls');
+  if (rate === 'refused') return err('limit_exceeded');
+  note(p, call, credential);
+  recordAlive(p, agent.container);
+  return ok(agent);
 }
 
 function refusal(
@@ -91,10 +91,10 @@ function note(p: TownPorts, { claims, kid }: VerifiedCall, credential: Credentia
   }
 }
 
-function refuse(p: TownPorts, { claims }: VerifiedCall, reason: Reason): Authorized {
+function refuse(p: TownPorts, { claims }: VerifiedCall, reason: Reason): Result<Agent, CallRefusal> {
   const { agent, inc, gen } = claims;
   p.log.warn('agent.call_refused', { town: p.id, agent, incarnation: inc, generation: gen, reason });
-  if (reason === 'missing_scope') return { ok: false, code: 'insufficient_scope' };
-  if (reason === 'too_many_calls') return { ok: false, code: 'limit_exceeded' };
-  return { ok: false, code: isTerminal(reason) ? reason : 'invalid_token' };
+  if (reason === 'missing_scope') return err('insufficient_scope');
+  if (reason === 'too_many_calls') return err('limit_exceeded');
+  return err(isTerminal(reason) ? reason : 'invalid_token');
 }

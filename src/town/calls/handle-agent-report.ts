@@ -1,10 +1,9 @@
-/** What an agent says, as itself: heartbeats and what happened in its turns. The call is authorised before. */
+/** What an agent says, as itself: heartbeats and what happened in its turns. Inside the transaction that authorised the call. */
 import type { EventBatch, EventBatchAnswer, Heartbeat, HeartbeatAnswer, TurnEvent } from '#protocol';
 import type { Delta } from '../../events/frame.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { UNACKED_GRACE_MS } from '../../tokens/refresh-policy.ts';
 import { recordActivity } from '../containers/activity.ts';
-import { feedReaders } from '../stream/feed-readers.ts';
 import { liveDelta } from '../stream/live-delta.ts';
 import { recordTurnFinished, recordTurnStarted } from '../agents/record-turn.ts';
 import type { TownPorts } from '../ports.ts';
@@ -14,36 +13,36 @@ import { recordHeard } from '../containers/check-liveness.ts';
 export function handleHeartbeat(p: TownPorts, agent: Agent, beat: Heartbeat | null): HeartbeatAnswer {
   const now = p.clock.now();
   const progressAt = beat?.last_progress_at ?? null;
-  p.transaction(() => recordHeard(p, agent, progressAt === null ? null : Date.parse(progressAt)));
+  recordHeard(p, agent, progressAt === null ? null : Date.parse(progressAt));
   const { minted, mintedAtMs, acked } = p.tokens.get(agent.id);
   return { minted, lagging: minted > acked && now - mintedAtMs >= UNACKED_GRACE_MS };
+}
+
+export interface TakenBatch {
+  readonly answer: EventBatchAnswer;
+  /** For live readers, once the batch is committed. */
+  readonly deltas: readonly Delta[];
 }
 
 /**
  * Takes a batch of events, all or nothing. The counter grows by one per batch of an incarnation, so a batch whose answer was
  * lost is recognised when it comes again.
  */
-export function handleEvents(p: TownPorts, caller: Agent, batch: EventBatch): EventBatchAnswer {
+export function handleEvents(p: TownPorts, agent: Agent, batch: EventBatch): TakenBatch {
+  const { counter, events } = batch;
+  if (counter <= agent.reported) return { answer: { counter, repeated: true }, deltas: [] };
+  const now = p.clock.now();
   const deltas: Delta[] = [];
-  const answer = p.transaction(() => {
-    const agent = p.agents.get(caller.id);
-    if (agent === null || agent.inc !== caller.inc || batch.counter <= agent.reported) {
-      return { counter: batch.counter, repeated: true };
-    }
-    const now = p.clock.now();
-    batch.events.forEach((event, at) => {
-      apply(p, agent, event, now);
-      const delta = liveDelta(p, agent, event, `${agent.id}-${agent.inc}-${batch.counter}-${at}`);
-      if (delta !== null) deltas.push(delta);
-    });
-    p.agents.reported(agent.id, batch.counter);
-    // What it tells of its turns is output, whatever its clock says: a batch counts once.
-    recordHeard(p, agent, Math.min(now, Math.max(...batch.events.map(({ at }) => Date.parse(at)))));
-    recordActivity(p, agent.id);
-    return { counter: batch.counter, repeated: false };
+  events.forEach((event, at) => {
+    apply(p, agent, event, now);
+    const delta = liveDelta(p, agent, event, `${agent.id}-${agent.inc}-${counter}-${at}`);
+    if (delta !== null) deltas.push(delta);
   });
-  feedReaders(p, deltas);
-  return answer;
+  p.agents.reported(agent.id, counter);
+  // What it tells of its turns is output, whatever its clock says: a batch counts once.
+  recordHeard(p, agent, Math.min(now, Math.max(...events.map(({ at }) => Date.parse(at)))));
+  recordActivity(p, agent.id);
+  return { answer: { counter, repeated: false }, deltas };
 }
 
 /** Only a message of this agent, in its current attempt, moves; anything else is old news and changes nothing. */

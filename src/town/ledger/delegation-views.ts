@@ -2,7 +2,9 @@
 import { fence, fillPage, makeId, type DelegationView, type DelegationWithText, type Page } from '#protocol';
 import type { Delegation, DelegationHead } from '../../ledger/delegation.ts';
 import { timestamp } from '#lib/clock.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import { randomBytes } from '#lib/secret.ts';
+import type { Agent } from '../../roster/agent.ts';
 import type { TownPorts } from '../ports.ts';
 
 const ID_BYTES = 20;
@@ -26,12 +28,23 @@ export function delegationView(delegation: DelegationHead): DelegationView {
   };
 }
 
-export function delegationWithText(delegation: Delegation): DelegationWithText {
+function delegationWithText(delegation: Delegation): DelegationWithText {
   return {
     ...delegationView(delegation),
     task: fence(delegation.task, drawMark),
     result: delegation.result === null ? null : fence(delegation.result, drawMark),
   };
+}
+
+/** For the two agents that it concerns; to any other it is not there. */
+export function readDelegation(
+  p: TownPorts,
+  caller: Agent,
+  id: string,
+): Result<DelegationWithText, 'unknown_delegation'> {
+  const found = p.delegations.get(id);
+  if (found === null || (found.from !== caller.id && found.to !== caller.id)) return err('unknown_delegation');
+  return ok(delegationWithText(found));
 }
 
 /** A page for people: ids, states and times. `after` is the `next` of the page before, 0 for the first. */

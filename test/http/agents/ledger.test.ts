@@ -16,7 +16,11 @@ const DELEGATION = `${DELEGATIONS}/${delegationId(1)}`;
 
 const send = (method: string, path: string, json?: object) =>
   scene.send(method, path, json === undefined ? { bearer } : { bearer, json });
-const asked = () => scene.calls.at(-1)?.given[1];
+/** The last call: its method, and what was given to it after the claims of its caller. */
+function asked(): unknown[] {
+  const call = scene.calls.at(-1);
+  return [call?.method, ...(call?.given.slice(1) ?? [])];
+}
 async function told(response: Response): Promise<string> {
   return `${response.status} ${problemSchema.parse(await response.json()).code}`;
 }
@@ -25,22 +29,22 @@ describe('what an agent asks for as itself', () => {
   test('goes to the town of its token, with the claims of its token', async () => {
     expect((await send('GET', `/v1/agent/peers?limit=7&cursor=${agentId(2)}`)).status).toBe(200);
     expect(scene.calls).toHaveLength(1);
-    expect(scene.calls[0]).toMatchObject({ method: 'callAsAgent', given: [{ claims: { agent: agentId(1) } }, {}] });
-    expect(asked()).toEqual({ kind: 'list_peers', after: agentId(2), limit: 7 });
+    expect(scene.calls[0]).toMatchObject({ given: [{ claims: { agent: agentId(1) } }, agentId(2), 7] });
+    expect(asked()).toEqual(['listPeers', agentId(2), 7]);
   });
 
   test('is made under an id that is drawn here, so that a repeated call makes one thing', async () => {
     expect((await send('POST', '/v1/agent/mail', { to: 'bob', text: 'hello' })).status).toBe(201);
-    expect(asked()).toMatchObject({ kind: 'send_mail', mail: { to: 'bob', text: 'hello' } });
+    expect(asked()).toMatchObject(['sendMail', { to: 'bob', text: 'hello' }]);
     expect((await send('POST', DELEGATIONS, { to: 'bob', task: 'hello' })).status).toBe(201);
-    expect(asked()).toMatchObject({ kind: 'delegate', order: { to: 'bob', task: 'hello', deadline_seconds: 3600 } });
+    expect(asked()).toMatchObject(['delegate', { to: 'bob', task: 'hello', deadline_seconds: 3600 }]);
   });
 
   test('mail is read from the first unread one on, or after a cursor', async () => {
     await send('GET', '/v1/agent/mail');
-    expect(asked()).toEqual({ kind: 'read_mail', cursor: null, limit: 50 });
+    expect(asked()).toEqual(['readMail', null, 50]);
     await send('GET', '/v1/agent/mail?cursor=12&limit=200');
-    expect(asked()).toEqual({ kind: 'read_mail', cursor: 12, limit: 200 });
+    expect(asked()).toEqual(['readMail', 12, 200]);
     for (const query of ['cursor=x', 'cursor=-1', 'limit=201', 'limit=0']) {
       expect(await told(await send('GET', `/v1/agent/mail?${query}`)), query).toBe('400 invalid_request');
     }
@@ -54,6 +58,14 @@ describe('what an agent asks for as itself', () => {
       { state: 'done', text: 'x', by: agentId(2) },
     ]) {
       expect(await told(await send('POST', `${DELEGATION}/result`, broken))).toBe('400 invalid_request');
+    }
+  });
+
+  test('holds nothing of its town once it is answered, whatever the answer is', async () => {
+    for (const instead of [null, () => ({ ok: false, error: 'unknown_delegation' })]) {
+      scene.town.instead = instead;
+      await send('GET', DELEGATION);
+      expect([scene.calls.length > 0, scene.town.held]).toEqual([true, 0]);
     }
   });
 

@@ -75,7 +75,8 @@ describe('an identity that is over', () => {
     if (!verified.ok) throw new Error(verified.error);
     await town.api('DELETE', '/agents/ada');
     const before = await tablesOf(town.id, town.stub);
-    expect(await env.TOWN.getByName(town.id).heartbeat(verified.value)).toEqual({ ok: false, error: 'agent_retired' });
+    using late = await env.TOWN.getByName(town.id).agent(verified.value);
+    expect(await late.heartbeat()).toEqual({ ok: false, error: 'agent_retired' });
     expect(codeOf(await beat(token))).toBe('401 agent_retired');
     expect(codeOf(await report(token, id))).toBe('401 agent_retired');
     expect(codeOf(await pull(town, ada.id))).toBe('401 agent_retired');

@@ -1,0 +1,42 @@
+/** A call of the town as the agent of the request, and what is told of its refusals. */
+import type { Result } from '#lib/result.ts';
+import type { CallRefusal } from '../../town/calls/authorize-call.ts';
+import type { DelegateRefusal } from '../../town/ledger/delegate.ts';
+import type { AgentStub, EdgeEnv } from '../edge/edge.ts';
+import { Refusal } from '../edge/problem.ts';
+
+type Caller = { get<K extends 'town' | 'agent'>(key: K): EdgeEnv['Variables'][K] };
+
+/** Why a call is refused, or what it asks for; `not_found`: the town is not there. */
+type CallError = CallRefusal | DelegateRefusal | 'unknown_delegation' | 'delegation_over' | 'not_found';
+
+/** Makes one call, in one round trip: it travels with the call of `agent`. Throws a `Refusal` where the town refuses. */
+export async function asAgent<T>(c: Caller, call: (agent: AgentStub) => Promise<Result<T, CallError>>): Promise<T> {
+  const agent = c.get('town').agent(c.get('agent'));
+  // The object is disposed of as soon as it is there, so that it does not keep the town in memory: a call that was made on it goes on.
+  // Both are waited for: where the town cannot be reached, each of them rejects.
+  const [answered] = await Promise.all([call(agent), agent.then((held) => held[Symbol.dispose]())]);
+  if (!answered.ok) throw REFUSALS[answered.error]();
+  return answered.value;
+}
+
+const DEEP = { detail: 'The chain of delegations is as long as one may be.' };
+const PARENT = { detail: 'The parent is not an open delegation to the caller.' };
+
+/** What the caller is told. A signed token of a town that is not there is no better than a forged one, and is told no more. */
+const REFUSALS: Readonly<Record<CallError, () => Refusal>> = {
+  not_found: () => new Refusal('invalid_token'),
+  unknown_peer: () => new Refusal('not_found'),
+  unknown_delegation: () => new Refusal('not_found'),
+  to_oneself: () => new Refusal('invalid_request', { errors: [{ path: 'to', message: 'must be another agent' }] }),
+  parent_not_open: () => new Refusal('state_conflict', PARENT),
+  too_deep: () => new Refusal('state_conflict', DEEP),
+  delegation_over: () => new Refusal('state_conflict', { detail: 'The delegation is over.' }),
+  agent_retired: () => new Refusal('agent_retired'),
+  agent_revoked: () => new Refusal('agent_revoked'),
+  agent_stopped: () => new Refusal('agent_stopped'),
+  incarnation_superseded: () => new Refusal('incarnation_superseded'),
+  invalid_token: () => new Refusal('invalid_token'),
+  insufficient_scope: () => new Refusal('insufficient_scope'),
+  limit_exceeded: () => new Refusal('limit_exceeded'),
+};
