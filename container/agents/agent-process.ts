@@ -1,5 +1,5 @@
 /** What the supervisor asks of a process that runs an agent: small enough for a child process behind a protocol. */
-import type { AgentId, DeliveredMessage } from '#protocol';
+import type { AgentId, DeliveredMessage, PermissionId } from '#protocol';
 import type { TownTools } from '../clients/town-tools.ts';
 
 /** What a process is told when it starts. Its token is not among it: the supervisor calls the town on its behalf. */
@@ -31,6 +31,8 @@ export interface AgentProcess {
   readonly processId: number;
   /** Works on one message and resolves to the reply; rejects where the turn fails, with a message for the sender. One at a time. */
   prompt(prompt: Prompt): Promise<string>;
+  /** Answers what it asks; null: `cancelled`. False where it asks no such thing, or has no such option. */
+  answer(permission: PermissionId, option: string | null): boolean;
   /** Resolves when the process is gone, by force if need be. Never rejects; may be called again. */
   stop(): Promise<void>;
 }

@@ -4,6 +4,7 @@ import type {
   IssuedToken,
   HeldMessage,
   MessageId,
+  PermissionId,
   StartAgent,
   SwapOutcome,
   TurnEvent,
@@ -45,7 +46,7 @@ export class Incarnation {
   readonly #reporter: EventReporter;
   readonly #turns: TurnQueue;
   readonly #process: Promise<AgentProcess>;
-  #processId = 0;
+  #running: AgentProcess | null = null;
   #gone: Promise<void> | null = null;
 
   constructor(context: AgentContext, order: StartAgent) {
@@ -98,12 +99,12 @@ export class Incarnation {
 
   /** Resolves when the process takes prompts; rejects where it could not be started. */
   async started(): Promise<void> {
-    this.#processId = (await this.#process).processId;
+    this.#running = await this.#process;
   }
 
   /** 0 until the process runs. */
   get processId(): number {
-    return this.#processId;
+    return this.#running?.processId ?? 0;
   }
 
   /** Generation of the token in the cell; 0 once the cell is closed. */
@@ -132,6 +133,11 @@ export class Incarnation {
   /** Ends the turn of a cancelled message, now or when its delivery comes; false where there is none yet. */
   withdraw(message: MessageId): boolean {
     return this.#turns.withdraw(message);
+  }
+
+  /** Hands a person's answer to the agent; false where it does not ask this, or has no such option. */
+  answerPermission(permission: PermissionId, option: string | null): boolean {
+    return this.#running?.answer(permission, option) ?? false;
   }
 
   /** It has messages that are not done, or results that the town has not acknowledged. */

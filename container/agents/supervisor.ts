@@ -4,11 +4,14 @@ import type {
   AgentId,
   AgentInterrupted,
   AgentStarted,
+  AnswerPermission,
   DeliverMessages,
   EndAgent,
   IssuedToken,
   InterruptAgent,
   MessagesAccepted,
+  PermissionAnswered,
+  PermissionId,
   RunningAgents,
   StartAgent,
   SwapOutcome,
@@ -70,6 +73,15 @@ export class Supervisor {
     const isWithdrawal = message !== undefined && withdraw === true;
     const found = isWithdrawal ? running.withdraw(message) : running.interrupt(message ?? null);
     return { agent, inc, outcome: found ? 'interrupted' : 'idle' };
+  }
+
+  /** Hands a person's answer to the agent that asked. */
+  answerPermission(agent: AgentId, permission: PermissionId, { inc, option }: AnswerPermission): PermissionAnswered {
+    const running = this.#live(agent);
+    if (running === undefined) return { agent, inc: 0, outcome: 'unknown_agent' };
+    if (running.cell.inc !== inc) return { agent, inc: running.cell.inc, outcome: 'incarnation_mismatch' };
+    const isOpen = running.answerPermission(permission, option);
+    return { agent, inc, outcome: isOpen ? 'answered' : 'unknown_permission' };
   }
 
   /**

@@ -215,7 +215,7 @@ export class TurnQueue {
     if (output.kind === 'task') this.#task = clip(output.task, MAX_TASK_UNITS);
     else {
       for (const text of piecesOf(output.text, PIECE_UNITS)) {
-        this.#parts.report({ type: 'turn.delta', ...this.#stamp(turn), text });
+        this.#parts.report({ type: 'turn.delta', ...this.#stamp(turn), kind: 'text', text });
       }
     }
   }

@@ -148,10 +148,11 @@ export class EventReporter {
   }
 
   /** Said of each result that does not reach the town as it is, and of each other event that does not at all. */
-  #lost(event: string, { type, message, attempt }: TurnEvent, status?: number): void {
+  #lost(event: string, lost: TurnEvent, status?: number): void {
     const { platform, agent } = this.#parts;
-    const level = type === 'turn.finished' ? 'error' : 'warn';
-    platform.log[level](event, { agent, type, message, attempt, status });
+    const level = lost.type === 'turn.finished' ? 'error' : 'warn';
+    const turn = 'message' in lost ? { message: lost.message, attempt: lost.attempt } : {};
+    platform.log[level](event, { agent, type: lost.type, ...turn, status });
   }
 
   /** Nobody takes them any more. */

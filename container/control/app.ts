@@ -1,6 +1,7 @@
 /** The control server's routes (the design's section 6): read, authenticate, parse, call the supervisor, answer. No rules here. */
 import { Hono, type Context, type MiddlewareHandler } from 'hono';
 import {
+  ANSWER_STATUS,
   CONTROL_CALLS,
   CONTROL_CALL_NAMES,
   INTERRUPT_STATUS,
@@ -11,6 +12,7 @@ import {
   SWAP_STATUS,
   agentIdSchema,
   openSessionSchema,
+  permissionIdSchema,
   type AgentEnded,
   type AgentId,
   type BootId,
@@ -164,6 +166,11 @@ const HANDLERS: Handlers = {
     const interrupted = agents.interrupt(agent, body);
     return json(interrupted, INTERRUPT_STATUS[interrupted.outcome]);
   },
+
+  answerPermission: (agents, { agent, body, permission }) => {
+    const answered = agents.answerPermission(agent, permission, body);
+    return json(answered, ANSWER_STATUS[answered.outcome]);
+  },
 };
 
 const json = (answer: unknown, status: number): Response => Response.json(answer, { status });
@@ -177,10 +184,13 @@ function serve<N extends ControlCallName>(app: ControlApp, name: N): void {
   const { method, path, body: schema } = CONTROL_CALLS[name];
   app.on(method, path, (c) =>
     withSession(c, ({ agents }) => {
+      const permission = permissionIdSchema.safeParse(c.req.param('permission'));
+      if (path.includes(':permission') && !permission.success)
+        return malformed('permission', 'expected a permission id');
       const answer = (agent: AgentId | null, body: unknown): Answer => {
-        // Both were read by the row of this very call.
+        // All three were read by the row of this very call.
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-        return HANDLERS[name](agents, { agent, body } as ControlOrder<N>);
+        return HANDLERS[name](agents, { agent, body, permission: permission.data } as unknown as ControlOrder<N>);
       };
       const withBody = (agent: AgentId | null): Answer =>
         schema === null ? answer(agent, null) : parsed(c, schema, (body: unknown) => answer(agent, body));
@@ -199,7 +209,7 @@ function withSession(c: Ctx, answer: (session: Session) => Answer): Answer {
 function withAgent(c: Ctx, answer: (agent: AgentId) => Answer): Answer {
   const agent = agentIdSchema.safeParse(c.req.param('agent'));
   if (agent.success) return answer(agent.data);
-  return problem('invalid_request', { errors: [{ path: 'agent', message: 'expected an agent id' }] });
+  return malformed('agent', 'expected an agent id');
 }
 
 function parsed<T, A extends Answer>(c: Ctx, schema: z.ZodType<T>, answer: (body: T) => A): A | Response {
@@ -227,6 +237,7 @@ function isGrantFor(grant: IssuedToken, agent: AgentId, inc: number): boolean {
   return grant.agent === agent && grant.inc === inc;
 }
 
-function mismatch(): Response {
-  return problem('invalid_request', { errors: [{ path: 'grant', message: 'must be for this agent and incarnation' }] });
-}
+const malformed = (path: string, message: string): Response =>
+  problem('invalid_request', { errors: [{ path, message }] });
+
+const mismatch = (): Response => malformed('grant', 'must be for this agent and incarnation');

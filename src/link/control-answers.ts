@@ -7,6 +7,7 @@ import {
   agentInterruptedSchema,
   agentStartedSchema,
   messagesAcceptedSchema,
+  permissionAnsweredSchema,
   runningAgentsSchema,
   sessionOpenedSchema,
   swapResultSchema,
@@ -41,7 +42,8 @@ export const ANSWERS: {
   start: ({ agent, body: { inc, grant } }) =>
     agentStartedSchema.refine((started) => {
       const runs = started.inc === inc && started.gen >= grant.gen;
-      const fits = { started: runs, current: runs, stale: started.inc >= inc, retired: true };
+      const failed = started.failure !== undefined;
+      const fits = { started: runs, current: runs, stale: started.inc >= inc, retired: true, failed };
       return started.agent === agent && fits[started.outcome];
     }),
 
@@ -85,6 +87,13 @@ export const ANSWERS: {
       const runs = interrupted.inc === inc;
       const fits = { interrupted: runs, idle: runs, incarnation_mismatch: !runs, unknown_agent: true };
       return interrupted.agent === agent && fits[interrupted.outcome];
+    }),
+
+  answerPermission: ({ agent, body: { inc } }) =>
+    permissionAnsweredSchema.refine((answered) => {
+      const runs = answered.inc === inc;
+      const fits = { answered: runs, unknown_permission: runs, incarnation_mismatch: !runs, unknown_agent: true };
+      return answered.agent === agent && fits[answered.outcome];
     }),
 };
 

@@ -103,7 +103,7 @@ export class ControlClient {
     const { method, path, within } = CONTROL_CALLS[name];
     return this.#call({
       method,
-      path: path.replace(':agent', order.agent ?? ''),
+      path: path.replace(':agent', order.agent ?? '').replace(':permission', order.permission ?? ''),
       audience: session,
       ...(order.body === null ? {} : { body: order.body }),
       answer: ANSWERS[name](order),
@@ -143,14 +143,14 @@ export class ControlClient {
 }
 
 /**
- * The schema decides first: outcomes such as `stale` come with 409, 404 and 410 and are answers, not failures. A 2xx that does
+ * The schema decides first: outcomes such as `stale` come with 409, 404, 410 and 502 and are answers, not failures. A 2xx that does
  * not fit is no word of the container, so the way there failed: proxies answer 200 with pages of their own.
  */
 function readAnswer<T>(response: Response, text: string | null, schema: AnswerSchema<T>): ControlAnswer<T> {
   // What is no JSON fits no schema.
   const json = parseJson(text ?? '');
   const answer = schema.safeParse(json);
-  if (answer.success && (response.ok || [404, 409, 410].includes(response.status))) {
+  if (answer.success && (response.ok || [404, 409, 410, 502].includes(response.status))) {
     return { kind: 'answered', value: answer.data };
   }
   if (response.ok) return unreachable('transport', `${response.status} that is no answer to this request`);

@@ -1,9 +1,9 @@
 /** What an agent, and the box on its behalf, says to the town. JSON in snake_case, times RFC 3339. */
 import { z } from 'zod';
 import { messageIdSchema, sessionIdSchema } from './ids.ts';
-import { MAX_DELTA_UNITS, MAX_EVENTS_PER_BATCH, MAX_TASK_UNITS } from './limits.ts';
-import { turnResultSchema } from './control.ts';
+import { MAX_EVENTS_PER_BATCH, MAX_TASK_UNITS } from './limits.ts';
 import { agentText } from './text.ts';
+import { turnEventSchema } from './turn-events.ts';
 
 /** `POST /v1/agent/heartbeat`, sent by each working agent with its own token. */
 export const heartbeatSchema = z.object({
@@ -20,16 +20,6 @@ export type Heartbeat = z.infer<typeof heartbeatSchema>;
 /** Answer to a heartbeat. `lagging`: a newer generation was minted 10 s ago or more and is not acked yet; the box pulls. */
 export const heartbeatAnswerSchema = z.object({ minted: z.number().int(), lagging: z.boolean() });
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
-
-const turn = { message: messageIdSchema, attempt: z.number().int().min(1), at: z.iso.datetime() };
-
-/** What an agent reports of a turn. Results count only for the current (message, attempt). */
-export const turnEventSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('turn.started'), ...turn }),
-  z.object({ type: z.literal('turn.delta'), ...turn, text: agentText(MAX_DELTA_UNITS) }),
-  z.object({ type: z.literal('turn.finished'), ...turn, result: turnResultSchema }),
-]);
-export type TurnEvent = z.infer<typeof turnEventSchema>;
 
 /** `POST /v1/agent/events`. `counter` grows with each batch of an incarnation; the town drops repeats. */
 export const eventBatchSchema = z.object({

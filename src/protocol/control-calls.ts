@@ -18,11 +18,12 @@ import {
   swapResultSchema,
   swapResultsSchema,
 } from './control.ts';
-import type { AgentId } from './ids.ts';
+import type { AgentId, PermissionId } from './ids.ts';
+import { answerPermissionSchema, permissionAnsweredSchema } from './permissions.ts';
 
 interface ControlCall {
   readonly method: 'GET' | 'POST';
-  /** With `:agent` where it is about one. */
+  /** With `:agent` where it is about one, and `:permission` where it answers one. */
   readonly path: string;
   /** Null: it has none. */
   readonly body: z.ZodType | null;
@@ -77,6 +78,13 @@ export const CONTROL_CALLS = {
     answer: agentInterruptedSchema,
     within: 'push',
   },
+  answerPermission: {
+    method: 'POST',
+    path: '/agents/:agent/permissions/:permission',
+    body: answerPermissionSchema,
+    answer: permissionAnsweredSchema,
+    within: 'message',
+  },
 } as const satisfies Record<string, ControlCall>;
 
 export type ControlCallName = keyof typeof CONTROL_CALLS;
@@ -88,10 +96,12 @@ export const CONTROL_CALL_NAMES = Object.keys(CONTROL_CALLS).filter(
 type Row<N extends ControlCallName> = (typeof CONTROL_CALLS)[N];
 
 /** What one call is about and what it brings. */
-export interface ControlOrder<N extends ControlCallName> {
+export type ControlOrder<N extends ControlCallName> = {
   readonly agent: Row<N>['path'] extends `${string}:agent${string}` ? AgentId : null;
   readonly body: Row<N>['body'] extends z.ZodType<infer B> ? B : null;
-}
+} & (Row<N>['path'] extends `${string}:permission`
+  ? { readonly permission: PermissionId }
+  : { readonly permission?: never });
 
 export type ControlCallAnswer<N extends ControlCallName> = z.infer<Row<N>['answer']>;
 

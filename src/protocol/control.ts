@@ -1,7 +1,14 @@
 /** What the town says to a control server, and what it answers. JSON in snake_case, times RFC 3339. */
 import { z } from 'zod';
 import { agentIdSchema, bootIdSchema, containerNameSchema, messageIdSchema, sessionIdSchema } from './ids.ts';
-import { MAX_AGENTS_PER_PUSH, MAX_ERROR_UNITS, MAX_MESSAGES_PER_DELIVERY, MAX_REPLY_BYTES } from './limits.ts';
+import {
+  MAX_AGENTS_PER_PUSH,
+  MAX_ERROR_UNITS,
+  MAX_FAILURE_UNITS,
+  MAX_MESSAGES_PER_DELIVERY,
+  MAX_REPLY_BYTES,
+} from './limits.ts';
+import { START_FAILURES, launchSchema } from './runtime.ts';
 import { agentText, cutToJsonBytes } from './text.ts';
 
 const counter = z.number().int().min(1);
@@ -89,21 +96,28 @@ export const startAgentSchema = z.object({
   name: z.string().min(1).max(64),
   role: z.string().min(1).max(64),
   grant: issuedTokenSchema,
+  /** Null: the built-in agent. */
+  runtime: launchSchema.nullable().default(null),
 });
 export type StartAgent = z.infer<typeof startAgentSchema>;
 
 /**
  * `started`: a new incarnation runs. `current`: this incarnation ran already (the repeat of a start).
- * `stale`: a higher incarnation runs, or this one was stopped. `retired`: tombstone. The last two come with 409 and 410.
+ * `stale`: a higher incarnation runs, or this one was stopped. `retired`: tombstone. These two come with 409 and 410.
+ * `failed`, 502: no process could be made, and `failure` says why. One that ends after that says so in an event.
  */
-export const START_STATUS = { started: 200, current: 200, stale: 409, retired: 410 } as const;
+export const START_STATUS = { started: 200, current: 200, stale: 409, retired: 410, failed: 502 } as const;
+export const startFailureSchema = z.object({ reason: z.enum(START_FAILURES), detail: agentText(MAX_FAILURE_UNITS) });
+export type StartFailed = z.infer<typeof startFailureSchema>;
 export const agentStartedSchema = z.object({
   agent: agentIdSchema,
   inc: z.number().int().min(0),
   gen: z.number().int().min(0),
-  outcome: z.enum(['started', 'current', 'stale', 'retired']),
+  outcome: z.enum(['started', 'current', 'stale', 'retired', 'failed']),
   /** Process that runs the agent; 0 where none does. */
   process_id: z.number().int().min(0),
+  /** With `failed`, and only then. */
+  failure: startFailureSchema.optional(),
 });
 export type AgentStarted = z.infer<typeof agentStartedSchema>;
 

@@ -23,6 +23,30 @@ export const MAX_ERROR_UNITS = 2000;
 export const MAX_TASK_UNITS = 256;
 /** One delta's text, in UTF-16 code units; what is longer is cut, and comes whole with the reply. */
 export const MAX_DELTA_UNITS = 64 * 1024;
+/** What a turn shows of a tool call and what a permission is asked for, in UTF-16 code units; what is longer is cut. */
+export const MAX_TOOL_CALL_ID_UNITS = 256;
+export const MAX_TITLE_UNITS = 512;
+export const MAX_KIND_UNITS = 64;
+export const MAX_TOOL_DETAIL_UNITS = 8 * 1024;
+/** Entries of a plan, and the units of each; options of a question, and the units of their ids and names. */
+export const MAX_PLAN_ENTRIES = 64;
+export const MAX_PLAN_ENTRY_UNITS = 1024;
+export const MAX_PLAN_WORD_UNITS = 32;
+export const MAX_PERMISSION_OPTIONS = 16;
+export const MAX_OPTION_UNITS = 256;
+/** The end of what a process wrote to stderr, and what is told of a start that failed, in UTF-16 code units. */
+export const MAX_STDERR_UNITS = 64 * 1024;
+export const MAX_FAILURE_UNITS = 2000;
+
+/** What runs an agent: UTF-16 code units of each text, how many of them, and bytes of a secret's value. */
+export const MAX_RUNTIME_COMMAND_UNITS = 256;
+export const MAX_RUNTIME_ARGS = 64;
+export const MAX_RUNTIME_ARG_UNITS = 4096;
+export const MAX_RUNTIME_ENV = 64;
+export const MAX_RUNTIME_ENV_UNITS = 8192;
+export const MAX_RUNTIME_CWD_UNITS = 1024;
+export const MAX_RUNTIME_SECRETS = 16;
+export const MAX_RUNTIME_SECRET_BYTES = 16 * 1024;
 /**
  * A page of a list, as it is sent; it holds at least one item. An RPC between objects carries 32 MiB, and one character beyond
  * Latin-1 makes every character of its text two bytes there: at most twice the bytes of the JSON.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { NO_ORDER, type DeliverMessages, type IssuedToken } from '#protocol';
+import { NO_ORDER, makeId, type DeliverMessages, type IssuedToken } from '#protocol';
 import { ControlClient } from '../../src/link/control-client.ts';
 import { FakeControl } from '../support/fake-control.ts';
 import { agentId, bootId, containerName, messageId, sessionId } from '../support/ids.ts';
@@ -25,7 +25,7 @@ const OPENING = {
 };
 const MESSAGE = { message: messageId(1), attempt: 2, seq: 1, content: 'x', sender: 'person:dev' };
 const DELIVERY: DeliverMessages = { inc: 3, grant: GRANT, messages: [MESSAGE] };
-const START = { inc: 3, name: 'ada', role: 'worker', grant: GRANT };
+const START = { inc: 3, name: 'ada', role: 'worker', grant: GRANT, runtime: null };
 
 const control = new FakeControl();
 const client = new ControlClient(control.backend, async () => 'signed.push.token', containerName(1), 5000);
@@ -33,6 +33,7 @@ const client = new ControlClient(control.backend, async () => 'signed.push.token
 const SWAP = { agent: AGENT, inc: 3, gen: 7, outcome: 'applied' };
 const HELD = { message: MESSAGE.message, attempt: 2, state: 'delivered' };
 const OPENED = { session: SESSION, boot: bootId(1), epoch: 5 };
+const FAILURE = { reason: 'command_not_found', detail: 'there is no such command' };
 const STARTED = { agent: AGENT, inc: 3, gen: 7, outcome: 'started', process_id: 9 };
 const accepted = (swap: object, ...messages: object[]) => ({ swap: { ...SWAP, ...swap }, messages });
 
@@ -65,6 +66,7 @@ const CASES: Readonly<Record<string, Case>> = {
       { ...STARTED, outcome: 'current', gen: 8 },
       { ...STARTED, outcome: 'stale', inc: 4, gen: 0 },
       { ...STARTED, outcome: 'retired', inc: 0, gen: 0 },
+      { ...STARTED, outcome: 'failed', inc: 0, gen: 0, process_id: 0, failure: FAILURE },
     ],
     wrong: [
       { ...STARTED, agent: OTHER },
@@ -73,6 +75,7 @@ const CASES: Readonly<Record<string, Case>> = {
       { ...STARTED, gen: 6 },
       { ...STARTED, outcome: 'current', inc: 4 },
       { ...STARTED, outcome: 'stale', inc: 2 },
+      { ...STARTED, outcome: 'failed', inc: 0, gen: 0 },
     ],
   },
   messages: {
@@ -143,6 +146,25 @@ const CASES: Readonly<Record<string, Case>> = {
     wrong: [
       { agent: OTHER, inc: 3, outcome: 'interrupted' },
       { agent: AGENT, inc: 4, outcome: 'idle' },
+      { agent: AGENT, inc: 3, outcome: 'incarnation_mismatch' },
+    ],
+  },
+  'permissions/:permission': {
+    ask: () =>
+      client.call('answerPermission', SESSION, {
+        agent: AGENT,
+        permission: makeId('prm', new Uint8Array(20)),
+        body: { inc: 3, option: 'yes' },
+      }),
+    right: [
+      { agent: AGENT, inc: 3, outcome: 'answered' },
+      { agent: AGENT, inc: 3, outcome: 'unknown_permission' },
+      { agent: AGENT, inc: 4, outcome: 'incarnation_mismatch' },
+      { agent: AGENT, inc: 0, outcome: 'unknown_agent' },
+    ],
+    wrong: [
+      { agent: OTHER, inc: 3, outcome: 'answered' },
+      { agent: AGENT, inc: 4, outcome: 'answered' },
       { agent: AGENT, inc: 3, outcome: 'incarnation_mismatch' },
     ],
   },

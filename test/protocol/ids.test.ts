@@ -7,6 +7,7 @@ import {
   mailIdSchema,
   makeId,
   messageIdSchema,
+  permissionIdSchema,
   sessionIdSchema,
   spiffeId,
   splitContainerName,
@@ -21,6 +22,7 @@ describe('an id', () => {
     ['msg', messageIdSchema],
     ['mail', mailIdSchema],
     ['dlg', delegationIdSchema],
+    ['prm', permissionIdSchema],
     ['ses', sessionIdSchema],
     ['boot', bootIdSchema],
   ] as const;

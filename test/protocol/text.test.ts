@@ -120,7 +120,7 @@ describe('what an agent puts out', () => {
     expect(turnResultSchema.parse({ state: 'done', reply: 'x', truncated: true })).toMatchObject({ truncated: true });
     const error = turnResultSchema.parse({ state: 'failed', error: 'x'.repeat(MAX_ERROR_UNITS + 1) });
     expect(error).toEqual({ state: 'failed', error: 'x'.repeat(MAX_ERROR_UNITS) });
-    const delta = { ...TURN, type: 'turn.delta', text: 'x'.repeat(MAX_DELTA_UNITS + 1) };
+    const delta = { ...TURN, type: 'turn.delta', kind: 'text', text: 'x'.repeat(MAX_DELTA_UNITS + 1) };
     expect(eventBatchSchema.parse({ counter: 1, events: [delta] }).events).toEqual([
       { ...delta, text: 'x'.repeat(MAX_DELTA_UNITS) },
     ]);

@@ -36,6 +36,10 @@ class InProcessAgent implements AgentProcess {
     return this.#turn;
   }
 
+  answer(): boolean {
+    return false;
+  }
+
   async stop(): Promise<void> {
     this.#life.abort();
     await this.#turn.catch(() => '');

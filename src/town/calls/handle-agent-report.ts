@@ -47,7 +47,8 @@ export function handleEvents(p: TownPorts, agent: Agent, batch: EventBatch): Tak
 
 /** Only a message of this agent, in its current attempt, moves; anything else is old news and changes nothing. */
 function apply(p: TownPorts, agent: Agent, event: TurnEvent, nowMs: number): void {
-  if (event.type === 'turn.delta') return; // For live readers only: it is never stored, and its text comes again in the reply.
+  // Only these two move a message; what is shown of a turn is for live readers, and comes again in the reply.
+  if (event.type !== 'turn.started' && event.type !== 'turn.finished') return;
   if (p.messages.get(event.message)?.agent !== agent.id) return;
   switch (event.type) {
     case 'turn.started':

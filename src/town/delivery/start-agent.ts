@@ -1,7 +1,7 @@
 /** Starts an incarnation: the token travels inside the start request, so it is in the box before the agent runs (F10, M-09). */
 import type { AgentId, AgentStarted, SessionId, SwapResult } from '#protocol';
 import { backoffMs } from '#lib/backoff.ts';
-import type { LinkAnswer, Unreachable } from '../../link/container-link.ts';
+import type { LinkAnswer } from '../../link/container-link.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { beginIncarnation, failAgent, restartAgent } from '../agents/agent-gone.ts';
@@ -86,7 +86,7 @@ async function attempt(p: TownPorts, id: AgentId): Promise<void> {
     send: async ([grant]) => {
       if (grant === undefined) throw new Error('issueToken sends what it allocated');
       sent = grant.gen;
-      const body = { inc: agent.inc, name: agent.name, role: agent.role, grant };
+      const body = { inc: agent.inc, name: agent.name, role: agent.role, grant, runtime: null };
       return p.link(agent.container).call('start', session, { agent: id, body });
     },
     swaps: (value) => [swapOf(value, sent)],
@@ -99,6 +99,7 @@ function swapOf(value: AgentStarted, sent: number): SwapResult {
   const { agent, inc, gen } = value;
   if (value.outcome === 'retired') return { agent, inc, gen, outcome: 'retired' };
   if (value.outcome === 'stale') return { agent, inc, gen, outcome: 'incarnation_mismatch' };
+  if (value.outcome === 'failed') return { agent, inc, gen, outcome: 'unknown_agent' };
   return { agent, inc, gen, outcome: gen === sent ? 'applied' : 'stale' };
 }
 
@@ -150,6 +151,9 @@ function conclude(
     case 'retired':
       failAgent(p, agent, 'retired_in_container');
       return;
+    case 'failed':
+      postponeBroken(p, agent, answer);
+      return;
   }
 }
 
@@ -172,7 +176,7 @@ function rest(p: TownPorts, agent: Agent): void {
 }
 
 /** A start that the box could not carry out counts as a restart without a finished turn. */
-function postponeBroken(p: TownPorts, agent: Agent, answer: Unreachable): void {
+function postponeBroken(p: TownPorts, agent: Agent, answer: LinkAnswer<unknown>): void {
   const waitMs = restartWaitMs(agent.restarts);
   if (waitMs === null) {
     failAgent(p, agent, 'restarts_exhausted');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AgentLaunch, AgentProcess, Prompt, Spawn } from '../../../container/agents/agent-process.ts';
+import type { AgentLaunch, Prompt, Spawn } from '../../../container/agents/agent-process.ts';
 import { Incarnation } from '../../../container/agents/incarnation.ts';
 import { Registry } from '../../../container/clients/registry.ts';
 import { Secret } from '../../../src/lib/secret.ts';
@@ -8,6 +8,7 @@ import { Box, message } from '../support/box.ts';
 import { TOWN_URL } from '../support/fake-town.ts';
 import { agentId, secretOf, sessionId } from '../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
+import { aProcess } from '../support/a-process.ts';
 
 /** Processes whose start and end the test decides, and which tell what they saw. */
 class Processes {
@@ -28,15 +29,14 @@ class Processes {
       await this.whileStopping;
       this.alive -= 1;
     };
-    const process: AgentProcess = {
+    return aProcess({
       processId: 1000 + this.launches.length,
       prompt: (prompt) => {
         this.prompts.push(prompt);
         return new Promise(() => {});
       },
       stop: () => (stopped ??= stop()),
-    };
-    return process;
+    });
   };
 }
 
@@ -82,7 +82,7 @@ describe('starting', () => {
     const session = await box.session();
     const grant = box.town.mint(agentId(1));
     processes.onSpawn = () => Promise.reject(new Error('no such command'));
-    const order = { inc: 1, name: 'ada', role: 'worker', grant };
+    const order = { inc: 1, name: 'ada', role: 'worker', grant, runtime: null };
     expect((await box.push(session, 'POST', `/agents/${agentId(1)}/start`, order)).status).toBe(500);
     expect(await box.running(session)).toEqual([]);
     expect(box.registry.size).toBe(0);
@@ -115,7 +115,7 @@ describe('starting', () => {
     const processes = new Processes();
     const { box, session, agent, grant } = await Box.withAgent({ spawn: processes.spawn });
     processes.onSpawn = () => Promise.reject(new Error('no such command'));
-    const order = { inc: 2, name: 'ada', role: 'worker', grant: box.town.mint(agent, 2) };
+    const order = { inc: 2, name: 'ada', role: 'worker', grant: box.town.mint(agent, 2), runtime: null };
     expect((await box.push(session, 'POST', `/agents/${agent}/start`, order)).status).toBe(500);
     processes.onSpawn = () => {};
     expect((await box.start(session, grant)).body).toMatchObject({ outcome: 'stale', inc: 1 });
@@ -246,7 +246,7 @@ describe('ending', () => {
       pullAddress: () => ({ url: TOWN_URL, session: sessionId(1), secret: new Secret(secretOf(1)) }),
     };
     const grant = box.town.mint(agentId(1));
-    const incarnation = new Incarnation(context, { inc: 1, name: 'ada', role: 'worker', grant });
+    const incarnation = new Incarnation(context, { inc: 1, name: 'ada', role: 'worker', grant, runtime: null });
     await Promise.all([incarnation.stop(), expect(incarnation.started()).rejects.toThrow()]);
     expect(processes.launches).toEqual([]);
   });
@@ -288,7 +288,7 @@ describe('a newer session', () => {
     const session = await box.session();
     const ready = Promise.withResolvers<void>();
     processes.onSpawn = () => ready.promise;
-    const order = { inc: 1, name: 'ada', role: 'worker', grant: box.town.mint(agentId(1)) };
+    const order = { inc: 1, name: 'ada', role: 'worker', grant: box.town.mint(agentId(1)), runtime: null };
     const started = box.push(session, 'POST', `/agents/${agentId(1)}/start`, order);
     await expect.poll(() => processes.launches.length).toBe(1);
     await box.opened({ ...session, id: sessionId(2), epoch: 2 });

@@ -47,7 +47,7 @@ class Scene {
   }
 
   types(): string[] {
-    return this.events.map(({ type, attempt }) => `${type} ${attempt}`);
+    return this.events.map((event) => `${event.type} ${'attempt' in event ? event.attempt : '-'}`);
   }
 
   /** The town has everything. */
@@ -119,7 +119,7 @@ describe('what is reported', () => {
     const stamp = { message: messageId(1), attempt: 1, at };
     expect(scene.events).toEqual([
       { type: 'turn.started', ...stamp },
-      { type: 'turn.delta', ...stamp, text: 'a piece' },
+      { type: 'turn.delta', ...stamp, kind: 'text', text: 'a piece' },
       { type: 'turn.finished', ...stamp, result: { state: 'done', reply: 'the reply', truncated: false } },
     ]);
   });

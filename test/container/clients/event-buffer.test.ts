@@ -5,7 +5,14 @@ import { messageId } from '../support/ids.ts';
 
 const at = '2027-01-01T00:00:00.000Z';
 const started = (seed: number): TurnEvent => ({ type: 'turn.started', message: messageId(seed), attempt: 1, at });
-const delta = (text: string): TurnEvent => ({ type: 'turn.delta', message: messageId(1), attempt: 1, at, text });
+const delta = (text: string): TurnEvent => ({
+  type: 'turn.delta',
+  message: messageId(1),
+  attempt: 1,
+  at,
+  kind: 'text',
+  text,
+});
 const finished = (seed: number, reply = ''): TurnEvent => {
   const result = { state: 'done' as const, reply, truncated: false };
   return { type: 'turn.finished', message: messageId(seed), attempt: 1, at, result };

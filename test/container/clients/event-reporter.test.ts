@@ -7,7 +7,14 @@ import { messageId } from '../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
 
 const at = '2027-01-01T00:00:00.000Z';
-const delta = (text: string): TurnEvent => ({ type: 'turn.delta', message: messageId(1), attempt: 1, at, text });
+const delta = (text: string): TurnEvent => ({
+  type: 'turn.delta',
+  message: messageId(1),
+  attempt: 1,
+  at,
+  kind: 'text',
+  text,
+});
 
 function reporting(): { scene: AgentScene; reporter: EventReporter; acknowledged: TurnEvent[] } {
   const scene = new AgentScene();
@@ -74,7 +81,7 @@ describe('EventReporter', () => {
     }
     scene.town.intercept = () => undefined;
     await scene.clock.advance(120 * SECONDS);
-    const results = scene.town.events.filter(({ type }) => type === 'turn.finished');
+    const results = scene.town.events.filter((event) => event.type === 'turn.finished');
     expect(results.map(({ message }) => message)).toEqual([1, 2, 3, 4, 5].map(messageId));
     const deltas = scene.town.events.filter(({ type }) => type === 'turn.delta');
     // The batch that was under way when the outage began, and a buffer of 2,000 with three results in it.

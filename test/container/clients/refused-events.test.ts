@@ -10,7 +10,7 @@ const MINUTE = 60 * SECONDS;
 const at = '2027-01-01T00:00:00.000Z';
 const started = (seed: number): TurnEvent => ({ type: 'turn.started', message: messageId(seed), attempt: 1, at });
 const delta = (seed: number, text: string): TurnEvent => {
-  return { type: 'turn.delta', message: messageId(seed), attempt: 1, at, text };
+  return { type: 'turn.delta', message: messageId(seed), attempt: 1, at, kind: 'text', text };
 };
 const finished = (seed: number, reply = `reply ${seed}`): TurnEvent => {
   const result = { state: 'done' as const, reply, truncated: false };

@@ -2,20 +2,21 @@ import { expect, it } from 'vitest';
 import type { Spawn } from '../../../container/agents/agent-process.ts';
 import { Box, message } from '../support/box.ts';
 import { agentId } from '../support/ids.ts';
+import { aProcess } from '../support/a-process.ts';
 
 const MINUTE = 60_000;
 const AGENTS = 20;
 
 /** A process whose turn goes on for ever. */
 const busy: Spawn = (_, life) =>
-  Promise.resolve({
-    processId: 1,
-    prompt: ({ emit }) => {
-      emit({ kind: 'text', text: 'a piece' });
-      return new Promise((_, reject) => life.addEventListener('abort', () => reject(new Error('stopped'))));
-    },
-    stop: () => Promise.resolve(),
-  });
+  Promise.resolve(
+    aProcess({
+      prompt: ({ emit }) => {
+        emit({ kind: 'text', text: 'a piece' });
+        return new Promise((_, reject) => life.addEventListener('abort', () => reject(new Error('stopped'))));
+      },
+    }),
+  );
 
 it('an outage is told at its first failures, then ever more rarely and with a count, and its end once', async () => {
   const { box, session, grant } = await Box.withAgent({ spawn: busy });

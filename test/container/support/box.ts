@@ -148,7 +148,7 @@ export class Box {
   }
 
   async start(session: HeldSession, grant: IssuedToken, inc = grant.inc): Promise<Reply<AgentStarted>> {
-    const body = { inc, name: 'ada', role: 'worker', grant };
+    const body = { inc, name: 'ada', role: 'worker', grant, runtime: null };
     return read(await this.push(session, 'POST', `/agents/${grant.agent}/start`, body), agentStartedSchema);
   }
 

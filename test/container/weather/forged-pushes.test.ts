@@ -48,7 +48,13 @@ async function snapshot({ box, session, neighbour, told }: Inhabited): Promise<u
 /** What each push orders, were it genuine: all of it would be seen in the snapshot. */
 function orders({ box, session, agent }: Inhabited): PushOrder[] {
   const fresh = (seed: number, inc = 1): IssuedToken => box.town.mint(agentId(seed), inc);
-  const start = (grant: IssuedToken): unknown => ({ inc: grant.inc, name: 'eve', role: 'worker', grant });
+  const start = (grant: IssuedToken): unknown => ({
+    inc: grant.inc,
+    name: 'eve',
+    role: 'worker',
+    grant,
+    runtime: null,
+  });
   const opening = { version: 1, container: session.container, session: sessionId(50), epoch: 50, secret: secretOf(5) };
   const send = (method: string, path: string, body?: unknown): PushOrder => box.order(session, method, path, body);
   return [

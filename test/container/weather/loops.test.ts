@@ -12,7 +12,14 @@ import { settle } from '../support/manual-clock.ts';
 
 const INTERVAL_MS = 30 * SECONDS;
 const at = '2027-01-01T00:00:00.000Z';
-const delta = (text: string): TurnEvent => ({ type: 'turn.delta', message: messageId(1), attempt: 1, at, text });
+const delta = (text: string): TurnEvent => ({
+  type: 'turn.delta',
+  message: messageId(1),
+  attempt: 1,
+  at,
+  kind: 'text',
+  text,
+});
 
 /** A heartbeat whose rounds break as long as `broken` says so. */
 function beating(): { scene: AgentScene; heartbeat: Heartbeat; weather: { broken: boolean } } {

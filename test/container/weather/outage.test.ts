@@ -4,6 +4,7 @@ import type { Spawn } from '../../../container/agents/agent-process.ts';
 import { Box, message } from '../support/box.ts';
 import { problemAnswer, type Heard } from '../support/fake-town.ts';
 import { agentId } from '../support/ids.ts';
+import { aProcess } from '../support/a-process.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -14,11 +15,11 @@ const isPull = ({ path }: Heard): boolean => path.endsWith('/token');
 
 /** A process whose turn goes on for ever. */
 const busy: Spawn = (_, life) =>
-  Promise.resolve({
-    processId: 1,
-    prompt: () => new Promise((_, reject) => life.addEventListener('abort', () => reject(new Error('stopped')))),
-    stop: () => Promise.resolve(),
-  });
+  Promise.resolve(
+    aProcess({
+      prompt: () => new Promise((_, reject) => life.addEventListener('abort', () => reject(new Error('stopped')))),
+    }),
+  );
 
 /** Two agents in a turn, and then nobody to hear them. */
 async function outage(): Promise<Box> {

@@ -1,13 +1,16 @@
 /** What a turn comes to is kept in the box until the town has it, and is made once. */
 import { describe, expect, it } from 'vitest';
-import { INTERRUPTED, type TurnEvent } from '#protocol';
+import { INTERRUPTED } from '#protocol';
 import { Box, message } from '../support/box.ts';
 import { problemAnswer } from '../support/fake-town.ts';
 import { messageId } from '../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
 
 const SECONDS = 1000;
-const ofType = (box: Box, type: TurnEvent['type']) => box.town.events.filter((event) => event.type === type);
+const ofType = (box: Box, type: 'turn.started' | 'turn.finished') =>
+  box.town.events
+    .filter((event) => event.type === 'turn.started' || event.type === 'turn.finished')
+    .filter((event) => event.type === type);
 const DONE = { state: 'done', reply: 'You said: hello', truncated: false };
 
 describe('the result of a turn', () => {

@@ -93,7 +93,7 @@ describe('W-22: a noisy life', () => {
     // A process that cannot be started, and sessions that end.
     const held = { ...session, id: sessionId(2), epoch: 2 };
     await broken.openSession(held);
-    const begun = { inc: 1, name: 'ada', role: 'worker', grant };
+    const begun = { inc: 1, name: 'ada', role: 'worker', grant, runtime: null };
     await note(await broken.push(held, 'POST', `/agents/${agent}/start`, begun));
     await note(await box.openSession({ ...session, id: sessionId(3), epoch: 3 }));
     await note(await box.push(session, 'GET', '/agents'));
@@ -227,7 +227,9 @@ describe('W-22: the real program', () => {
       issued_at: new Date(nowMs).toISOString(),
       expires_at: new Date(nowMs + 3_600_000).toISOString(),
     };
-    expect(await send(session, 'POST', `/agents/${agent}/start`, { inc: 1, name: 'a', role: 'b', grant })).toBe(200);
+    expect(
+      await send(session, 'POST', `/agents/${agent}/start`, { inc: 1, name: 'a', role: 'b', grant, runtime: null }),
+    ).toBe(200);
     const delivery = { inc: 1, grant, messages: [message(1, 'work 60')] };
     expect(await send(session, 'POST', `/agents/${agent}/messages`, delivery)).toBe(200);
     // First a token that cannot be a header, then one that can, and is quoted by the Worker.

@@ -132,7 +132,7 @@ export class Storm {
       if (path !== '/v1/agent/events') continue;
       const { agent, inc } = decodeJwt<{ agent: string; inc: number }>(authorization.slice('Bearer '.length));
       const { counter, events } = eventBatchSchema.parse(JSON.parse(body));
-      const started = events.filter(({ type }) => type === 'turn.started');
+      const started = events.filter((event) => event.type === 'turn.started');
       batches.set(
         `${agent} ${inc} ${counter}`,
         started.map(({ message }) => ({ agent, inc, message })),

@@ -214,7 +214,14 @@ describe('what a stream costs', () => {
       if (agent === null) throw new Error('ada is not there');
       const spy = vi.spyOn(p.messages, 'get');
       const at = new Date(p.clock.now()).toISOString();
-      const piece = { type: 'turn.delta' as const, message: messageIdSchema.parse(id), attempt: 1, at, text: 'x' };
+      const piece = {
+        type: 'turn.delta' as const,
+        message: messageIdSchema.parse(id),
+        attempt: 1,
+        at,
+        kind: 'text' as const,
+        text: 'x',
+      };
       handleEvents(p, agent, { counter: 1000, events: range(1, 100).map(() => piece) });
       return spy.mock.calls.length;
     });

@@ -112,7 +112,13 @@ export const ORDERS: Readonly<Record<string, (box: Box) => Push>> = {
     pushOf(box, 'POST', '/agents/refresh-tokens', { grants: [grantFor(box, box.ada), grantFor(box, box.bob)] }),
   'POST /agents/:agent/start': (box) => {
     const grant = grantFor(box, box.ada, { inc: 2 });
-    return pushOf(box, 'POST', `/agents/${box.ada}/start`, { inc: 2, name: 'ada', role: 'worker', grant });
+    return pushOf(box, 'POST', `/agents/${box.ada}/start`, {
+      inc: 2,
+      name: 'ada',
+      role: 'worker',
+      grant,
+      runtime: null,
+    });
   },
   'POST /agents/:agent/messages': (box) => {
     const messages = [{ message: `msg_${NO_ID}`, attempt: 1, seq: 99, content: 'forged', sender: 'person:dev' }];

@@ -114,7 +114,13 @@ export class BoxRun {
     const grant = kind === 'twin' ? { ...given, jti: `${given.jti}-twin` } : given;
     const { agent, inc } = grant;
     if (kind === 'start') {
-      const answer = await this.#send(`/agents/${agent}/start`, { inc, name: 'ada', role: 'worker', grant });
+      const answer = await this.#send(`/agents/${agent}/start`, {
+        inc,
+        name: 'ada',
+        role: 'worker',
+        grant,
+        runtime: null,
+      });
       expect(answer).toMatchObject(this.#model.start(grant));
       return this.#keepBusy(agent);
     }

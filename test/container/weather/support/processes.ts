@@ -1,6 +1,7 @@
 /** Agent processes whose start, turns and end the test decides. They keep the contract of `Spawn`, and say what they saw. */
 import type { AgentId } from '#protocol';
-import type { AgentLaunch, AgentProcess, Prompt, Spawn } from '../../../../container/agents/agent-process.ts';
+import type { AgentLaunch, Prompt, Spawn } from '../../../../container/agents/agent-process.ts';
+import { aProcess } from '../../support/a-process.ts';
 
 /** One turn under way in a process. */
 interface Turn {
@@ -35,11 +36,11 @@ export class Processes {
       await this.gone(launch);
       this.running.splice(this.running.indexOf(agent), 1);
     };
-    const process: AgentProcess = {
+    const process = aProcess({
       processId: 1000 + this.launches.length,
       prompt: (prompt) => new Promise((reply, fail) => this.turns.push({ prompt, reply, fail })),
       stop: () => (stopped ??= stop()),
-    };
+    });
     try {
       await Promise.race([this.ready(launch), endOf(life)]);
     } catch (thrown) {
