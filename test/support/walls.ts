@@ -104,6 +104,12 @@ const WALLS: readonly Wall[] = [
   { of: 'container/main.ts', may: ['container/', PROTOCOL, LIB], packages: ['@hono/node-server', 'node:'] },
   { of: 'container/lib/', may: [PROTOCOL, LIB], packages: ['node:'] },
   { of: 'container/control/', may: ['container/', PROTOCOL, LIB], packages: ['hono', 'jose', 'zod', 'node:'] },
+  // The one more place that listens, and the one that speaks the protocol of its tools.
+  {
+    of: 'container/tools/',
+    may: ['container/', PROTOCOL, LIB],
+    packages: ['@hono/node-server', '@modelcontextprotocol/sdk', 'zod', 'node:'],
+  },
   { of: 'container/', may: ['container/', PROTOCOL, LIB], packages: ['zod', 'node:'] },
 ];
 

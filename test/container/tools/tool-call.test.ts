@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { townTools, type TownTools } from '../../../container/clients/town-tools.ts';
+import { AgentScene, SECONDS } from '../support/agent-scene.ts';
+import { hang, problemAnswer } from '../support/fake-town.ts';
+import { settle } from '../support/manual-clock.ts';
+import { ToolScene, Turn, say } from './support/tool-scene.ts';
+
+let scene: ToolScene;
+beforeEach(() => void (scene = new ToolScene()));
+afterEach(() => scene.end());
+
+const page = (): Response => Response.json({ items: [], next: null });
+
+/** Tools that leave through the one client of an agent. */
+function through(agent: AgentScene): (until: AbortSignal) => TownTools {
+  const { context, client } = agent;
+  return (life) => townTools({ platform: context.platform, client, life });
+}
+
+describe('a call of a tool', () => {
+  it('W-21: leaves with the token that is in the cell then, so a swap in mid-turn is used by the next', async () => {
+    const agent = new AgentScene();
+    agent.town.intercept = page;
+    const client = await scene.client({ town: through(agent) });
+    await say(client, 'peers');
+    const second = agent.town.mint(agent.agent);
+    agent.entry.swap(second);
+    await say(client, 'peers');
+    expect(agent.bearers('/peers')).toEqual([agent.first.token, second.token]);
+  });
+
+  it('ends with its turn, and what it tries again ends too', async () => {
+    const agent = new AgentScene();
+    agent.town.intercept = () => problemAnswer('unavailable');
+    const client = await scene.client({ town: through(agent) });
+    const said = say(client, 'peers');
+    await until(() => agent.town.heard.length === 1);
+    await agent.clock.advance(3 * SECONDS);
+    scene.turn?.end();
+    expect(await said).toMatchObject({ isError: true, text: expect.stringMatching(/^turn_over\n/) as string });
+    const before = agent.town.heard.length;
+    await agent.clock.advance(600 * SECONDS);
+    expect(agent.town.heard).toHaveLength(before);
+    expect([agent.clock.pending, scene.clock.pending]).toEqual([0, 0]);
+  });
+
+  it('ends with its turn while the town is silent', async () => {
+    const agent = new AgentScene();
+    agent.town.intercept = hang;
+    const client = await scene.client({ town: through(agent) });
+    const said = say(client, 'send_mail', { to: 'bob', text: 'x' });
+    await until(() => agent.town.heard.length === 1);
+    scene.turn?.end();
+    expect((await said).text).toMatch(/^turn_over\n/);
+  });
+
+  it('says within 45 s that the town is silent, before a client gives up', async () => {
+    const client = await scene.client({
+      town: () => ({ ...scene.town.of('ada'), peers: () => new Promise(() => {}) }),
+    });
+    const said = say(client, 'peers');
+    await until(() => scene.clock.pending === 1);
+    await scene.clock.advance(45 * SECONDS);
+    expect((await said).text).toMatch(/^timeout\n/);
+  });
+
+  it('between two turns is an error of the tool, but tools are listed', async () => {
+    scene.turn = null;
+    const client = await scene.client();
+    expect((await client.listTools()).tools).not.toEqual([]);
+    expect((await say(client, 'peers')).text).toMatch(/^no_turn\n/);
+    scene.turn = new Turn();
+    scene.turn.end();
+    expect((await say(client, 'peers')).text).toMatch(/^no_turn\n/);
+  });
+
+  it('is logged in one line, without what was said', async () => {
+    const client = await scene.client();
+    await say(client, 'send_mail', { to: 'bob', text: 'a private word' });
+    await say(client, 'send_mail', { to: 'carol', text: 'a private word' });
+    expect(scene.log.lines.map(({ event, fields }) => [event, fields['tool'], fields['outcome']])).toEqual([
+      ['tool_called', 'send_mail', 'ok'],
+      ['tool_called', 'send_mail', 'not_found'],
+    ]);
+    expect(scene.log.text()).not.toContain('private');
+  });
+});
+
+/** Lets what goes over loopback arrive. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await settle();
+}
