@@ -13,6 +13,7 @@ import { TokenStore } from '../tokens/token-store.ts';
 import { CallRate } from './state/call-rate.ts';
 import { ContainerStore } from './state/container-store.ts';
 import { FailureStore } from './state/failure-store.ts';
+import { DueMemo } from './state/due-memo.ts';
 import { feedReaders } from './stream/feed-readers.ts';
 import { Flights } from './state/flights.ts';
 import type { TownPorts, TownWiring } from './ports.ts';
@@ -54,6 +55,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     sweeps: new SweepStore(sql),
     failures: new FailureStore(sql),
     alarm,
+    dueMemo: new DueMemo(sql),
     transaction: (work) => {
       try {
         return ctx.storage.transactionSync(() => {
@@ -64,6 +66,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
         });
       } catch (thrown) {
         alarm.forget();
+        ports.dueMemo.forget();
         ports.town.forget();
         throw thrown;
       }

@@ -4,6 +4,7 @@ import { messageOf } from '#lib/result.ts';
 import { needsSweep } from '../../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { RUN_BUDGET_AGENTS, RUN_BUDGET_MS, type DueTimes } from '../state/alarm-plan.ts';
+import type { StoredDueTimes } from '../state/due-memo.ts';
 import { reviveAgent } from '../agents/agent-gone.ts';
 import { tendDelegations } from '../ledger/announce.ts';
 import { eachIsolated, oneIsolated } from '../agents/due-work.ts';
@@ -19,8 +20,13 @@ import { serveAgent } from '../delivery/serve-agent.ts';
 import { checkLiveness } from '../containers/check-liveness.ts';
 import { withdrawMessages } from '../delivery/withdraw-messages.ts';
 
-/** When each kind of work is due, from the stores. A sweep, and a look at a lost container, count only while an agent is at work: an idle town sleeps. */
+/** When each kind of work is due. */
 export function dueTimes(p: TownPorts): DueTimes {
+  return { ...p.dueMemo.read(() => storedDueTimes(p)), socketEnd: p.readers.firstEnd() };
+}
+
+/** From the stores. A sweep, and a look at a lost container, count only while an agent is at work: an idle town sleeps. */
+function storedDueTimes(p: TownPorts): StoredDueTimes {
   const isAtWork = p.agents.isAnyInUse();
   return {
     sweep: isAtWork ? (p.town.get()?.sweepAtMs ?? null) : null,
@@ -31,7 +37,6 @@ export function dueTimes(p: TownPorts): DueTimes {
     withdrawal: p.withdrawals.earliest(),
     removal: removalDue(p),
     renewal: p.containers.earliestRenewal(),
-    socketEnd: p.readers.firstEnd(),
     liveness: earliest(p.agents.earliestLivenessCheck(), p.containers.earliestProbe(isAtWork)),
     revival: p.agents.earliestRevival(),
     delegation: p.delegations.earliestDeadline(),

@@ -53,6 +53,9 @@ const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'delegations.warn': 'a result from somebody else, which changes nothing but this mark',
 };
 
+/** Reached by a verb too where an agent's call happens to come while the container is being probed. */
+const BY_CHANCE = 'town containers.alive';
+
 /** Of an AgentContainer. */
 const REACHED_ELSEWHERE_BY_OBJECT: Readonly<Record<string, string>> = {
   'store.keep': 'a container that refuses every opening too, which handshake.test.ts has',
@@ -122,6 +125,7 @@ describe('the crash matrix', () => {
     for (const scenario of SCENARIOS) {
       for (const { layer, effect } of await record(scenario)) reached.add(`${layer} ${effect}`);
     }
+    reached.delete(BY_CHANCE);
     const missing = (layer: string, effects: Effects): string[] =>
       Object.keys(effects).filter((effect) => Array.isArray(effects[effect]) && !reached.has(`${layer} ${effect}`));
     expect(missing('town', TOWN_EFFECTS).toSorted()).toEqual(Object.keys(REACHED_ELSEWHERE).toSorted());

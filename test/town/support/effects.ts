@@ -202,6 +202,8 @@ export const TOWN_EFFECTS: Effects = {
   'failures.current': READ,
   'sweeps.add': WRITE,
   'sweeps.latest': READ,
+  'dueMemo.read': READ,
+  'dueMemo.forget': IN_MEMORY,
   'alarm.guard': FRAGILE,
   'alarm.wanted': VALUE,
   'alarm.learn': IN_MEMORY,
