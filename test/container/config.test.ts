@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig, type Environment } from '../../container/config.ts';
-import { keySetOf, makeSigningKey } from './support/push.ts';
+import { newKey } from '../../src/tokens/key-edit.ts';
+import { keySetOf, publicJwkOf } from './support/push.ts';
 
 const VALID: Environment = { REEVE_API_URL: 'https://town.example' };
 
@@ -22,7 +23,7 @@ describe('parseConfig', () => {
   });
 
   it('takes all that is given; a trailing slash does not matter', async () => {
-    const jwks = keySetOf(await makeSigningKey());
+    const jwks = keySetOf(await newKey('active'));
     const parsed = parseConfig({
       REEVE_API_URL: 'http://127.0.0.1:8787/',
       REEVE_ISSUER: 'https://town.example/',
@@ -69,7 +70,7 @@ describe('parseConfig', () => {
   });
 
   it('A-24: refuses a key with its private part: the box holds no signing key', async () => {
-    const { publicJwk } = await makeSigningKey();
+    const publicJwk = publicJwkOf(await newKey('active'));
     const jwks = JSON.stringify({ keys: [{ ...publicJwk, d: 'A'.repeat(43) }] });
     const parsed = parseConfig({ ...VALID, REEVE_JWKS: jwks });
     expect(parsed.ok ? '' : parsed.error).toContain('without any private part');

@@ -3,11 +3,12 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Registry } from '../../container/clients/registry.ts';
 import { createControlServer } from '../../container/control-server.ts';
 import { Box, message } from './support/box.ts';
-import { TOWN_URL, problemAnswer } from './support/fake-town.ts';
-import { agentId, messageId } from './support/ids.ts';
+import { TOWN_URL, problemAnswer } from './support/fake-town-api.ts';
+import { agentId, messageId } from '../support/ids.ts';
 import { KeptLog } from './support/log.ts';
 import { ManualClock, settle } from './support/manual-clock.ts';
-import { keySetOf, makeSigningKey } from './support/push.ts';
+import { newKey } from '../../src/tokens/key-edit.ts';
+import { keySetOf } from './support/push.ts';
 
 const KEY = Symbol.for('reeve.clients');
 afterEach(() => void Reflect.deleteProperty(globalThis, KEY));
@@ -140,7 +141,7 @@ describe('createControlServer', () => {
     const config = {
       apiUrl: TOWN_URL,
       issuer: TOWN_URL,
-      jwks: keySetOf(await makeSigningKey()),
+      jwks: keySetOf(await newKey('active')),
       containerSecret: null,
     };
     const parts = {

@@ -7,9 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { MAX_AUTHORIZATION_BYTES, healthSchema } from '#protocol';
-import { TOWN_URL } from './support/fake-town.ts';
-import { containerName } from './support/ids.ts';
-import { keySetOf, makeSigningKey, signPush } from './support/push.ts';
+import { TOWN_URL } from './support/fake-town-api.ts';
+import { containerName } from '../support/ids.ts';
+import { newKey } from '../../src/tokens/key-edit.ts';
+import { keySetOf, signPush } from './support/push.ts';
 
 const MAIN = fileURLToPath(new URL('../../container/main.ts', import.meta.url));
 const ENVIRONMENT = { REEVE_API_URL: 'http://127.0.0.1:9', CONTAINER_PORT: '0' };
@@ -120,7 +121,7 @@ describe('container/main.ts', () => {
   });
 
   it('notes a sender who goes away in the middle of a body, and writes no error', async () => {
-    const key = await makeSigningKey();
+    const key = await newKey('active');
     const program = new Program({ ...ENVIRONMENT, REEVE_ISSUER: TOWN_URL, REEVE_JWKS: JSON.stringify(keySetOf(key)) });
     const address = await program.ready();
     const health = healthSchema.parse(await (await fetch(`${address}/health`)).json());

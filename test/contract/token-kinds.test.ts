@@ -10,7 +10,8 @@ import { mintAgentToken, mintPushToken } from '../../src/tokens/mint.ts';
 import { KeptLog } from '../container/support/log.ts';
 import { ManualClock } from '../container/support/manual-clock.ts';
 import { containerName, sessionId, townId } from '../support/ids.ts';
-import { PUBLIC_URL, activeKey, agentClaims, makeIssuer, orderOf, sign } from '../support/issuer.ts';
+import { PUBLIC_URL, activeKey, agentClaims, makeIssuer, orderOf } from '../support/issuer.ts';
+import { sign } from '../support/signing.ts';
 
 const CONTAINER = containerName(1);
 const SESSION = sessionId(1);

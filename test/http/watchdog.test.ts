@@ -3,7 +3,7 @@ import { watchTowns } from '../../src/http/watchdog.ts';
 import { Directory } from '../../src/directory/directory-store.ts';
 import type { TownId } from '#protocol';
 import { makeScene, type EdgeScene } from '../support/fake-edge.ts';
-import { FakeTown } from '../support/fake-town.ts';
+import { FakeTownObject } from '../support/fake-town-object.ts';
 import { townId } from '../support/ids.ts';
 import { NOW_MS } from '../support/issuer.ts';
 import { directoryDatabase } from '../support/sqlite.ts';
@@ -75,9 +75,9 @@ describe('the watchdog', () => {
 
   test('a town that fails is counted and logged, and the others are woken all the same (F9)', async () => {
     const scene = await sceneOf(5, Object.fromEntries([1, 2, 3, 4, 5].map((nth) => [nth, LONG_AGO_MS])));
-    const town = (id: TownId): FakeTown => {
+    const town = (id: TownId): FakeTownObject => {
       if (id === townId(2)) throw new Error('it is being replaced');
-      return new FakeTown(id, scene.calls);
+      return new FakeTownObject(id, scene.calls);
     };
     expect(await watchTowns({ ...scene.edge, town })).toEqual({ looked: 5, overdue: 5, woken: 4, failed: 1 });
     expect(woken(scene)).not.toContain(townId(2));
@@ -97,8 +97,8 @@ describe('the watchdog', () => {
       const scene = await sceneOf(20, Object.fromEntries(all.map((nth) => [nth, LONG_AGO_MS])));
       let under = 0;
       let most = 0;
-      const town = (id: TownId): FakeTown => {
-        const made = new FakeTown(id, scene.calls);
+      const town = (id: TownId): FakeTownObject => {
+        const made = new FakeTownObject(id, scene.calls);
         made.instead = async () => {
           most = Math.max(most, (under += 1));
           if (id === townId(1)) await new Promise(() => undefined);

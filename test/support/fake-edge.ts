@@ -7,7 +7,7 @@ import { devTokenAuthenticator } from '../../src/http/edge/person.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { mintAgentToken, type AgentTokenOrder } from '../../src/tokens/mint.ts';
 import { CONTAINER_SECRET, DEV_TOKEN, configOf, loopbackBindings } from './bindings.ts';
-import { FakeTown, type TownCall } from './fake-town.ts';
+import { FakeTownObject, type TownCall } from './fake-town-object.ts';
 import { townId } from './ids.ts';
 import { NOW_MS, makeIssuer, orderOf } from './issuer.ts';
 import { directoryDatabase } from './sqlite.ts';
@@ -18,7 +18,7 @@ export interface EdgeScene {
   readonly send: (method: string, path: string, given?: Given) => Promise<Response>;
   /** Every call of every town: empty where no Durable Object came into being. */
   readonly calls: TownCall[];
-  readonly town: FakeTown;
+  readonly town: FakeTownObject;
   readonly log: { level: string; event: string; fields: unknown }[];
   readonly agentToken: (changes?: Partial<AgentTokenOrder>) => Promise<string>;
   /** Resolves when everything that a request left for later is done. */
@@ -44,12 +44,12 @@ export async function makeScene(): Promise<EdgeScene> {
   const note = (level: string) => (event: string, fields: unknown) => void log.push({ level, event, fields });
   const issuer = await makeIssuer();
   const config = configOf(loopbackBindings({ SIGNING_KEYS: JSON.stringify(issuer.keys) }));
-  const towns = new Map<TownId, FakeTown>();
+  const towns = new Map<TownId, FakeTownObject>();
   const directory = new Directory(directoryDatabase());
   await directory.create({ id: OWN, name: 'first', owner: 'dev', createdAtMs: NOW_MS });
   await directory.create({ id: FOREIGN, name: 'theirs', owner: 'somebody', createdAtMs: NOW_MS });
-  const townOf = (id: TownId): FakeTown => {
-    const known = towns.get(id) ?? new FakeTown(id, calls);
+  const townOf = (id: TownId): FakeTownObject => {
+    const known = towns.get(id) ?? new FakeTownObject(id, calls);
     towns.set(id, known);
     return known;
   };

@@ -23,3 +23,6 @@ export const delegationId = (seed: number): DelegationId => makeId('dlg', bytes(
 export const sessionId = (seed: number): SessionId => makeId('ses', bytes(seed));
 export const bootId = (seed: number): BootId => makeId('boot', bytes(seed));
 export const containerName = (seed: number, index = 0): ContainerName => `${townId(seed)}:${index}`;
+
+/** A session's secret: 43 characters of base64url. */
+export const secretOf = (seed: number): string => `secret-${seed}-`.padEnd(43, 'x');

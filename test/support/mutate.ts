@@ -1,5 +1,5 @@
 /** Tokens that are almost right. */
-import { encodeJson, partsOf } from './issuer.ts';
+import { encodeJson, partsOf } from './signing.ts';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 

@@ -5,7 +5,8 @@ import { sha256 } from '../../src/lib/secret.ts';
 import { mintAgentToken, mintPushToken } from '../../src/tokens/mint.ts';
 import { verifyAgentToken } from '../../src/tokens/verify.ts';
 import { agentId, containerName, sessionId, townId } from '../support/ids.ts';
-import { NOW_MS, NOW_S, PUBLIC_URL, TTL_S, activeKey, makeIssuer, orderOf } from '../support/issuer.ts';
+import { NOW_MS, NOW_S, PUBLIC_URL, activeKey, makeIssuer, orderOf } from '../support/issuer.ts';
+import { AGENT_TOKEN_TTL_SECONDS } from '../support/signing.ts';
 
 const issuer = await makeIssuer();
 const { kid } = activeKey(issuer.keys);
@@ -39,7 +40,7 @@ describe('a minted agent token', () => {
       scope: 'heartbeat events',
       iat: NOW_S,
       nbf: NOW_S - 30,
-      exp: NOW_S + TTL_S,
+      exp: NOW_S + AGENT_TOKEN_TTL_SECONDS,
       jti,
     });
     expect(agentClaimsSchema.safeParse(claims).success).toBe(true);
@@ -48,7 +49,12 @@ describe('a minted agent token', () => {
   test('is described without its text: when it was issued, when it ends, and by which key', async () => {
     const order = orderOf();
     const minted = await mintAgentToken(issuer, order, NOW_MS + 999);
-    expect(minted).toMatchObject({ order, kid, issuedAtMs: NOW_MS, expiresAtMs: NOW_MS + TTL_S * 1000 });
+    expect(minted).toMatchObject({
+      order,
+      kid,
+      issuedAtMs: NOW_MS,
+      expiresAtMs: NOW_MS + AGENT_TOKEN_TTL_SECONDS * 1000,
+    });
     const text = minted.token.reveal();
     expect(JSON.stringify(minted)).not.toContain(text.slice(-20));
   });

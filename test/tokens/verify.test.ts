@@ -5,19 +5,8 @@ import { publicKeys } from '../../src/tokens/key-set.ts';
 import { mintAgentToken, mintPushToken } from '../../src/tokens/mint.ts';
 import { verifyAgentToken } from '../../src/tokens/verify.ts';
 import { agentId, containerName, sessionId, townId } from '../support/ids.ts';
-import {
-  NOW_MS,
-  NOW_S,
-  PUBLIC_URL,
-  TTL_S,
-  activeKey,
-  agentClaims,
-  encodeJson,
-  makeIssuer,
-  orderOf,
-  partsOf,
-  sign,
-} from '../support/issuer.ts';
+import { NOW_MS, NOW_S, PUBLIC_URL, activeKey, agentClaims, makeIssuer, orderOf } from '../support/issuer.ts';
+import { AGENT_TOKEN_TTL_SECONDS, encodeJson, partsOf, sign } from '../support/signing.ts';
 import { mutate, sameBytesOtherText } from '../support/mutate.ts';
 import { randomFrom } from '../support/random.ts';
 
@@ -53,8 +42,8 @@ describe('an agent token', () => {
     const at = async (second: number) => (await verify(token, (NOW_S + second) * 1000)).ok;
     expect(await at(-30)).toBe(true);
     expect(await at(-31)).toBe(false);
-    expect(await at(TTL_S + 29)).toBe(true);
-    expect(await verify(token, (NOW_S + TTL_S + 30) * 1000)).toEqual({ ok: false, error: 'expired' });
+    expect(await at(AGENT_TOKEN_TTL_SECONDS + 29)).toBe(true);
+    expect(await verify(token, (NOW_S + AGENT_TOKEN_TTL_SECONDS + 30) * 1000)).toEqual({ ok: false, error: 'expired' });
   });
 
   test('W-31: is refused without any one of iss, aud, sub, iat, nbf, exp and jti', async () => {

@@ -5,8 +5,8 @@ import { Registry } from '../../../container/clients/registry.ts';
 import { Secret } from '../../../src/lib/secret.ts';
 import { TownReach } from '../../../container/lib/town-reach.ts';
 import { Box, message } from '../support/box.ts';
-import { TOWN_URL } from '../support/fake-town.ts';
-import { agentId, secretOf, sessionId } from '../support/ids.ts';
+import { TOWN_URL } from '../support/fake-town-api.ts';
+import { agentId, secretOf, sessionId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
 import { aProcess } from '../support/a-process.ts';
 

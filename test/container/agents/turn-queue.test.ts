@@ -3,7 +3,7 @@ import { MAX_REPLY_BYTES, turnEventSchema, type TurnEvent } from '#protocol';
 import type { Prompt } from '../../../container/agents/agent-process.ts';
 import { TurnQueue } from '../../../container/agents/turn-queue.ts';
 import { message } from '../support/box.ts';
-import { messageId } from '../support/ids.ts';
+import { messageId } from '../../support/ids.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
 
 /** A queue whose agent answers when the test says so. */

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { TERMINAL_CODES, PULL_TIMEOUT_MS } from '#protocol';
 import { AgentScene, SECONDS, AgentContext } from '../support/agent-scene.ts';
-import { hang, problemAnswer } from '../support/fake-town.ts';
-import { agentId } from '../support/ids.ts';
+import { hang, problemAnswer } from '../support/fake-town-api.ts';
+import { agentId } from '../../support/ids.ts';
 
 const MINUTE = 60 * SECONDS;
 const tokenOf = (gen: number, seed = 1): string => `token-of-${agentId(seed)}-${gen}`;

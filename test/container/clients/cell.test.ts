@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { IssuedToken } from '#protocol';
 import { Cell, HeldToken } from '../../../container/clients/cell.ts';
-import { agentId } from '../support/ids.ts';
+import { agentId } from '../../support/ids.ts';
 
 const START = Date.UTC(2027, 0, 1);
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MAX_EVENTS_PER_BATCH, MAX_EVENT_BATCH_BYTES, type TurnEvent } from '#protocol';
 import { EventBuffer } from '../../../container/clients/event-buffer.ts';
-import { messageId } from '../support/ids.ts';
+import { messageId } from '../../support/ids.ts';
 
 const at = '2027-01-01T00:00:00.000Z';
 const started = (seed: number): TurnEvent => ({ type: 'turn.started', message: messageId(seed), attempt: 1, at });

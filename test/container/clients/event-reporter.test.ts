@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { eventBatchSchema, type TurnEvent } from '#protocol';
 import { EventReporter } from '../../../container/clients/event-reporter.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
-import { hang, page, problemAnswer } from '../support/fake-town.ts';
-import { messageId } from '../support/ids.ts';
+import { hang, page, problemAnswer } from '../support/fake-town-api.ts';
+import { messageId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
 
 const at = '2027-01-01T00:00:00.000Z';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Heartbeat, type WorkStatus } from '../../../container/clients/heartbeat.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
-import { hang, page, problemAnswer } from '../support/fake-town.ts';
-import { messageId } from '../support/ids.ts';
+import { hang, page, problemAnswer } from '../support/fake-town-api.ts';
+import { messageId } from '../../support/ids.ts';
 
 const INTERVAL_MS = 30 * SECONDS;
 const IDLE: WorkStatus = { turn: null, task: null, lastProgressAtMs: null };

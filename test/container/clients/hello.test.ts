@@ -3,7 +3,7 @@ import { PROTOCOL_VERSION } from '#protocol';
 import { sayHello } from '../../../container/clients/hello.ts';
 import { Secret } from '../../../src/lib/secret.ts';
 import { AgentContext } from '../support/agent-scene.ts';
-import { TOWN_URL, page, problemAnswer } from '../support/fake-town.ts';
+import { TOWN_URL, page, problemAnswer } from '../support/fake-town-api.ts';
 
 const config = { apiUrl: TOWN_URL, containerSecret: new Secret('the-container-secret') };
 const MINUTE = 60_000;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { PULL_TIMEOUT_MS, PULL_TRIES, pullSchema, type IssuedToken } from '#protocol';
 import { AgentScene, AgentContext } from '../support/agent-scene.ts';
-import { hang, problemAnswer } from '../support/fake-town.ts';
-import { agentId, secretOf, sessionId } from '../support/ids.ts';
+import { hang, problemAnswer } from '../support/fake-town-api.ts';
+import { agentId, secretOf, sessionId } from '../../support/ids.ts';
 
 /** Long enough for all tries and the waits between them. */
 const ALL_TRIES_MS = 9_000;

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { eventBatchSchema, type TurnEvent } from '#protocol';
 import { EventReporter } from '../../../container/clients/event-reporter.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
-import { problemAnswer, type Heard } from '../support/fake-town.ts';
-import { messageId } from '../support/ids.ts';
+import { problemAnswer, type Heard } from '../support/fake-town-api.ts';
+import { messageId } from '../../support/ids.ts';
 
 const MINUTE = 60 * SECONDS;
 const at = '2027-01-01T00:00:00.000Z';

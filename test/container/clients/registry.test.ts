@@ -2,12 +2,12 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { IssuedToken } from '#protocol';
 import { Cell } from '../../../container/clients/cell.ts';
 import { Registry, sharedRegistry } from '../../../container/clients/registry.ts';
-import { FakeTown } from '../support/fake-town.ts';
-import { agentId } from '../support/ids.ts';
+import { FakeTownApi } from '../support/fake-town-api.ts';
+import { agentId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
 
 const KEY = Symbol.for('reeve.clients');
-const town = (): FakeTown => new FakeTown(() => Date.UTC(2027, 0, 1));
+const town = (): FakeTownApi => new FakeTownApi(() => Date.UTC(2027, 0, 1));
 
 /** A client that keeps what it was given. */
 function keeper(): { readonly given: string[]; setToken(token: string): void } {

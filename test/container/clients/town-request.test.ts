@@ -4,7 +4,7 @@ import type { OutgoingRequest } from '../../../container/lib/platform.ts';
 import { Secret } from '../../../src/lib/secret.ts';
 import { requestTown, type TownRequest } from '../../../container/clients/town-request.ts';
 import { AgentContext } from '../support/agent-scene.ts';
-import { TOWN_URL, hang, page, problemAnswer } from '../support/fake-town.ts';
+import { TOWN_URL, hang, page, problemAnswer } from '../support/fake-town-api.ts';
 
 const answer = z.object({ taken: z.literal(7) });
 

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_BODY_BYTES, makeId, type DelegationView } from '#protocol';
+import { MAX_BODY_BYTES, type DelegationView } from '#protocol';
 import { townTools, type TownTools } from '../../../container/clients/town-tools.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
-import { page, problemAnswer } from '../support/fake-town.ts';
-import { agentId } from '../support/ids.ts';
+import { page, problemAnswer } from '../support/fake-town-api.ts';
+import { agentId, delegationId } from '../../support/ids.ts';
 
 const AT = '2030-01-01T12:00:00.000Z';
 const DELEGATION: DelegationView = {
-  id: makeId('dlg', new Uint8Array(20)),
+  id: delegationId(0),
   from: agentId(1),
   to: agentId(2),
   parent: null,
@@ -103,7 +103,7 @@ describe('the tools of the town', () => {
 
   it('a 2xx that is not for this result stores nothing: it is sent until the town says so', async () => {
     const { scene, tools } = made();
-    const other = makeId('dlg', new Uint8Array(20).fill(1));
+    const other = delegationId(1);
     const answers = [
       page,
       () => new Response(null, { status: 204 }),
@@ -120,7 +120,7 @@ describe('the tools of the town', () => {
   it('what is read is asked for again where a page comes in its place, or another delegation', async () => {
     const { scene, tools } = made();
     const read = { ...DELEGATION, task: 'fenced', result: null };
-    const other = { ...read, id: makeId('dlg', new Uint8Array(20).fill(1)) };
+    const other = { ...read, id: delegationId(1) };
     const answers = [page, () => Response.json(other), () => Response.json(read)];
     scene.town.intercept = () => (answers.shift() ?? (() => Response.json({ items: [], next: null })))();
     const asked = tools.readDelegation(DELEGATION.id);

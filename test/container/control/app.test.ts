@@ -8,8 +8,8 @@ import {
   runningAgentsSchema,
 } from '#protocol';
 import { Box, PROCESS_ID, message, read } from '../support/box.ts';
-import { problemAnswer } from '../support/fake-town.ts';
-import { agentId, containerName, messageId, sessionId } from '../support/ids.ts';
+import { problemAnswer } from '../support/fake-town-api.ts';
+import { agentId, containerName, messageId, sessionId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
 import { pushRequest, signPush } from '../support/push.ts';
 

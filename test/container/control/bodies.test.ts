@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { MAX_CONTROL_BODY_BYTES } from '#protocol';
 import { Box } from '../support/box.ts';
 import { PATIENT } from '../../support/patient.ts';
-import { makeSigningKey, signPush, type PushOrder } from '../support/push.ts';
+import { newKey } from '../../../src/tokens/key-edit.ts';
+import { signPush, type PushOrder } from '../support/push.ts';
 
 /** A body that the test sends piece by piece. */
 class Upload {
@@ -70,7 +71,7 @@ describe('the body of a request', () => {
     expect((await box.send(order, spent)).status).toBe(200);
     const tokens = [
       'none',
-      await signPush(await makeSigningKey(), order),
+      await signPush(await newKey('active'), order),
       await signPush(box.key, { ...order, nowMs: order.nowMs - 91_000 }),
       await signPush(box.key, { ...order, path: '/agents' }),
       spent,

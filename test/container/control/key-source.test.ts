@@ -3,22 +3,24 @@ import { createLog } from '../../../container/lib/log.ts';
 import { KeySource } from '../../../container/control/key-source.ts';
 import type { PublicKeySet } from '../../../container/config.ts';
 import { Box } from '../support/box.ts';
-import { FakeTown, TOWN_URL, hang, problemAnswer } from '../support/fake-town.ts';
+import { FakeTownApi, TOWN_URL, hang, problemAnswer } from '../support/fake-town-api.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
 import { TownReach } from '../../../container/lib/town-reach.ts';
-import { keySetOf, makeSigningKey, signPush, type SigningKey } from '../support/push.ts';
+import { newKey } from '../../../src/tokens/key-edit.ts';
+import type { PrivateKey } from '../../../src/tokens/key-set.ts';
+import { keySetOf, publicJwkOf, signPush } from '../support/push.ts';
 
 const JWKS = '/.well-known/jwks.json';
 
 interface Scene {
   readonly clock: ManualClock;
-  readonly town: FakeTown;
-  readonly knows: (key: SigningKey) => Promise<boolean>;
+  readonly town: FakeTownApi;
+  readonly knows: (key: PrivateKey) => Promise<boolean>;
 }
 
 function scene(seed: PublicKeySet, published: PublicKeySet): Scene {
   const clock = new ManualClock();
-  const town = new FakeTown(() => clock.nowMs());
+  const town = new FakeTownApi(() => clock.nowMs());
   town.publicKeys = published.keys;
   const log = createLog(clock, () => {});
   const platform = {
@@ -29,7 +31,7 @@ function scene(seed: PublicKeySet, published: PublicKeySet): Scene {
     reach: new TownReach(log),
   };
   const source = new KeySource(platform, TOWN_URL, seed, new AbortController().signal);
-  const knows = async ({ kid }: SigningKey): Promise<boolean> => {
+  const knows = async ({ kid }: PrivateKey): Promise<boolean> => {
     const header = { alg: 'ES256', kid };
     const key = source.find(header, { payload: '', signature: '' });
     return Promise.resolve(key).then(
@@ -42,21 +44,21 @@ function scene(seed: PublicKeySet, published: PublicKeySet): Scene {
 
 describe('KeySource', () => {
   it('serves the seed without any request', async () => {
-    const key = await makeSigningKey();
+    const key = await newKey('active');
     const { town, knows } = scene(keySetOf(key), keySetOf(key));
     expect(await knows(key)).toBe(true);
     expect(town.heard).toEqual([]);
   });
 
   it('fetches once for a kid that it does not hold, however many ask', async () => {
-    const key = await makeSigningKey();
+    const key = await newKey('active');
     const { town, knows } = scene({ keys: [] }, keySetOf(key));
     expect(await Promise.all([knows(key), knows(key), knows(key)])).toEqual([true, true, true]);
     expect(town.count(JWKS)).toBe(1);
   });
 
   it('W-34: an unknown kid costs at most one fetch per 30 s', async () => {
-    const [key, unknown] = [await makeSigningKey(), await makeSigningKey()];
+    const [key, unknown] = [await newKey('active'), await newKey('active')];
     const { clock, town, knows } = scene(keySetOf(key), keySetOf(key));
     for (let tries = 0; tries < 5; tries += 1) expect(await knows(unknown)).toBe(false);
     await clock.advance(29_999);
@@ -68,7 +70,7 @@ describe('KeySource', () => {
   });
 
   it('fetches again after 10 min, without making anybody wait, and drops a key that is gone', async () => {
-    const [old, fresh] = [await makeSigningKey(), await makeSigningKey()];
+    const [old, fresh] = [await newKey('active'), await newKey('active')];
     const { clock, town, knows } = scene(keySetOf(old), keySetOf(fresh));
     await clock.advance(600_000);
     expect(await knows(old)).toBe(true);
@@ -82,7 +84,7 @@ describe('KeySource', () => {
   });
 
   it('keeps its keys through every kind of failure, and gives a fetch up after 5 s', async () => {
-    const [key, unknown] = [await makeSigningKey(), await makeSigningKey()];
+    const [key, unknown] = [await newKey('active'), await newKey('active')];
     const { clock, town, knows } = scene(keySetOf(key), keySetOf(key));
     const answers = [
       () => problemAnswer('unavailable'),
@@ -105,8 +107,8 @@ describe('KeySource', () => {
   });
 
   it('A-24: drops the private part of a key that the town shows by mistake', async () => {
-    const key = await makeSigningKey();
-    const leaking = { keys: [{ ...key.publicJwk, d: 'A'.repeat(43) }] };
+    const key = await newKey('active');
+    const leaking = { keys: [{ ...publicJwkOf(key), d: 'A'.repeat(43) }] };
     const town = scene({ keys: [] }, keySetOf(key));
     town.town.publicKeys = leaking.keys;
     // With a private part jose would refuse the key, or worse, hold it; without it, the key is a public one.
@@ -115,7 +117,7 @@ describe('KeySource', () => {
 
   it('a rotation in the middle of traffic costs no push', async () => {
     const { box, session } = await Box.withAgent();
-    const next = await makeSigningKey();
+    const next = await newKey('active');
     box.town.publicKeys = keySetOf(box.key, next).keys;
     const order = box.order(session, 'GET', '/agents');
     expect((await box.send(order, await signPush(next, order))).status).toBe(200);

@@ -1,10 +1,12 @@
-import { SignJWT, UnsecuredJWT, base64url, exportJWK, exportSPKI, generateKeyPair, importJWK } from 'jose';
+import { SignJWT, UnsecuredJWT, base64url, exportSPKI, generateKeyPair, importJWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { AGENT_TOKEN_TYP, PUSH_TOKEN_TYP, problemSchema } from '#protocol';
 import { Box, type HeldSession } from '../support/box.ts';
-import { TOWN_URL } from '../support/fake-town.ts';
-import { agentId, containerName, sessionId } from '../support/ids.ts';
-import { claimsOf, keySetOf, makeSigningKey, signPush, type PushChanges, type PushOrder } from '../support/push.ts';
+import { TOWN_URL } from '../support/fake-town-api.ts';
+import { agentId, containerName, sessionId } from '../../support/ids.ts';
+import { newKey } from '../../../src/tokens/key-edit.ts';
+import type { TokenChanges } from '../../support/signing.ts';
+import { claimsOf, keySetOf, publicJwkOf, signPush, type PushOrder } from '../support/push.ts';
 
 /** A retirement of the running agent: what must not happen by any token that is refused. */
 async function target(): Promise<{
@@ -58,7 +60,7 @@ describe('what a push token must be', () => {
     });
   }
 
-  const changes: Record<string, PushChanges> = {
+  const changes: Record<string, TokenChanges> = {
     'another issuer': { claims: { iss: 'https://elsewhere.example' } },
     'another audience': { claims: { aud: TOWN_URL } },
     'several audiences': { claims: { aud: [TOWN_URL, sessionId(1)] } },
@@ -141,7 +143,7 @@ describe('what a push token must be', () => {
   it('moves no clock where its signature does not hold', async () => {
     const { box, session } = await target();
     const order = box.order(session, 'GET', '/agents');
-    const forged = await signPush(await makeSigningKey(), { ...order, nowMs: order.nowMs + 8 * 3_600_000 });
+    const forged = await signPush(await newKey('active'), { ...order, nowMs: order.nowMs + 8 * 3_600_000 });
     expect(await refusalOf(box, order, forged)).toBe(REFUSED);
     expect((await box.send(order, await signPush(box.key, order))).status).toBe(200);
   });
@@ -168,12 +170,12 @@ describe('a session that is not held', () => {
   it('is not told to anybody else', async () => {
     const { box, session } = await target();
     const order = { ...box.order(session, 'GET', '/agents'), audience: sessionId(9) };
-    expect(await refusalOf(box, order, await signPush(await makeSigningKey(), order))).toBe(REFUSED);
+    expect(await refusalOf(box, order, await signPush(await newKey('active'), order))).toBe(REFUSED);
   });
 
   it('a push whose session ends while it is verified finds it unknown', async () => {
     const { box, session, order, isUntouched } = await target();
-    const next = await makeSigningKey();
+    const next = await newKey('active');
     const keys = Promise.withResolvers<Response>();
     box.town.intercept = ({ path }) => (path.endsWith('jwks.json') ? keys.promise : undefined);
     const answer = refusalOf(box, order, await signPush(next, order));
@@ -216,9 +218,10 @@ describe('S-16: forged tokens', () => {
 
   it('HS256 with the public key as the secret', async () => {
     const { box, order, isUntouched } = await target();
-    const publicKey = await importJWK(box.key.publicJwk, 'ES256', { extractable: true });
+    const publicJwk = publicJwkOf(box.key);
+    const publicKey = await importJWK(publicJwk, 'ES256', { extractable: true });
     if (publicKey instanceof Uint8Array) throw new Error('no public key');
-    const secrets = [await exportSPKI(publicKey), JSON.stringify(box.key.publicJwk), box.key.publicJwk.x ?? ''];
+    const secrets = [await exportSPKI(publicKey), JSON.stringify(publicJwk), publicJwk.x];
     for (const secret of secrets) {
       const token = await new SignJWT(await claimsOf(order))
         .setProtectedHeader({ alg: 'HS256', typ: PUSH_TOKEN_TYP, kid: box.key.kid })
@@ -241,7 +244,7 @@ describe('S-16: forged tokens', () => {
 
   it('a foreign key under the kid of the right one, and under its own', async () => {
     const { box, order, isUntouched } = await target();
-    const foreign = await makeSigningKey();
+    const foreign = await newKey('active');
     expect(await refusalOf(box, order, await signPush({ ...foreign, kid: box.key.kid }, order))).toBe(REFUSED);
     expect(reasonOf(box)).toBe('bad_signature');
     expect(await refusalOf(box, order, await signPush(foreign, order))).toBe(REFUSED);
@@ -251,8 +254,8 @@ describe('S-16: forged tokens', () => {
 
   it('`jwk`, `jku` and `x5u` in the header, and no request goes out for them', async () => {
     const { box, order, isUntouched } = await target();
-    const foreign = await makeSigningKey();
-    const jwk = await exportJWK(foreign.privateKey).then(({ d: _private, ...open }) => open);
+    const foreign = await newKey('active');
+    const jwk = publicJwkOf(foreign);
     const headers = [
       { jwk },
       { jku: 'https://evil.example/jwks.json' },
@@ -336,7 +339,7 @@ describe('what a refused push leaves behind', () => {
   it('T6: no log line holds a token', async () => {
     const { box, order } = await target();
     const tokens = [
-      await signPush(await makeSigningKey(), order),
+      await signPush(await newKey('active'), order),
       await signPush(box.key, order, { claims: { htm: 'PUT' } }),
     ];
     for (const token of tokens) await box.send(order, token);

@@ -3,8 +3,8 @@ import type { OpenSession } from '#protocol';
 import { inProcessSpawn } from '../../../container/agents/built-in/in-process-agent.ts';
 import { Sessions } from '../../../container/control/sessions.ts';
 import { AgentContext } from '../support/agent-scene.ts';
-import { TOWN_URL } from '../support/fake-town.ts';
-import { agentId, containerName, secretOf, sessionId } from '../support/ids.ts';
+import { TOWN_URL } from '../support/fake-town-api.ts';
+import { agentId, containerName, secretOf, sessionId } from '../../support/ids.ts';
 import { message } from '../support/box.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 

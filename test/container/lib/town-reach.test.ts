@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Spawn } from '../../../container/agents/agent-process.ts';
 import { Box, message } from '../support/box.ts';
-import { agentId } from '../support/ids.ts';
+import { agentId } from '../../support/ids.ts';
 import { aProcess } from '../support/a-process.ts';
 
 const MINUTE = 60_000;

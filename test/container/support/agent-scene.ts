@@ -7,8 +7,8 @@ import { Registry, type RegistryEntry } from '../../../container/clients/registr
 import type { Platform } from '../../../container/lib/platform.ts';
 import { TownReach } from '../../../container/lib/town-reach.ts';
 import { Secret } from '../../../src/lib/secret.ts';
-import { FakeTown, TOWN_URL } from './fake-town.ts';
-import { agentId, containerName, secretOf, sessionId } from './ids.ts';
+import { FakeTownApi, TOWN_URL } from './fake-town-api.ts';
+import { agentId, containerName, secretOf, sessionId } from '../../support/ids.ts';
 import { KeptLog } from './log.ts';
 import { ManualClock } from './manual-clock.ts';
 
@@ -28,7 +28,7 @@ function beatText(): string {
 /** What several agents share. */
 export class AgentContext {
   readonly clock = new ManualClock();
-  readonly town = new FakeTown(() => this.clock.nowMs());
+  readonly town = new FakeTownApi(() => this.clock.nowMs());
   readonly log = new KeptLog();
   readonly registry = new Registry();
   readonly platform: Platform;
@@ -81,7 +81,7 @@ export class AgentScene {
     return this.#life.signal;
   }
 
-  get town(): FakeTown {
+  get town(): FakeTownApi {
     return this.context.town;
   }
 

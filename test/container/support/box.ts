@@ -24,19 +24,14 @@ import type { z } from 'zod';
 import type { Spawn } from '../../../container/agents/agent-process.ts';
 import { Registry } from '../../../container/clients/registry.ts';
 import { createControlServer, type ControlServer } from '../../../container/control-server.ts';
-import { FakeTown, TOWN_URL } from './fake-town.ts';
-import { agentId, containerName, messageId, secretOf, sessionId } from './ids.ts';
+import { FakeTownApi, TOWN_URL } from './fake-town-api.ts';
+import { agentId, containerName, messageId, secretOf, sessionId } from '../../support/ids.ts';
 import { KeptLog } from './log.ts';
 import { ManualClock } from './manual-clock.ts';
-import {
-  keySetOf,
-  makeSigningKey,
-  pushRequest,
-  signPush,
-  type PushChanges,
-  type PushOrder,
-  type SigningKey,
-} from './push.ts';
+import { newKey } from '../../../src/tokens/key-edit.ts';
+import type { PrivateKey } from '../../../src/tokens/key-set.ts';
+import type { TokenChanges } from '../../support/signing.ts';
+import { keySetOf, pushRequest, signPush, type PushOrder } from './push.ts';
 
 /** A control server's answer, read by its schema where it has the status that the schema is for. */
 export interface Reply<T> {
@@ -55,8 +50,8 @@ export const PROCESS_ID = 4711;
 
 export interface BoxOptions {
   readonly clock?: ManualClock;
-  readonly town?: FakeTown;
-  readonly key?: SigningKey;
+  readonly town?: FakeTownApi;
+  readonly key?: PrivateKey;
   readonly registry?: Registry;
   readonly spawn?: Spawn;
   /** Where false, the server starts without keys and has to fetch them. */
@@ -65,15 +60,15 @@ export interface BoxOptions {
 
 export class Box {
   readonly clock: ManualClock;
-  readonly town: FakeTown;
-  readonly key: SigningKey;
+  readonly town: FakeTownApi;
+  readonly key: PrivateKey;
   readonly registry: Registry;
   readonly log = new KeptLog();
   readonly server: ControlServer;
 
-  private constructor(options: BoxOptions, key: SigningKey) {
+  private constructor(options: BoxOptions, key: PrivateKey) {
     this.clock = options.clock ?? new ManualClock();
-    this.town = options.town ?? new FakeTown(() => this.clock.nowMs());
+    this.town = options.town ?? new FakeTownApi(() => this.clock.nowMs());
     this.town.publicKeys = keySetOf(key).keys;
     this.key = key;
     this.registry = options.registry ?? new Registry();
@@ -91,7 +86,7 @@ export class Box {
   }
 
   static async make(options: BoxOptions = {}): Promise<Box> {
-    return new Box(options, options.key ?? (await makeSigningKey()));
+    return new Box(options, options.key ?? (await newKey('active')));
   }
 
   /** A box with one session and, in it, the first agent. */
@@ -122,7 +117,7 @@ export class Box {
     method: string,
     path: string,
     body?: unknown,
-    changes?: PushChanges,
+    changes?: TokenChanges,
   ): Promise<Response> {
     const order = this.order(session, method, path, body);
     return this.send(order, await signPush(this.key, order, changes));

@@ -1,7 +1,6 @@
 /** A town's tools as a small honest program: two agents, ada and bob, whose mail and delegations are kept in memory. */
 import {
   fence,
-  makeId,
   type AgentId,
   type DelegationId,
   type DelegationOrder,
@@ -10,7 +9,7 @@ import {
   type Notice,
 } from '#protocol';
 import type { ToolAnswer, TownTools } from '../../../container/clients/town-tools.ts';
-import { agentId } from './ids.ts';
+import { agentId, delegationId, mailId } from '../../support/ids.ts';
 
 const AT = '2030-01-01T12:00:00.000Z';
 const NAMES: Readonly<Record<string, AgentId>> = { ada: agentId(1), bob: agentId(2) };
@@ -62,14 +61,14 @@ export class FakeTools {
     const to = NAMES[name];
     if (to === undefined) return no('not_found');
     this.mail.push({ seq: this.mail.length + 1, from, to, text, isRead: false });
-    return ok({ id: makeId('mail', new Uint8Array(20).fill(this.mail.length)), to, sent_at: AT });
+    return ok({ id: mailId(this.mail.length), to, sent_at: AT });
   }
 
   #read(caller: AgentId, cursor: number) {
     for (const one of this.mail) if (one.to === caller && one.seq <= cursor) one.isRead = true;
     const [first] = this.mail.filter(({ to, isRead }) => to === caller && !isRead);
     if (first === undefined) return { items: [], next: null };
-    const id = makeId('mail', new Uint8Array(20).fill(first.seq));
+    const id = mailId(first.seq);
     const items = [{ id, from: first.from, sent_at: AT, text: fence(first.text, drawMark) }];
     return { items, next: String(first.seq) };
   }
@@ -77,7 +76,7 @@ export class FakeTools {
   #delegate(from: AgentId, { to: name, task, parent }: DelegationOrder) {
     const to = NAMES[name];
     if (to === undefined) return no('not_found');
-    const id = makeId('dlg', new Uint8Array(20).fill(this.delegations.size + 1));
+    const id = delegationId(this.delegations.size + 1);
     const depth = parent === undefined ? 1 : (this.delegations.get(parent)?.depth ?? 0) + 1;
     const times = { created_at: AT, deadline_at: AT, finished_at: null, announced_at: null };
     const texts = { task: fence(task, drawMark), result: null };

@@ -1,78 +1,35 @@
-/** Signs pushes as the town does, with real keys. */
-import { SignJWT, calculateJwkThumbprint, exportJWK, generateKeyPair, type CryptoKey, type JWK } from 'jose';
-import { PUSH_TOKEN_TTL_SECONDS, PUSH_TOKEN_TYP, TOKEN_ALG, splitContainerName, type ContainerName } from '#protocol';
-import type { PublicKeySet } from '../../../container/config.ts';
-import { publicKeySetSchema } from '../../../container/config.ts';
-import { TOWN_URL } from './fake-town.ts';
+/** Signs and sends pushes as the town does, with real keys, at a time that a test knows. */
+import { publicKeySetSchema, type PublicKeySet } from '../../../container/config.ts';
+import type { PrivateKey, PublicKey } from '../../../src/tokens/key-set.ts';
+import { pushTokenClaims, signPushToken, type Claims, type Push, type TokenChanges } from '../../support/signing.ts';
+import { TOWN_URL } from './fake-town-api.ts';
 
-export interface SigningKey {
-  readonly kid: string;
-  readonly privateKey: CryptoKey;
-  readonly publicJwk: JWK;
+/** A key as the town publishes it. */
+export const publicJwkOf = ({ kty, crv, x, y, kid, alg, use }: PrivateKey): PublicKey => {
+  return { kty, crv, x, y, kid, alg, use };
+};
+
+export function keySetOf(...keys: readonly PrivateKey[]): PublicKeySet {
+  return publicKeySetSchema.parse({ keys: keys.map(publicJwkOf) });
 }
 
-export async function makeSigningKey(): Promise<SigningKey> {
-  const { publicKey, privateKey } = await generateKeyPair(TOKEN_ALG, { extractable: true });
-  const jwk = await exportJWK(publicKey);
-  const kid = await calculateJwkThumbprint(jwk);
-  return { kid, privateKey, publicJwk: { ...jwk, kid, alg: TOKEN_ALG, use: 'sig' } };
-}
-
-export function keySetOf(...keys: readonly SigningKey[]): PublicKeySet {
-  return publicKeySetSchema.parse({ keys: keys.map(({ publicJwk }) => publicJwk) });
-}
-
-/** One request to a control server. */
-export interface PushOrder {
-  readonly audience: string;
-  readonly container: ContainerName;
-  readonly method: string;
-  readonly path: string;
-  /** JSON text; empty for none. */
-  readonly body: string;
+/** One request to a control server, and when it is signed. */
+export interface PushOrder extends Push {
   readonly nowMs: number;
 }
 
-/** What a test changes about an otherwise valid token. An undefined claim or header is left out. */
-export interface PushChanges {
-  readonly claims?: Readonly<Record<string, unknown>>;
-  readonly header?: Readonly<Record<string, unknown>>;
-}
-
-let lastJti = 0;
-
-export async function claimsOf(order: PushOrder, changes: PushChanges = {}): Promise<Record<string, unknown>> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(order.body));
-  const iat = Math.floor(order.nowMs / 1000);
-  const { town } = splitContainerName(order.container);
-  lastJti += 1;
-  return {
-    iss: TOWN_URL,
-    aud: order.audience,
-    sub: `spiffe://town.example/town/${town}`,
-    town,
-    container: order.container,
-    htm: order.method,
-    htu: order.path,
-    bsha: Buffer.from(digest).toString('base64url'),
-    iat,
-    nbf: iat - 30,
-    exp: iat + PUSH_TOKEN_TTL_SECONDS,
-    jti: `push-${lastJti}-0000`,
-    ...changes.claims,
-  };
+export function claimsOf(order: PushOrder): Promise<Claims> {
+  return pushTokenClaims({ publicUrl: TOWN_URL, nowMs: order.nowMs }, order);
 }
 
 /** A push token for this one request. */
-export async function signPush(key: SigningKey, order: PushOrder, changes: PushChanges = {}): Promise<string> {
-  const claims = await claimsOf(order, changes);
-  const header = { alg: TOKEN_ALG, typ: PUSH_TOKEN_TYP, kid: key.kid, ...changes.header };
-  return new SignJWT(claims).setProtectedHeader(header).sign(key.privateKey);
+export function signPush(key: PrivateKey, order: PushOrder, changes: TokenChanges = {}): Promise<string> {
+  return signPushToken({ key, publicUrl: TOWN_URL, nowMs: order.nowMs }, order, changes);
 }
 
 /** The request that carries the token. */
 export function pushRequest(order: PushOrder, token: string): Request {
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   const init = { method: order.method, headers };
-  return new Request(`http://box.example${order.path}`, order.body === '' ? init : { ...init, body: order.body });
+  return new Request(`http://control.example${order.path}`, order.body === '' ? init : { ...init, body: order.body });
 }

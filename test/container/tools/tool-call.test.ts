@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { townTools, type TownTools } from '../../../container/clients/town-tools.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
-import { hang, problemAnswer } from '../support/fake-town.ts';
+import { hang, problemAnswer } from '../support/fake-town-api.ts';
 import { settle } from '../support/manual-clock.ts';
 import { ToolScene, Turn, say } from './support/tool-scene.ts';
 

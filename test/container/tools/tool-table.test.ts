@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MAX_TASK_UNITS, delegationIdSchema, makeId } from '#protocol';
-import { agentId } from '../support/ids.ts';
+import { agentId } from '../../support/ids.ts';
 import { ToolScene, say } from './support/tool-scene.ts';
 
 let scene: ToolScene;

@@ -5,7 +5,7 @@ import type { IssuedToken } from '#protocol';
 import { Registry } from '../../../container/clients/registry.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
 import { Box, message, type HeldSession } from '../support/box.ts';
-import { agentId, containerName, sessionId } from '../support/ids.ts';
+import { agentId, containerName, sessionId } from '../../support/ids.ts';
 import { collectGarbage, handles, heapBytes } from './support/footprint.ts';
 
 const MIB = 1024 * 1024;

@@ -2,7 +2,7 @@
 import type { AgentId } from '#protocol';
 import { describe, expect, it } from 'vitest';
 import { Box, message, type HeldSession } from '../support/box.ts';
-import { sessionId } from '../support/ids.ts';
+import { sessionId } from '../../support/ids.ts';
 import { signPush } from '../support/push.ts';
 
 const MINUTE = 60_000;

@@ -2,9 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { PULL_TIMEOUT_MS, type IssuedToken } from '#protocol';
 import { Box, message, type HeldSession } from '../support/box.ts';
-import { agentId, containerName, secretOf, sessionId } from '../support/ids.ts';
+import { agentId, containerName, secretOf, sessionId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
-import { makeSigningKey, signPush, type PushChanges, type PushOrder } from '../support/push.ts';
+import { newKey } from '../../../src/tokens/key-edit.ts';
+import type { TokenChanges } from '../../support/signing.ts';
+import { signPush, type PushOrder } from '../support/push.ts';
 
 /** A box with three agents in three states, and a second container beside it: what a push may change. */
 async function inhabited() {
@@ -71,18 +73,18 @@ function orders({ box, session, agent }: Inhabited): PushOrder[] {
   ];
 }
 
-const tokenOf = (changes: PushChanges) => (box: Box, order: PushOrder) => signPush(box.key, order, changes);
+const tokenOf = (changes: TokenChanges) => (box: Box, order: PushOrder) => signPush(box.key, order, changes);
 const past = (order: PushOrder, seconds: number): PushOrder => ({ ...order, nowMs: order.nowMs - seconds * 1000 });
 
 /** One way each of making a push that the town did not make, for this moment and this request. */
 const forgeries: Record<string, (box: Box, order: PushOrder) => Promise<string>> = {
   'no token at all': async () => '',
-  'a foreign key': async (_, order) => signPush(await makeSigningKey(), order),
+  'a foreign key': async (_, order) => signPush(await newKey('active'), order),
   'a foreign key under the right kid': async ({ key }, order) =>
-    signPush({ ...(await makeSigningKey()), kid: key.kid }, order),
+    signPush({ ...(await newKey('active')), kid: key.kid }, order),
   'a changed claim under the right signature': async ({ key }, order) => {
     const [header = '', , signature = ''] = (await signPush(key, order)).split('.');
-    const [, payload = ''] = (await signPush(await makeSigningKey(), order, { claims: { jti: 'another-0001' } })).split(
+    const [, payload = ''] = (await signPush(await newKey('active'), order, { claims: { jti: 'another-0001' } })).split(
       '.',
     );
     return `${header}.${payload}.${signature}`;

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { PULL_TIMEOUT_MS, PULL_TRIES, type IssuedToken } from '#protocol';
 import { AgentScene, SECONDS, AgentContext } from '../support/agent-scene.ts';
 import { Box, message } from '../support/box.ts';
-import { hang, problemAnswer, type Interception } from '../support/fake-town.ts';
-import { agentId } from '../support/ids.ts';
+import { hang, problemAnswer, type Interception } from '../support/fake-town-api.ts';
+import { agentId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
 
 /** Answers pulls in the town's place. */

@@ -1,16 +1,18 @@
 /** W-34 and A-27: keys that change, and clocks that are wrong, seen through the whole control server. */
 import { describe, expect, it } from 'vitest';
 import { Box, message, type HeldSession } from '../support/box.ts';
-import { hang, problemAnswer } from '../support/fake-town.ts';
-import { agentId, sessionId } from '../support/ids.ts';
+import { hang, problemAnswer } from '../support/fake-town-api.ts';
+import { agentId, sessionId } from '../../support/ids.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { keySetOf, makeSigningKey, signPush, type SigningKey } from '../support/push.ts';
+import { newKey } from '../../../src/tokens/key-edit.ts';
+import type { PrivateKey } from '../../../src/tokens/key-set.ts';
+import { keySetOf, signPush } from '../support/push.ts';
 
 const JWKS = '/.well-known/jwks.json';
 const MINUTE = 60_000;
 
 /** Status of a genuine question that this key signs. */
-async function statusWith(box: Box, session: HeldSession, key: SigningKey): Promise<number> {
+async function statusWith(box: Box, session: HeldSession, key: PrivateKey): Promise<number> {
   const order = box.order(session, 'GET', '/agents');
   return (await box.send(order, await signPush(key, order))).status;
 }
@@ -18,7 +20,7 @@ async function statusWith(box: Box, session: HeldSession, key: SigningKey): Prom
 describe('W-34: two keys', () => {
   it('W-34: in the overlap both verify, for every push, at the cost of one fetch', async () => {
     const { box, session, agent } = await Box.withAgent();
-    const next = await makeSigningKey();
+    const next = await newKey('active');
     box.town.publicKeys = keySetOf(next, box.key).keys;
     for (let round = 0; round < 10; round += 1) {
       const key = round % 2 === 0 ? next : box.key;
@@ -32,7 +34,7 @@ describe('W-34: two keys', () => {
 
   it('W-34: the old key verifies as long as it is published, and not 10 min longer', async () => {
     const { box, session } = await Box.withAgent();
-    const next = await makeSigningKey();
+    const next = await newKey('active');
     box.town.publicKeys = keySetOf(next, box.key).keys;
     await box.clock.advance(60 * MINUTE);
     expect([await statusWith(box, session, next), await statusWith(box, session, box.key)]).toEqual([200, 200]);
@@ -46,7 +48,7 @@ describe('W-34: two keys', () => {
   it('W-34: an unknown kid costs one fetch in 30 s, however many pushes, kids and sessions come with it', async () => {
     const { box, session } = await Box.withAgent();
     const neighbour = await box.session(2);
-    const unknown = await Promise.all([makeSigningKey(), makeSigningKey(), makeSigningKey()]);
+    const unknown = await Promise.all([newKey('active'), newKey('active'), newKey('active')]);
     for (let second = 0; second < 60; second += 1) {
       await Promise.all(unknown.map((key) => statusWith(box, second % 2 === 0 ? session : neighbour, key)));
       await box.clock.advance(1_000);
@@ -63,7 +65,7 @@ describe('W-34: two keys', () => {
   })) {
     it(`W-34: an unknown kid costs no more where the Worker ${what}, and delays nobody whose key is known`, async () => {
       const { box, session } = await Box.withAgent();
-      const unknown = await makeSigningKey();
+      const unknown = await newKey('active');
       box.town.intercept = ({ path }) => (path === JWKS ? answer() : undefined);
       for (let tries = 0; tries < 5; tries += 1) {
         const refused = statusWith(box, session, unknown);
@@ -78,7 +80,7 @@ describe('W-34: two keys', () => {
 
   it('W-34: keys that are old and a kid that is unknown share the one fetch', async () => {
     const { box, session } = await Box.withAgent();
-    const unknown = await makeSigningKey();
+    const unknown = await newKey('active');
     await box.clock.advance(11 * MINUTE);
     await Promise.all([statusWith(box, session, box.key), statusWith(box, session, unknown)]);
     await Promise.all([statusWith(box, session, unknown), statusWith(box, session, box.key)]);
@@ -165,7 +167,7 @@ describe('A-27: a clock that is off', () => {
     const stolen = await signPush(box.key, order);
     expect((await box.send(order, await signPush(box.key, { ...order, nowMs: townNowMs }))).status).toBe(200);
     expect((await box.send(order, stolen)).status).toBe(401);
-    const forged = await signPush(await makeSigningKey(), { ...order, nowMs: townNowMs + 600 * MINUTE });
+    const forged = await signPush(await newKey('active'), { ...order, nowMs: townNowMs + 600 * MINUTE });
     expect((await box.send(order, forged)).status).toBe(401);
     const refresh = {
       ...box.order(session, 'POST', `/agents/${agent}/refresh-token`, { grant: box.town.mint(agent) }),

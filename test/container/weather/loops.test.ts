@@ -6,8 +6,8 @@ import { Heartbeat, type WorkStatus } from '../../../container/clients/heartbeat
 import { Loop } from '../../../container/clients/loop.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
 import { Box, message } from '../support/box.ts';
-import { hang } from '../support/fake-town.ts';
-import { agentId, messageId } from '../support/ids.ts';
+import { hang } from '../support/fake-town-api.ts';
+import { agentId, messageId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
 
 const INTERVAL_MS = 30 * SECONDS;

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Spawn } from '../../../container/agents/agent-process.ts';
 import { Box, message } from '../support/box.ts';
-import { problemAnswer, type Heard } from '../support/fake-town.ts';
-import { agentId } from '../support/ids.ts';
+import { problemAnswer, type Heard } from '../support/fake-town-api.ts';
+import { agentId } from '../../support/ids.ts';
 import { aProcess } from '../support/a-process.ts';
 
 const MINUTE_MS = 60_000;

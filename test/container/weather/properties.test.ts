@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import type { IssuedToken } from '#protocol';
 import { Cell } from '../../../container/clients/cell.ts';
 import { Box } from '../support/box.ts';
-import { FakeTown } from '../support/fake-town.ts';
+import { FakeTownApi } from '../support/fake-town-api.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { makeSigningKey } from '../support/push.ts';
+import { newKey } from '../../../src/tokens/key-edit.ts';
 import { AGENTS, BoxRun, anAgent, anOrder } from './support/box-run.ts';
 import { CrossingRun, aCrossing } from './support/crossing-run.ts';
 import { QueueRun, anAct } from './support/queue-run.ts';
@@ -41,7 +41,7 @@ const bounded = (numRuns: number) =>
   ({ numRuns, timeout: 10_000, interruptAfterTimeLimit: 40_000, markInterruptAsFailure: true }) as const;
 
 describe('the cell', TIME, () => {
-  const first: IssuedToken = new FakeTown(() => ManualClock.START_MS).mint(AGENTS[0], 2);
+  const first: IssuedToken = new FakeTownApi(() => ManualClock.START_MS).mint(AGENTS[0], 2);
   const fits = ({ agent, inc }: IssuedToken): boolean => agent === first.agent && inc === first.inc;
 
   it('A-22, T2: its generation never decreases, and changes only by what is applied', () => {
@@ -130,7 +130,7 @@ describe('the registry', TIME, () => {
 
 describe('swap outcomes through the control server', TIME, () => {
   it('A-14, T2, T3, T9: every order of mint, push, delayed and repeated push, pull, stop, start and teardown comes out as the design says', async () => {
-    const key = await makeSigningKey();
+    const key = await newKey('active');
     await fc.assert(
       fc.asyncProperty(fc.array(anOrder, { minLength: 5, maxLength: 40, size: 'max' }), async (orders) => {
         const run = await BoxRun.begin(key);
@@ -145,7 +145,7 @@ describe('swap outcomes through the control server', TIME, () => {
   });
 
   it('A-22: pushes that arrive together, in any order and number, leave each agent with its newest token', async () => {
-    const key = await makeSigningKey();
+    const key = await newKey('active');
     await fc.assert(
       fc.asyncProperty(
         fc.shuffledSubarray([2, 3, 4, 5, 6, 7, 8], { minLength: 2 }),

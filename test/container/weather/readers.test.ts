@@ -11,8 +11,8 @@ import { Cell } from '../../../container/clients/cell.ts';
 import { requestTown } from '../../../container/clients/town-request.ts';
 import { AgentScene, HEARTBEAT, SECONDS, AgentContext } from '../support/agent-scene.ts';
 import { Box, message } from '../support/box.ts';
-import { FakeTown, problemAnswer } from '../support/fake-town.ts';
-import { agentId, sessionId } from '../support/ids.ts';
+import { FakeTownApi, problemAnswer } from '../support/fake-town-api.ts';
+import { agentId, sessionId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
 import { KeptConnection, Listener } from './support/kept-connection.ts';
 
@@ -97,7 +97,7 @@ describe('A-20: a client that holds a connection', () => {
   });
 
   it('A-20: one that was made to leave while others are told is told nothing more', () => {
-    const [registry, mint] = [new Registry(), new FakeTown(() => Date.UTC(2027, 0, 1))];
+    const [registry, mint] = [new Registry(), new FakeTownApi(() => Date.UTC(2027, 0, 1))];
     const entry = registry.open(new Cell(mint.mint(agentId(1))), () => {});
     const given: string[] = [];
     const leaves: (() => void)[] = [];
@@ -108,7 +108,11 @@ describe('A-20: a client that holds a connection', () => {
   });
 
   it('A-20: a failure that comes later is reported, also where its promise is of another realm', async () => {
-    const [registry, mint, errors] = [new Registry(), new FakeTown(() => Date.UTC(2027, 0, 1)), new Array<unknown>()];
+    const [registry, mint, errors] = [
+      new Registry(),
+      new FakeTownApi(() => Date.UTC(2027, 0, 1)),
+      new Array<unknown>(),
+    ];
     const entry = registry.open(new Cell(mint.mint(agentId(1))), (thrown) => errors.push(thrown));
     const foreign = z.custom<Promise<void>>();
     registry.register(agentId(1), {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { TERMINAL_CODES, type ProblemCode } from '#protocol';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
 import { Box, message } from '../support/box.ts';
-import { problemAnswer } from '../support/fake-town.ts';
+import { problemAnswer } from '../support/fake-town-api.ts';
 
 const MINUTE = 60 * SECONDS;
 

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { INTERRUPTED } from '#protocol';
 import { Box, message } from '../support/box.ts';
-import { problemAnswer } from '../support/fake-town.ts';
-import { messageId } from '../support/ids.ts';
+import { problemAnswer } from '../support/fake-town-api.ts';
+import { messageId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
 
 const SECONDS = 1000;

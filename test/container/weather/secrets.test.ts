@@ -11,9 +11,10 @@ import { AgentNotLive } from '../../../container/clients/registry.ts';
 import { errorFields } from '../../../container/lib/log.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
 import { Box, message } from '../support/box.ts';
-import { problemAnswer, type Heard } from '../support/fake-town.ts';
-import { agentId, containerName, secretOf, sessionId } from '../support/ids.ts';
-import { keySetOf, makeSigningKey, signPush } from '../support/push.ts';
+import { problemAnswer, type Heard } from '../support/fake-town-api.ts';
+import { agentId, containerName, secretOf, sessionId } from '../../support/ids.ts';
+import { newKey } from '../../../src/tokens/key-edit.ts';
+import { keySetOf, signPush } from '../support/push.ts';
 import { faultsOf, printed, type Marks } from './support/line-scan.ts';
 
 /** Tokens of this town are not JWS, so they are looked for by how they begin. */
@@ -67,7 +68,7 @@ describe('W-22: a noisy life', () => {
     // Pushes of every kind that is refused, their tokens being the things that must not show.
     const body = JSON.stringify({ grant });
     const order = box.order(session, 'POST', `/agents/${agent}/refresh-token`, { grant });
-    const foreign = await makeSigningKey();
+    const foreign = await newKey('active');
     const pushes = [
       await signPush(foreign, order),
       await signPush({ ...foreign, kid: box.key.kid }, order),
@@ -179,7 +180,7 @@ describe('W-22: the real program', () => {
   });
 
   it('W-22: against a Worker that quotes whatever it is sent, neither stdout nor stderr holds a secret', async () => {
-    const key = await makeSigningKey();
+    const key = await newKey('active');
     const quoting = createServer((request, response) => {
       const said = `issuer-body-marker ${request.headers.authorization ?? ''}`;
       const isHello = request.url?.endsWith('/hello') === true;

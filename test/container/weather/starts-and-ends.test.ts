@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { Sessions } from '../../../container/control/sessions.ts';
 import { AgentContext } from '../support/agent-scene.ts';
 import { Box, message } from '../support/box.ts';
-import { TOWN_URL } from '../support/fake-town.ts';
-import { agentId, containerName, secretOf, sessionId } from '../support/ids.ts';
+import { TOWN_URL } from '../support/fake-town-api.ts';
+import { agentId, containerName, secretOf, sessionId } from '../../support/ids.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
 import { Processes } from './support/processes.ts';
 

@@ -5,7 +5,8 @@ import { mintPushToken } from '../../../src/tokens/mint.ts';
 import { DEV_TOKEN } from '../../support/bindings.ts';
 import { FOREIGN, OWN, UNKNOWN, makeScene, type EdgeScene } from '../../support/fake-edge.ts';
 import { agentId, containerName, sessionId, townId } from '../../support/ids.ts';
-import { NOW_MS, agentClaims, encodeJson, partsOf, sign } from '../../support/issuer.ts';
+import { NOW_MS, agentClaims } from '../../support/issuer.ts';
+import { encodeJson, partsOf, sign } from '../../support/signing.ts';
 import { mutate, sameBytesOtherText } from '../../support/mutate.ts';
 import { randomFrom } from '../../support/random.ts';
 
@@ -152,7 +153,7 @@ describe('an agent', () => {
       {
         town: townId(7),
         method: 'heartbeat',
-        given: [{ claims: { town: townId(7), agent: agentId(9), inc: 2, gen: 5 } }],
+        given: [{ claims: { town: townId(7), agent: agentId(9), inc: 2, gen: 5 } }, HEARTBEAT],
       },
     ]);
   });
@@ -161,7 +162,7 @@ describe('an agent', () => {
     const json = { ...HEARTBEAT, agent: agentId(2), town: townId(2) };
     const headers = { 'x-agent-id': agentId(2), 'x-reeve-agent': agentId(2) };
     await scene.send('POST', '/v1/agent/heartbeat', { bearer: await scene.agentToken(), json, headers });
-    expect(scene.calls).toMatchObject([{ town: townId(1), given: [{ claims: { agent: agentId(1) } }] }]);
+    expect(scene.calls).toMatchObject([{ town: townId(1), given: [{ claims: { agent: agentId(1) } }, HEARTBEAT] }]);
   });
 
   test('is no person, and a person is no agent', async () => {

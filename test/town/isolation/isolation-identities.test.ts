@@ -8,7 +8,7 @@ import type { AgentView, MessageView } from '../../../src/town/views/views.ts';
 import { tablesOf } from '../support/footprint.ts';
 import { lab, type LabFetch, type LabRequest } from '../support/lab.ts';
 import { grantsOf, sessionOf } from '../support/scene.ts';
-import { agentToken, pushToken } from '../support/signing.ts';
+import { agentToken, pushToken } from '../support/deployment-tokens.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
 import { CONTAINER_SECRET, PUBLIC_URL, currentKeys, deployment, useKeys } from '../support/wiring.ts';

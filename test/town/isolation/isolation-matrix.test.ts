@@ -11,7 +11,7 @@ import { DOORS, PUBLIC, doorOf, outcomeOf, placesOf, type Place } from '../suppo
 import { footprint, tablesOf } from '../support/footprint.ts';
 import { lab } from '../support/lab.ts';
 import { buildScene, type Scene } from '../support/scene.ts';
-import { agentToken } from '../support/signing.ts';
+import { agentToken } from '../support/deployment-tokens.ts';
 import { TestTown, api, startLab } from '../support/town.ts';
 import { DEV_TOKEN, PUBLIC_URL, deployment } from '../support/wiring.ts';
 

@@ -6,7 +6,7 @@ import { findSecrets } from '../../support/secret-scan.ts';
 import { ORDERS, everything, knock, makeBox, orderOf, wrongFor, type Box } from '../support/box.ts';
 import { lab, type LabAnswer } from '../support/lab.ts';
 import { grantsOf } from '../support/scene.ts';
-import { agentToken, pushToken, strangersKey } from '../support/signing.ts';
+import { agentToken, pushToken, strangersKey } from '../support/deployment-tokens.ts';
 import { PUBLIC_URL, currentKeys, useKeys } from '../support/wiring.ts';
 
 const NO_ID = '00000000000000000000';

@@ -2,7 +2,7 @@
 import { vi } from 'vitest';
 import type { DelegationView, DelegationWithText, MailPage, Peers } from '../../../src/protocol/index.ts';
 import { lab } from './lab.ts';
-import { agentToken } from './signing.ts';
+import { agentToken } from './deployment-tokens.ts';
 import { api, type Answer, type TestTown } from './town.ts';
 
 export type Code = { code?: string };

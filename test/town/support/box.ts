@@ -11,6 +11,7 @@ import {
 } from '../../../src/protocol/index.ts';
 import { lab, type LabAnswer, type LabRequest } from './lab.ts';
 import { grantsOf, sessionOf } from './scene.ts';
+import type { Push } from '../../support/signing.ts';
 import {
   agentToken,
   deployedKey,
@@ -18,8 +19,7 @@ import {
   pushTokensWithoutKey,
   strangersKey,
   type Changes,
-  type Push,
-} from './signing.ts';
+} from './deployment-tokens.ts';
 import { TestTown } from './town.ts';
 import { CONTAINER_SECRET, DEV_TOKEN, PUBLIC_URL } from './wiring.ts';
 

@@ -3,6 +3,7 @@ import { base64url, randomBytes, sha256 } from '../../../src/lib/secret.ts';
 import { MAX_AUTHORIZATION_BYTES, makeId, type ProblemCode } from '../../../src/protocol/index.ts';
 import { lab } from './lab.ts';
 import { grantsOf, type Scene } from './scene.ts';
+import type { Push } from '../../support/signing.ts';
 import {
   agentToken,
   agentTokensWithoutKey,
@@ -10,9 +11,8 @@ import {
   pushToken,
   strangersKey,
   type Changes,
-  type Push,
   type Speaker,
-} from './signing.ts';
+} from './deployment-tokens.ts';
 import { CONTAINER_SECRET, DEV_TOKEN, PUBLIC_URL } from './wiring.ts';
 
 export type Outcome = 'accepted' | ProblemCode;

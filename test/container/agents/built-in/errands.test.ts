@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { DelegationId } from '#protocol';
 import { heedNotice, runErrand } from '../../../../container/agents/built-in/errands.ts';
 import { FakeTools } from '../../support/fake-tools.ts';
-import { agentId } from '../../support/ids.ts';
+import { agentId } from '../../../support/ids.ts';
 
 const done = (task: string): Promise<string> => Promise.resolve(`did ${task}`);
 

@@ -4,7 +4,7 @@ import type { AgentProcess, TurnOutput } from '../../../../container/agents/agen
 import { SYSTEM_SENDER } from '#protocol';
 import { message } from '../../support/box.ts';
 import { FakeTools } from '../../support/fake-tools.ts';
-import { agentId } from '../../support/ids.ts';
+import { agentId } from '../../../support/ids.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 async function spawned(): Promise<{

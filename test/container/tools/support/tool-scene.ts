@@ -5,7 +5,7 @@ import type { TownTools } from '../../../../container/clients/town-tools.ts';
 import type { ToolTurn, ToolUser } from '../../../../container/tools/tool-call.ts';
 import { ToolServer, type OpenTools, type ToolAccess } from '../../../../container/tools/tool-server.ts';
 import { FakeTools } from '../../support/fake-tools.ts';
-import { agentId } from '../../support/ids.ts';
+import { agentId } from '../../../support/ids.ts';
 import { KeptLog } from '../../support/log.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 

@@ -4,10 +4,11 @@ import { expect } from 'vitest';
 import type { AgentId, IssuedToken } from '#protocol';
 import { SECONDS } from '../../support/agent-scene.ts';
 import { Box, message, type HeldSession } from '../../support/box.ts';
-import { FakeTown } from '../../support/fake-town.ts';
-import { agentId } from '../../support/ids.ts';
+import { FakeTownApi } from '../../support/fake-town-api.ts';
+import { agentId } from '../../../support/ids.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { signPush, type PushOrder, type SigningKey } from '../../support/push.ts';
+import type { PrivateKey } from '../../../../src/tokens/key-set.ts';
+import { signPush, type PushOrder } from '../../support/push.ts';
 import { BoxModel } from './box-model.ts';
 import { Processes } from './processes.ts';
 
@@ -37,10 +38,10 @@ export const anOrder: fc.Arbitrary<Order> = fc.oneof(
 );
 
 /** A fake town that remembers the last grant of each agent, also of those that were pulled. */
-class MintingTown extends FakeTown {
+class MintingTown extends FakeTownApi {
   readonly #latest = new Map<AgentId, IssuedToken>();
 
-  override mint(...given: Parameters<FakeTown['mint']>): IssuedToken {
+  override mint(...given: Parameters<FakeTownApi['mint']>): IssuedToken {
     const grant = super.mint(...given);
     this.#latest.set(grant.agent, grant);
     return grant;
@@ -69,7 +70,7 @@ export class BoxRun {
     this.#session = session;
   }
 
-  static async begin(key: SigningKey): Promise<BoxRun> {
+  static async begin(key: PrivateKey): Promise<BoxRun> {
     const clock = new ManualClock();
     const town = new MintingTown(() => clock.nowMs());
     const box = await Box.make({ key, clock, town, spawn: new Processes().spawn });

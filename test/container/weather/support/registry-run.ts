@@ -4,8 +4,8 @@ import { expect } from 'vitest';
 import type { AgentId, IssuedToken } from '#protocol';
 import { Cell } from '../../../../container/clients/cell.ts';
 import { Registry, type RegistryEntry } from '../../../../container/clients/registry.ts';
-import { FakeTown } from '../../support/fake-town.ts';
-import { agentId } from '../../support/ids.ts';
+import { FakeTownApi } from '../../support/fake-town-api.ts';
+import { agentId } from '../../../support/ids.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 /** `… earlier`: by an owner of long ago, who may have been replaced. `ahead`: a token that is newer than the one held. */
@@ -44,7 +44,7 @@ interface Client {
 
 export class RegistryRun {
   readonly #registry = new Registry();
-  readonly #town = new FakeTown(() => ManualClock.START_MS);
+  readonly #town = new FakeTownApi(() => ManualClock.START_MS);
   readonly #owners: Owner[] = [];
   readonly #clients: Client[] = [];
 

@@ -1,7 +1,8 @@
 /**
- * A small honest town: agents and messages in memory, every call written down. The edge reaches it as it reaches a real one,
- * so a test sees which town was touched, and with what. Each answer, also one that a test gives in its place, passes the schema
- * that the product declares for it: an answer that no town gives fails the test.
+ * The town as the Worker sees it, a Durable Object, played by a small honest program: agents and messages in memory, every call
+ * written down. The edge reaches it as it reaches a real one, so a test sees which town was touched, and with what. Each answer,
+ * also one that a test gives in its place, passes the schema that the product declares for it: an answer that no town gives fails
+ * the test.
  */
 import { z } from 'zod';
 import type { TownEvent } from '../../src/events/event-store.ts';
@@ -60,7 +61,7 @@ const REPORT = { due: 0, ok: 0, failed: 0, skipped: 0, results: [] };
 /** Everything that a town is asked. */
 type Methods = Omit<TownStub, 'agent'> & AgentStub;
 
-export class FakeTown implements TownStub {
+export class FakeTownObject implements TownStub {
   readonly id: TownId;
   readonly calls: TownCall[];
   readonly agents = new Map<string, AgentView>();

@@ -1,6 +1,7 @@
 /**
- * The town as a small honest program: it mints tokens, accepts only those it minted and has not refused since, takes event
- * batches once, and gives out a fresh token for a session's secret. Tests read what it heard and may answer in its place.
+ * The town as a control server sees it: the Worker's HTTP API, played by a small honest program. It mints tokens, accepts only
+ * those it minted and has not refused since, takes event batches once, and gives out a fresh token for a session's secret. Tests
+ * read what it heard and may answer in its place.
  */
 import { Hono, type Context } from 'hono';
 import {
@@ -44,7 +45,7 @@ export const page = (): Response =>
 /** An answer that never comes. */
 export const hang = (): Promise<Response> => new Promise(() => {});
 
-export class FakeTown {
+export class FakeTownApi {
   readonly heard: Heard[] = [];
   readonly events: TurnEvent[] = [];
   readonly counters: number[] = [];
