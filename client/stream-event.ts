@@ -1,14 +1,8 @@
 /** What a town sends its readers (docs/stream.md), read without a schema library: this runs in browsers as it is. */
+import type { EventView } from '#protocol';
 
 /** A stored event: a CloudEvent with its place in the town's history. */
-export interface StreamEvent {
-  readonly id: string;
-  readonly type: string;
-  readonly subject: string;
-  readonly time: string;
-  readonly seq: number;
-  readonly data: Readonly<Record<string, unknown>>;
-}
+export type StreamEvent = Readonly<Pick<EventView, 'id' | 'type' | 'subject' | 'time' | 'seq' | 'data'>>;
 
 /** A piece of a reply, while it is written. */
 export interface StreamDelta {

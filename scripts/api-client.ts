@@ -1,52 +1,19 @@
 /** The few calls of the public API that the demo and the end-to-end tests make, as a person would with curl. */
 import { z } from 'zod';
-import { agentIdSchema } from '#protocol';
-
-const agentState = z.object({
-  id: agentIdSchema,
-  name: z.string(),
-  scopes: z.array(z.string()),
-  state: z.string(),
-  incarnation: z.number(),
-  container: z.string(),
-  process_id: z.number().nullable(),
-  last_heard_at: z.string().nullable(),
-  credential: z.object({
-    minted: z.number(),
-    acked: z.number(),
-    in_use: z.number(),
-    lagging: z.object({ generation: z.number() }).nullable(),
-    reason: z.string().nullable(),
-    last_outcome: z.string().nullable(),
-  }),
-});
-export type AgentState = z.infer<typeof agentState>;
-
-const messageState = z.object({
-  id: z.string(),
-  seq: z.number(),
-  state: z.string(),
-  content: z.string(),
-  attempts: z.number(),
-  reply: z.string().nullable(),
-  error: z.string().nullable(),
-});
-export type MessageState = z.infer<typeof messageState>;
-
-const report = z.object({ due: z.number(), ok: z.number(), failed: z.number(), skipped: z.number() });
-
-const eventState = z.object({
-  seq: z.number(),
-  type: z.string(),
-  subject: z.string(),
-  data: z.record(z.string(), z.unknown()),
-});
-export type EventState = z.infer<typeof eventState>;
-
-const townState = z.object({
-  id: z.string(),
-  last_sweep: report.nullable(),
-});
+import {
+  agentSchema,
+  eventPageSchema,
+  messageSchema,
+  pageOf,
+  streamTicketSchema,
+  sweepReportSchema,
+  townSchema,
+  type AgentView,
+  type EventView,
+  type MessageView,
+  type SweepReportView,
+  type TownView,
+} from '#protocol';
 
 /** Events that tell of the life of an agent. */
 const LIFE = ['reeve.agent.gone', 'reeve.agent.starting', 'reeve.agent.started'];
@@ -65,46 +32,49 @@ export class ApiClient {
   }
 
   async createTown(name: string): Promise<string> {
-    return (await this.#json('POST', '/v1/towns', z.object({ id: z.string() }), { name })).id;
+    return (await this.#json('POST', '/v1/towns', townSchema, { name })).id;
   }
 
-  readTown(town: string): Promise<z.infer<typeof townState>> {
-    return this.#json('GET', `/v1/towns/${town}`, townState);
+  readTown(town: string): Promise<TownView> {
+    return this.#json('GET', `/v1/towns/${town}`, townSchema);
   }
 
   /** Refreshes every agent now. */
-  refreshTown(town: string): Promise<z.infer<typeof report>> {
-    return this.#json('POST', `/v1/towns/${town}/refresh`, report, {});
+  refreshTown(town: string): Promise<SweepReportView> {
+    return this.#json('POST', `/v1/towns/${town}/refresh`, sweepReportSchema, {});
   }
 
-  createAgent(town: string, name: string): Promise<AgentState> {
-    return this.#json('POST', `/v1/towns/${town}/agents`, agentState, { name });
+  createAgent(town: string, name: string): Promise<AgentView> {
+    return this.#json('POST', `/v1/towns/${town}/agents`, agentSchema, { name });
   }
 
-  readAgent(town: string, agent: string): Promise<AgentState> {
-    return this.#json('GET', `/v1/towns/${town}/agents/${agent}`, agentState);
+  readAgent(town: string, agent: string): Promise<AgentView> {
+    return this.#json('GET', `/v1/towns/${town}/agents/${agent}`, agentSchema);
   }
 
   /** Returns the id of the accepted message. The same key again is the same message, so who was not answered asks again. */
   async send(town: string, agent: string, content: string, key?: string): Promise<string> {
     const headers = key === undefined ? {} : { 'idempotency-key': `"${key}"` };
     const path = `/v1/towns/${town}/agents/${agent}/messages`;
-    return (await this.#json('POST', path, messageState, { content }, headers)).id;
+    return (await this.#json('POST', path, messageSchema, { content }, headers)).id;
   }
 
   /** Oldest first, at most 200. */
-  async readMessages(town: string, agent: string): Promise<MessageState[]> {
-    const page = z.object({ items: z.array(messageState) });
-    return (await this.#json('GET', `/v1/towns/${town}/agents/${agent}/messages?limit=${PAGE}`, page)).items;
+  async readMessages(town: string, agent: string): Promise<MessageView[]> {
+    const path = `/v1/towns/${town}/agents/${agent}/messages?limit=${PAGE}`;
+    return (await this.#json('GET', path, pageOf(messageSchema))).items;
   }
 
   /** Everything that happened so far, in order. */
-  async readEvents(town: string): Promise<EventState[]> {
-    const page = z.object({ items: z.array(eventState) });
-    const all: EventState[] = [];
+  async readEvents(town: string): Promise<EventView[]> {
+    const all: EventView[] = [];
     for (;;) {
       const after = all.at(-1)?.seq ?? 0;
-      const { items } = await this.#json('GET', `/v1/towns/${town}/events?after=${after}&limit=${PAGE}`, page);
+      const { items } = await this.#json(
+        'GET',
+        `/v1/towns/${town}/events?after=${after}&limit=${PAGE}`,
+        eventPageSchema,
+      );
       all.push(...items);
       if (items.length < PAGE) return all;
     }
@@ -117,13 +87,13 @@ export class ApiClient {
     return told.map(({ type }) => type.replace('reeve.', '')).filter((type) => type !== 'message.delivered');
   }
 
-  readMessage(town: string, agent: string, message: string): Promise<MessageState> {
-    return this.#json('GET', `/v1/towns/${town}/agents/${agent}/messages/${message}`, messageState);
+  readMessage(town: string, agent: string, message: string): Promise<MessageView> {
+    return this.#json('GET', `/v1/towns/${town}/agents/${agent}/messages/${message}`, messageSchema);
   }
 
   /** Forces a refresh of one agent. */
   async refresh(town: string, agent: string): Promise<void> {
-    await this.#json('POST', `/v1/towns/${town}/agents/${agent}/refresh`, z.object({ due: z.number() }), {});
+    await this.#json('POST', `/v1/towns/${town}/agents/${agent}/refresh`, sweepReportSchema, {});
   }
 
   /** A ticket for the stream; null: this town is none of ours, or the credential is over. */
@@ -132,14 +102,17 @@ export class ApiClient {
     const text = await response.text();
     if (response.status === 401 || response.status === 404) return null;
     if (!response.ok) throw new Error(`POST tickets: ${response.status}`);
-    return z.object({ ticket: z.string() }).parse(JSON.parse(text)).ticket;
+    return streamTicketSchema.parse(JSON.parse(text)).ticket;
   }
 
   /** `seq` of the newest event. */
   async head(town: string): Promise<number> {
-    const page = z.object({ items: z.array(z.object({ seq: z.number() })), next: z.string().nullable() });
     for (let after = 0; ;) {
-      const { items, next } = await this.#json('GET', `/v1/towns/${town}/events?limit=200&after=${after}`, page);
+      const { items, next } = await this.#json(
+        'GET',
+        `/v1/towns/${town}/events?limit=200&after=${after}`,
+        eventPageSchema,
+      );
       after = items.at(-1)?.seq ?? after;
       if (next === null) return after;
     }
@@ -164,7 +137,7 @@ export class ApiClient {
   }
 
   /** Waits until a message is in a state; rejects after `seconds`, or where it ended otherwise. */
-  until(town: string, agent: string, message: string, state: string, seconds: number): Promise<MessageState> {
+  until(town: string, agent: string, message: string, state: string, seconds: number): Promise<MessageView> {
     return this.eventually(seconds, `message ${message} being ${state}`, async () => {
       const found = await this.readMessage(town, agent, message);
       return found.state === state ? found : null;

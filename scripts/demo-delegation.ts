@@ -1,8 +1,9 @@
 /** A chapter of the demo: one agent delegates to another, and the live stream shows it while it happens. */
 import { z } from 'zod';
+import type { AgentView } from '#protocol';
 import { StreamClient } from '../client/stream-client.ts';
 import type { StreamEvent } from '../client/stream-event.ts';
-import type { AgentState, ApiClient } from './api-client.ts';
+import type { ApiClient } from './api-client.ts';
 import type { Story } from './story.ts';
 
 const WORK_SECONDS = 3;
@@ -21,7 +22,7 @@ export async function tellDelegation(
   api: ApiClient,
   url: string,
   town: string,
-  agents: readonly AgentState[],
+  agents: readonly AgentView[],
 ): Promise<void> {
   const [from, to] = agents;
   if (from === undefined || to === undefined) throw new Error('a delegation takes two agents');
@@ -49,7 +50,7 @@ export async function tellDelegation(
 }
 
 /** Shows the events of delegations as they come, and keeps everything that came. */
-function follow(story: Story, api: ApiClient, address: string, town: string, agents: readonly AgentState[]) {
+function follow(story: Story, api: ApiClient, address: string, town: string, agents: readonly AgentView[]) {
   const seen: StreamEvent[] = [];
   const nameOf = (id: string): string => agents.find((agent) => agent.id === id)?.name ?? id;
   const client = new StreamClient({

@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { townIdSchema } from '#protocol';
+import { townIdSchema, type AgentView } from '#protocol';
 import { parseConfig } from '../src/env.ts';
 import { KeyRing } from '../src/tokens/key-ring.ts';
 import { mintAgentToken, type Issuer } from '../src/tokens/mint.ts';
-import { ApiClient, type AgentState } from './api-client.ts';
+import { ApiClient } from './api-client.ts';
 import { tellDelegation } from './demo-delegation.ts';
 import { workerVariables, type Variables } from './dev-settings.ts';
 import { startStack, type Stack } from './dev-stack.ts';
@@ -157,7 +157,7 @@ async function teardown(story: Story, api: ApiClient, town: string, copyToken: C
   );
 }
 
-type CopyToken = (agent: AgentState) => Promise<string>;
+type CopyToken = (agent: AgentView) => Promise<string>;
 
 /**
  * The same token that an agent calls with, signed again with this stack's key: the real one is in the box, and nothing shows it.
@@ -177,10 +177,10 @@ async function demoIssuer(variables: Readonly<Variables>): Promise<Issuer> {
   return { ring: await KeyRing.import(signingKeys), publicUrl, trustDomain, ttlSeconds };
 }
 
-const readAll = (api: ApiClient, town: string): Promise<AgentState[]> =>
+const readAll = (api: ApiClient, town: string): Promise<AgentView[]> =>
   Promise.all(AGENTS.map((name) => api.readAgent(town, name)));
 
-const generations = (agents: readonly AgentState[]): string =>
+const generations = (agents: readonly AgentView[]): string =>
   `Generations: ${agents.map(({ name, credential }) => `${name} ${credential.in_use}`).join(', ')}.`;
 
 process.exitCode = await main();

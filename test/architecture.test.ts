@@ -117,8 +117,14 @@ describe('walls', () => {
     { at: 'container/main.ts', keeps: ["import { serve } from '@hono/node-server';"] },
     {
       at: 'client/connection.ts',
-      breaks: ["import '#protocol';", "import '../src/lib/clock.ts';", "import 'zod';", "import 'node:path';"],
-      keeps: ["import './outside.ts';"],
+      breaks: [
+        "import '#protocol';",
+        "import { agentSchema } from '#protocol';",
+        "import '../src/lib/clock.ts';",
+        "import 'zod';",
+        "import 'node:path';",
+      ],
+      keeps: ["import './outside.ts';", "import type { EventView } from '#protocol';"],
     },
   ]);
 

@@ -2,7 +2,7 @@
  * Table `events`: what happened in a town, in order. Every append takes the next `seq` without a gap, and what is no longer kept
  * goes from the old end only, so a reader that knows the last `seq` it has seen misses nothing without being told.
  */
-import { fillPage, utf8Bytes, type Page, type TownId } from '#protocol';
+import { fillPage, utf8Bytes, type EventView, type Page, type TownId } from '#protocol';
 
 /** Types are named like a noun and what became of it; a type never changes its meaning. */
 export type EventType =
@@ -45,16 +45,9 @@ export type EventType =
 type EventValue = string | number | boolean | null | string[] | Record<string, string | number>[];
 export type EventData = { [key: string]: EventValue };
 
-/** A CloudEvent 1.0 in its JSON format, with `seq` as an extension attribute that orders the events of one town. */
-export interface TownEvent {
-  readonly specversion: '1.0';
-  readonly id: string;
-  readonly source: string;
+/** An event as people read it, of one of the types above. */
+export interface TownEvent extends Readonly<EventView> {
   readonly type: EventType;
-  readonly subject: string;
-  readonly time: string;
-  readonly seq: number;
-  readonly datacontenttype: 'application/json';
   readonly data: EventData;
 }
 

@@ -1,6 +1,6 @@
 /** A row of `messages`, and the message that it holds. */
-import type { AgentId, MessageId } from '#protocol';
-import type { Message, MessageState } from './message.ts';
+import type { AgentId, MessageId, MessageState } from '#protocol';
+import type { Message } from './message.ts';
 
 export type MessageRow = {
   id: MessageId;

@@ -1,8 +1,5 @@
 /** A message to an agent, and the states that it goes through. */
-import type { AgentId, MessageId } from '#protocol';
-
-export const MESSAGE_STATES = ['queued', 'delivered', 'working', 'done', 'failed', 'cancelled'] as const;
-export type MessageState = (typeof MESSAGE_STATES)[number];
+import type { AgentId, MessageId, MessageState } from '#protocol';
 
 export interface Message {
   readonly id: MessageId;

@@ -1,4 +1,4 @@
-/** What Worker and control server say to each other; imported as `#protocol` by both sides. */
+/** What Worker, control server, agents and people say to each other; imported as `#protocol` by all sides. */
 export * from './agent-api.ts';
 export * from './claims.ts';
 export * from './control.ts';
@@ -8,8 +8,10 @@ export * from './ids.ts';
 export * from './ledger-api.ts';
 export * from './limits.ts';
 export * from './page.ts';
+export * from './people-api.ts';
 export * from './permissions.ts';
 export * from './retry-after.ts';
+export * from './roles.ts';
 export * from './runtime.ts';
 export * from './stream.ts';
 export * from './text.ts';

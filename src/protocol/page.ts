@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { MAX_PAGE_BYTES } from './limits.ts';
 import { utf8Bytes } from './text.ts';
 
@@ -6,6 +7,9 @@ export interface Page<T> {
   items: T[];
   next: string | null;
 }
+
+/** The schema of a page: `next` goes into `after` (events) or `cursor` (all other lists). */
+export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() });
 
 /** Room for `{"items":[],"next":"…"}` around the items, and what a kind of list adds to it, in bytes. */
 const FRAME_BYTES = 256;

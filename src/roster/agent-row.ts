@@ -1,5 +1,5 @@
-import type { AgentId, SessionId } from '#protocol';
-import type { Agent, AgentState, Role, Scope, StallReason } from './agent.ts';
+import type { AgentId, AgentState, Role, Scope, SessionId } from '#protocol';
+import type { Agent, StallReason } from './agent.ts';
 
 /** A row of the table `agents`. */
 export type AgentRow = {

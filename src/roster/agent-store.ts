@@ -1,7 +1,7 @@
 /** Table `agents`. Synchronous; a read and its write hold no await between them. */
-import type { AgentId, SessionId } from '#protocol';
+import type { AgentId, AgentState, Role, Scope, SessionId } from '#protocol';
 import { toAgent, type AgentRow } from './agent-row.ts';
-import { canMove, type Agent, type AgentState, type Role, type Scope, type StallReason } from './agent.ts';
+import { canMove, type Agent, type StallReason } from './agent.ts';
 
 const DUE_COLUMNS = ['start_due_at_ms', 'end_due_at_ms', 'look_at_ms', 'revive_at_ms'] as const;
 type DueColumn = (typeof DUE_COLUMNS)[number];

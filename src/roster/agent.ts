@@ -1,22 +1,8 @@
 /** Who lives in a town: an agent, its states and the moves between them. Pure. */
-import type { AgentId, SessionId } from '#protocol';
-
-export const AGENT_STATES = ['starting', 'idle', 'working', 'stalled', 'stopped', 'failed', 'retired'] as const;
-export type AgentState = (typeof AGENT_STATES)[number];
+import { ROLES, type AgentId, type AgentState, type Role, type Scope, type SessionId } from '#protocol';
 
 /** Why an agent at work is stalled: nothing is heard of it, or it is heard and gets nowhere. */
 export type StallReason = 'silent' | 'no_output';
-
-/** What an agent may ask of the town; the `scope` of its tokens. */
-export const SCOPES = ['heartbeat', 'events', 'mail', 'peers', 'delegate', 'exchange', 'agents'] as const;
-export type Scope = (typeof SCOPES)[number];
-
-/** A role is a named set of scopes: the most that an agent of this role may be granted. */
-export const ROLES = {
-  worker: ['heartbeat', 'events', 'mail', 'peers', 'delegate'],
-  mayor: SCOPES,
-} as const satisfies Record<string, readonly Scope[]>;
-export type Role = keyof typeof ROLES;
 
 /** Whether an agent of this role may be granted all of these scopes. */
 export function isWithinRole(role: Role, scopes: readonly Scope[]): boolean {

@@ -1,8 +1,5 @@
 /** Table `agent_tokens`: generations, outcomes and due times of each agent's credential. Never the text of a token (T6). */
-import type { AgentId } from '#protocol';
-
-/** Why a token is minted. */
-export type IssueReason = 'start' | 'delivery' | 'sweep' | 'force' | 'pull';
+import type { AgentId, IssueReason } from '#protocol';
 
 /** An agent's credential as stored. Generations are 0 until they exist. */
 export interface Credential {

@@ -16,9 +16,10 @@ import type {
   NewDelegation,
   NewMail,
   Peers,
+  Scope,
 } from '#protocol';
 import { mapOk, ok, type Result } from '#lib/result.ts';
-import type { Agent, Scope } from '../roster/agent.ts';
+import type { Agent } from '../roster/agent.ts';
 import { asAgent, type CallRefusal, type VerifiedCall } from './calls/authorize-call.ts';
 import { handleEvents, handleHeartbeat, type TakenBatch } from './calls/handle-agent-report.ts';
 import { listPeers } from './calls/list-peers.ts';

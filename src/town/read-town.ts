@@ -1,12 +1,20 @@
 /** What the town shows of itself, put together from its rows. */
-import { fillPage, type AgentId, type Page } from '#protocol';
+import {
+  fillPage,
+  type AgentId,
+  type AgentView,
+  type MessageView,
+  type Page,
+  type TownHealth,
+  type TownView,
+} from '#protocol';
 import { err, messageOf, ok, type Result } from '#lib/result.ts';
 import { isFinal } from '../outbox/message.ts';
 import type { Agent } from '../roster/agent.ts';
-import { townHealth, type Health } from './views/health.ts';
+import { townHealth } from './views/health.ts';
 import type { TownPorts } from './ports.ts';
 import { dueTimes } from './alarm/run-due.ts';
-import { agentView, messageView, townView, type AgentView, type MessageView, type TownView } from './views/views.ts';
+import { agentView, messageView, townView } from './views/views.ts';
 
 export function readAgent(p: TownPorts, id: AgentId): AgentView {
   const agent = p.agents.get(id);
@@ -36,7 +44,7 @@ const SWEEPS_LOOKED_AT = 24;
 /** The longest failing are the ones to look at first. */
 const FAILURES_SHOWN = 100;
 
-export function readHealth(p: TownPorts): Health {
+export function readHealth(p: TownPorts): TownHealth {
   const queued = new Map(p.messages.queued().map((queue) => [queue.agent, queue]));
   const unreadable: Agent[] = [];
   const agents = p.agents.watched().flatMap((agent) => {

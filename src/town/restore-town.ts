@@ -1,3 +1,4 @@
+import type { Restored } from '#protocol';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
 import type { TownPorts } from './ports.ts';
 import { renewContainer } from './containers/renew-container.ts';
@@ -8,7 +9,7 @@ import { renewContainer } from './containers/renew-container.ts';
  * themselves. Returns how many containers have theirs; the others are asked again until they do, or are abandoned (T5). The same again does it again:
  * it breaks no promise, and costs every agent one more start.
  */
-export async function restoreTown(p: TownPorts): Promise<{ containers: number; renewed: number }> {
+export async function restoreTown(p: TownPorts): Promise<Restored> {
   const containers = p.containers.list().map(({ index }) => index);
   p.transaction(() => {
     const now = p.clock.now();

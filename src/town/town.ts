@@ -1,6 +1,16 @@
 /** The Durable Object of one town: a table of contents. It constructs, wires and delegates; rules live in the verbs beside it. */
 import { DurableObject } from 'cloudflare:workers';
-import type { DelegationView, IssuedToken, Page } from '#protocol';
+import type {
+  AgentView,
+  DelegationView,
+  IssuedToken,
+  MessageView,
+  Page,
+  Restored,
+  SweepReportView,
+  TownHealth,
+  TownView,
+} from '#protocol';
 import type { WatchedTown } from '../directory/directory-store.ts';
 import type { EventPage } from '../events/event-store.ts';
 import type { Ticket } from '../events/ticket-store.ts';
@@ -18,7 +28,6 @@ import { TownGate, type Answered } from './town-gate.ts';
 import { confirmEnd, isEndConfirmed, retireAgent, stopAgent } from './delivery/end-agent.ts';
 import { forceRefresh } from './credentials/force-refresh.ts';
 import { handleReaderFrame } from './stream/handle-reader-frame.ts';
-import type { Health } from './views/health.ts';
 import { HELLO_WAIT_MS, handleHello } from './containers/handle-hello.ts';
 import { interruptAgent, type InterruptRefusal } from './delivery/interrupt-agent.ts';
 import { addTicket, openStream } from './stream/open-stream.ts';
@@ -30,10 +39,8 @@ import { restoreTown } from './restore-town.ts';
 import { TOWN_SCHEMA } from './state/schema.ts';
 import { serveAgent } from './delivery/serve-agent.ts';
 import { requestStart } from './delivery/start-agent.ts';
-import type { SweepReport } from './state/sweep-store.ts';
 import type { TownRecord } from './state/town-store.ts';
 import { townPorts } from './town-ports.ts';
-import type { AgentView, MessageView, TownView } from './views/views.ts';
 import { withdrawMessages } from './delivery/withdraw-messages.ts';
 
 export class Town extends DurableObject {
@@ -76,12 +83,12 @@ export class Town extends DurableObject {
     return this.#gate.run((p) => ok(readTown(p)));
   }
 
-  async health(): Answered<Health> {
+  async health(): Answered<TownHealth> {
     return this.#gate.run((p) => ok(readHealth(p)));
   }
 
   /** The database was put back to an earlier state. */
-  async restored(): Answered<{ containers: number; renewed: number }> {
+  async restored(): Answered<Restored> {
     return this.#gate.run(async (p) => ok(await restoreTown(p)));
   }
 
@@ -137,11 +144,11 @@ export class Town extends DurableObject {
     });
   }
 
-  async refreshAgent(idOrName: string, revokeOlder: boolean): Answered<SweepReport> {
+  async refreshAgent(idOrName: string, revokeOlder: boolean): Answered<SweepReportView> {
     return this.#gate.with(idOrName, (p, agent) => forceRefresh(p, [agent], revokeOlder));
   }
 
-  async refreshTown(revokeOlder: boolean): Answered<SweepReport> {
+  async refreshTown(revokeOlder: boolean): Answered<SweepReportView> {
     return this.#gate.run(async (p) => ok(await forceRefresh(p, p.agents.live(), revokeOlder)));
   }
 

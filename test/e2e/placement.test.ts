@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiClient, type AgentState } from '../../scripts/api-client.ts';
+import type { AgentView } from '#protocol';
+import { ApiClient } from '../../scripts/api-client.ts';
 import { freePort, isFree } from '../../scripts/ports.ts';
 import { endAll, run, tokenIn, untilPrinted, type Run } from './support/command.ts';
 
@@ -39,7 +40,7 @@ afterAll(async () => {
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-const both = (): Promise<AgentState[]> => Promise.all(['ada', 'bob'].map((name) => api.readAgent(town, name)));
+const both = (): Promise<AgentView[]> => Promise.all(['ada', 'bob'].map((name) => api.readAgent(town, name)));
 const answers = async (name: string) =>
   api.until(town, name, await api.send(town, name, `hello ${name}`), 'done', PATIENCE_SECONDS);
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AgentState, EventState, MessageState } from '../../scripts/api-client.ts';
+import type { AgentView, EventView, MessageView } from '#protocol';
 import { Storm } from './support/storm.ts';
 
 const NAMES = ['ada', 'bob', 'cyd', 'dan', 'eve'] as const;
@@ -23,14 +23,14 @@ afterAll(() => storm.stop());
 /** One town in one storm. */
 class Scene {
   readonly town: string;
-  readonly agents: readonly AgentState[];
+  readonly agents: readonly AgentView[];
   /** Resolves to the ids that were answered, by agent, when everything is accepted. */
   readonly #sent: Promise<string[][]>;
   /** Never resolves; rejects where a message is refused, so that nobody waits for it. */
   readonly #refused: Promise<never>;
   readonly #storm = Promise.withResolvers<void>();
 
-  private constructor(town: string, agents: readonly AgentState[]) {
+  private constructor(town: string, agents: readonly AgentView[]) {
     this.town = town;
     this.agents = agents;
     this.#sent = Promise.all(NAMES.map((name) => this.#sendAll(name)));
@@ -70,7 +70,7 @@ class Scene {
   }
 
   /** Everything that was accepted is done, with its own reply, once each: nothing was lost, nothing was made twice. */
-  async done(): Promise<MessageState[][]> {
+  async done(): Promise<MessageView[][]> {
     const sent = await this.#sent;
     const found = await storm.eventually('all 200 being done', async () => {
       const all = await Promise.all(NAMES.map((name) => storm.api.readMessages(this.town, name)));
@@ -85,11 +85,11 @@ class Scene {
   }
 
   /** K-08: per agent in order, and no message twice within an incarnation: by the word of the box, and by the town's events. */
-  async inOrder(messages: readonly MessageState[][]): Promise<EventState[]> {
+  async inOrder(messages: readonly MessageView[][]): Promise<EventView[]> {
     const events = await storm.api.readEvents(this.town);
     const runs = storm.runs();
     for (const [nth, { id }] of this.agents.entries()) {
-      const seqOf = new Map(messages[nth]?.map((message) => [message.id, message.seq]));
+      const seqOf = new Map<string, number>(messages[nth]?.map(({ id: message, seq }) => [message, seq]));
       const finished = of(events, id, 'reeve.turn.finished').map(({ data }) => seqOf.get(String(data['message'])));
       expect(finished).toEqual(contents.map((_, at) => at + 1));
       const own = runs.filter(({ agent }) => agent === id);
@@ -103,7 +103,7 @@ class Scene {
   }
 
   /** Of the long turn of one agent. */
-  storyOf(nth: number, messages: readonly MessageState[][]): Promise<string[]> {
+  storyOf(nth: number, messages: readonly MessageView[][]): Promise<string[]> {
     return storm.api.readStory(this.town, this.agents[nth]?.id ?? '', messages[nth]?.[LONG.at]?.id ?? '');
   }
 
@@ -117,12 +117,12 @@ class Scene {
   }
 }
 
-const of = (events: readonly EventState[], agent: string, type: string): EventState[] =>
+const of = (events: readonly EventView[], agent: string, type: string): EventView[] =>
   events.filter((event) => event.subject === agent && event.type === type);
 
 /** What the events tell of the lives of an agent, and of the message that it was at. */
 const LIFE = ['gone', 'starting', 'started'].map((what) => `reeve.agent.${what}`);
-const livesOf = (events: readonly EventState[], agent: string): string[] =>
+const livesOf = (events: readonly EventView[], agent: string): string[] =>
   events
     .filter(({ subject, type }) => subject === agent && LIFE.includes(type))
     .map(({ type, data }) => `${type.replace('reeve.agent.', '')} ${String(data['incarnation'])}`);

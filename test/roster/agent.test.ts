@@ -1,8 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import {
-  AGENT_STATES,
-  ROLES,
-  SCOPES,
   canMove,
   isWithinRole,
   needsSweep,
@@ -11,6 +8,7 @@ import {
   takesMessages,
   type Housing,
 } from '../../src/roster/agent.ts';
+import { AGENT_STATES, ROLES, SCOPES } from '#protocol';
 
 describe('the states of an agent', () => {
   test('retired is final (T9)', () => {

@@ -8,36 +8,36 @@ import { z } from 'zod';
 import type { TownEvent } from '../../src/events/event-store.ts';
 import type { Ticket } from '../../src/events/ticket-store.ts';
 import {
+  agentSchema,
   delegationSchema,
   delegationWithTextSchema,
   eventBatchAnswerSchema,
-  issuedTokenSchema,
+  eventPageSchema,
   heartbeatAnswerSchema,
+  issuedTokenSchema,
   mailPageSchema,
   mailSentSchema,
+  messageSchema,
+  pageOf as pageSchemaOf,
   peersSchema,
+  restoredSchema,
+  sweepReportSchema,
+  townHealthSchema,
+  townSchema,
   type AgentId,
+  type AgentView,
   type DelegationView,
   type IssuedToken,
   type MessageId,
+  type MessageView,
   type TownId,
+  type TownView,
 } from '#protocol';
 import type { AgentStub, TownStub } from '../../src/http/edge/edge.ts';
-import {
-  agentSchema,
-  eventPageSchema,
-  healthSchema,
-  messageSchema,
-  pageOf as pageSchemaOf,
-  restoredSchema,
-  sweepReportSchema,
-  townSchema,
-} from '../../src/http/edge/schemas.ts';
 import type { VerifiedCall } from '../../src/town/calls/authorize-call.ts';
 import type { AgentChange } from '../../src/town/agents/change-agent.ts';
 import type { NewAgent } from '../../src/town/agents/create-agent.ts';
 import type { PullRequest } from '../../src/town/credentials/pull-token.ts';
-import type { AgentView, MessageView, TownView } from '../../src/town/views/views.ts';
 import { agentId, delegationId, mailId } from './ids.ts';
 
 export interface TownCall {
@@ -83,7 +83,7 @@ export class FakeTownObject implements TownStub {
     return this.#note('describe', [], resultOf(townSchema), () => ok(this.#view('first')));
   }
   health() {
-    return this.#note('health', [], resultOf(healthSchema), () => ok({ status: 'green', reasons: [] }));
+    return this.#note('health', [], resultOf(townHealthSchema), () => ok({ status: 'green', reasons: [] }));
   }
   restored() {
     return this.#note('restored', [], resultOf(restoredSchema), () => ok({ containers: 0, renewed: 0 }));

@@ -1,9 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import type { IssuedToken } from '../../src/protocol/index.ts';
-import type { Health } from '../../src/town/views/health.ts';
+import type { IssuedToken, TownHealth, TownView } from '../../src/protocol/index.ts';
 import type { SweepReport } from '../../src/town/state/sweep-store.ts';
-import type { TownView } from '../../src/town/views/views.ts';
 import { HANGS, lab, type LabRequest } from './support/lab.ts';
 import { lastTokenOf } from './support/tokens.ts';
 import { silence } from './support/passing.ts';
@@ -13,7 +11,7 @@ const HOUR = 3_600_000;
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
 const down = () => ({ status: 500, headers: {}, body: '' });
 const isPush = ({ path }: LabRequest): boolean => path.includes('/refresh-token');
-const health = async (town: TestTown): Promise<Health> => (await town.api<Health>('GET', '/health')).body;
+const health = async (town: TestTown): Promise<TownHealth> => (await town.api<TownHealth>('GET', '/health')).body;
 
 /** Two towns' worth of containers in one town: four agents each. */
 async function townWithContainers(count: number): Promise<{ town: TestTown; names: string[] }> {

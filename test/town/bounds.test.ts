@@ -9,12 +9,13 @@ import {
   MAX_PAGE_BYTES,
   MAX_REPLY_BYTES,
   makeId,
+  type AgentView,
   type HeldMessage,
+  type MessageView,
   type MessagesAccepted,
   type TurnResult,
 } from '../../src/protocol/index.ts';
 import { randomBytes } from '../../src/lib/secret.ts';
-import type { AgentView, MessageView } from '../../src/town/views/views.ts';
 import { AsAgent, told } from './support/as-agent.ts';
 import { lab, type LabAnswer, type LabRequest } from './support/lab.ts';
 import { TestTown } from './support/town.ts';

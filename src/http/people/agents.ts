@@ -1,8 +1,7 @@
 /** Routes for people: agents. */
 import { createRoute } from '@hono/zod-openapi';
-import { makeId } from '#protocol';
+import { makeId, ROLES, pageOf } from '#protocol';
 import { randomBytes } from '#lib/secret.ts';
-import { ROLES } from '../../roster/agent.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
@@ -51,7 +50,7 @@ function listAgents(app: App, inTown: Guard[]): void {
       summary: 'List agents, retired ones too',
       middleware: inTown,
       request: { params: s.townParams, query: s.agentsQuery },
-      responses: answers(200, s.pageOf(s.agentSchema), 'A page of agents'),
+      responses: answers(200, pageOf(s.agentSchema), 'A page of agents'),
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');

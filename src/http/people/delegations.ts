@@ -1,6 +1,6 @@
 /** Routes for people: what their agents delegate to each other. */
 import { createRoute } from '@hono/zod-openapi';
-import { delegationSchema } from '#protocol';
+import { delegationSchema, pageOf } from '#protocol';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import type { App, Edge } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
@@ -15,7 +15,7 @@ export function delegationRoutes(app: App, edge: Edge): void {
       summary: 'List the delegations of a town in the order of their making: ids, states and times',
       middleware: [requirePerson(edge), requireTown(edge)],
       request: { params: s.townParams, query: s.seqQuery },
-      responses: answers(200, s.pageOf(delegationSchema), 'A page of delegations'),
+      responses: answers(200, pageOf(delegationSchema), 'A page of delegations'),
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');

@@ -1,9 +1,8 @@
 /** Routes for people: messages to an agent, their replies, and the end of what should not go on. */
 import { createRoute } from '@hono/zod-openapi';
-import { makeId, townIdSchema } from '#protocol';
+import { makeId, townIdSchema, pageOf, type MessageView } from '#protocol';
 import { randomBytes } from '#lib/secret.ts';
 import { isFinal } from '../../outbox/message.ts';
-import type { MessageView } from '../../town/views/views.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
 import { idempotencyKeyOf } from '../edge/idempotency-key.ts';
@@ -64,7 +63,7 @@ function listMessages(app: App, inTown: Guard[]): void {
       summary: 'List the messages of an agent in order',
       middleware: inTown,
       request: { params: s.agentParams, query: s.seqQuery },
-      responses: answers(200, s.pageOf(s.messageSchema), 'A page of messages'),
+      responses: answers(200, pageOf(s.messageSchema), 'A page of messages'),
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');

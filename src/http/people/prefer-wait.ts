@@ -1,7 +1,6 @@
 /** `Prefer: wait=N` (RFC 7240, section 4.3): a request that waits for the end of a turn. */
-import { MAX_WAIT_SECONDS, type TownId } from '#protocol';
+import { MAX_WAIT_SECONDS, type MessageView, type TownId } from '#protocol';
 import { isFinal } from '../../outbox/message.ts';
-import type { MessageView } from '../../town/views/views.ts';
 import type { Edge } from '../edge/edge.ts';
 
 /** The town is asked for so long at a time (ms): nobody who has left keeps its object awake for longer. */

@@ -1,6 +1,6 @@
 /** Routes for people: towns and what happened in them. */
 import { createRoute } from '@hono/zod-openapi';
-import { makeId, townIdSchema } from '#protocol';
+import { makeId, townIdSchema, pageOf } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import { randomBytes } from '#lib/secret.ts';
 import { requirePerson, requireTown, requireTownOrItsRest } from '../edge/authenticate.ts';
@@ -51,7 +51,7 @@ function listTowns(app: App, edge: Edge, person: Guard): void {
       summary: 'List your towns',
       middleware: [person] as const,
       request: { query: s.townsQuery },
-      responses: answers(200, s.pageOf(s.townEntrySchema), 'A page of towns'),
+      responses: answers(200, pageOf(s.townEntrySchema), 'A page of towns'),
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');

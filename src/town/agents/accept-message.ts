@@ -1,4 +1,4 @@
-import { MAX_WAITING_BYTES, MAX_WAITING_MESSAGES, jsonBytes, type MessageId } from '#protocol';
+import { MAX_WAITING_BYTES, MAX_WAITING_MESSAGES, jsonBytes, type MessageId, type MessageView } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
 import type { Message } from '../../outbox/message.ts';
 import type { Agent } from '../../roster/agent.ts';
@@ -6,7 +6,7 @@ import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { reviveAgent } from './agent-gone.ts';
 import type { TownPorts } from '../ports.ts';
 import { isServed } from './queue-plan.ts';
-import { messageView, type MessageView } from '../views/views.ts';
+import { messageView } from '../views/views.ts';
 
 export interface NewMessage {
   /** Drawn by the caller, so that a repeated call makes one message. */

@@ -1,7 +1,8 @@
+import type { MessageView } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
 import { recordFinished } from './record-finished.ts';
 import type { TownPorts } from '../ports.ts';
-import { messageView, type MessageView } from '../views/views.ts';
+import { messageView } from '../views/views.ts';
 import { planWithdrawal } from './plan-withdrawal.ts';
 
 /** `state_conflict`: its agent has it, or it is over. */

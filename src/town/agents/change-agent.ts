@@ -1,6 +1,6 @@
-import type { AgentId } from '#protocol';
+import type { AgentId, Role, Scope } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
-import { isWithinRole, type Role, type Scope } from '../../roster/agent.ts';
+import { isWithinRole } from '../../roster/agent.ts';
 import type { TownPorts } from '../ports.ts';
 
 /** What is left out stays as it is. */

@@ -1,6 +1,6 @@
-import { MAX_AGENTS_PER_TOWN, type AgentId } from '#protocol';
+import { MAX_AGENTS_PER_TOWN, type AgentId, type Role, type Scope } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
-import type { Agent, Role, Scope } from '../../roster/agent.ts';
+import type { Agent } from '../../roster/agent.ts';
 import { containerForNew } from './place-agent.ts';
 import type { TownPorts } from '../ports.ts';
 

@@ -1,7 +1,7 @@
 /** Decides each agent call on the town's own rows, so that teardown and revocation hold at once (T9, T11). Synchronous. */
-import { isTerminal, type AgentClaims, type TerminalCode } from '#protocol';
+import { isTerminal, type AgentClaims, type Scope, type TerminalCode } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
-import type { Agent, Scope } from '../../roster/agent.ts';
+import type { Agent } from '../../roster/agent.ts';
 import { LAG_GRACE_MS } from '../../tokens/refresh-policy.ts';
 import type { Credential } from '../../tokens/token-store.ts';
 import { recordAlive } from '../containers/containers.ts';

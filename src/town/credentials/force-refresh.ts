@@ -1,14 +1,19 @@
+import type { SweepReportView } from '#protocol';
 import type { Agent } from '../../roster/agent.ts';
 import { inSlot } from '../containers/in-slot.ts';
 import type { TownPorts } from '../ports.ts';
 import { batches, heldBack, pushBatch, reportOf } from './refresh-sweep.ts';
-import type { SweepReport } from '../state/sweep-store.ts';
+import { sweepReportView } from '../views/views.ts';
 
 /**
  * A person's refresh, now: ages, throttles and holds are passed over, and the answer is what the containers really did with
  * each agent (K-05, A-14). With `revokeOlder`, everything older is refused from the moment the new token is acked.
  */
-export async function forceRefresh(p: TownPorts, agents: readonly Agent[], revokeOlder: boolean): Promise<SweepReport> {
+export async function forceRefresh(
+  p: TownPorts,
+  agents: readonly Agent[],
+  revokeOlder: boolean,
+): Promise<SweepReportView> {
   const cut = revokeOlder ? (agent: Agent, gen: number) => p.tokens.cutAt(agent.id, gen) : undefined;
   const results = await Promise.all(
     batches(agents).map((batch) => {
@@ -21,5 +26,5 @@ export async function forceRefresh(p: TownPorts, agents: readonly Agent[], revok
       });
     }),
   );
-  return reportOf(results.flat());
+  return sweepReportView(reportOf(results.flat()));
 }

@@ -4,14 +4,13 @@
  * Allocation is one transaction with its reason, an audit event and a stored retry (T2, T5): if the object dies after it, the
  * retry repeats the push with the next generation. Text lives in memory between mint and send, and nowhere else (T6).
  */
-import type { IssuedToken, SwapResult } from '#protocol';
+import type { IssueReason, IssuedToken, SwapResult } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import { messageOf } from '#lib/result.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
 import type { Agent } from '../../roster/agent.ts';
 import type { MintedToken } from '../../tokens/mint.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
-import type { IssueReason } from '../../tokens/token-store.ts';
 import { issueRefusal, type IssueRefusal } from '../agents/issue-refusal.ts';
 import { recordFailure, recordSwap } from './record-outcome.ts';
 import type { TownPorts } from '../ports.ts';

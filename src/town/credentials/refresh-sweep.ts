@@ -1,8 +1,7 @@
 /** The hourly sweep: fresh tokens for agents at work, one request per container. This file and tokens/refresh-policy.ts answer "when does it refresh?". */
-import { MAX_AGENTS_PER_PUSH, type AgentId, type SwapResult, type SwapResults } from '#protocol';
+import { MAX_AGENTS_PER_PUSH, type AgentId, type IssueReason, type SwapResult, type SwapResults } from '#protocol';
 import { needsSweep, type Agent } from '../../roster/agent.ts';
 import { dueInSweep, nextSweepAt } from '../../tokens/refresh-policy.ts';
-import type { IssueReason } from '../../tokens/token-store.ts';
 import { RUN_BUDGET_AGENTS } from '../state/alarm-plan.ts';
 import { backoffUntil, recordAnswer } from '../containers/containers.ts';
 import { recordWorkFailure } from '../agents/due-work.ts';

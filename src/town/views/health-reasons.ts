@@ -1,15 +1,5 @@
 /** What the health of a town may name, and what a person does about it. */
-import type { AgentId } from '#protocol';
-
-export interface HealthReason {
-  code: string;
-  status: 'amber' | 'red';
-  /** Null: it concerns the town. */
-  agent: AgentId | null;
-  since: string;
-  detail: string;
-  advice: string;
-}
+import type { HealthReason } from '#protocol';
 
 /** A reason without whom it concerns, and since when. */
 export type Kind = Omit<HealthReason, 'agent' | 'since'>;

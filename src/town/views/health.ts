@@ -1,5 +1,5 @@
 /** The health of a town: what is wrong, since when, and what to do about it. Pure. */
-import { CLOCK_TOLERANCE_SECONDS, agentIdSchema } from '#protocol';
+import { CLOCK_TOLERANCE_SECONDS, agentIdSchema, type HealthReason, type TownHealth } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import { needsSweep, takesMessages, type Agent } from '../../roster/agent.ts';
 import type { Credential } from '../../tokens/token-store.ts';
@@ -8,15 +8,7 @@ import type { Withdrawal } from '../../outbox/withdrawal-store.ts';
 import type { FailedWork } from '../state/failure-store.ts';
 import type { SweepRecord } from '../state/sweep-store.ts';
 import * as kinds from './health-reasons.ts';
-import type { HealthReason, Kind } from './health-reasons.ts';
-
-export type HealthStatus = 'green' | 'amber' | 'red';
-
-/** `green`: no reason. `amber`: something needs a look. `red`: agents are without a valid token, or about to be. */
-export interface Health {
-  status: HealthStatus;
-  reasons: HealthReason[];
-}
+import type { Kind } from './health-reasons.ts';
 
 interface AgentHealth {
   readonly agent: Agent;
@@ -55,7 +47,7 @@ const WAIT_GRACE_MS = 60_000;
 const WAIT_OUTAGE_MS = 600_000;
 
 /** Every reason that holds now; the status is that of the worst. */
-export function townHealth(input: HealthInput): Health {
+export function townHealth(input: HealthInput): TownHealth {
   const reasons = [
     ...schemaReasons(input),
     ...sweepReasons(input),

@@ -1,75 +1,19 @@
 /** Rows as the outside sees them: snake_case, RFC 3339, no storage detail. */
-import { messageKind, type AgentId, type MessageId, type TownId } from '#protocol';
+import {
+  messageKind,
+  type AgentView,
+  type MessageView,
+  type SweepReportView,
+  type SweepView,
+  type TownId,
+  type TownView,
+} from '#protocol';
 import { timestamp } from '#lib/clock.ts';
-import type { Message, MessageState } from '../../outbox/message.ts';
-import { needsSweep, type Agent, type AgentState, type Role, type Scope } from '../../roster/agent.ts';
-import type { Credential, IssueReason } from '../../tokens/token-store.ts';
-import type { SweepRecord, SweepResult } from '../state/sweep-store.ts';
+import type { Message } from '../../outbox/message.ts';
+import { needsSweep, type Agent } from '../../roster/agent.ts';
+import type { Credential } from '../../tokens/token-store.ts';
+import type { SweepRecord, SweepReport } from '../state/sweep-store.ts';
 import type { TownRecord } from '../state/town-store.ts';
-
-export interface AgentView {
-  id: AgentId;
-  name: string;
-  role: Role;
-  scopes: Scope[];
-  state: AgentState;
-  incarnation: number;
-  container: string;
-  process_id: number | null;
-  created_at: string;
-  last_heard_at: string | null;
-  credential: {
-    minted: number;
-    acked: number;
-    in_use: number;
-    lagging: { generation: number; at: string } | null;
-    issued_at: string | null;
-    expires_at: string | null;
-    reason: IssueReason | null;
-    last_outcome: string | null;
-    last_error: string | null;
-    next_due_at: string | null;
-    revoked_at: string | null;
-  };
-}
-
-export interface MessageView {
-  id: MessageId;
-  agent: AgentId;
-  seq: number;
-  state: MessageState;
-  content: string;
-  sender: string;
-  /** `system`: the town's own, about delegations; nobody wrote it. */
-  kind: 'user' | 'system';
-  idempotency_key: string | null;
-  attempts: number;
-  created_at: string;
-  delivered_at: string | null;
-  finished_at: string | null;
-  reply: string | null;
-  truncated: boolean;
-  error: string | null;
-}
-
-export interface SweepView {
-  started_at: string;
-  finished_at: string;
-  due: number;
-  ok: number;
-  failed: number;
-  skipped: number;
-  results: SweepResult[];
-}
-
-export interface TownView {
-  id: TownId;
-  name: string;
-  created_at: string;
-  agents: number;
-  next_sweep_at: string | null;
-  last_sweep: SweepView | null;
-}
 
 /** `sweepAtMs` is the town's next sweep; it is the agent's next due time while it works and no retry comes first. */
 export function agentView(town: TownId, agent: Agent, credential: Credential, sweepAtMs: number): AgentView {
@@ -140,7 +84,15 @@ export function townView(
   };
 }
 
-function sweepView({ startedAtMs, finishedAtMs, due, ok, failed, skipped, results }: SweepRecord): SweepView {
-  const times = { started_at: timestamp(startedAtMs), finished_at: timestamp(finishedAtMs) };
-  return { ...times, due, ok, failed, skipped, results: [...results] };
+function sweepView(sweep: SweepRecord): SweepView {
+  return {
+    started_at: timestamp(sweep.startedAtMs),
+    finished_at: timestamp(sweep.finishedAtMs),
+    ...sweepReportView(sweep),
+  };
+}
+
+export function sweepReportView({ due, ok, failed, skipped, results }: SweepReport): SweepReportView {
+  const shown = results.map(({ agent, outcome, generation }) => ({ agent, outcome, generation }));
+  return { due, ok, failed, skipped, results: shown };
 }

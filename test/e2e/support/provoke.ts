@@ -9,8 +9,9 @@ import {
   openSessionSchema,
   townIdSchema,
   type OpenSession,
+  type AgentView,
 } from '#protocol';
-import { ApiClient, type AgentState } from '../../../scripts/api-client.ts';
+import { ApiClient } from '../../../scripts/api-client.ts';
 import type { Variables } from '../../../scripts/dev-settings.ts';
 import type { Stack } from '../../../scripts/dev-stack.ts';
 import { parseConfig } from '../../../src/env.ts';
@@ -78,7 +79,7 @@ export async function provoke(scene: Scene): Promise<Provoked> {
 
 interface Town {
   readonly id: string;
-  readonly agents: readonly AgentState[];
+  readonly agents: readonly AgentView[];
 }
 
 /** Messages, turns, two sweeps, forced refreshes. */

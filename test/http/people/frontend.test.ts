@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { TEXT_RULE, agentIdSchema, messageIdSchema, problemSchema, townIdSchema } from '#protocol';
+import { TEXT_RULE, agentIdSchema, messageIdSchema, problemSchema, townIdSchema, ROLES } from '#protocol';
 import { z } from 'zod';
-import { ROLES } from '../../../src/roster/agent.ts';
 import { FOREIGN, OWN, UNKNOWN, makeScene, type EdgeScene } from '../../support/fake-edge.ts';
 import { agentId } from '../../support/ids.ts';
 import { NOW_MS } from '../../support/issuer.ts';

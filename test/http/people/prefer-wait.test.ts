@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { MAX_WAIT_SECONDS } from '#protocol';
+import { MAX_WAIT_SECONDS, type MessageView } from '#protocol';
 import { untilFinished, waitSeconds } from '../../../src/http/people/prefer-wait.ts';
-import type { MessageView } from '../../../src/town/views/views.ts';
 import { OWN, makeScene, type EdgeScene } from '../../support/fake-edge.ts';
 import { agentId } from '../../support/ids.ts';
 

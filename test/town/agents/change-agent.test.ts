@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Problem } from '../../../src/protocol/index.ts';
-import { ROLES } from '../../../src/roster/agent.ts';
-import type { AgentView } from '../../../src/town/views/views.ts';
+import { ROLES, type AgentView, type Problem } from '../../../src/protocol/index.ts';
 import { grantsOf } from '../support/scene.ts';
 import { claimsOf } from '../support/claims.ts';
 import { lastTokenOf } from '../support/tokens.ts';

@@ -7,12 +7,12 @@ import {
   MAX_WAITING_BYTES,
   MAX_WAITING_MESSAGES,
   makeId,
+  type MessageView,
   type Problem,
+  type TownHealth,
 } from '../../../src/protocol/index.ts';
 import { randomBytes } from '../../../src/lib/secret.ts';
-import type { Health } from '../../../src/town/views/health.ts';
 import type { Town } from '../../../src/town/town.ts';
-import type { MessageView } from '../../../src/town/views/views.ts';
 import { lab } from '../support/lab.ts';
 import { TestTown, api, type Answer } from '../support/town.ts';
 import { CONTAINER_SECRET } from '../support/wiring.ts';
@@ -47,7 +47,7 @@ function fill(
     storage.sql.exec(
       `INSERT INTO messages (id, agent, seq, state, content, sender, bytes, created_at_ms, finished_at_ms)
        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-       SELECT 'msg_' || hex(randomblob(10)), ?2, (SELECT COALESCE(MAX(last_seq), 0) FROM queues WHERE agent = ?2) + i,
+       SELECT 'msg_' || lower(hex(randomblob(10))), ?2, (SELECT COALESCE(MAX(last_seq), 0) FROM queues WHERE agent = ?2) + i,
        ?3, 'x', 'person:dev', ?4, 0, ?5 FROM n`,
       rows.count,
       agent,
@@ -278,14 +278,14 @@ describe('a message that is cancelled', () => {
     await town.elapse(2 * 60_000);
     const tried = withdrawals(town).length;
     expect(tried).toBeGreaterThan(1);
-    const { reasons } = (await town.api<Health>('GET', '/health')).body;
+    const { reasons } = (await town.api<TownHealth>('GET', '/health')).body;
     expect(reasons.map(({ code }) => code)).toContain('withdrawal_unconfirmed');
     town.container().before = () => null;
     await town.elapse(5 * 60_000);
     expect(withdrawals(town)).toHaveLength(tried + 1);
     await town.elapse(60 * 60_000);
     expect(withdrawals(town)).toHaveLength(tried + 1);
-    expect((await town.api<Health>('GET', '/health')).body.reasons.map(({ code }) => code)).not.toContain(
+    expect((await town.api<TownHealth>('GET', '/health')).body.reasons.map(({ code }) => code)).not.toContain(
       'withdrawal_unconfirmed',
     );
     expect(await ranAfterwards(town, id)).toBe(false);

@@ -4,11 +4,10 @@
  */
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Health } from '../../../src/town/views/health.ts';
-import type { AgentView } from '../../../src/town/views/views.ts';
 import { lab } from '../support/lab.ts';
 import { inside } from '../support/raw-reader.ts';
 import { TestTown } from '../support/town.ts';
+import type { AgentView, TownHealth } from '../../../src/protocol/index.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 beforeEach(() => {
@@ -37,7 +36,7 @@ async function ringFor(town: TestTown, ms: number): Promise<number> {
 }
 
 const reasonsOf = async (town: TestTown, agent: AgentView) => {
-  const { status, body } = await town.api<Health>('GET', '/health');
+  const { status, body } = await town.api<TownHealth>('GET', '/health');
   expect(status).toBe(200);
   return body.reasons.filter((reason) => reason.agent === agent.id).map(({ code }) => code);
 };

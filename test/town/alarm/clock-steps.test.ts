@@ -1,8 +1,7 @@
 /** The town's own clock is stepped while its containers go on: what it signs is refused there, until both sides agree again. */
 import { SELF, env, evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import type { Health } from '../../../src/town/views/health.ts';
-import { CONTROL_PROBLEMS, pullSchema } from '../../../src/protocol/index.ts';
+import { CONTROL_PROBLEMS, pullSchema, type TownHealth } from '../../../src/protocol/index.ts';
 import { lab, type LabAnswer, type LabRequest } from '../support/lab.ts';
 import { TestTown } from '../support/town.ts';
 import { PUBLIC_URL } from '../support/wiring.ts';
@@ -13,8 +12,8 @@ const MINUTE_MS = 60_000;
 const handshakes = (town: TestTown) => town.container().requests.filter(({ path }) => path === '/session').length;
 const pulls = (since: number) => lab.agentCalls.slice(since).filter(({ path }) => path.endsWith('/token')).length;
 
-async function reasons(town: TestTown): Promise<Health['reasons']> {
-  return (await town.api<Health>('GET', '/health')).body.reasons;
+async function reasons(town: TestTown): Promise<TownHealth['reasons']> {
+  return (await town.api<TownHealth>('GET', '/health')).body.reasons;
 }
 
 /** What a box answers that refuses a push, for all but `/health` and what `passes`. */

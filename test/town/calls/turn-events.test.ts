@@ -1,10 +1,10 @@
 /** Every turn is told from its beginning to its end, whatever of it the town heard first. */
 import { describe, expect, it } from 'vitest';
-import type { MessageView } from '../../../src/town/views/views.ts';
 import { lab, type LabRequest } from '../support/lab.ts';
 import { grantsOf } from '../support/scene.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
+import type { MessageView } from '../../../src/protocol/index.ts';
 
 const isDelivery = ({ path }: LabRequest): boolean => path.endsWith('/messages');
 

@@ -1,8 +1,6 @@
 import { runInDurableObject } from 'cloudflare:test';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { RunningAgents } from '../../../src/protocol/index.ts';
-import type { Health } from '../../../src/town/views/health.ts';
-import type { AgentView } from '../../../src/town/views/views.ts';
+import type { AgentView, RunningAgents, TownHealth } from '../../../src/protocol/index.ts';
 import { lab, type LabAnswer, type LabRequest } from '../support/lab.ts';
 import { lookInto } from '../support/look.ts';
 import { MINUTE, cutOff, eventsOf, pass, silence } from '../support/passing.ts';
@@ -21,7 +19,7 @@ const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_second
 const isProbe = ({ method, path }: LabRequest): boolean => method === 'GET' && path === '/agents';
 const probesOf = (town: TestTown, index = 0) => town.container(index).requests.filter(isProbe);
 const hello = () => api('POST', '/v1/container/hello', { version: 1 }, CONTAINER_SECRET);
-const reasonsOf = async (town: TestTown) => (await town.api<Health>('GET', '/health')).body.reasons;
+const reasonsOf = async (town: TestTown) => (await town.api<TownHealth>('GET', '/health')).body.reasons;
 
 async function atWork(...names: string[]): Promise<{ town: TestTown; agents: AgentView[]; ids: string[] }> {
   const town = await TestTown.create();

@@ -1,12 +1,11 @@
 import { env, runDurableObjectAlarm } from 'cloudflare:test';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Health } from '../../../src/town/views/health.ts';
-import type { AgentView } from '../../../src/town/views/views.ts';
 import { lab } from '../support/lab.ts';
 import { lookInto } from '../support/look.ts';
 import { MINUTE, cutOff, eventsOf, pass } from '../support/passing.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
+import type { AgentView, TownHealth } from '../../../src/protocol/index.ts';
 
 // Minutes pass in small steps, in which every agent speaks.
 vi.setConfig({ testTimeout: 60_000 });
@@ -19,7 +18,7 @@ const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_second
 /** Waits (s) between the starts of an agent that never gets up: the retry's own 15 s, then the ladder. */
 const LADDER_SECONDS = [15, 30, 60, 120, 300, 600];
 const codesOf = async (town: TestTown) =>
-  (await town.api<Health>('GET', '/health')).body.reasons.map(({ code }) => code);
+  (await town.api<TownHealth>('GET', '/health')).body.reasons.map(({ code }) => code);
 
 /** From here on every start fails in the box; answers when each was tried, in s, and what repairs it. */
 function breakCommand(town: TestTown, asleepAfterwards = false): { tries: number[]; repair: () => void } {

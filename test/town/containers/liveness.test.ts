@@ -1,12 +1,11 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Health } from '../../../src/town/views/health.ts';
-import type { AgentView } from '../../../src/town/views/views.ts';
 import { lab } from '../support/lab.ts';
 import { lookInto } from '../support/look.ts';
 import { MINUTE, cutOff, eventsOf, pass, silence } from '../support/passing.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
+import type { AgentView, TownHealth } from '../../../src/protocol/index.ts';
 
 // Minutes pass in small steps, in which every agent speaks.
 vi.setConfig({ testTimeout: 60_000 });
@@ -32,7 +31,7 @@ const beat = (bearer: string, progressAtMs: number | null) =>
     bearer,
   );
 const codes = async (town: TestTown) => {
-  const { body } = await town.api<Health>('GET', '/health');
+  const { body } = await town.api<TownHealth>('GET', '/health');
   return body.reasons.map(({ code }) => code);
 };
 

@@ -2,13 +2,13 @@
 import { runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { ContainerStore } from '../../../src/town/state/container-store.ts';
-import type { AgentView } from '../../../src/town/views/views.ts';
 import { lab } from '../support/lab.ts';
 import { lookInto } from '../support/look.ts';
 import { sessionOf } from '../support/scene.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
 import { CONTAINER_SECRET } from '../support/wiring.ts';
+import type { AgentView } from '../../../src/protocol/index.ts';
 
 const MINUTE_MS = 60_000;
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };

@@ -1,7 +1,6 @@
 /** Deaths at chosen moments. `crash-*.test.ts` cut every effect of every verb; these are the ones that people ask about. */
 import { abortAllDurableObjects, env, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import type { AgentView } from '../../../src/town/views/views.ts';
 import type { SweepReport } from '../../../src/town/state/sweep-store.ts';
 import { HANGS, lab, type LabRequest } from '../support/lab.ts';
 import { claimsOf } from '../support/claims.ts';
@@ -9,6 +8,7 @@ import { lastTokenOf } from '../support/tokens.ts';
 import { api, type TestTown } from '../support/town.ts';
 import { weather, type Strike } from '../support/weather.ts';
 import { World } from '../support/world.ts';
+import type { AgentView } from '../../../src/protocol/index.ts';
 
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
 const beat = async (bearer: string) =>

@@ -2,11 +2,11 @@ import { evictDurableObject } from 'cloudflare:test';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { activated, newKey, rotated, tainted } from '../../../src/tokens/key-edit.ts';
 import type { PrivateKeySet } from '../../../src/tokens/key-set.ts';
-import type { Health } from '../../../src/town/views/health.ts';
 import { lab } from '../support/lab.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
 import { currentKeys, useKeys } from '../support/wiring.ts';
+import type { TownHealth } from '../../../src/protocol/index.ts';
 
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
 const beat = (token: string) => api<{ code?: string }>('POST', '/v1/agent/heartbeat', HEARTBEAT, token);
@@ -65,14 +65,14 @@ describe('keys under traffic', () => {
     await deploy(town, edited(tainted(before, bad, await newKey('active'))));
     expect((await published()).map(({ kid }) => kid)).not.toContain(bad);
     expect(await beat(old)).toMatchObject({ status: 401, body: { code: 'invalid_token' } });
-    const laggards = await town.api<Health>('GET', '/health');
+    const laggards = await town.api<TownHealth>('GET', '/health');
     expect(laggards.body.reasons).toMatchObject([{ code: 'old_key', agent: ada.id, status: 'amber' }]);
     await town.elapse(1000);
     lab.clock.advance(31_000);
     await expect.poll(() => kidOf(lastTokenOf(ada))).not.toBe(bad);
     // The box looks for keys that it does not know every 30 s at most: that it refused a push is told until the next one passes.
     await town.api('POST', '/refresh', {});
-    expect((await town.api<Health>('GET', '/health')).body).toEqual({ status: 'green', reasons: [] });
+    expect((await town.api<TownHealth>('GET', '/health')).body).toEqual({ status: 'green', reasons: [] });
     // The idle agent gets the new key with its next message.
     const { id } = await town.send('idle', 'hello');
     await town.until('idle', id, 'done');

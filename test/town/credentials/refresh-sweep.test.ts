@@ -1,9 +1,9 @@
 import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import type { TownView } from '../../../src/town/views/views.ts';
 import { lab } from '../support/lab.ts';
 import { inside } from '../support/raw-reader.ts';
 import { TestTown } from '../support/town.ts';
+import type { TownView } from '../../../src/protocol/index.ts';
 
 const HOUR = 3_600_000;
 

@@ -1,13 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Slots } from '../../../src/town/state/slots.ts';
-import type { Health } from '../../../src/town/views/health.ts';
-import type { AgentView, MessageView } from '../../../src/town/views/views.ts';
 import type { LabRequest } from '../support/lab.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { MINUTE } from '../support/passing.ts';
 import { TestTown, api } from '../support/town.ts';
 import { PATIENT } from '../../support/patient.ts';
 import { CONTAINER_SECRET } from '../support/wiring.ts';
+import type { AgentView, MessageView, TownHealth } from '../../../src/protocol/index.ts';
 
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
 const beat = (bearer: string) => api<{ code: string }>('POST', '/v1/agent/heartbeat', HEARTBEAT, bearer);
@@ -93,7 +92,7 @@ describe('teardown', () => {
       await town.elapse(24 * 60 * MINUTE);
       expect(requests).toBe(before);
       expect((await town.api('DELETE', `/agents/${id}`)).status).toBe(202);
-      const { reasons } = (await town.api<Health>('GET', '/health')).body;
+      const { reasons } = (await town.api<TownHealth>('GET', '/health')).body;
       expect(reasons.map(({ code }) => code)).toContain('container_lost');
       // What still ran there ends with the session that is opened when it is back.
       town.container().network = (_, send) => send();

@@ -1,12 +1,10 @@
 /** Answers that come too late, or that no container in its right mind gives: each has one meaning, and costs no other agent anything. */
 import { runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import { MAX_AGENTS_PER_TOWN, makeId } from '../../../src/protocol/index.ts';
+import { MAX_AGENTS_PER_TOWN, makeId, ROLES, type AgentView, type TownView } from '../../../src/protocol/index.ts';
 import { randomBytes } from '../../../src/lib/secret.ts';
-import { ROLES } from '../../../src/roster/agent.ts';
 import { AgentStore } from '../../../src/roster/agent-store.ts';
 import type { SweepReport } from '../../../src/town/state/sweep-store.ts';
-import type { AgentView, TownView } from '../../../src/town/views/views.ts';
 import { HANGS, lab, type LabAnswer, type LabRequest } from '../support/lab.ts';
 import { TestTown } from '../support/town.ts';
 

@@ -1,9 +1,6 @@
 /** A message that something on the way refuses, and queues that cannot be delivered: what waits, how long, and who hears of it. */
 import { describe, expect, it } from 'vitest';
-import type { DeliverMessages } from '../../../src/protocol/index.ts';
-import type { Health } from '../../../src/town/views/health.ts';
-import type { HealthReason } from '../../../src/town/views/health-reasons.ts';
-import type { MessageView } from '../../../src/town/views/views.ts';
+import type { DeliverMessages, HealthReason, MessageView, TownHealth } from '../../../src/protocol/index.ts';
 import { lab, type LabAnswer, type LabRequest } from '../support/lab.ts';
 import { pass } from '../support/passing.ts';
 import { TestTown } from '../support/town.ts';
@@ -48,7 +45,7 @@ async function queued(town: TestTown, contents: readonly string[]): Promise<Mess
 }
 
 async function waiting(town: TestTown): Promise<HealthReason | undefined> {
-  const { body } = await town.api<Health>('GET', '/health');
+  const { body } = await town.api<TownHealth>('GET', '/health');
   return body.reasons.find(({ code }) => code === 'messages_wait');
 }
 

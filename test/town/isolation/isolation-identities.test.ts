@@ -1,10 +1,16 @@
 import { SELF, env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { containerNameSchema, type IssuedToken, type RunningAgents } from '../../../src/protocol/index.ts';
-import { SCOPES, ROLES } from '../../../src/roster/agent.ts';
+import {
+  containerNameSchema,
+  SCOPES,
+  ROLES,
+  type AgentView,
+  type IssuedToken,
+  type MessageView,
+  type RunningAgents,
+} from '../../../src/protocol/index.ts';
 import { activated, newKey, rotated } from '../../../src/tokens/key-edit.ts';
 import { verifyAgentToken } from '../../../src/tokens/verify.ts';
-import type { AgentView, MessageView } from '../../../src/town/views/views.ts';
 import { tablesOf } from '../support/footprint.ts';
 import { lab, type LabFetch, type LabRequest } from '../support/lab.ts';
 import { grantsOf, sessionOf } from '../support/scene.ts';

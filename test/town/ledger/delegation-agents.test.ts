@@ -1,9 +1,9 @@
 /** Two real agents, each in its box, and nobody who helps them. */
 import { evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import type { MessageView } from '../../../src/town/views/views.ts';
 import { TestTown, api } from '../support/town.ts';
 import { CONTAINER_SECRET } from '../support/wiring.ts';
+import type { MessageView } from '../../../src/protocol/index.ts';
 
 /** Of real time, for turns that take seconds of the lab's. */
 const PATIENCE_MS = 20_000;

@@ -10,9 +10,9 @@ import {
   SYSTEM_SENDER,
   noticeSchema,
   unfence,
+  type MessageView,
   type Notice,
 } from '../../../src/protocol/index.ts';
-import type { MessageView } from '../../../src/town/views/views.ts';
 import { AsAgent, told } from '../support/as-agent.ts';
 import { lab } from '../support/lab.ts';
 import { TestTown } from '../support/town.ts';

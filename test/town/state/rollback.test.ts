@@ -3,9 +3,9 @@ import { env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { migrate, type Migration } from '../../../src/lib/migrate.ts';
 import { LINK_SCHEMA } from '../../../src/link/session-store.ts';
-import type { Health } from '../../../src/town/views/health.ts';
 import { TOWN_SCHEMA } from '../../../src/town/state/schema.ts';
 import { TestTown } from '../support/town.ts';
+import type { TownHealth } from '../../../src/protocol/index.ts';
 
 /** What the next release may add: a column, a table of its own, and a trigger that fills it. */
 const NEXT_OF_TOWN: Migration = {
@@ -49,7 +49,7 @@ async function say(town: TestTown, content: string): Promise<string> {
 }
 
 const codesOf = async (town: TestTown) =>
-  (await town.api<Health>('GET', '/health')).body.reasons.map(({ code, status }) => `${code} ${status}`);
+  (await town.api<TownHealth>('GET', '/health')).body.reasons.map(({ code, status }) => `${code} ${status}`);
 
 describe('a rollback', () => {
   it('leaves a town at work: its requests, deliveries and alarm go on over steps that this release does not know', async () => {
@@ -117,7 +117,7 @@ describe('a rollback', () => {
     await deployNext(town);
     await rollBack(town);
     expect(await codesOf(town)).toEqual(['schema_ahead amber']);
-    const { body } = await town.api<Health>('GET', '/health');
+    const { body } = await town.api<TownHealth>('GET', '/health');
     expect(body.reasons[0]).toMatchObject({ agent: null, detail: expect.stringContaining('9998-next') as string });
   });
 });

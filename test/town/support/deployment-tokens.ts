@@ -1,6 +1,5 @@
 /** Tokens of the deployment under test: by its own keys, its own address and the time of the lab, unless a test changes that. */
-import { AGENT_TOKEN_TYP, PUSH_TOKEN_TYP } from '../../../src/protocol/index.ts';
-import { ROLES } from '../../../src/roster/agent.ts';
+import { AGENT_TOKEN_TYP, PUSH_TOKEN_TYP, ROLES } from '../../../src/protocol/index.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
 import type { KeyState, PrivateKey } from '../../../src/tokens/key-set.ts';
 import {

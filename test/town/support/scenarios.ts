@@ -1,6 +1,6 @@
 /** The verbs of a town, each with the world that it finds. */
-import { ROLES, type Agent } from '../../../src/roster/agent.ts';
-import { CONTROL_PROBLEMS } from '../../../src/protocol/index.ts';
+import { type Agent } from '../../../src/roster/agent.ts';
+import { CONTROL_PROBLEMS, ROLES } from '../../../src/protocol/index.ts';
 import { lab } from './lab.ts';
 import type { Scenario } from './matrix.ts';
 import type { World } from './world.ts';

@@ -4,6 +4,7 @@ import { expect, vi } from 'vitest';
 import { base64url, randomBytes, sha256 } from '../../../src/lib/secret.ts';
 import {
   makeId,
+  type AgentView,
   type DelegationId,
   type IssuedToken,
   type OpenSession,
@@ -11,7 +12,6 @@ import {
 } from '../../../src/protocol/index.ts';
 import { DelegationStore } from '../../../src/ledger/delegation-store.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
-import type { AgentView } from '../../../src/town/views/views.ts';
 import { lab } from './lab.ts';
 import { RawReader, readersOf } from './raw-reader.ts';
 import { TestTown, api } from './town.ts';

@@ -1,9 +1,9 @@
 /** What a test says to a town: through the public API, as a person would, and into the object where only that shows it. */
 import { SELF, env, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { vi } from 'vitest';
-import type { ContainerName, TownId } from '../../../src/protocol/index.ts';
+import type { AgentView, ContainerName, MessageView, TownId, TownView } from '../../../src/protocol/index.ts';
 import { nextSweepAt } from '../../../src/tokens/refresh-policy.ts';
-import type { AgentView, MessageView, TownView } from '../../../src/town/views/views.ts';
+import { checkShape } from './answers.ts';
 import { lab, type LabContainer } from './lab.ts';
 import { weather } from './weather.ts';
 import { DEV_TOKEN, PUBLIC_URL } from './wiring.ts';
@@ -33,7 +33,7 @@ export interface Answer<T> {
   readonly body: T;
 }
 
-/** Calls the public API as the person; `T` is what the test knows the route to answer. */
+/** Calls the public API as the person; `T` is what the test knows the route to answer. What is answered is what the protocol declares. */
 export async function api<T>(
   method: string,
   path: string,
@@ -46,7 +46,9 @@ export async function api<T>(
     headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json', ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  return { status: response.status, headers: response.headers, body: (await response.json()) as T };
+  const answer = await response.json();
+  if (response.ok) checkShape(method, path, answer);
+  return { status: response.status, headers: response.headers, body: answer as T };
 }
 
 export class TestTown {

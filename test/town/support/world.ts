@@ -1,13 +1,19 @@
 /** One town that is taken through bad weather: the world around it goes on until it is quiet. */
 import { env, runInDurableObject } from 'cloudflare:test';
-import { makeId, type AgentId, type MessageId, type TownId } from '../../../src/protocol/index.ts';
+import {
+  makeId,
+  ROLES,
+  type AgentId,
+  type AgentView,
+  type MessageId,
+  type MessageView,
+  type TownId,
+} from '../../../src/protocol/index.ts';
 import { Directory } from '../../../src/directory/directory-store.ts';
 import { randomBytes } from '../../../src/lib/secret.ts';
 import type { Result } from '../../../src/lib/result.ts';
-import { ROLES } from '../../../src/roster/agent.ts';
 import { planAlarm } from '../../../src/town/state/alarm-plan.ts';
 import type { Town } from '../../../src/town/town.ts';
-import type { AgentView, MessageView } from '../../../src/town/views/views.ts';
 import { lab, type LabContainer } from './lab.ts';
 import { describe, isQuiet, isUnfinished, lookInto, type Look } from './look.ts';
 import { Promises } from './promises.ts';

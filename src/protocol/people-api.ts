@@ -1,0 +1,145 @@
+/**
+ * What the town tells people: agents, messages, events, and its own state. JSON in snake_case, times RFC 3339. These shapes are the
+ * answers alone: rows and records of the town have types of their own, and `src/town/views` makes the one of the other.
+ */
+import { z } from 'zod';
+import { agentIdSchema, messageIdSchema, townIdSchema } from './ids.ts';
+import { pageOf } from './page.ts';
+import { ROLE_NAMES, SCOPES } from './roles.ts';
+
+const time = z.iso.datetime();
+const count = z.number().int().min(0);
+
+/** The states of an agent; `retired` is final. */
+export const AGENT_STATES = ['starting', 'idle', 'working', 'stalled', 'stopped', 'failed', 'retired'] as const;
+export type AgentState = (typeof AGENT_STATES)[number];
+
+/** The states of a message; `done`, `failed` and `cancelled` are final. */
+export const MESSAGE_STATES = ['queued', 'delivered', 'working', 'done', 'failed', 'cancelled'] as const;
+export type MessageState = (typeof MESSAGE_STATES)[number];
+
+/** Why a token is minted. */
+export const ISSUE_REASONS = ['start', 'delivery', 'sweep', 'force', 'pull'] as const;
+export type IssueReason = (typeof ISSUE_REASONS)[number];
+
+/** An agent and the health of its credential. Generations are 0 until there is one. */
+export const agentSchema = z.object({
+  id: agentIdSchema,
+  name: z.string(),
+  role: z.enum(ROLE_NAMES),
+  scopes: z.array(z.enum(SCOPES)),
+  state: z.enum(AGENT_STATES),
+  incarnation: count,
+  container: z.string(),
+  process_id: z.number().int().nullable(),
+  created_at: time,
+  last_heard_at: time.nullable(),
+  credential: z.object({
+    minted: count,
+    acked: count,
+    in_use: count,
+    lagging: z.object({ generation: count, at: time }).nullable(),
+    issued_at: time.nullable(),
+    expires_at: time.nullable(),
+    reason: z.enum(ISSUE_REASONS).nullable(),
+    last_outcome: z.string().nullable(),
+    last_error: z.string().nullable(),
+    next_due_at: time.nullable(),
+    revoked_at: time.nullable(),
+  }),
+});
+export type AgentView = z.infer<typeof agentSchema>;
+
+/** A message to an agent, its state and its reply. */
+export const messageSchema = z.object({
+  id: messageIdSchema,
+  agent: agentIdSchema,
+  seq: count,
+  state: z.enum(MESSAGE_STATES),
+  content: z.string(),
+  sender: z.string(),
+  kind: z.enum(['user', 'system']).describe('system: the town itself, about delegations'),
+  idempotency_key: z.string().nullable(),
+  attempts: count,
+  created_at: time,
+  delivered_at: time.nullable(),
+  finished_at: time.nullable(),
+  reply: z.string().nullable(),
+  truncated: z.boolean(),
+  error: z.string().nullable(),
+});
+export type MessageView = z.infer<typeof messageSchema>;
+
+/** What became of each token in a sweep or a forced refresh. `due` = `ok` + `failed` + `skipped`. */
+export const sweepReportSchema = z.object({
+  due: count,
+  ok: count,
+  failed: count,
+  skipped: count,
+  results: z.array(z.object({ agent: agentIdSchema, outcome: z.string(), generation: count })),
+});
+export type SweepReportView = z.infer<typeof sweepReportSchema>;
+
+const sweepSchema = sweepReportSchema.extend({ started_at: time, finished_at: time });
+export type SweepView = z.infer<typeof sweepSchema>;
+
+/** A town, its next and its last sweep. */
+export const townSchema = z.object({
+  id: townIdSchema,
+  name: z.string(),
+  created_at: time,
+  agents: count,
+  next_sweep_at: time.nullable(),
+  last_sweep: sweepSchema.nullable(),
+});
+export type TownView = z.infer<typeof townSchema>;
+
+/** A town in a list of towns. */
+export const townEntrySchema = z.object({ id: townIdSchema, name: z.string(), created_at: time });
+
+const healthReasonSchema = z.object({
+  code: z.string(),
+  status: z.enum(['amber', 'red']),
+  /** Null: it concerns the town. */
+  agent: agentIdSchema.nullable(),
+  since: time,
+  detail: z.string(),
+  advice: z.string(),
+});
+export type HealthReason = z.infer<typeof healthReasonSchema>;
+
+/** `green`: no reason. `amber`: something needs a look. `red`: agents are without a valid token, or about to be. */
+export const townHealthSchema = z.object({
+  status: z.enum(['green', 'amber', 'red']),
+  reasons: z.array(healthReasonSchema),
+});
+export type TownHealth = z.infer<typeof townHealthSchema>;
+
+/** Answer to `POST .../restored`: how many containers the town has, and how many of them have their new session. */
+export const restoredSchema = z.object({ containers: count, renewed: count });
+export type Restored = z.infer<typeof restoredSchema>;
+
+/** Answer to the deletion of a town. `deleting`: a container has yet to confirm. */
+export const deletedTownSchema = z.object({ id: townIdSchema, status: z.enum(['deleted', 'deleting']) });
+
+/** A CloudEvent 1.0 in its JSON format, with `seq` as an extension attribute that orders the events of one town. */
+export const eventSchema = z.object({
+  specversion: z.literal('1.0'),
+  id: z.string(),
+  source: z.string(),
+  type: z.string(),
+  subject: z.string(),
+  time,
+  seq: count,
+  datacontenttype: z.literal('application/json'),
+  data: z.record(z.string(), z.unknown()),
+});
+export type EventView = z.infer<typeof eventSchema>;
+
+/** A page of events, oldest first; `next` goes into `after`. `oldest` is 0 where no event is kept. */
+export const eventPageSchema = pageOf(eventSchema).extend({
+  oldest: count.describe('seq of the oldest event that is kept: what lies between `after` and it is gone'),
+});
+
+/** What opens one stream of one town, and until when. */
+export const streamTicketSchema = z.object({ ticket: z.string(), expires_at: time });

@@ -1,0 +1,71 @@
+/** What people are answered. Each call of the tests is held to its shape; here every route is called, and the check is checked. */
+import { describe, expect, it } from 'vitest';
+import { SHAPES, checkShape } from '../support/answers.ts';
+import { TestTown, api } from '../support/town.ts';
+
+type OpenApi = { readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
+
+/** Routes of others, and the one whose answer is a socket. */
+const NOT_FOR_PEOPLE = /\/v1\/(?:agent|container)\/|\/stream$/;
+
+describe('what people are answered', () => {
+  it('has a shape in the protocol, whatever the route', async () => {
+    const { body } = await api<OpenApi>('GET', '/openapi.json');
+    const routes = Object.entries(body.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    expect(Object.keys(SHAPES).toSorted()).toEqual(routes.filter((route) => !NOT_FOR_PEOPLE.test(route)).toSorted());
+  });
+
+  it('is of that shape, on every route', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    await town.agent('bob');
+    const { id } = await town.send('bob', 'delegate ada work 1');
+    await town.until('bob', id, 'done');
+    await town.work('ada');
+    await town.ring();
+    await town.api('POST', '/agents/bob/stop');
+    const waiting = await town.send('bob', 'waits');
+    const calls = [
+      'GET ',
+      'GET /health',
+      'POST /refresh',
+      'GET /events?limit=200',
+      'POST /tickets',
+      'GET /delegations',
+      'GET /agents',
+      'GET /agents/ada',
+      'PATCH /agents/ada',
+      'POST /agents/ada/refresh',
+      'GET /agents/ada/messages',
+      `GET /agents/bob/messages/${waiting.id}`,
+      `DELETE /agents/bob/messages/${waiting.id}`,
+      'POST /agents/ada/interrupt',
+      'POST /agents/ada/revoke',
+      'POST /agents/ada/start',
+      'POST /agents/ada/stop',
+      'POST /restored',
+      'DELETE /agents/ada',
+      'DELETE ',
+    ];
+    await api('GET', '/v1/towns');
+    for (const call of calls) {
+      const [method = '', path = ''] = call.split(' ');
+      const { status } = await town.api(method, path, method === 'POST' || method === 'PATCH' ? {} : undefined);
+      expect(status, call).toBeLessThan(300);
+    }
+  });
+
+  it('is caught where a field is missing, of another kind, or one too many', async () => {
+    const town = await TestTown.create();
+    const agent = await town.agent('ada');
+    const path = `/v1/towns/${town.id}/agents/ada`;
+    expect(() => checkShape('GET', path, agent)).not.toThrow();
+    const { state: _, ...stateless } = agent;
+    const wrong: unknown[] = [stateless, { ...agent, state: 'asleep' }, { ...agent, session: 'ses_1' }];
+    for (const answer of wrong) expect(() => checkShape('GET', path, answer)).toThrow();
+    const page = { items: [await town.send('ada', 'hello'), agent], next: null };
+    expect(() => checkShape('GET', `${path}/messages?limit=2`, page)).toThrow();
+  });
+});
