@@ -10,6 +10,8 @@ import type { Cell } from './cell.ts';
 /** Anything that calls the town as one agent and holds what it cannot read at each send, such as an open connection (A-20). */
 export interface TokenClient {
   setToken(token: string): void | Promise<void>;
+  /** The agent, or this incarnation of it, is over: nothing more is told. Called once, unless the client has left before. */
+  ended?(): void | Promise<void>;
 }
 
 /** What the owner of an agent holds: the only way to its token from outside, and the only way to take it down. */
@@ -24,7 +26,7 @@ export interface RegistryEntry {
 export interface ClientRegistry {
   /**
    * Registers a client of a live agent. It gets the current token before this returns, then each new one, until the agent
-   * ends (a new incarnation is joined by registering again) or the returned function is called. That function removes this
+   * ends, of which it is told too (a new incarnation is joined by registering again), or the returned function is called. That function removes this
    * registration and nothing else, and may be called again (T4). Throws `AgentNotLive` where the agent is not live here.
    */
   register(agent: string, client: TokenClient): () => void;
@@ -56,7 +58,7 @@ class Entry {
     // Wrapped, so that a client which registers twice has two registrations and each undo takes one away.
     const registration = { client };
     this.#clients.add(registration);
-    this.#tell(client);
+    this.#giveToken(client);
     return () => void this.#clients.delete(registration);
   }
 
@@ -66,24 +68,30 @@ class Entry {
     return outcome;
   }
 
+  /** The token is gone first, then each client hears of it. */
   close(): void {
     this.cell.close();
+    const registered = [...this.#clients];
     this.#clients.clear();
+    for (const { client } of registered) this.#tell(() => client.ended?.());
   }
 
   /** Over a copy: a client may leave or register while it is told; one that has left in the meantime is told nothing. */
   #tellAll(): void {
     const registered = [...this.#clients];
-    for (const registration of registered) if (this.#clients.has(registration)) this.#tell(registration.client);
+    for (const registration of registered) if (this.#clients.has(registration)) this.#giveToken(registration.client);
   }
 
-  /** A client that throws, now or later, neither stops the others nor undoes the swap. */
-  #tell(client: TokenClient): void {
+  #giveToken(client: TokenClient): void {
     const { token } = this.cell;
-    if (token === null) return;
+    if (token !== null) this.#tell(() => client.setToken(token.text.reveal()));
+  }
+
+  /** A client that throws, now or later, neither stops the others nor undoes what it is told of. */
+  #tell(call: () => unknown): void {
     try {
       // Whatever it returns: a promise of a plugin need not be one of this bundle's.
-      Promise.resolve(client.setToken(token.text.reveal())).catch(this.#onClientError);
+      Promise.resolve(call()).catch(this.#onClientError);
     } catch (thrown) {
       this.#onClientError(thrown);
     }
@@ -101,14 +109,16 @@ export class Registry implements ClientRegistry {
   }
 
   open(cell: Cell, onClientError: (thrown: unknown) => void): RegistryEntry {
-    this.#entries.get(cell.agent)?.close();
+    const earlier = this.#entries.get(cell.agent);
     const entry = new Entry(cell, onClientError);
     this.#entries.set(cell.agent, entry);
+    // In this order, so that a client which registers again when it hears of an end does not join what is over.
+    earlier?.close();
     return {
       swap: (grant) => entry.swap(grant),
       release: () => {
-        entry.close();
         if (this.#entries.get(cell.agent) === entry) this.#entries.delete(cell.agent);
+        entry.close();
       },
     };
   }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { IssuedToken } from '#protocol';
 import { Cell } from '../../../container/clients/cell.ts';
-import { Registry, sharedRegistry } from '../../../container/clients/registry.ts';
+import { AgentNotLive, Registry, sharedRegistry } from '../../../container/clients/registry.ts';
 import { FakeTownApi } from '../support/fake-town-api.ts';
 import { agentId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
@@ -129,6 +129,54 @@ describe('release', () => {
   });
 });
 
+describe('a client', () => {
+  it('is told of the end once, after the token is gone, whoever brings it', () => {
+    const [registry, mint] = [new Registry(), town()];
+    const cell = new Cell(mint.mint(agentId(1)));
+    const entry = registry.open(cell, () => {});
+    const heard: string[] = [];
+    const note = (who: string) => ({
+      setToken: () => void heard.push(`${who} token`),
+      ended: () => void heard.push(`${who} end, ${cell.token === null ? 'no token' : 'token'}`),
+    });
+    registry.register(agentId(1), note('a'));
+    const leave = registry.register(agentId(1), note('b'));
+    registry.register(agentId(1), keeper());
+    leave();
+    entry.release();
+    entry.release();
+    expect(heard).toEqual(['a token', 'b token', 'a end, no token']);
+  });
+
+  it('that fails at the end is reported, and the others hear of it', async () => {
+    const [registry, mint, errors, heard] = [new Registry(), town(), new Array<unknown>(), new Array<string>()];
+    const entry = live(registry, mint.mint(agentId(1)), errors);
+    const [now, later] = [new Error('now'), new Error('later')];
+    const failing = (ended: () => never | Promise<never>) => registry.register(agentId(1), { ...keeper(), ended });
+    failing(() => {
+      throw now;
+    });
+    failing(() => Promise.reject(later));
+    registry.register(agentId(1), { ...keeper(), ended: () => void heard.push('end') });
+    entry.release();
+    await settle();
+    expect([errors, heard, registry.size]).toEqual([[now, later], ['end'], 0]);
+  });
+
+  it('that registers again at the end joins the next incarnation, or hears that there is none', () => {
+    const [registry, mint, again, errors] = [new Registry(), town(), keeper(), new Array<unknown>()];
+    live(registry, mint.mint(agentId(1)));
+    const ended = (): void => void registry.register(agentId(1), { ...again, ended });
+    registry.register(agentId(1), { ...keeper(), ended });
+    const next = mint.mint(agentId(1), 2);
+    const owner = live(registry, next, errors);
+    expect(again.given).toEqual([next.token]);
+    owner.release();
+    expect(errors).toEqual([new AgentNotLive(`${agentId(1)} is not live in this process`)]);
+    expect(registry.size).toBe(0);
+  });
+});
+
 describe('the registry of the process', () => {
   it('W-21: a plugin from another bundle, with its own copy of the module, joins the same one', async () => {
     const ours = sharedRegistry();
@@ -139,9 +187,12 @@ describe('the registry of the process', () => {
     const [mint, client] = [town(), keeper()];
     const [first, second] = [mint.mint(agentId(1)), mint.mint(agentId(1))];
     const entry = ours.open(new Cell(first), () => {});
-    copy.sharedRegistry().register(agentId(1), client);
+    let ends = 0;
+    copy.sharedRegistry().register(agentId(1), { ...client, ended: () => void (ends += 1) });
     entry.swap(second);
     expect(client.given).toEqual([first.token, second.token]);
+    entry.release();
+    expect([client.given.length, ends]).toEqual([2, 1]);
   });
 
   it('is not taken for one where something else hangs there', () => {
