@@ -219,7 +219,7 @@ describe('homes', () => {
   ]);
 
   describe('M-05: one request path for all authenticated calls', () => {
-    holds('every call of the box to its town is made in town-request', rules.townCallHome, [
+    holds('every call of the container to its town is made in town-request', rules.townCallHome, [
       {
         at: 'container/clients/heartbeat.ts',
         breaks: ['await platform.fetch(url, init);', 'this.#platform.fetch(url, init);'],

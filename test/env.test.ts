@@ -29,7 +29,7 @@ describe('the configuration', () => {
       refreshIntervalMs: 3_600_000,
       heartbeatSeconds: 30,
       pushTimeoutMs: 5000,
-      containerUrls: ['https://box.example.com'],
+      containerUrls: ['https://container.example.com'],
       agentsPerContainer: 8,
       sleepAfterMs: 600_000,
       devToken: null,
@@ -234,7 +234,7 @@ describe('addresses', () => {
   });
 
   test('CONTAINER_URL names one to sixteen control servers, and one that is wrong refuses all', () => {
-    const urls = (count: number) => Array.from({ length: count }, (_, at) => `https://box${at}.example.com`);
+    const urls = (count: number) => Array.from({ length: count }, (_, at) => `https://container${at}.example.com`);
     expect(configOf(bindings({ CONTAINER_URL: urls(16).join(' , ') })).containerUrls).toEqual(urls(16));
     expect(refused(bindings({ CONTAINER_URL: urls(17).join(',') }))).toEqual(['CONTAINER_URL']);
     expect(refused(bindings({ CONTAINER_URL: 'https://a.example.com,http://b.example.com' }))).toEqual([

@@ -69,7 +69,7 @@ describe('parseConfig', () => {
     );
   });
 
-  it('A-24: refuses a key with its private part: the box holds no signing key', async () => {
+  it('A-24: refuses a key with its private part: the control server holds no signing key', async () => {
     const publicJwk = publicJwkOf(await newKey('active'));
     const jwks = JSON.stringify({ keys: [{ ...publicJwk, d: 'A'.repeat(43) }] });
     const parsed = parseConfig({ ...VALID, REEVE_JWKS: jwks });

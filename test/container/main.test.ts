@@ -114,7 +114,7 @@ describe('container/main.ts', () => {
     let answer = '';
     socket.setEncoding('utf8').on('data', (text: string) => (answer += text));
     const closed = once(socket, 'close');
-    socket.write('POST /agents/refresh-tokens HTTP/1.1\r\nhost: box\r\ncontent-length: 2000000\r\n\r\n');
+    socket.write('POST /agents/refresh-tokens HTTP/1.1\r\nhost: control\r\ncontent-length: 2000000\r\n\r\n');
     await expect.poll(() => answer, { timeout: 10_000 }).toContain('401 Unauthorized');
     // The rest is neither waited for nor kept.
     await closed;
@@ -129,7 +129,7 @@ describe('container/main.ts', () => {
     const order = { audience: health.boot, container: containerName(1), method: 'PUT', path: '/session', body };
     const token = await signPush(key, { ...order, nowMs: Date.now() });
     const socket = connect(Number(new URL(address).port), '127.0.0.1');
-    const head = `PUT /session HTTP/1.1\r\nhost: box\r\nauthorization: Bearer ${token}\r\n`;
+    const head = `PUT /session HTTP/1.1\r\nhost: control\r\nauthorization: Bearer ${token}\r\n`;
     socket.write(`${head}content-length: ${body.length}\r\n\r\n${body.slice(0, 70_000)}`, () => socket.destroy());
     await expect.poll(() => program.stdout, { timeout: 10_000 }).toContain('body_not_received');
     expect(program.stdout).toContain('"why":"aborted"');

@@ -140,10 +140,10 @@ describe('a whole run', () => {
   it('went everywhere: good answers and bad ones, sessions, sweeps, and every kind of refusal', () => {
     expect(Object.keys(provoked.statuses).toSorted()).toEqual(
       expect.arrayContaining([
-        'box 400',
-        'box 401',
-        'box 409',
-        'box 413',
+        'container 400',
+        'container 401',
+        'container 409',
+        'container 413',
         'town 200',
         'town 400',
         'town 401',
@@ -175,7 +175,7 @@ describe('a whole run', () => {
     expect(scan(texts)).toEqual([]);
   });
 
-  it('W-22: no answer holds one, to people, agents, boxes or strangers, and no event; but for the pull, which nobody may store', () => {
+  it('W-22: no answer holds one, to people, agents, containers or strangers, and no event; but for the pull, which nobody may store', () => {
     expect(provoked.answers.length).toBeGreaterThan(200);
     expect(provoked.answers.some(({ text }) => text.includes('reeve.token.issued'))).toBe(true);
     expect(scan(provoked.answers)).toEqual([]);

@@ -57,11 +57,11 @@ class Scene {
     await Promise.race([inTurn, this.#refused]);
   }
 
-  /** Lets `strike` happen when the box has taken the nth delivery from now on, and its answer is on the way. Resolves then. */
+  /** Lets `strike` happen when the container has taken the nth delivery from now on, and its answer is on the way. Resolves then. */
   inDelivery(nth: number, strike: () => Promise<unknown>): Promise<void> {
     return new Promise((resolve, reject) => {
       let deliveries = 0;
-      storm.toBox.beforeAnswer = async ({ path }) => {
+      storm.toControl.beforeAnswer = async ({ path }) => {
         if (!path.endsWith('/messages')) return;
         deliveries += 1;
         if (deliveries === nth) await strike().then(() => resolve(), reject);
@@ -84,7 +84,7 @@ class Scene {
     return found;
   }
 
-  /** K-08: per agent in order, and no message twice within an incarnation: by the word of the box, and by the town's events. */
+  /** K-08: per agent in order, and no message twice within an incarnation: by the word of the container, and by the town's events. */
   async inOrder(messages: readonly MessageView[][]): Promise<EventView[]> {
     const events = await storm.api.readEvents(this.town);
     const runs = storm.runs();

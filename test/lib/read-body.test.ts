@@ -14,7 +14,7 @@ function streamed(pieces: readonly string[], onCancel = (): void => {}): Request
     },
     cancel: onCancel,
   });
-  return new Request('http://box.example', { method: 'POST', body, duplex: 'half' });
+  return new Request('http://control.example', { method: 'POST', body, duplex: 'half' });
 }
 
 describe('readBody', () => {
@@ -31,7 +31,7 @@ describe('readBody', () => {
   });
 
   it('reads nothing where the declared length is too long', async () => {
-    const request = new Request('http://box.example', {
+    const request = new Request('http://control.example', {
       method: 'POST',
       body: 'x',
       headers: { 'content-length': '11' },
@@ -41,7 +41,7 @@ describe('readBody', () => {
   });
 
   it('a request without a body has an empty one', async () => {
-    expect(await readBody(new Request('http://box.example'), LIMIT)).toHaveLength(0);
+    expect(await readBody(new Request('http://control.example'), LIMIT)).toHaveLength(0);
   });
 });
 

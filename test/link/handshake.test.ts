@@ -108,7 +108,7 @@ describe('a handshake that fails', () => {
         ...backend,
         fetch: async (path, init) => {
           const answer = await backend.fetch(path, init);
-          // The box took it; the answer is lost on its way.
+          // The container took it; the answer is lost on its way.
           if (path === '/session' && (sent += 1) === 1) throw new TypeError('connection reset');
           return answer;
         },
@@ -143,7 +143,7 @@ describe('a handshake that fails', () => {
     expect(openings()).toHaveLength(2);
   });
 
-  test('A-27: by a 401 to the opening as well keeps the session that the box holds, and uses no epoch twice', async () => {
+  test('A-27: by a 401 to the opening as well keeps the session that the container holds, and uses no epoch twice', async () => {
     await open();
     const held = ports.store.get();
     const { backend } = control;

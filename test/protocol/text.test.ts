@@ -82,7 +82,7 @@ describe('what an agent puts out', () => {
     expect(agentText(3).parse('ab🦊')).toBe('ab');
   });
 
-  it('is whole in every field that a box or an agent fills', () => {
+  it('is whole in every field that a container or an agent fills', () => {
     const events = eventBatchSchema.parse({
       counter: 1,
       events: [

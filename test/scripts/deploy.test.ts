@@ -75,7 +75,13 @@ describe('npm run deploy', () => {
     expect(await deploy([])).toBe(0);
     expect(runs.map(({ args }) => args.slice(0, 5))).toEqual([
       ['d1', 'migrations', 'apply', 'DIRECTORY', '--remote'],
-      ['deploy', '--var', 'PUBLIC_URL:https://reeve.example.com', '--var', 'CONTAINER_URL:https://box.example.com'],
+      [
+        'deploy',
+        '--var',
+        'PUBLIC_URL:https://reeve.example.com',
+        '--var',
+        'CONTAINER_URL:https://container.example.com',
+      ],
     ]);
     expect(out.stdout).toBe('reeve deployed: https://reeve.example.com\n');
     expect(out.stderr).toBe('');
@@ -174,7 +180,7 @@ describe('variables', () => {
     expect(await deploy(['--env-file', first, '--env-file', second], { env, project })).toBe(0);
     expect(plain().toSorted()).toEqual([
       'AGENTS_PER_CONTAINER:3',
-      'CONTAINER_URL:https://box.example.com',
+      'CONTAINER_URL:https://container.example.com',
       'HEARTBEAT_SECONDS:11',
       'PUBLIC_URL:https://reeve.example.com',
       'PUSH_TIMEOUT_MS:2200',

@@ -14,7 +14,7 @@ export function bindings(changes: Bindings = {}): Bindings {
   return {
     PUBLIC_URL: 'https://reeve.example.com',
     SIGNING_KEYS: keys,
-    CONTAINER_URL: 'https://box.example.com',
+    CONTAINER_URL: 'https://container.example.com',
     CONTAINER_SECRET,
     ...changes,
   };

@@ -205,7 +205,7 @@ describe('a town that was away', () => {
     expect(lab.clock.now() - Date.parse(grant.issued_at)).toBeLessThan(60_000);
   });
 
-  it('M-18: a heartbeat whose generation lags a mint that is unacked for 10 s is told so, and the box catches up', async () => {
+  it('M-18: a heartbeat whose generation lags a mint that is unacked for 10 s is told so, and the container catches up', async () => {
     const town = await TestTown.create();
     const ada = await town.agent('ada');
     await town.work('ada');

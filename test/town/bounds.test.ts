@@ -1,4 +1,4 @@
-/** What a town sends in one page, takes from a box, and keeps, in bytes. */
+/** What a town sends in one page, takes from a container, and keeps, in bytes. */
 import { SELF, runInDurableObject } from 'cloudflare:test';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -138,7 +138,7 @@ describe('a result', () => {
   const most = 'x'.repeat(MAX_REPLY_BYTES);
   const tooLong = `${most.slice(1)}🦊${'x'.repeat(50 * KIB)}`;
 
-  /** An agent in a turn, and what its box says of it. */
+  /** An agent in a turn, and what its container says of it. */
   async function inTurn() {
     const town = await TestTown.create();
     await town.agent('ada');
@@ -183,7 +183,7 @@ describe('a result', () => {
       });
       return { ...answer, body: JSON.stringify({ ...accepted, messages: held }) };
     };
-    // The box has no network to report by itself.
+    // The container has no network to report by itself.
     town.container().outgoing = () => Promise.reject(new TypeError('no network'));
     for (const [content, reply] of [
       ['long', most.slice(1)],
@@ -231,7 +231,7 @@ describe('what a town keeps of mail and delegations', () => {
     expect((await bob.read()).items).toHaveLength(2);
   });
 
-  it('has a bound for each box: what fills it exactly is taken, and one byte more is not', async () => {
+  it('has a bound for each container: what fills it exactly is taken, and one byte more is not', async () => {
     const { town, ada } = await pair(MAX_LEDGER_BYTES);
     const { id: bob } = await town.read('bob');
     await runInDurableObject(town.stub, (_, { storage: { sql } }) => {

@@ -4,7 +4,7 @@ import { Incarnation } from '../../../container/agents/incarnation.ts';
 import { Registry } from '../../../container/clients/registry.ts';
 import { Secret } from '../../../src/lib/secret.ts';
 import { TownReach } from '../../../container/lib/town-reach.ts';
-import { Box, message } from '../support/box.ts';
+import { TestControlServer, message } from '../support/control-server.ts';
 import { TOWN_URL } from '../support/fake-town-api.ts';
 import { agentId, secretOf, sessionId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
@@ -41,35 +41,35 @@ class Processes {
 }
 
 describe('starting', () => {
-  it('M-09: the token is in the box before the agent’s process starts', async () => {
+  it('M-09: the token is in the container before the agent’s process starts', async () => {
     const processes = new Processes();
-    const box = await Box.make({ spawn: processes.spawn });
-    const session = await box.session();
-    const grant = box.town.mint(agentId(1));
+    const control = await TestControlServer.make({ spawn: processes.spawn });
+    const session = await control.session();
+    const grant = control.town.mint(agentId(1));
     const given: string[] = [];
     processes.onSpawn = ({ agent }) =>
-      void box.registry.register(agent, { setToken: (token) => void given.push(token) });
-    expect(await box.start(session, grant)).toMatchObject({ body: { outcome: 'started', process_id: 1001 } });
+      void control.registry.register(agent, { setToken: (token) => void given.push(token) });
+    expect(await control.start(session, grant)).toMatchObject({ body: { outcome: 'started', process_id: 1001 } });
     expect(given).toEqual([grant.token]);
   });
 
   it('A-23: two starts of one incarnation at once make one process', async () => {
     const processes = new Processes();
-    const box = await Box.make({ spawn: processes.spawn });
-    const session = await box.session();
-    const grant = box.town.mint(agentId(1));
-    const both = await Promise.all([box.start(session, grant), box.start(session, grant)]);
+    const control = await TestControlServer.make({ spawn: processes.spawn });
+    const session = await control.session();
+    const grant = control.town.mint(agentId(1));
+    const both = await Promise.all([control.start(session, grant), control.start(session, grant)]);
     expect(both.map(({ body }) => body.outcome)).toContain('current');
     expect(processes.launches).toHaveLength(1);
   });
 
   it('a higher incarnation starts only when the process of the lower is gone', async () => {
     const processes = new Processes();
-    const { box, session, agent } = await Box.withAgent({ spawn: processes.spawn });
+    const { control, session, agent } = await TestControlServer.withAgent({ spawn: processes.spawn });
     const gone = Promise.withResolvers<void>();
     processes.whileStopping = gone.promise;
-    const started = box.start(session, box.town.mint(agent, 2));
-    await expect.poll(() => box.registry.size).toBe(0);
+    const started = control.start(session, control.town.mint(agent, 2));
+    await expect.poll(() => control.registry.size).toBe(0);
     expect(processes.launches).toHaveLength(1);
     gone.resolve();
     expect((await started).body).toMatchObject({ outcome: 'started', inc: 2 });
@@ -78,34 +78,37 @@ describe('starting', () => {
 
   it('a process that cannot be started leaves nothing behind, and the start may be tried again', async () => {
     const processes = new Processes();
-    const box = await Box.make({ spawn: processes.spawn });
-    const session = await box.session();
-    const grant = box.town.mint(agentId(1));
+    const control = await TestControlServer.make({ spawn: processes.spawn });
+    const session = await control.session();
+    const grant = control.town.mint(agentId(1));
     processes.onSpawn = () => Promise.reject(new Error('no such command'));
     const order = { inc: 1, name: 'ada', role: 'worker', grant, runtime: null };
-    expect((await box.push(session, 'POST', `/agents/${agentId(1)}/start`, order)).status).toBe(500);
-    expect(await box.running(session)).toEqual([]);
-    expect(box.registry.size).toBe(0);
+    expect((await control.push(session, 'POST', `/agents/${agentId(1)}/start`, order)).status).toBe(500);
+    expect(await control.running(session)).toEqual([]);
+    expect(control.registry.size).toBe(0);
     processes.onSpawn = () => {};
-    expect((await box.start(session, grant)).body.outcome).toBe('started');
+    expect((await control.start(session, grant)).body.outcome).toBe('started');
   });
 
   it('a start of a lower incarnation than the one that runs is stale, and ends nothing', async () => {
     const processes = new Processes();
-    const { box, session, agent } = await Box.withAgent({ spawn: processes.spawn });
-    expect((await box.start(session, box.town.mint(agent, 3))).body).toMatchObject({ outcome: 'started', inc: 3 });
-    const late = await box.start(session, box.town.mint(agent, 2));
+    const { control, session, agent } = await TestControlServer.withAgent({ spawn: processes.spawn });
+    expect((await control.start(session, control.town.mint(agent, 3))).body).toMatchObject({
+      outcome: 'started',
+      inc: 3,
+    });
+    const late = await control.start(session, control.town.mint(agent, 2));
     expect(late.body).toMatchObject({ outcome: 'stale', inc: 3, process_id: 1002 });
     expect([processes.launches.length, processes.alive]).toEqual([2, 1]);
   });
 
   it('an interrupt says whether there was a turn to end, and of which incarnation it is not', async () => {
     const processes = new Processes();
-    const { box, session, agent } = await Box.withAgent({ spawn: processes.spawn });
+    const { control, session, agent } = await TestControlServer.withAgent({ spawn: processes.spawn });
     const interrupt = async (inc: number) =>
-      (await box.push(session, 'POST', `/agents/${agent}/interrupt`, { inc })).json();
+      (await control.push(session, 'POST', `/agents/${agent}/interrupt`, { inc })).json();
     expect(await interrupt(1)).toEqual({ agent, inc: 1, outcome: 'idle' });
-    await box.deliver(session, box.town.mint(agent), message(1, 'hello'));
+    await control.deliver(session, control.town.mint(agent), message(1, 'hello'));
     await expect.poll(() => processes.prompts.length).toBe(1);
     expect(await interrupt(2)).toEqual({ agent, inc: 1, outcome: 'incarnation_mismatch' });
     expect(await interrupt(1)).toEqual({ agent, inc: 1, outcome: 'interrupted' });
@@ -113,59 +116,59 @@ describe('starting', () => {
 
   it('a lower incarnation stays out where the higher that took its place could not be started', async () => {
     const processes = new Processes();
-    const { box, session, agent, grant } = await Box.withAgent({ spawn: processes.spawn });
+    const { control, session, agent, grant } = await TestControlServer.withAgent({ spawn: processes.spawn });
     processes.onSpawn = () => Promise.reject(new Error('no such command'));
-    const order = { inc: 2, name: 'ada', role: 'worker', grant: box.town.mint(agent, 2), runtime: null };
-    expect((await box.push(session, 'POST', `/agents/${agent}/start`, order)).status).toBe(500);
+    const order = { inc: 2, name: 'ada', role: 'worker', grant: control.town.mint(agent, 2), runtime: null };
+    expect((await control.push(session, 'POST', `/agents/${agent}/start`, order)).status).toBe(500);
     processes.onSpawn = () => {};
-    expect((await box.start(session, grant)).body).toMatchObject({ outcome: 'stale', inc: 1 });
+    expect((await control.start(session, grant)).body).toMatchObject({ outcome: 'stale', inc: 1 });
   });
 
   it('a token that is pushed while the process starts is applied', async () => {
     const processes = new Processes();
-    const box = await Box.make({ spawn: processes.spawn });
-    const session = await box.session();
+    const control = await TestControlServer.make({ spawn: processes.spawn });
+    const session = await control.session();
     const ready = Promise.withResolvers<void>();
     processes.onSpawn = () => ready.promise;
-    const started = box.start(session, box.town.mint(agentId(1)));
+    const started = control.start(session, control.town.mint(agentId(1)));
     await expect.poll(() => processes.launches.length).toBe(1);
-    expect((await box.refresh(session, box.town.mint(agentId(1)))).body.outcome).toBe('applied');
+    expect((await control.refresh(session, control.town.mint(agentId(1)))).body.outcome).toBe('applied');
     ready.resolve();
     expect((await started).body).toMatchObject({ outcome: 'started', gen: 2 });
   });
 
   it('W-01: an expired token is refreshed before the first turn begins', async () => {
     const processes = new Processes();
-    const box = await Box.make({ spawn: processes.spawn });
-    const session = await box.session();
-    const expired = box.town.mint(agentId(1), 1, 60);
-    await box.clock.advance(120_000);
-    await box.start(session, expired);
+    const control = await TestControlServer.make({ spawn: processes.spawn });
+    const session = await control.session();
+    const expired = control.town.mint(agentId(1), 1, 60);
+    await control.clock.advance(120_000);
+    await control.start(session, expired);
     let turnsBeforePull = -1;
-    box.town.intercept = ({ path }) => {
+    control.town.intercept = ({ path }) => {
       if (path.endsWith('/token')) turnsBeforePull = processes.prompts.length;
       return undefined;
     };
-    await box.deliver(session, expired, message(1, 'hello'));
+    await control.deliver(session, expired, message(1, 'hello'));
     await settle();
     expect(turnsBeforePull).toBe(0);
     expect(processes.prompts).toHaveLength(1);
-    expect(box.town.count('/token')).toBe(1);
-    expect(await box.running(session)).toMatchObject([{ gen: 2 }]);
+    expect(control.town.count('/token')).toBe(1);
+    expect(await control.running(session)).toMatchObject([{ gen: 2 }]);
   });
 
   it('W-01: the wait for it is bounded by 10 s', async () => {
     const processes = new Processes();
-    const box = await Box.make({ spawn: processes.spawn });
-    const session = await box.session();
-    const expired = box.town.mint(agentId(1), 1, 60);
-    await box.clock.advance(120_000);
-    await box.start(session, expired);
-    box.town.intercept = () => new Promise(() => {});
-    await box.deliver(session, expired, message(1, 'hello'));
-    await box.clock.advance(9_999);
+    const control = await TestControlServer.make({ spawn: processes.spawn });
+    const session = await control.session();
+    const expired = control.town.mint(agentId(1), 1, 60);
+    await control.clock.advance(120_000);
+    await control.start(session, expired);
+    control.town.intercept = () => new Promise(() => {});
+    await control.deliver(session, expired, message(1, 'hello'));
+    await control.clock.advance(9_999);
     expect(processes.prompts).toHaveLength(0);
-    await box.clock.advance(1);
+    await control.clock.advance(1);
     expect(processes.prompts).toHaveLength(1);
   });
 });
@@ -174,15 +177,19 @@ describe('ending', () => {
   it('K-07: stop and retire answer only when the process is gone; the token is out of use at once', async () => {
     for (const how of ['stop', 'retire'] as const) {
       const processes = new Processes();
-      const { box, session, agent } = await Box.withAgent({ spawn: processes.spawn });
+      const { control, session, agent } = await TestControlServer.withAgent({ spawn: processes.spawn });
       const gone = Promise.withResolvers<void>();
       processes.whileStopping = gone.promise;
       let answered = false;
-      const ended = box.end(session, how, agent).then(() => (answered = true));
-      await expect.poll(() => box.registry.size).toBe(0);
-      expect(await box.running(session)).toEqual([]);
+      const ended = control.end(session, how, agent).then(() => (answered = true));
+      await expect.poll(() => control.registry.size).toBe(0);
+      expect(await control.running(session)).toEqual([]);
       const outcome = how === 'stop' ? 'unknown_agent' : 'retired';
-      expect((await box.refresh(session, box.town.mint(agent))).body).toMatchObject({ outcome, inc: 0, gen: 0 });
+      expect((await control.refresh(session, control.town.mint(agent))).body).toMatchObject({
+        outcome,
+        inc: 0,
+        gen: 0,
+      });
       expect([answered, processes.alive]).toEqual([false, 1]);
       gone.resolve();
       await ended;
@@ -192,13 +199,15 @@ describe('ending', () => {
 
   it('an agent that is retired while its higher incarnation waits to start does not start', async () => {
     const processes = new Processes();
-    const { box, session, agent } = await Box.withAgent({ spawn: processes.spawn });
+    const { control, session, agent } = await TestControlServer.withAgent({ spawn: processes.spawn });
     const gone = Promise.withResolvers<void>();
     processes.whileStopping = gone.promise;
-    const started = box.start(session, box.town.mint(agent, 2));
-    await expect.poll(() => box.registry.size).toBe(0);
-    const retired = box.end(session, 'retire', agent);
-    await expect.poll(async () => (await box.refresh(session, box.town.mint(agent))).body.outcome).toBe('retired');
+    const started = control.start(session, control.town.mint(agent, 2));
+    await expect.poll(() => control.registry.size).toBe(0);
+    const retired = control.end(session, 'retire', agent);
+    await expect
+      .poll(async () => (await control.refresh(session, control.town.mint(agent))).body.outcome)
+      .toBe('retired');
     gone.resolve();
     expect((await started).body.outcome).toBe('retired');
     expect((await retired).body.outcome).toBe('retired');
@@ -209,16 +218,16 @@ describe('ending', () => {
     'a %s that comes while a turn waits for a fresh token ends the turn: its process is never asked',
     async (how) => {
       const processes = new Processes();
-      const box = await Box.make({ spawn: processes.spawn });
-      const session = await box.session();
-      const expired = box.town.mint(agentId(1), 1, 60);
-      await box.clock.advance(120_000);
-      await box.start(session, expired);
+      const control = await TestControlServer.make({ spawn: processes.spawn });
+      const session = await control.session();
+      const expired = control.town.mint(agentId(1), 1, 60);
+      await control.clock.advance(120_000);
+      await control.start(session, expired);
       const pulled = Promise.withResolvers<Response>();
-      box.town.intercept = ({ path }) => (path.endsWith('/token') ? pulled.promise : undefined);
-      await box.deliver(session, expired, message(1, 'hello'));
+      control.town.intercept = ({ path }) => (path.endsWith('/token') ? pulled.promise : undefined);
+      await control.deliver(session, expired, message(1, 'hello'));
       await settle();
-      await box.end(session, how, agentId(1));
+      await control.end(session, how, agentId(1));
       pulled.resolve(new Response(null, { status: 503 }));
       await settle();
       expect(processes.prompts).toEqual([]);
@@ -227,55 +236,55 @@ describe('ending', () => {
 
   it('a stop that comes before the process of a start was begun begins none', async () => {
     const processes = new Processes();
-    const box = await Box.make({ spawn: processes.spawn });
+    const control = await TestControlServer.make({ spawn: processes.spawn });
     const registry = new Registry();
     const context = {
       platform: {
-        clock: box.clock,
-        fetch: box.town.fetch,
-        log: box.log,
+        clock: control.clock,
+        fetch: control.town.fetch,
+        log: control.log,
         randomBytes: (n: number) => new Uint8Array(n),
-        reach: new TownReach(box.log),
+        reach: new TownReach(control.log),
       },
       apiUrl: TOWN_URL,
       registry,
       spawn: processes.spawn,
       heartbeatMs: 30_000,
-      townNowMs: () => box.clock.nowMs(),
+      townNowMs: () => control.clock.nowMs(),
       rebaseTownClock: () => undefined,
       pullAddress: () => ({ url: TOWN_URL, session: sessionId(1), secret: new Secret(secretOf(1)) }),
     };
-    const grant = box.town.mint(agentId(1));
+    const grant = control.town.mint(agentId(1));
     const incarnation = new Incarnation(context, { inc: 1, name: 'ada', role: 'worker', grant, runtime: null });
     await Promise.all([incarnation.stop(), expect(incarnation.started()).rejects.toThrow()]);
     expect(processes.launches).toEqual([]);
   });
 
   it('W-17, K-03: a teardown in the middle of work leaves no timer, no key and no process', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
-    await box.deliver(session, grant, message(1, 'work 600'), message(2, 'work 600'));
-    await box.clock.advance(45_000);
-    expect(box.clock.pending).toBeGreaterThan(0);
-    await box.end(session, 'retire', agent);
-    expect(box.clock.pending).toBe(0);
-    expect(box.registry.size).toBe(0);
-    const before = box.town.heard.length;
-    await box.clock.advance(3_600_000);
-    expect(box.town.heard).toHaveLength(before);
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    await control.deliver(session, grant, message(1, 'work 600'), message(2, 'work 600'));
+    await control.clock.advance(45_000);
+    expect(control.clock.pending).toBeGreaterThan(0);
+    await control.end(session, 'retire', agent);
+    expect(control.clock.pending).toBe(0);
+    expect(control.registry.size).toBe(0);
+    const before = control.town.heard.length;
+    await control.clock.advance(3_600_000);
+    expect(control.town.heard).toHaveLength(before);
   });
 });
 
 describe('a newer session', () => {
   it('starts no agent before the processes of the earlier one are gone', async () => {
     const processes = new Processes();
-    const { box, session, agent } = await Box.withAgent({ spawn: processes.spawn });
+    const { control, session, agent } = await TestControlServer.withAgent({ spawn: processes.spawn });
     const gone = Promise.withResolvers<void>();
     processes.whileStopping = gone.promise;
     const newer = { ...session, id: sessionId(2), epoch: 2 };
-    expect((await box.opened(newer)).status).toBe(200);
-    const started = box.start(newer, box.town.mint(agent, 2));
+    expect((await control.opened(newer)).status).toBe(200);
+    const started = control.start(newer, control.town.mint(agent, 2));
     // By the answer to a later request the start has arrived, and waits.
-    expect(await box.running(newer)).toEqual([]);
+    expect(await control.running(newer)).toEqual([]);
     expect(processes.launches).toHaveLength(1);
     gone.resolve();
     expect((await started).body.outcome).toBe('started');
@@ -284,67 +293,72 @@ describe('a newer session', () => {
 
   it('a start under way in the earlier session is told that the session is over', async () => {
     const processes = new Processes();
-    const box = await Box.make({ spawn: processes.spawn });
-    const session = await box.session();
+    const control = await TestControlServer.make({ spawn: processes.spawn });
+    const session = await control.session();
     const ready = Promise.withResolvers<void>();
     processes.onSpawn = () => ready.promise;
-    const order = { inc: 1, name: 'ada', role: 'worker', grant: box.town.mint(agentId(1)), runtime: null };
-    const started = box.push(session, 'POST', `/agents/${agentId(1)}/start`, order);
+    const order = { inc: 1, name: 'ada', role: 'worker', grant: control.town.mint(agentId(1)), runtime: null };
+    const started = control.push(session, 'POST', `/agents/${agentId(1)}/start`, order);
     await expect.poll(() => processes.launches.length).toBe(1);
-    await box.opened({ ...session, id: sessionId(2), epoch: 2 });
+    await control.opened({ ...session, id: sessionId(2), epoch: 2 });
     ready.resolve();
     expect((await started).status).toBe(409);
     await expect.poll(() => processes.alive).toBe(0);
   });
 
   it('a server that was abandoned without a shutdown does not stand in the way of the next', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
-    await box.deliver(session, grant, message(1, 'work 600'));
-    await box.clock.advance(1_000);
-    const next = await Box.make({ key: box.key, clock: box.clock, town: box.town, registry: box.registry });
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    await control.deliver(session, grant, message(1, 'work 600'));
+    await control.clock.advance(1_000);
+    const next = await TestControlServer.make({
+      key: control.key,
+      clock: control.clock,
+      town: control.town,
+      registry: control.registry,
+    });
     await next.opened({ ...session, epoch: 2 });
-    expect((await next.start(session, box.town.mint(agent, 2))).body.outcome).toBe('started');
-    expect(box.registry.size).toBe(1);
-    const before = box.town.beats.length;
-    await box.clock.advance(120_000);
-    expect(box.town.beats.length).toBe(before);
-    expect((await next.refresh(session, box.town.mint(agent, 2))).body.outcome).toBe('applied');
+    expect((await next.start(session, control.town.mint(agent, 2))).body.outcome).toBe('started');
+    expect(control.registry.size).toBe(1);
+    const before = control.town.beats.length;
+    await control.clock.advance(120_000);
+    expect(control.town.beats.length).toBe(before);
+    expect((await next.refresh(session, control.town.mint(agent, 2))).body.outcome).toBe('applied');
   });
 });
 
 describe('a start that comes late', () => {
   it('of a lower incarnation is stale, and the higher one goes on with its process and its token', async () => {
     const processes = new Processes();
-    const box = await Box.make({ spawn: processes.spawn });
-    const session = await box.session();
-    const lower = box.town.mint(agentId(1));
-    const higher = box.town.mint(agentId(1), 2);
-    expect(await box.start(session, higher)).toMatchObject({ body: { outcome: 'started', inc: 2 } });
-    expect(await box.start(session, lower)).toMatchObject({
+    const control = await TestControlServer.make({ spawn: processes.spawn });
+    const session = await control.session();
+    const lower = control.town.mint(agentId(1));
+    const higher = control.town.mint(agentId(1), 2);
+    expect(await control.start(session, higher)).toMatchObject({ body: { outcome: 'started', inc: 2 } });
+    expect(await control.start(session, lower)).toMatchObject({
       status: 409,
       body: { outcome: 'stale', inc: 2, gen: higher.gen, process_id: 1001 },
     });
-    expect([processes.launches.length, processes.alive, box.registry.size]).toEqual([1, 1, 1]);
+    expect([processes.launches.length, processes.alive, control.registry.size]).toEqual([1, 1, 1]);
     const held: string[] = [];
-    box.registry.register(agentId(1), { setToken: (token) => void held.push(token) });
+    control.registry.register(agentId(1), { setToken: (token) => void held.push(token) });
     expect(held).toEqual([higher.token]);
   });
 });
 
 describe('a client of a running agent', () => {
   it('that throws is told to the log, by name and not by token', async () => {
-    const box = await Box.make({ spawn: new Processes().spawn });
-    const session = await box.session();
-    const grant = box.town.mint(agentId(1));
-    await box.start(session, grant);
-    box.registry.register(agentId(1), {
+    const control = await TestControlServer.make({ spawn: new Processes().spawn });
+    const session = await control.session();
+    const grant = control.town.mint(agentId(1));
+    await control.start(session, grant);
+    control.registry.register(agentId(1), {
       setToken: (token) => {
         throw new TypeError(`cannot use ${token}`);
       },
     });
-    expect(box.log.lines.filter(({ event }) => event === 'client_failed')).toMatchObject([
+    expect(control.log.lines.filter(({ event }) => event === 'client_failed')).toMatchObject([
       { level: 'warn', fields: { agent: agentId(1), error: 'TypeError' } },
     ]);
-    expect(box.log.text()).not.toContain(grant.token);
+    expect(control.log.text()).not.toContain(grant.token);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MAX_REPLY_BYTES, turnEventSchema, type TurnEvent } from '#protocol';
 import type { Prompt } from '../../../container/agents/agent-process.ts';
 import { TurnQueue } from '../../../container/agents/turn-queue.ts';
-import { message } from '../support/box.ts';
+import { message } from '../support/control-server.ts';
 import { messageId } from '../../support/ids.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
 

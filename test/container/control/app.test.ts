@@ -7,7 +7,7 @@ import {
   problemSchema,
   runningAgentsSchema,
 } from '#protocol';
-import { Box, PROCESS_ID, message, read } from '../support/box.ts';
+import { TestControlServer, PROCESS_ID, message, read } from '../support/control-server.ts';
 import { problemAnswer } from '../support/fake-town-api.ts';
 import { agentId, containerName, messageId, sessionId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
@@ -17,79 +17,81 @@ const codeOf = async (response: Response): Promise<string> => problemSchema.pars
 
 describe('health', () => {
   it('needs no push token and shows the boot (A-13)', async () => {
-    const box = await Box.make();
-    const response = await box.server.app.fetch(new Request('http://box.example/health'));
+    const control = await TestControlServer.make();
+    const response = await control.server.app.fetch(new Request('http://control.example/health'));
     const { body } = await read(response, healthSchema);
-    expect(body).toEqual({ status: 'ok', version: PROTOCOL_VERSION, boot: box.server.boot });
+    expect(body).toEqual({ status: 'ok', version: PROTOCOL_VERSION, boot: control.server.boot });
   });
 
   it('shows another boot for each run', async () => {
-    const [one, other] = [await Box.make(), await Box.make()];
+    const [one, other] = [await TestControlServer.make(), await TestControlServer.make()];
     expect(one.server.boot).not.toBe(other.server.boot);
   });
 });
 
 describe('the gate', () => {
   it('A-13: without a push token every route but health answers 401 with one body, and nothing changes', async () => {
-    const { box, session, agent } = await Box.withAgent();
+    const { control, session, agent } = await TestControlServer.withAgent();
     const routes = ['PUT /session', 'GET /agents', 'GET /nowhere', 'POST /agents/refresh-tokens'];
     for (const action of ['start', 'messages', 'refresh-token', 'stop', 'retire'])
       routes.push(`POST /agents/${agent}/${action}`);
     const bodies = new Set<string>();
     for (const route of routes) {
       const [method = '', path = ''] = route.split(' ');
-      const response = await box.server.app.fetch(new Request(`http://box.example${path}`, { method }));
+      const response = await control.server.app.fetch(new Request(`http://control.example${path}`, { method }));
       expect([route, response.status]).toEqual([route, 401]);
       bodies.add(await response.text());
     }
     expect(bodies.size).toBe(1);
-    expect(await box.running(session)).toMatchObject([{ agent, inc: 1, gen: 1 }]);
+    expect(await control.running(session)).toMatchObject([{ agent, inc: 1, gen: 1 }]);
   });
 
   it('takes a body of 2 MiB and refuses one byte more with 413', async () => {
-    const { box, session } = await Box.withAgent();
+    const { control, session } = await TestControlServer.withAgent();
     const send = async (size: number): Promise<Response> => {
-      const order = { ...box.order(session, 'POST', '/agents/refresh-tokens'), body: ' '.repeat(size) };
-      return box.send(order, await signPush(box.key, order));
+      const order = { ...control.order(session, 'POST', '/agents/refresh-tokens'), body: ' '.repeat(size) };
+      return control.send(order, await signPush(control.key, order));
     };
     expect(await codeOf(await send(MAX_CONTROL_BODY_BYTES))).toBe('invalid_request');
     expect(await codeOf(await send(MAX_CONTROL_BODY_BYTES + 1))).toBe('payload_too_large');
   });
 
   it('takes an Authorization header of 8 KiB and refuses one byte more with 413', async () => {
-    const box = await Box.make();
+    const control = await TestControlServer.make();
     const send = (length: number): Promise<Response> => {
       const headers = { authorization: 'Bearer '.padEnd(length, 'x') };
-      return Promise.resolve(box.server.app.fetch(new Request('http://box.example/agents', { headers })));
+      return Promise.resolve(control.server.app.fetch(new Request('http://control.example/agents', { headers })));
     };
     expect((await send(MAX_AUTHORIZATION_BYTES)).status).toBe(401);
     expect((await send(MAX_AUTHORIZATION_BYTES + 1)).status).toBe(413);
   });
 
   it('answers 404 for a route that does not exist, to the town only', async () => {
-    const { box, session } = await Box.withAgent();
-    expect(await codeOf(await box.push(session, 'GET', '/nowhere'))).toBe('not_found');
+    const { control, session } = await TestControlServer.withAgent();
+    expect(await codeOf(await control.push(session, 'GET', '/nowhere'))).toBe('not_found');
   });
 
   it('answers 400 for a signed body that is no UTF-8, and hands no other text to the agent', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
     const path = `/agents/${agent}/messages`;
     const delivery = { inc: 1, grant: { ...grant, gen: 2 }, messages: [message(1, 'caf#')] };
-    const order = box.order(session, 'POST', path, delivery);
+    const order = control.order(session, 'POST', path, delivery);
     const body = Buffer.from(order.body, 'utf8');
     body[body.indexOf('#')] = 0xe9;
     const digest = await crypto.subtle.digest('SHA-256', body);
-    const token = await signPush(box.key, order, { claims: { bsha: Buffer.from(digest).toString('base64url') } });
+    const token = await signPush(control.key, order, { claims: { bsha: Buffer.from(digest).toString('base64url') } });
     const { headers, method } = pushRequest(order, token);
-    const response = await box.server.app.fetch(new Request(`http://box.example${path}`, { method, headers, body }));
+    const response = await control.server.app.fetch(
+      new Request(`http://control.example${path}`, { method, headers, body }),
+    );
     expect([response.status, await codeOf(response)]).toEqual([400, 'invalid_body']);
-    expect(await box.running(session)).toMatchObject([{ agent, gen: 1, messages: [] }]);
+    expect(await control.running(session)).toMatchObject([{ agent, gen: 1, messages: [] }]);
   });
 
   it('answers 400 with the path of what is wrong, and without the value', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
     const body = { inc: 1, grant: { ...grant, gen: 'hush' }, messages: [] };
-    const response = await box.push(session, 'POST', `/agents/${agent}/messages`, body);
+    const response = await control.push(session, 'POST', `/agents/${agent}/messages`, body);
     const text = await response.text();
     expect(response.status).toBe(400);
     expect(problemSchema.parse(JSON.parse(text)).errors?.map(({ path }) => path)).toEqual(['grant.gen', 'messages']);
@@ -98,59 +100,62 @@ describe('the gate', () => {
   });
 
   it('answers 400 for a body that is no JSON', async () => {
-    const { box, session, agent } = await Box.withAgent();
-    const order = { ...box.order(session, 'POST', `/agents/${agent}/stop`), body: '{"inc":1' };
-    expect((await box.send(order, await signPush(box.key, order))).status).toBe(400);
+    const { control, session, agent } = await TestControlServer.withAgent();
+    const order = { ...control.order(session, 'POST', `/agents/${agent}/stop`), body: '{"inc":1' };
+    expect((await control.send(order, await signPush(control.key, order))).status).toBe(400);
   });
 });
 
 describe('PUT /session', () => {
   it('A-26: the same session again changes nothing', async () => {
-    const { box, session, agent } = await Box.withAgent();
-    const again = await box.opened(session);
-    expect(again).toEqual({ status: 200, body: { session: session.id, boot: box.server.boot, epoch: session.epoch } });
-    expect(await box.running(session)).toMatchObject([{ agent }]);
+    const { control, session, agent } = await TestControlServer.withAgent();
+    const again = await control.opened(session);
+    expect(again).toEqual({
+      status: 200,
+      body: { session: session.id, boot: control.server.boot, epoch: session.epoch },
+    });
+    expect(await control.running(session)).toMatchObject([{ agent }]);
   });
 
   it('refuses an older epoch, and an equal one of another session, with stale_session', async () => {
-    const box = await Box.make();
-    const session = await box.session(5);
+    const control = await TestControlServer.make();
+    const session = await control.session(5);
     for (const epoch of [4, 5]) {
-      const response = await box.openSession({ ...session, id: sessionId(9), epoch });
+      const response = await control.openSession({ ...session, id: sessionId(9), epoch });
       expect(await codeOf(response)).toBe('stale_session');
     }
-    expect((await box.push(session, 'GET', '/agents')).status).toBe(200);
+    expect((await control.push(session, 'GET', '/agents')).status).toBe(200);
   });
 
   it('A-26: a newer session ends only that container’s earlier session and its agents', async () => {
-    const { box, session, agent } = await Box.withAgent();
-    const neighbour = await box.session(2);
-    await box.start(neighbour, box.town.mint(agentId(2)));
+    const { control, session, agent } = await TestControlServer.withAgent();
+    const neighbour = await control.session(2);
+    await control.start(neighbour, control.town.mint(agentId(2)));
     const newer = { ...session, id: sessionId(3), epoch: 3 };
-    expect((await box.opened(newer)).status).toBe(200);
-    expect(await codeOf(await box.push(session, 'GET', '/agents'))).toBe('unknown_session');
-    expect(await box.running(newer)).toEqual([]);
-    expect(await box.running(neighbour)).toMatchObject([{ agent: agentId(2) }]);
-    expect(() => box.registry.register(agent, { setToken: () => {} })).toThrow('not live');
+    expect((await control.opened(newer)).status).toBe(200);
+    expect(await codeOf(await control.push(session, 'GET', '/agents'))).toBe('unknown_session');
+    expect(await control.running(newer)).toEqual([]);
+    expect(await control.running(neighbour)).toMatchObject([{ agent: agentId(2) }]);
+    expect(() => control.registry.register(agent, { setToken: () => {} })).toThrow('not live');
   });
 
   it('a newer session forgets tombstones and stopped incarnations', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
-    await box.end(session, 'retire', agent);
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    await control.end(session, 'retire', agent);
     const newer = { ...session, id: sessionId(3), epoch: 3 };
-    await box.opened(newer);
-    expect(await box.start(newer, grant)).toMatchObject({ status: 200, body: { outcome: 'started' } });
+    await control.opened(newer);
+    expect(await control.start(newer, grant)).toMatchObject({ status: 200, body: { outcome: 'started' } });
   });
 
   it('A-26: two towns on one process each have their session', async () => {
-    const box = await Box.make();
-    const [one, other] = [await box.session(1), await box.session(2)];
-    expect((await box.push(one, 'GET', '/agents')).status).toBe(200);
-    expect((await box.push(other, 'GET', '/agents')).status).toBe(200);
+    const control = await TestControlServer.make();
+    const [one, other] = [await control.session(1), await control.session(2)];
+    expect((await control.push(one, 'GET', '/agents')).status).toBe(200);
+    expect((await control.push(other, 'GET', '/agents')).status).toBe(200);
   });
 
   it('is refused where the body names another container than the token', async () => {
-    const box = await Box.make();
+    const control = await TestControlServer.make();
     const session = { id: sessionId(1), container: containerName(1), epoch: 1 };
     const body = {
       version: 1,
@@ -160,12 +165,12 @@ describe('PUT /session', () => {
       secret: 'x'.repeat(43),
       heartbeat_seconds: 30,
     };
-    const order = { ...box.order(session, 'PUT', '/session', body), audience: box.server.boot };
-    expect((await box.send(order, await signPush(box.key, order))).status).toBe(401);
+    const order = { ...control.order(session, 'PUT', '/session', body), audience: control.server.boot };
+    expect((await control.send(order, await signPush(control.key, order))).status).toBe(401);
   });
 
   it('a token that opened a session opens nothing again', async () => {
-    const box = await Box.make();
+    const control = await TestControlServer.make();
     const session = { id: sessionId(1), container: containerName(1), epoch: 1 };
     const body = {
       version: 1,
@@ -175,65 +180,67 @@ describe('PUT /session', () => {
       secret: 'x'.repeat(43),
       heartbeat_seconds: 30,
     };
-    const order = { ...box.order(session, 'PUT', '/session', body), audience: box.server.boot };
-    const token = await signPush(box.key, order);
-    expect((await box.send(order, token)).status).toBe(200);
-    expect((await box.send(order, token)).status).toBe(401);
+    const order = { ...control.order(session, 'PUT', '/session', body), audience: control.server.boot };
+    const token = await signPush(control.key, order);
+    expect((await control.send(order, token)).status).toBe(200);
+    expect((await control.send(order, token)).status).toBe(401);
   });
 
-  it('A-27: a box whose clock is 10 min off accepts pushes and refuses expired and repeated ones', async () => {
-    const box = await Box.make();
-    box.clock.wallErrorMs = -600_000;
-    const session = await box.session();
-    await box.clock.advance(3_600_000);
-    expect((await box.push(session, 'GET', '/agents')).status).toBe(200);
-    const order = box.order(session, 'GET', '/agents');
-    const token = await signPush(box.key, order);
-    expect((await box.send(order, token)).status).toBe(200);
-    expect((await box.send(order, token)).status).toBe(401);
-    const late = await signPush(box.key, { ...order, nowMs: order.nowMs - 91_000 });
-    expect((await box.send(order, late)).status).toBe(401);
+  it('A-27: a control server whose clock is 10 min off accepts pushes and refuses expired and repeated ones', async () => {
+    const control = await TestControlServer.make();
+    control.clock.wallErrorMs = -600_000;
+    const session = await control.session();
+    await control.clock.advance(3_600_000);
+    expect((await control.push(session, 'GET', '/agents')).status).toBe(200);
+    const order = control.order(session, 'GET', '/agents');
+    const token = await signPush(control.key, order);
+    expect((await control.send(order, token)).status).toBe(200);
+    expect((await control.send(order, token)).status).toBe(401);
+    const late = await signPush(control.key, { ...order, nowMs: order.nowMs - 91_000 });
+    expect((await control.send(order, late)).status).toBe(401);
   });
 });
 
 describe('starting an agent', () => {
   it('answers with the process that runs it', async () => {
-    const box = await Box.make();
-    const session = await box.session();
-    const grant = box.town.mint(agentId(1));
+    const control = await TestControlServer.make();
+    const session = await control.session();
+    const grant = control.town.mint(agentId(1));
     const body = { agent: agentId(1), inc: 1, gen: 1, outcome: 'started', process_id: PROCESS_ID };
-    expect(await box.start(session, grant)).toEqual({ status: 200, body });
+    expect(await control.start(session, grant)).toEqual({ status: 200, body });
   });
 
   it('A-23: a repeated start is answered `current` and swaps a newer token in', async () => {
-    const { box, session, agent } = await Box.withAgent();
-    const again = await box.start(session, box.town.mint(agent));
+    const { control, session, agent } = await TestControlServer.withAgent();
+    const again = await control.start(session, control.town.mint(agent));
     expect(again).toMatchObject({ status: 200, body: { outcome: 'current', inc: 1, gen: 2, process_id: PROCESS_ID } });
   });
 
   it('a lower incarnation than the running one is stale, and so is a stopped one', async () => {
-    const { box, session, agent } = await Box.withAgent();
-    expect(await box.start(session, box.town.mint(agent, 3))).toMatchObject({ body: { outcome: 'started', inc: 3 } });
-    expect(await box.start(session, box.town.mint(agent, 2))).toMatchObject({
+    const { control, session, agent } = await TestControlServer.withAgent();
+    expect(await control.start(session, control.town.mint(agent, 3))).toMatchObject({
+      body: { outcome: 'started', inc: 3 },
+    });
+    expect(await control.start(session, control.town.mint(agent, 2))).toMatchObject({
       status: 409,
       body: { outcome: 'stale', inc: 3 },
     });
-    await box.end(session, 'stop', agent, 3);
-    expect(await box.start(session, box.town.mint(agent, 3))).toMatchObject({
+    await control.end(session, 'stop', agent, 3);
+    expect(await control.start(session, control.town.mint(agent, 3))).toMatchObject({
       status: 409,
       body: { outcome: 'stale', inc: 3 },
     });
-    expect(await box.start(session, box.town.mint(agent, 4))).toMatchObject({
+    expect(await control.start(session, control.town.mint(agent, 4))).toMatchObject({
       status: 200,
       body: { outcome: 'started' },
     });
   });
 
   it('is refused where the grant is for another agent or incarnation', async () => {
-    const { box, session, agent } = await Box.withAgent();
+    const { control, session, agent } = await TestControlServer.withAgent();
     const order = { inc: 2, name: 'ada', role: 'worker' };
-    for (const grant of [box.town.mint(agentId(2), 2), box.town.mint(agent, 1)]) {
-      const response = await box.push(session, 'POST', `/agents/${agent}/start`, { ...order, grant });
+    for (const grant of [control.town.mint(agentId(2), 2), control.town.mint(agent, 1)]) {
+      const response = await control.push(session, 'POST', `/agents/${agent}/start`, { ...order, grant });
       expect(response.status).toBe(400);
     }
   });
@@ -241,92 +248,92 @@ describe('starting an agent', () => {
 
 describe('delivering messages', () => {
   it('K-01: brings a fresh token in the same request, into the same process', async () => {
-    const { box, session, agent } = await Box.withAgent();
-    const before = await box.running(session);
-    const delivered = await box.deliver(session, box.town.mint(agent), message(1, 'whoami'));
+    const { control, session, agent } = await TestControlServer.withAgent();
+    const before = await control.running(session);
+    const delivered = await control.deliver(session, control.town.mint(agent), message(1, 'whoami'));
     expect(delivered).toMatchObject({ status: 200, body: { swap: { outcome: 'applied', gen: 2 } } });
-    await box.clock.advance(1000);
-    const [finished] = box.town.events.filter((event) => event.type === 'turn.finished');
+    await control.clock.advance(1000);
+    const [finished] = control.town.events.filter((event) => event.type === 'turn.finished');
     expect(finished?.result).toMatchObject({
       state: 'done',
       reply: JSON.stringify({ agent: 'ada', incarnation: 1, generation: 2 }),
     });
-    const after = await box.running(session);
+    const after = await control.running(session);
     expect(after.map(({ process_id }) => process_id)).toEqual(before.map(({ process_id }) => process_id));
   });
 
   it('takes the messages with a repeated or an older token too', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
-    const newer = box.town.mint(agent);
-    expect(await box.deliver(session, newer, message(1, 'hi'))).toMatchObject({ status: 200 });
-    expect(await box.deliver(session, newer, message(2, 'hi'))).toMatchObject({
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const newer = control.town.mint(agent);
+    expect(await control.deliver(session, newer, message(1, 'hi'))).toMatchObject({ status: 200 });
+    expect(await control.deliver(session, newer, message(2, 'hi'))).toMatchObject({
       status: 200,
       body: { swap: { outcome: 'current' }, messages: [{ message: messageId(2), attempt: 1, state: 'delivered' }] },
     });
-    expect(await box.deliver(session, grant, message(3, 'hi'))).toMatchObject({
+    expect(await control.deliver(session, grant, message(3, 'hi'))).toMatchObject({
       status: 200,
       body: { swap: { outcome: 'stale', gen: 2 }, messages: [{ message: messageId(3) }] },
     });
   });
 
   it('takes none where the token is refused', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
     const refused = { messages: [] };
-    expect(await box.deliver(session, { ...grant, jti: 'another-jti' }, message(1, 'hi'))).toMatchObject({
+    expect(await control.deliver(session, { ...grant, jti: 'another-jti' }, message(1, 'hi'))).toMatchObject({
       status: 409,
       body: refused,
     });
-    expect(await box.deliver(session, box.town.mint(agent, 2), message(1, 'hi'))).toMatchObject({
+    expect(await control.deliver(session, control.town.mint(agent, 2), message(1, 'hi'))).toMatchObject({
       status: 409,
       body: { swap: { outcome: 'incarnation_mismatch', inc: 1 }, ...refused },
     });
-    expect(await box.deliver(session, box.town.mint(agentId(2)), message(1, 'hi'))).toMatchObject({
+    expect(await control.deliver(session, control.town.mint(agentId(2)), message(1, 'hi'))).toMatchObject({
       status: 404,
       body: { swap: { outcome: 'unknown_agent', inc: 0, gen: 0 }, ...refused },
     });
-    await box.end(session, 'retire', agent);
-    expect(await box.deliver(session, box.town.mint(agent), message(1, 'hi'))).toMatchObject({
+    await control.end(session, 'retire', agent);
+    expect(await control.deliver(session, control.town.mint(agent), message(1, 'hi'))).toMatchObject({
       status: 410,
       body: refused,
     });
-    expect(box.town.events).toEqual([]);
+    expect(control.town.events).toEqual([]);
   });
 
   it('A-18: answers a repeat with what it holds and does not run it again', async () => {
-    const { box, session, grant } = await Box.withAgent();
-    box.town.intercept = ({ path }) => (path.endsWith('/events') ? problemAnswer('unavailable') : undefined);
-    await box.deliver(session, grant, message(1, 'hello'));
+    const { control, session, grant } = await TestControlServer.withAgent();
+    control.town.intercept = ({ path }) => (path.endsWith('/events') ? problemAnswer('unavailable') : undefined);
+    await control.deliver(session, grant, message(1, 'hello'));
     await settle();
-    const again = await box.deliver(session, grant, message(1, 'hello'));
+    const again = await control.deliver(session, grant, message(1, 'hello'));
     const result = { state: 'done', reply: 'You said: hello', truncated: false };
     expect(again.body.messages).toEqual([{ message: messageId(1), attempt: 1, state: 'done', result }]);
-    box.town.intercept = () => undefined;
-    await box.clock.advance(60_000);
-    expect(box.town.events.filter(({ type }) => type === 'turn.started')).toHaveLength(1);
-    const acknowledged = await box.deliver(session, grant, message(1, 'hello'));
+    control.town.intercept = () => undefined;
+    await control.clock.advance(60_000);
+    expect(control.town.events.filter(({ type }) => type === 'turn.started')).toHaveLength(1);
+    const acknowledged = await control.deliver(session, grant, message(1, 'hello'));
     expect(acknowledged.body.messages).toEqual([{ message: messageId(1), attempt: 1, state: 'done', result }]);
-    expect(box.town.events.filter(({ type }) => type === 'turn.started')).toHaveLength(1);
+    expect(control.town.events.filter(({ type }) => type === 'turn.started')).toHaveLength(1);
   });
 });
 
 describe('a grant for another agent or incarnation than the request', () => {
   it('is refused with 400 and reaches neither', async () => {
-    const { box, session, agent } = await Box.withAgent();
+    const { control, session, agent } = await TestControlServer.withAgent();
     const other = agentId(2);
-    await box.start(session, box.town.mint(other));
-    const forOther = box.town.mint(other);
+    await control.start(session, control.town.mint(other));
+    const forOther = control.town.mint(other);
     const delivery = { inc: 1, messages: [message(1, 'hi')] };
     const sent = [
-      await box.push(session, 'POST', `/agents/${agent}/refresh-token`, { grant: forOther }),
-      await box.push(session, 'POST', `/agents/${agent}/messages`, { ...delivery, grant: forOther }),
-      await box.push(session, 'POST', `/agents/${agent}/messages`, {
+      await control.push(session, 'POST', `/agents/${agent}/refresh-token`, { grant: forOther }),
+      await control.push(session, 'POST', `/agents/${agent}/messages`, { ...delivery, grant: forOther }),
+      await control.push(session, 'POST', `/agents/${agent}/messages`, {
         ...delivery,
         inc: 2,
-        grant: box.town.mint(agent),
+        grant: control.town.mint(agent),
       }),
     ];
     expect(sent.map(({ status }) => status)).toEqual([400, 400, 400]);
-    expect(await box.running(session)).toMatchObject([
+    expect(await control.running(session)).toMatchObject([
       { agent, gen: 1, messages: [] },
       { agent: other, gen: 1, messages: [] },
     ]);
@@ -335,46 +342,46 @@ describe('a grant for another agent or incarnation than the request', () => {
 
 describe('refreshing tokens', () => {
   it('answers each outcome with its status', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
-    const newer = box.town.mint(agent);
-    expect(await box.refresh(session, newer)).toEqual({
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const newer = control.town.mint(agent);
+    expect(await control.refresh(session, newer)).toEqual({
       status: 200,
       body: { agent, inc: 1, gen: 2, outcome: 'applied' },
     });
-    expect(await box.refresh(session, newer)).toMatchObject({ status: 200, body: { outcome: 'current' } });
-    expect(await box.refresh(session, grant)).toMatchObject({ status: 409, body: { outcome: 'stale', gen: 2 } });
-    expect(await box.refresh(session, { ...newer, jti: 'another-jti' })).toMatchObject({
+    expect(await control.refresh(session, newer)).toMatchObject({ status: 200, body: { outcome: 'current' } });
+    expect(await control.refresh(session, grant)).toMatchObject({ status: 409, body: { outcome: 'stale', gen: 2 } });
+    expect(await control.refresh(session, { ...newer, jti: 'another-jti' })).toMatchObject({
       status: 409,
       body: { outcome: 'conflict' },
     });
-    expect(await box.refresh(session, box.town.mint(agent, 2))).toMatchObject({
+    expect(await control.refresh(session, control.town.mint(agent, 2))).toMatchObject({
       status: 409,
       body: { outcome: 'incarnation_mismatch' },
     });
   });
 
   it('T3: a push for an agent that does not run makes no entry', async () => {
-    const { box, session, agent } = await Box.withAgent();
-    const stranger = box.town.mint(agentId(2));
-    expect(await box.refresh(session, stranger)).toMatchObject({ status: 404, body: { outcome: 'unknown_agent' } });
-    expect((await box.running(session)).map((running) => running.agent)).toEqual([agent]);
-    expect(box.registry.size).toBe(1);
+    const { control, session, agent } = await TestControlServer.withAgent();
+    const stranger = control.town.mint(agentId(2));
+    expect(await control.refresh(session, stranger)).toMatchObject({ status: 404, body: { outcome: 'unknown_agent' } });
+    expect((await control.running(session)).map((running) => running.agent)).toEqual([agent]);
+    expect(control.registry.size).toBe(1);
   });
 
   it('A-14: a batch reports each agent by itself, in the order given', async () => {
-    const { box, session, agent } = await Box.withAgent();
+    const { control, session, agent } = await TestControlServer.withAgent();
     const [unknown, retired, lost] = [agentId(2), agentId(3), agentId(4)];
-    await box.start(session, box.town.mint(retired));
-    await box.end(session, 'retire', retired);
-    const lostGrant = box.town.mint(lost);
-    await box.start(session, lostGrant);
+    await control.start(session, control.town.mint(retired));
+    await control.end(session, 'retire', retired);
+    const lostGrant = control.town.mint(lost);
+    await control.start(session, lostGrant);
     const grants = [
-      box.town.mint(unknown),
-      box.town.mint(retired),
+      control.town.mint(unknown),
+      control.town.mint(retired),
       { ...lostGrant, jti: 'another-jti' },
-      box.town.mint(agent),
+      control.town.mint(agent),
     ];
-    const { status, body } = await box.refreshAll(session, ...grants);
+    const { status, body } = await control.refreshAll(session, ...grants);
     expect(status).toBe(200);
     expect(body.results.map((result) => [result.agent, result.outcome])).toEqual([
       [unknown, 'unknown_agent'],
@@ -385,68 +392,68 @@ describe('refreshing tokens', () => {
   });
 
   it('A-13: a push in one container’s session does not reach another container’s agent', async () => {
-    const { box, session, agent } = await Box.withAgent();
-    const neighbour = await box.session(2);
-    const newer = box.town.mint(agent);
-    expect(await box.refresh(neighbour, newer)).toMatchObject({ status: 404, body: { outcome: 'unknown_agent' } });
-    expect(await box.deliver(neighbour, newer, message(1, 'hi'))).toMatchObject({ status: 404 });
-    await box.end(neighbour, 'retire', agent);
-    expect(await box.running(session)).toMatchObject([{ agent, gen: 1 }]);
-    expect(await box.running(neighbour)).toEqual([]);
+    const { control, session, agent } = await TestControlServer.withAgent();
+    const neighbour = await control.session(2);
+    const newer = control.town.mint(agent);
+    expect(await control.refresh(neighbour, newer)).toMatchObject({ status: 404, body: { outcome: 'unknown_agent' } });
+    expect(await control.deliver(neighbour, newer, message(1, 'hi'))).toMatchObject({ status: 404 });
+    await control.end(neighbour, 'retire', agent);
+    expect(await control.running(session)).toMatchObject([{ agent, gen: 1 }]);
+    expect(await control.running(neighbour)).toEqual([]);
   });
 });
 
 describe('ending an agent', () => {
   it('A-23: stop is idempotent, also for an agent that never ran', async () => {
-    const { box, session, agent } = await Box.withAgent();
+    const { control, session, agent } = await TestControlServer.withAgent();
     for (let time = 0; time < 2; time += 1) {
-      expect(await box.end(session, 'stop', agent)).toEqual({
+      expect(await control.end(session, 'stop', agent)).toEqual({
         status: 200,
         body: { agent, inc: 1, outcome: 'stopped' },
       });
     }
-    expect(await box.end(session, 'stop', agentId(2))).toMatchObject({ status: 200, body: { outcome: 'stopped' } });
-    expect(await box.running(session)).toEqual([]);
-    expect(box.clock.pending).toBe(0);
+    expect(await control.end(session, 'stop', agentId(2))).toMatchObject({ status: 200, body: { outcome: 'stopped' } });
+    expect(await control.running(session)).toEqual([]);
+    expect(control.clock.pending).toBe(0);
   });
 
   it('leaves a higher incarnation alone', async () => {
-    const { box, session, agent } = await Box.withAgent();
-    await box.start(session, box.town.mint(agent, 2));
-    expect(await box.end(session, 'stop', agent, 1)).toEqual({
+    const { control, session, agent } = await TestControlServer.withAgent();
+    await control.start(session, control.town.mint(agent, 2));
+    expect(await control.end(session, 'stop', agent, 1)).toEqual({
       status: 409,
       body: { agent, inc: 2, outcome: 'stale' },
     });
-    expect(await box.running(session)).toMatchObject([{ inc: 2 }]);
+    expect(await control.running(session)).toMatchObject([{ inc: 2 }]);
   });
 
   it('K-07: a push that lands after teardown answers `retired` and does not resurrect the agent', async () => {
-    const { box, session, agent } = await Box.withAgent();
-    expect(await box.end(session, 'retire', agent)).toMatchObject({ status: 200, body: { outcome: 'retired' } });
-    expect(box.registry.size).toBe(0);
-    expect(await box.refresh(session, box.town.mint(agent))).toEqual({
+    const { control, session, agent } = await TestControlServer.withAgent();
+    expect(await control.end(session, 'retire', agent)).toMatchObject({ status: 200, body: { outcome: 'retired' } });
+    expect(control.registry.size).toBe(0);
+    expect(await control.refresh(session, control.town.mint(agent))).toEqual({
       status: 410,
       body: { agent, inc: 0, gen: 0, outcome: 'retired' },
     });
-    expect(await box.start(session, box.town.mint(agent, 2))).toMatchObject({
+    expect(await control.start(session, control.town.mint(agent, 2))).toMatchObject({
       status: 410,
       body: { outcome: 'retired' },
     });
-    expect(await box.end(session, 'retire', agent)).toMatchObject({ status: 200 });
-    expect(box.registry.size).toBe(0);
+    expect(await control.end(session, 'retire', agent)).toMatchObject({ status: 200 });
+    expect(control.registry.size).toBe(0);
   });
 
   it('K-07: an agent that never ran leaves a tombstone too', async () => {
-    const box = await Box.make();
-    const session = await box.session();
-    await box.end(session, 'retire', agentId(1));
-    expect(await box.start(session, box.town.mint(agentId(1)))).toMatchObject({ status: 410 });
+    const control = await TestControlServer.make();
+    const session = await control.session();
+    await control.end(session, 'retire', agentId(1));
+    expect(await control.start(session, control.town.mint(agentId(1)))).toMatchObject({ status: 410 });
   });
 
   it('a token for a stopped agent finds no agent', async () => {
-    const { box, session, agent } = await Box.withAgent();
-    await box.end(session, 'stop', agent);
-    expect(await box.refresh(session, box.town.mint(agent))).toMatchObject({
+    const { control, session, agent } = await TestControlServer.withAgent();
+    await control.end(session, 'stop', agent);
+    expect(await control.refresh(session, control.town.mint(agent))).toMatchObject({
       status: 404,
       body: { outcome: 'unknown_agent' },
     });
@@ -455,10 +462,10 @@ describe('ending an agent', () => {
 
 describe('GET /agents', () => {
   it('lists what runs for the session of the token, with the messages held', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
-    await box.deliver(session, grant, message(1, 'work 5'), message(2, 'later'));
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    await control.deliver(session, grant, message(1, 'work 5'), message(2, 'later'));
     await settle();
-    const { body } = await read(await box.push(session, 'GET', '/agents'), runningAgentsSchema);
+    const { body } = await read(await control.push(session, 'GET', '/agents'), runningAgentsSchema);
     const messages = [
       { message: messageId(1), attempt: 1, state: 'working' },
       { message: messageId(2), attempt: 1, state: 'delivered' },
@@ -469,9 +476,9 @@ describe('GET /agents', () => {
 
 describe('shutting down', () => {
   it('refuses everything with 503, health too, and says when to come again', async () => {
-    const { box } = await Box.withAgent();
-    await box.server.shutdown();
-    const response = await box.server.app.fetch(new Request('http://box.example/health'));
+    const { control } = await TestControlServer.withAgent();
+    await control.server.shutdown();
+    const response = await control.server.app.fetch(new Request('http://control.example/health'));
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('5');
     expect(await codeOf(response)).toBe('shutting_down');
@@ -479,10 +486,10 @@ describe('shutting down', () => {
 });
 
 it('A-13: an order signed for one path is refused at another', async () => {
-  const { box, session, agent } = await Box.withAgent();
-  const order = box.order(session, 'POST', `/agents/${agent}/stop`, { inc: 1 });
-  const token = await signPush(box.key, order);
+  const { control, session, agent } = await TestControlServer.withAgent();
+  const order = control.order(session, 'POST', `/agents/${agent}/stop`, { inc: 1 });
+  const token = await signPush(control.key, order);
   const elsewhere = pushRequest({ ...order, path: `/agents/${agent}/retire` }, token);
-  expect((await box.server.app.fetch(elsewhere)).status).toBe(401);
-  expect(await box.running(session)).toHaveLength(1);
+  expect((await control.server.app.fetch(elsewhere)).status).toBe(401);
+  expect(await control.running(session)).toHaveLength(1);
 });

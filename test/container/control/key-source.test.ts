@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createLog } from '../../../container/lib/log.ts';
 import { KeySource } from '../../../container/control/key-source.ts';
 import type { PublicKeySet } from '../../../container/config.ts';
-import { Box } from '../support/box.ts';
+import { TestControlServer } from '../support/control-server.ts';
 import { FakeTownApi, TOWN_URL, hang, problemAnswer } from '../support/fake-town-api.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
 import { TownReach } from '../../../container/lib/town-reach.ts';
@@ -116,17 +116,17 @@ describe('KeySource', () => {
   });
 
   it('a rotation in the middle of traffic costs no push', async () => {
-    const { box, session } = await Box.withAgent();
+    const { control, session } = await TestControlServer.withAgent();
     const next = await newKey('active');
-    box.town.publicKeys = keySetOf(box.key, next).keys;
-    const order = box.order(session, 'GET', '/agents');
-    expect((await box.send(order, await signPush(next, order))).status).toBe(200);
-    expect((await box.send(order, await signPush(box.key, order))).status).toBe(200);
-    expect(box.town.count(JWKS)).toBe(1);
+    control.town.publicKeys = keySetOf(control.key, next).keys;
+    const order = control.order(session, 'GET', '/agents');
+    expect((await control.send(order, await signPush(next, order))).status).toBe(200);
+    expect((await control.send(order, await signPush(control.key, order))).status).toBe(200);
+    expect(control.town.count(JWKS)).toBe(1);
   });
 
   it('a server without a seed learns its keys at the first push', async () => {
-    const { box } = await Box.withAgent({ seeded: false });
-    expect(box.town.count(JWKS)).toBe(1);
+    const { control } = await TestControlServer.withAgent({ seeded: false });
+    expect(control.town.count(JWKS)).toBe(1);
   });
 });

@@ -5,7 +5,7 @@ import { Sessions } from '../../../container/control/sessions.ts';
 import { AgentContext } from '../support/agent-scene.ts';
 import { TOWN_URL } from '../support/fake-town-api.ts';
 import { agentId, containerName, secretOf, sessionId } from '../../support/ids.ts';
-import { message } from '../support/box.ts';
+import { message } from '../support/control-server.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const DAY_MS = 24 * 3_600_000;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Spawn } from '../../../container/agents/agent-process.ts';
-import { Box, message } from '../support/box.ts';
+import { TestControlServer, message } from '../support/control-server.ts';
 import { agentId } from '../../support/ids.ts';
 import { aProcess } from '../support/a-process.ts';
 
@@ -19,29 +19,29 @@ const busy: Spawn = (_, life) =>
   );
 
 it('an outage is told at its first failures, then ever more rarely and with a count, and its end once', async () => {
-  const { box, session, grant } = await Box.withAgent({ spawn: busy });
-  await box.deliver(session, grant, message(1, 'work'));
+  const { control, session, grant } = await TestControlServer.withAgent({ spawn: busy });
+  await control.deliver(session, grant, message(1, 'work'));
   for (let seed = 2; seed <= AGENTS; seed += 1) {
-    await box.start(session, box.town.mint(agentId(seed)));
-    await box.deliver(session, box.town.mint(agentId(seed)), message(seed, 'work'));
+    await control.start(session, control.town.mint(agentId(seed)));
+    await control.deliver(session, control.town.mint(agentId(seed)), message(seed, 'work'));
   }
-  box.town.intercept = () => Promise.reject(new TypeError('fetch failed'));
+  control.town.intercept = () => Promise.reject(new TypeError('fetch failed'));
   const linesIn = async (minutes: number): Promise<number> => {
-    const before = box.log.lines.length;
-    await box.clock.advance(minutes * MINUTE);
-    return box.log.lines.length - before;
+    const before = control.log.lines.length;
+    await control.clock.advance(minutes * MINUTE);
+    return control.log.lines.length - before;
   };
   await linesIn(10);
   // A line of its own for each twentieth of what each agent tried: heartbeats every half minute, reports as often.
   expect(await linesIn(50)).toBeLessThan(AGENTS * 25);
-  const unreachable = box.log.lines.filter(({ event }) => event === 'town_unreachable');
+  const unreachable = control.log.lines.filter(({ event }) => event === 'town_unreachable');
   expect(unreachable.map(({ fields }) => fields['failures']).slice(0, 4)).toEqual([1, 2, 3, 10]);
   expect(unreachable.length).toBeLessThan(50);
-  box.town.intercept = () => undefined;
-  await box.clock.advance(2 * MINUTE);
-  const events = box.log.lines.map(({ event }) => event);
+  control.town.intercept = () => undefined;
+  await control.clock.advance(2 * MINUTE);
+  const events = control.log.lines.map(({ event }) => event);
   expect(events.filter((event) => event === 'town_reached')).toHaveLength(1);
   expect(events.filter((event) => event === 'heartbeat_heard')).toHaveLength(AGENTS);
-  await box.clock.advance(10 * MINUTE);
-  expect(box.log.lines).toHaveLength(events.length);
+  await control.clock.advance(10 * MINUTE);
+  expect(control.log.lines).toHaveLength(events.length);
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { IssuedToken } from '#protocol';
 import { Registry } from '../../../container/clients/registry.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
-import { Box, message, type HeldSession } from '../support/box.ts';
+import { TestControlServer, message, type HeldSession } from '../support/control-server.ts';
 import { agentId, containerName, sessionId } from '../../support/ids.ts';
 import { collectGarbage, handles, heapBytes } from './support/footprint.ts';
 
@@ -33,20 +33,20 @@ class WatchedRegistry extends Registry {
 }
 
 /** One life: a start, a client, work, a swap, and one of the ends that there are. */
-async function live(box: Box, session: HeldSession, nth: number): Promise<void> {
+async function live(control: TestControlServer, session: HeldSession, nth: number): Promise<void> {
   const agent = agentId(2 + (nth % 50));
-  const grant = box.town.mint(agent, nth);
-  expect((await box.start(session, grant)).body.outcome).toBe('started');
-  box.registry.register(agent, { setToken: () => {} });
-  await box.deliver(session, box.town.mint(agent, nth), message(nth, nth % 2 === 0 ? 'hello' : 'work 600'));
-  if (nth % 10 === 0) await box.clock.advance(SECONDS);
-  expect((await box.end(session, 'stop', agent, nth)).body.outcome).toBe('stopped');
+  const grant = control.town.mint(agent, nth);
+  expect((await control.start(session, grant)).body.outcome).toBe('started');
+  control.registry.register(agent, { setToken: () => {} });
+  await control.deliver(session, control.town.mint(agent, nth), message(nth, nth % 2 === 0 ? 'hello' : 'work 600'));
+  if (nth % 10 === 0) await control.clock.advance(SECONDS);
+  expect((await control.end(session, 'stop', agent, nth)).body.outcome).toBe('stopped');
 }
 
 /** The records of the test itself are no part of what is measured. */
-function forgetRecords(box: Box): void {
-  const { heard, events, counters, beats } = box.town;
-  for (const record of [box.log.lines, heard, events, counters, beats]) record.length = 0;
+function forgetRecords(control: TestControlServer): void {
+  const { heard, events, counters, beats } = control.town;
+  for (const record of [control.log.lines, heard, events, counters, beats]) record.length = 0;
 }
 
 describe('K-03: starts and stops', { timeout: TIMEOUT_MS }, () => {
@@ -55,27 +55,27 @@ describe('K-03: starts and stops', { timeout: TIMEOUT_MS }, () => {
     { timeout: 60_000 },
     async () => {
       const registry = new WatchedRegistry();
-      const { box, session, agent } = await Box.withAgent({ registry });
+      const { control, session, agent } = await TestControlServer.withAgent({ registry });
       const told: string[] = [];
       registry.register(agent, { setToken: (token) => void told.push(token) });
-      for (let nth = 1; nth <= 200; nth += 1) await live(box, session, nth);
+      for (let nth = 1; nth <= 200; nth += 1) await live(control, session, nth);
       const settleDown = async (): Promise<void> => {
         // Ids of push tokens are remembered for a minute and a half.
-        await box.clock.advance(91 * SECONDS);
-        await box.running(session);
-        forgetRecords(box);
+        await control.clock.advance(91 * SECONDS);
+        await control.running(session);
+        forgetRecords(control);
         await collectGarbage();
       };
       await settleDown();
-      const before = { ...handles(), size: registry.size, pending: box.clock.pending };
+      const before = { ...handles(), size: registry.size, pending: control.clock.pending };
       const heapBefore = heapBytes();
 
       for (let nth = 201; nth <= 200 + CYCLES; nth += 1) {
-        await live(box, session, nth);
-        if (nth % 100 === 0) forgetRecords(box);
+        await live(control, session, nth);
+        if (nth % 100 === 0) forgetRecords(control);
       }
       await settleDown();
-      expect({ ...handles(), size: registry.size, pending: box.clock.pending }).toEqual(before);
+      expect({ ...handles(), size: registry.size, pending: control.clock.pending }).toEqual(before);
       expect(before).toMatchObject({ size: 1, pending: 0 });
       // Of all the cells one is reachable: that of the agent which lived all along, and was told of nobody else's token.
       expect(registry.cells).toHaveLength(1 + 200 + CYCLES);
@@ -87,36 +87,36 @@ describe('K-03: starts and stops', { timeout: TIMEOUT_MS }, () => {
 
   it('K-03: teardowns of 1,000 agents leave a tombstone each, and nothing that grows with what they were', async () => {
     const registry = new WatchedRegistry();
-    const box = await Box.make({ registry });
-    const session = await box.session();
+    const control = await TestControlServer.make({ registry });
+    const session = await control.session();
     for (let seed = 1; seed <= CYCLES; seed += 1) {
-      const grant = box.town.mint(agentId(seed));
-      await box.start(session, grant);
-      await box.end(session, 'retire', grant.agent);
+      const grant = control.town.mint(agentId(seed));
+      await control.start(session, grant);
+      await control.end(session, 'retire', grant.agent);
     }
     await collectGarbage();
-    expect([registry.size, box.clock.pending]).toEqual([0, 0]);
+    expect([registry.size, control.clock.pending]).toEqual([0, 0]);
     expect(registry.reachable).toBeLessThanOrEqual(1);
-    expect((await box.refresh(session, box.town.mint(agentId(1)))).body.outcome).toBe('retired');
+    expect((await control.refresh(session, control.town.mint(agentId(1)))).body.outcome).toBe('retired');
   });
 
   it('K-03: sessions that replace each other leave nothing of the earlier ones', async () => {
     const registry = new WatchedRegistry();
-    const box = await Box.make({ registry });
+    const control = await TestControlServer.make({ registry });
     for (let epoch = 1; epoch <= 100; epoch += 1) {
       const session = { id: sessionId(epoch), container: containerName(1), epoch };
-      expect((await box.opened(session)).status).toBe(200);
-      const grant = box.town.mint(agentId(1), epoch);
-      await box.start(session, grant);
-      await box.deliver(session, grant, message(epoch, 'work 600'));
+      expect((await control.opened(session)).status).toBe(200);
+      const grant = control.town.mint(agentId(1), epoch);
+      await control.start(session, grant);
+      await control.deliver(session, grant, message(epoch, 'work 600'));
     }
     expect(registry.size).toBe(1);
-    const down = box.server.shutdown();
-    await box.clock.advance(5 * SECONDS);
+    const down = control.server.shutdown();
+    await control.clock.advance(5 * SECONDS);
     await down;
-    forgetRecords(box);
+    forgetRecords(control);
     await collectGarbage();
-    expect([registry.size, box.clock.pending]).toEqual([0, 0]);
+    expect([registry.size, control.clock.pending]).toEqual([0, 0]);
     expect(registry.reachable).toBeLessThanOrEqual(1);
   });
 });
@@ -145,28 +145,28 @@ function currentOf({ cell, first }: AgentScene): IssuedToken {
 
 describe('K-03: a swap', () => {
   it('K-03: costs only that agent’s clients: of 300 clients of 100 agents three are touched', async () => {
-    const box = await Box.make();
-    const session = await box.session();
+    const control = await TestControlServer.make();
+    const session = await control.session();
     const told = new Map<string, number>();
     for (let seed = 1; seed <= 100; seed += 1) {
-      const grant = box.town.mint(agentId(seed));
-      await box.start(session, grant);
+      const grant = control.town.mint(agentId(seed));
+      await control.start(session, grant);
       for (let client = 0; client < 3; client += 1) {
         const setToken = (): void => void told.set(grant.agent, (told.get(grant.agent) ?? 0) + 1);
-        box.registry.register(grant.agent, { setToken });
+        control.registry.register(grant.agent, { setToken });
       }
     }
     told.clear();
     for (let swaps = 1; swaps <= 5; swaps += 1) {
-      await box.refresh(session, box.town.mint(agentId(42)));
+      await control.refresh(session, control.town.mint(agentId(42)));
       expect([...told]).toEqual([[agentId(42), 3 * swaps]]);
     }
     // A batch costs those whose token it brings, and of these only whoever did not have it.
     told.clear();
-    const [fresh, stale] = [box.town.mint(agentId(7)), box.town.mint(agentId(8))];
-    await box.refresh(session, box.town.mint(agentId(8)));
+    const [fresh, stale] = [control.town.mint(agentId(7)), control.town.mint(agentId(8))];
+    await control.refresh(session, control.town.mint(agentId(8)));
     told.clear();
-    const { body } = await box.refreshAll(session, fresh, stale, { ...fresh, agent: agentId(900) });
+    const { body } = await control.refreshAll(session, fresh, stale, { ...fresh, agent: agentId(900) });
     expect(body.results.map(({ outcome }) => outcome)).toEqual(['applied', 'stale', 'unknown_agent']);
     expect([...told]).toEqual([[agentId(7), 3]]);
   });

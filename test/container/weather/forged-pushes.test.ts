@@ -1,55 +1,55 @@
 /** S-23: pushes that are forged, expired, replayed or swapped change nothing at all. */
 import { describe, expect, it } from 'vitest';
 import { PULL_TIMEOUT_MS, type IssuedToken } from '#protocol';
-import { Box, message, type HeldSession } from '../support/box.ts';
+import { TestControlServer, message, type HeldSession } from '../support/control-server.ts';
 import { agentId, containerName, secretOf, sessionId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
 import type { TokenChanges } from '../../support/signing.ts';
 import { signPush, type PushOrder } from '../support/push.ts';
 
-/** A box with three agents in three states, and a second container beside it: what a push may change. */
+/** A control server with three agents in three states, and a second container beside it: what a push may change. */
 async function inhabited() {
-  const { box, session, agent, grant } = await Box.withAgent();
-  const neighbour = await box.session(2);
-  await box.start(neighbour, box.town.mint(agentId(5)));
-  const idle = box.town.mint(agentId(2));
-  await box.start(session, idle);
-  const stopped = box.town.mint(agentId(3));
-  await box.start(session, stopped);
-  await box.end(session, 'stop', agentId(3));
-  await box.end(session, 'retire', agentId(4));
-  await box.deliver(session, grant, message(1, 'work 3600'), message(2, 'hello'));
+  const { control, session, agent, grant } = await TestControlServer.withAgent();
+  const neighbour = await control.session(2);
+  await control.start(neighbour, control.town.mint(agentId(5)));
+  const idle = control.town.mint(agentId(2));
+  await control.start(session, idle);
+  const stopped = control.town.mint(agentId(3));
+  await control.start(session, stopped);
+  await control.end(session, 'stop', agentId(3));
+  await control.end(session, 'retire', agentId(4));
+  await control.deliver(session, grant, message(1, 'work 3600'), message(2, 'hello'));
   const told: string[] = [];
   for (const registered of [agent, agentId(2)]) {
-    box.registry.register(registered, { setToken: (token) => void told.push(token) });
+    control.registry.register(registered, { setToken: (token) => void told.push(token) });
   }
-  await box.clock.advance(10_000);
-  return { box, session, neighbour, agent, grant, told };
+  await control.clock.advance(10_000);
+  return { control, session, neighbour, agent, grant, told };
 }
 
 type Inhabited = Awaited<ReturnType<typeof inhabited>>;
 
 /** Everything that can be seen of the supervisors, the registry, the sessions and what goes out, told apart from when. */
-async function snapshot({ box, session, neighbour, told }: Inhabited): Promise<unknown> {
+async function snapshot({ control, session, neighbour, told }: Inhabited): Promise<unknown> {
   return {
-    agents: await box.running(session),
-    neighbours: await box.running(neighbour),
-    live: box.registry.size,
+    agents: await control.running(session),
+    neighbours: await control.running(neighbour),
+    live: control.registry.size,
     told: [...told],
-    timers: box.clock.pending,
+    timers: control.clock.pending,
     // But for the keys, of which an unknown kid may ask once in 30 s (W-34).
-    heard: box.town.paths().filter((path) => !path.endsWith('/jwks.json')).length,
+    heard: control.town.paths().filter((path) => !path.endsWith('/jwks.json')).length,
     // An older epoch is refused, the one that is held is answered: nobody has opened another.
-    sessions: [(await box.openSession({ ...session, id: sessionId(99), epoch: session.epoch })).status],
-    sessionLines: box.log.lines.filter(({ event, fields }) => event === 'session' && fields['outcome'] === 'opened')
+    sessions: [(await control.openSession({ ...session, id: sessionId(99), epoch: session.epoch })).status],
+    sessionLines: control.log.lines.filter(({ event, fields }) => event === 'session' && fields['outcome'] === 'opened')
       .length,
   };
 }
 
 /** What each push orders, were it genuine: all of it would be seen in the snapshot. */
-function orders({ box, session, agent }: Inhabited): PushOrder[] {
-  const fresh = (seed: number, inc = 1): IssuedToken => box.town.mint(agentId(seed), inc);
+function orders({ control, session, agent }: Inhabited): PushOrder[] {
+  const fresh = (seed: number, inc = 1): IssuedToken => control.town.mint(agentId(seed), inc);
   const start = (grant: IssuedToken): unknown => ({
     inc: grant.inc,
     name: 'eve',
@@ -58,9 +58,9 @@ function orders({ box, session, agent }: Inhabited): PushOrder[] {
     runtime: null,
   });
   const opening = { version: 1, container: session.container, session: sessionId(50), epoch: 50, secret: secretOf(5) };
-  const send = (method: string, path: string, body?: unknown): PushOrder => box.order(session, method, path, body);
+  const send = (method: string, path: string, body?: unknown): PushOrder => control.order(session, method, path, body);
   return [
-    { ...send('PUT', '/session', { ...opening, heartbeat_seconds: 30 }), audience: box.server.boot },
+    { ...send('PUT', '/session', { ...opening, heartbeat_seconds: 30 }), audience: control.server.boot },
     send('POST', `/agents/${agent}/refresh-token`, { grant: fresh(1) }),
     send('POST', '/agents/refresh-tokens', { grants: [fresh(1), fresh(2)] }),
     send('POST', `/agents/${agent}/messages`, { inc: 1, grant: fresh(1), messages: [message(3, 'work 5')] }),
@@ -73,11 +73,12 @@ function orders({ box, session, agent }: Inhabited): PushOrder[] {
   ];
 }
 
-const tokenOf = (changes: TokenChanges) => (box: Box, order: PushOrder) => signPush(box.key, order, changes);
+const tokenOf = (changes: TokenChanges) => (control: TestControlServer, order: PushOrder) =>
+  signPush(control.key, order, changes);
 const past = (order: PushOrder, seconds: number): PushOrder => ({ ...order, nowMs: order.nowMs - seconds * 1000 });
 
 /** One way each of making a push that the town did not make, for this moment and this request. */
-const forgeries: Record<string, (box: Box, order: PushOrder) => Promise<string>> = {
+const forgeries: Record<string, (control: TestControlServer, order: PushOrder) => Promise<string>> = {
   'no token at all': async () => '',
   'a foreign key': async (_, order) => signPush(await newKey('active'), order),
   'a foreign key under the right kid': async ({ key }, order) =>
@@ -119,7 +120,8 @@ describe('S-23: what is refused changes nothing', () => {
       const scene = await inhabited();
       const given = orders(scene);
       const before = await snapshot(scene);
-      for (const order of given) expect((await scene.box.send(order, await forge(scene.box, order))).status).toBe(401);
+      for (const order of given)
+        expect((await scene.control.send(order, await forge(scene.control, order))).status).toBe(401);
       await settle();
       expect(await snapshot(scene)).toEqual(before);
     });
@@ -131,7 +133,7 @@ describe('S-23: what is refused changes nothing', () => {
       const [, ...given] = orders(scene);
       const before = await snapshot(scene);
       for (const order of given) {
-        expect((await scene.box.send(order, await signPush(scene.box.key, age(order)))).status).toBe(401);
+        expect((await scene.control.send(order, await signPush(scene.control.key, age(order)))).status).toBe(401);
       }
       await settle();
       expect(await snapshot(scene)).toEqual(before);
@@ -140,19 +142,19 @@ describe('S-23: what is refused changes nothing', () => {
 
   it('S-23: body-swapped: the token of one order does not carry out another, in either direction', async () => {
     const scene = await inhabited();
-    const { box } = scene;
+    const { control } = scene;
     const given = orders(scene);
     const before = await snapshot(scene);
     for (const [at, order] of given.entries()) {
       const other = given[(at + 1) % given.length] ?? order;
-      const token = await signPush(box.key, other);
+      const token = await signPush(control.key, other);
       // Its body at the right path, its body alone, and both under the other's token.
       for (const swapped of [{ ...order, body: other.body }, { ...other, body: order.body }, order]) {
         if (swapped.body === other.body && swapped.path === other.path) continue;
-        expect((await box.send(swapped, token)).status).toBe(401);
+        expect((await control.send(swapped, token)).status).toBe(401);
       }
       for (const body of [`${other.body} `, other.body.replace('1', '2'), '']) {
-        expect((await box.send({ ...other, body }, token)).status).toBe(401);
+        expect((await control.send({ ...other, body }, token)).status).toBe(401);
       }
     }
     await settle();
@@ -161,45 +163,49 @@ describe('S-23: what is refused changes nothing', () => {
 
   it('S-23: replayed: each genuine push works once; its copies, at once and later, are refused and change nothing', async () => {
     const scene = await inhabited();
-    const { box, session } = scene;
+    const { control, session } = scene;
     const [opening, ...given] = orders(scene);
     const used: { order: PushOrder; token: string }[] = [];
     for (const order of given) {
-      const token = await signPush(box.key, order);
-      const copies = await Promise.all([box.send(order, token), box.send(order, token), box.send(order, token)]);
+      const token = await signPush(control.key, order);
+      const copies = await Promise.all([
+        control.send(order, token),
+        control.send(order, token),
+        control.send(order, token),
+      ]);
       expect(copies.map(({ status }) => status).filter((status) => status === 401)).toHaveLength(2);
       used.push({ order, token });
     }
-    await box.clock.advance(PULL_TIMEOUT_MS);
+    await control.clock.advance(PULL_TIMEOUT_MS);
     const before = await snapshot(scene);
     const replay = async (): Promise<void> => {
-      for (const { order, token } of used) expect((await box.send(order, token)).status).toBe(401);
+      for (const { order, token } of used) expect((await control.send(order, token)).status).toBe(401);
       await settle();
     };
     await replay();
     expect(await snapshot(scene)).toEqual(before);
     // An opening works once too: its copy does not even reach the session that it opened.
     if (opening === undefined) throw new Error('the first order opens a session');
-    const token = await signPush(box.key, opening);
-    expect((await box.send(opening, token)).status).toBe(200);
+    const token = await signPush(control.key, opening);
+    expect((await control.send(opening, token)).status).toBe(200);
     const held: HeldSession = { ...session, id: sessionId(50), epoch: 50 };
     const after = await snapshot({ ...scene, session: held });
-    expect((await box.send(opening, token)).status).toBe(401);
+    expect((await control.send(opening, token)).status).toBe(401);
     // What was for the session before it finds nobody, and says so to the town alone.
-    for (const { order, token: earlier } of used) expect((await box.send(order, earlier)).status).toBe(409);
+    for (const { order, token: earlier } of used) expect((await control.send(order, earlier)).status).toBe(409);
     expect(await snapshot({ ...scene, session: held })).toEqual(after);
   });
 
   it('S-23: a genuine push after all of these works as if there had been none', async () => {
     const scene = await inhabited();
-    const { box, session, agent } = scene;
+    const { control, session, agent } = scene;
     for (const forge of Object.values(forgeries)) {
-      for (const order of orders(scene)) await box.send(order, await forge(box, order));
+      for (const order of orders(scene)) await control.send(order, await forge(control, order));
     }
-    const fresh = box.town.mint(agent);
-    expect((await box.refresh(session, fresh)).body.outcome).toBe('applied');
-    expect((await box.start(session, box.town.mint(agentId(6)))).body.outcome).toBe('started');
-    expect((await box.end(session, 'stop', agentId(2))).body.outcome).toBe('stopped');
-    expect((await box.refresh(session, box.town.mint(agentId(4)))).body.outcome).toBe('retired');
+    const fresh = control.town.mint(agent);
+    expect((await control.refresh(session, fresh)).body.outcome).toBe('applied');
+    expect((await control.start(session, control.town.mint(agentId(6)))).body.outcome).toBe('started');
+    expect((await control.end(session, 'stop', agentId(2))).body.outcome).toBe('stopped');
+    expect((await control.refresh(session, control.town.mint(agentId(4)))).body.outcome).toBe('retired');
   });
 });

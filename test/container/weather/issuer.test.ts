@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { PULL_TIMEOUT_MS, PULL_TRIES, type IssuedToken } from '#protocol';
 import { AgentScene, SECONDS, AgentContext } from '../support/agent-scene.ts';
-import { Box, message } from '../support/box.ts';
+import { TestControlServer, message } from '../support/control-server.ts';
 import { hang, problemAnswer, type Interception } from '../support/fake-town-api.ts';
 import { agentId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
@@ -74,23 +74,23 @@ describe('W-06: nobody to pull from', () => {
 
 describe('W-10: an issuer that hangs', () => {
   it('W-10: releases the heartbeat, the reporter and the turn that wait for it, all after 10 s', async () => {
-    const box = await Box.make();
-    const session = await box.session();
-    const ending = box.town.mint(agentId(1), 1, 120);
-    await box.clock.advance(105 * SECONDS);
-    await box.start(session, ending);
-    box.town.intercept = pulls(hang);
-    await box.deliver(session, ending, message(1, 'hello'));
-    await box.clock.advance(PULL_TIMEOUT_MS - 1);
-    expect(new Set(box.town.paths().map((path) => path.split('/').at(-1)))).toEqual(new Set(['token']));
-    await box.clock.advance(1);
-    await box.clock.advance(0);
-    expect(box.town.count('/token')).toBe(1);
-    expect(box.town.count('/heartbeat')).toBe(1);
-    expect(box.town.count('/events')).toBe(1);
-    expect(box.log.lines.filter(({ event }) => event === 'pull_failed').map(({ fields }) => fields['reason'])).toEqual([
-      'timeout',
-    ]);
+    const control = await TestControlServer.make();
+    const session = await control.session();
+    const ending = control.town.mint(agentId(1), 1, 120);
+    await control.clock.advance(105 * SECONDS);
+    await control.start(session, ending);
+    control.town.intercept = pulls(hang);
+    await control.deliver(session, ending, message(1, 'hello'));
+    await control.clock.advance(PULL_TIMEOUT_MS - 1);
+    expect(new Set(control.town.paths().map((path) => path.split('/').at(-1)))).toEqual(new Set(['token']));
+    await control.clock.advance(1);
+    await control.clock.advance(0);
+    expect(control.town.count('/token')).toBe(1);
+    expect(control.town.count('/heartbeat')).toBe(1);
+    expect(control.town.count('/events')).toBe(1);
+    expect(
+      control.log.lines.filter(({ event }) => event === 'pull_failed').map(({ fields }) => fields['reason']),
+    ).toEqual(['timeout']);
   });
 
   it('W-10: the timeout is an outcome with a type; whoever joins late is released with the flight', async () => {
@@ -154,27 +154,27 @@ describe('W-11: the issuer minted, the answer was lost', () => {
   };
   for (const [where, lose] of Object.entries(losses)) {
     it(`W-11: ${where}: the retry succeeds, nothing is revoked, and the lost one is stale when it turns up`, async () => {
-      const { box, session, agent, grant } = await Box.withAgent();
-      await box.deliver(session, grant, message(1, 'work 600'));
-      await box.clock.advance(SECONDS);
+      const { control, session, agent, grant } = await TestControlServer.withAgent();
+      await control.deliver(session, grant, message(1, 'work 600'));
+      await control.clock.advance(SECONDS);
       const lost: IssuedToken[] = [];
-      box.town.intercept = pulls(() => {
+      control.town.intercept = pulls(() => {
         if (lost.length > 0) return undefined;
-        const minted = box.town.mint(agent);
+        const minted = control.town.mint(agent);
         lost.push(minted);
         return lose(Response.json(minted));
       });
-      box.town.lagging = true;
-      await box.clock.advance(31 * SECONDS);
-      box.town.lagging = false;
-      expect(box.town.count('/token')).toBe(2);
-      expect(await box.running(session)).toMatchObject([{ gen: 3 }]);
+      control.town.lagging = true;
+      await control.clock.advance(31 * SECONDS);
+      control.town.lagging = false;
+      expect(control.town.count('/token')).toBe(2);
+      expect(await control.running(session)).toMatchObject([{ gen: 3 }]);
       // Until the retry brought its token, the first one was used, and it was never refused.
-      expect(box.town.refused).toEqual([]);
-      expect((await box.refresh(session, lost[0] ?? grant)).body).toMatchObject({ outcome: 'stale', gen: 3 });
-      await box.clock.advance(60 * SECONDS);
-      expect(box.town.refused).toEqual([]);
-      expect(box.town.beats.at(-1)?.gen).toBe(3);
+      expect(control.town.refused).toEqual([]);
+      expect((await control.refresh(session, lost[0] ?? grant)).body).toMatchObject({ outcome: 'stale', gen: 3 });
+      await control.clock.advance(60 * SECONDS);
+      expect(control.town.refused).toEqual([]);
+      expect(control.town.beats.at(-1)?.gen).toBe(3);
     });
   }
 });
@@ -296,23 +296,23 @@ describe('W-25: a forced refresh', () => {
   });
 
   it('W-25: of the town is applied at once, whatever is in flight, and what lands later from there is stale', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
-    await box.deliver(session, grant, message(1, 'work 600'));
-    await box.clock.advance(SECONDS);
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    await control.deliver(session, grant, message(1, 'work 600'));
+    await control.clock.advance(SECONDS);
     const slow = Promise.withResolvers<Response>();
-    const pulled = box.town.mint(agent);
-    box.town.intercept = pulls(() => slow.promise);
-    box.town.lagging = true;
-    await box.clock.advance(30 * SECONDS);
-    expect(box.town.count('/token')).toBe(1);
-    const forced = box.town.mint(agent);
-    expect((await box.refresh(session, forced)).body).toMatchObject({ outcome: 'applied', gen: 3 });
+    const pulled = control.town.mint(agent);
+    control.town.intercept = pulls(() => slow.promise);
+    control.town.lagging = true;
+    await control.clock.advance(30 * SECONDS);
+    expect(control.town.count('/token')).toBe(1);
+    const forced = control.town.mint(agent);
+    expect((await control.refresh(session, forced)).body).toMatchObject({ outcome: 'applied', gen: 3 });
     slow.resolve(Response.json(pulled));
-    box.town.lagging = false;
-    await box.clock.advance(60 * SECONDS);
-    expect(await box.running(session)).toMatchObject([{ gen: 3 }]);
-    expect(box.town.beats.at(-1)?.gen).toBe(3);
-    expect(box.town.refused).toEqual([]);
+    control.town.lagging = false;
+    await control.clock.advance(60 * SECONDS);
+    expect(await control.running(session)).toMatchObject([{ gen: 3 }]);
+    expect(control.town.beats.at(-1)?.gen).toBe(3);
+    expect(control.town.refused).toEqual([]);
   });
 });
 
@@ -359,21 +359,21 @@ describe('A-10: a pull', () => {
 
 describe('M-10: the old token', () => {
   it('M-10: stays in use until the new one is swapped in, however many were minted meanwhile', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
-    await box.deliver(session, grant, message(1, 'work 600'));
-    const late = [box.town.mint(agent), box.town.mint(agent), box.town.mint(agent)];
-    box.town.lagging = true;
-    // The town has minted and told the box so, but no push arrives and no pull is answered.
-    box.town.intercept = pulls(() => problemAnswer('unavailable'));
-    await box.clock.advance(120 * SECONDS);
-    expect(new Set(box.town.beats.map(({ gen }) => gen))).toEqual(new Set([1]));
-    expect(box.town.refused).toEqual([]);
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    await control.deliver(session, grant, message(1, 'work 600'));
+    const late = [control.town.mint(agent), control.town.mint(agent), control.town.mint(agent)];
+    control.town.lagging = true;
+    // The town has minted and told the control server so, but no push arrives and no pull is answered.
+    control.town.intercept = pulls(() => problemAnswer('unavailable'));
+    await control.clock.advance(120 * SECONDS);
+    expect(new Set(control.town.beats.map(({ gen }) => gen))).toEqual(new Set([1]));
+    expect(control.town.refused).toEqual([]);
     const [, , newest = grant] = late;
-    expect((await box.refresh(session, newest)).body.outcome).toBe('applied');
-    const before = box.town.beats.length;
-    await box.clock.advance(60 * SECONDS);
-    expect(new Set(box.town.beats.slice(before).map(({ gen }) => gen))).toEqual(new Set([4]));
-    expect(box.town.refused).toEqual([]);
+    expect((await control.refresh(session, newest)).body.outcome).toBe('applied');
+    const before = control.town.beats.length;
+    await control.clock.advance(60 * SECONDS);
+    expect(new Set(control.town.beats.slice(before).map(({ gen }) => gen))).toEqual(new Set([4]));
+    expect(control.town.refused).toEqual([]);
   });
 
   it('M-10: a request that left with it is answered as ever, though the new one is swapped in meanwhile', async () => {

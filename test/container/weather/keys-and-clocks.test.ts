@@ -1,6 +1,6 @@
 /** W-34 and A-27: keys that change, and clocks that are wrong, seen through the whole control server. */
 import { describe, expect, it } from 'vitest';
-import { Box, message, type HeldSession } from '../support/box.ts';
+import { TestControlServer, message, type HeldSession } from '../support/control-server.ts';
 import { hang, problemAnswer } from '../support/fake-town-api.ts';
 import { agentId, sessionId } from '../../support/ids.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -12,49 +12,55 @@ const JWKS = '/.well-known/jwks.json';
 const MINUTE = 60_000;
 
 /** Status of a genuine question that this key signs. */
-async function statusWith(box: Box, session: HeldSession, key: PrivateKey): Promise<number> {
-  const order = box.order(session, 'GET', '/agents');
-  return (await box.send(order, await signPush(key, order))).status;
+async function statusWith(control: TestControlServer, session: HeldSession, key: PrivateKey): Promise<number> {
+  const order = control.order(session, 'GET', '/agents');
+  return (await control.send(order, await signPush(key, order))).status;
 }
 
 describe('W-34: two keys', () => {
   it('W-34: in the overlap both verify, for every push, at the cost of one fetch', async () => {
-    const { box, session, agent } = await Box.withAgent();
+    const { control, session, agent } = await TestControlServer.withAgent();
     const next = await newKey('active');
-    box.town.publicKeys = keySetOf(next, box.key).keys;
+    control.town.publicKeys = keySetOf(next, control.key).keys;
     for (let round = 0; round < 10; round += 1) {
-      const key = round % 2 === 0 ? next : box.key;
-      const order = box.order(session, 'POST', `/agents/${agent}/refresh-token`, { grant: box.town.mint(agent) });
-      expect((await box.send(order, await signPush(key, order))).status).toBe(200);
-      expect(await statusWith(box, session, key)).toBe(200);
+      const key = round % 2 === 0 ? next : control.key;
+      const order = control.order(session, 'POST', `/agents/${agent}/refresh-token`, {
+        grant: control.town.mint(agent),
+      });
+      expect((await control.send(order, await signPush(key, order))).status).toBe(200);
+      expect(await statusWith(control, session, key)).toBe(200);
     }
-    expect(box.town.count(JWKS)).toBe(1);
-    expect(await box.running(session)).toMatchObject([{ gen: 11 }]);
+    expect(control.town.count(JWKS)).toBe(1);
+    expect(await control.running(session)).toMatchObject([{ gen: 11 }]);
   });
 
   it('W-34: the old key verifies as long as it is published, and not 10 min longer', async () => {
-    const { box, session } = await Box.withAgent();
+    const { control, session } = await TestControlServer.withAgent();
     const next = await newKey('active');
-    box.town.publicKeys = keySetOf(next, box.key).keys;
-    await box.clock.advance(60 * MINUTE);
-    expect([await statusWith(box, session, next), await statusWith(box, session, box.key)]).toEqual([200, 200]);
-    box.town.publicKeys = keySetOf(next).keys;
-    await box.clock.advance(10 * MINUTE + 1);
-    await statusWith(box, session, next);
-    await box.clock.advance(1);
-    expect([await statusWith(box, session, next), await statusWith(box, session, box.key)]).toEqual([200, 401]);
+    control.town.publicKeys = keySetOf(next, control.key).keys;
+    await control.clock.advance(60 * MINUTE);
+    expect([await statusWith(control, session, next), await statusWith(control, session, control.key)]).toEqual([
+      200, 200,
+    ]);
+    control.town.publicKeys = keySetOf(next).keys;
+    await control.clock.advance(10 * MINUTE + 1);
+    await statusWith(control, session, next);
+    await control.clock.advance(1);
+    expect([await statusWith(control, session, next), await statusWith(control, session, control.key)]).toEqual([
+      200, 401,
+    ]);
   });
 
   it('W-34: an unknown kid costs one fetch in 30 s, however many pushes, kids and sessions come with it', async () => {
-    const { box, session } = await Box.withAgent();
-    const neighbour = await box.session(2);
+    const { control, session } = await TestControlServer.withAgent();
+    const neighbour = await control.session(2);
     const unknown = await Promise.all([newKey('active'), newKey('active'), newKey('active')]);
     for (let second = 0; second < 60; second += 1) {
-      await Promise.all(unknown.map((key) => statusWith(box, second % 2 === 0 ? session : neighbour, key)));
-      await box.clock.advance(1_000);
+      await Promise.all(unknown.map((key) => statusWith(control, second % 2 === 0 ? session : neighbour, key)));
+      await control.clock.advance(1_000);
     }
-    expect(box.town.count(JWKS)).toBe(2);
-    expect(await statusWith(box, session, box.key)).toBe(200);
+    expect(control.town.count(JWKS)).toBe(2);
+    expect(await statusWith(control, session, control.key)).toBe(200);
   });
 
   for (const [what, answer] of Object.entries({
@@ -64,116 +70,116 @@ describe('W-34: two keys', () => {
     'publishes nothing': () => Response.json({ keys: [] }),
   })) {
     it(`W-34: an unknown kid costs no more where the Worker ${what}, and delays nobody whose key is known`, async () => {
-      const { box, session } = await Box.withAgent();
+      const { control, session } = await TestControlServer.withAgent();
       const unknown = await newKey('active');
-      box.town.intercept = ({ path }) => (path === JWKS ? answer() : undefined);
+      control.town.intercept = ({ path }) => (path === JWKS ? answer() : undefined);
       for (let tries = 0; tries < 5; tries += 1) {
-        const refused = statusWith(box, session, unknown);
-        expect(await statusWith(box, session, box.key)).toBe(200);
-        await box.clock.advance(5_000);
+        const refused = statusWith(control, session, unknown);
+        expect(await statusWith(control, session, control.key)).toBe(200);
+        await control.clock.advance(5_000);
         expect(await refused).toBe(401);
       }
-      expect(box.town.count(JWKS)).toBe(1);
-      expect(box.clock.pending).toBe(0);
+      expect(control.town.count(JWKS)).toBe(1);
+      expect(control.clock.pending).toBe(0);
     });
   }
 
   it('W-34: keys that are old and a kid that is unknown share the one fetch', async () => {
-    const { box, session } = await Box.withAgent();
+    const { control, session } = await TestControlServer.withAgent();
     const unknown = await newKey('active');
-    await box.clock.advance(11 * MINUTE);
-    await Promise.all([statusWith(box, session, box.key), statusWith(box, session, unknown)]);
-    await Promise.all([statusWith(box, session, unknown), statusWith(box, session, box.key)]);
-    expect(box.town.count(JWKS)).toBe(1);
+    await control.clock.advance(11 * MINUTE);
+    await Promise.all([statusWith(control, session, control.key), statusWith(control, session, unknown)]);
+    await Promise.all([statusWith(control, session, unknown), statusWith(control, session, control.key)]);
+    expect(control.town.count(JWKS)).toBe(1);
   });
 });
 
 describe('A-27: a clock that is off', () => {
   for (const minutes of [10, -10, 60 * 24 * 365]) {
     it(`A-27: by ${minutes} min: pushes are accepted, expired and repeated ones refused, for hours`, async () => {
-      const box = await Box.make();
-      box.clock.wallErrorMs = minutes * MINUTE;
-      const session = await box.session();
-      const grant = box.town.mint(agentId(1));
-      expect((await box.start(session, grant)).body.outcome).toBe('started');
+      const control = await TestControlServer.make();
+      control.clock.wallErrorMs = minutes * MINUTE;
+      const session = await control.session();
+      const grant = control.town.mint(agentId(1));
+      expect((await control.start(session, grant)).body.outcome).toBe('started');
       for (let hour = 0; hour < 4; hour += 1) {
-        await box.clock.advance(60 * MINUTE);
-        const order = box.order(session, 'POST', `/agents/${agentId(1)}/refresh-token`, {
-          grant: box.town.mint(agentId(1)),
+        await control.clock.advance(60 * MINUTE);
+        const order = control.order(session, 'POST', `/agents/${agentId(1)}/refresh-token`, {
+          grant: control.town.mint(agentId(1)),
         });
-        const token = await signPush(box.key, order);
-        expect((await box.send(order, token)).status).toBe(200);
-        expect((await box.send(order, token)).status).toBe(401);
-        const late = await signPush(box.key, { ...order, nowMs: order.nowMs - 91_000 });
-        expect((await box.send(order, late)).status).toBe(401);
+        const token = await signPush(control.key, order);
+        expect((await control.send(order, token)).status).toBe(200);
+        expect((await control.send(order, token)).status).toBe(401);
+        const late = await signPush(control.key, { ...order, nowMs: order.nowMs - 91_000 });
+        expect((await control.send(order, late)).status).toBe(401);
       }
     });
   }
 
   it('A-27: a clock that is set right, or wrong, in mid-run changes nothing', async () => {
-    const { box, session, agent } = await Box.withAgent();
-    const order = box.order(session, 'GET', '/agents');
-    const token = await signPush(box.key, order);
-    expect((await box.send(order, token)).status).toBe(200);
+    const { control, session, agent } = await TestControlServer.withAgent();
+    const order = control.order(session, 'GET', '/agents');
+    const token = await signPush(control.key, order);
+    expect((await control.send(order, token)).status).toBe(200);
     for (const wallErrorMs of [10 * MINUTE, -10 * MINUTE, 0]) {
-      box.clock.wallErrorMs = wallErrorMs;
-      expect((await box.refresh(session, box.town.mint(agent))).body.outcome).toBe('applied');
-      expect((await box.send(order, token)).status).toBe(401);
+      control.clock.wallErrorMs = wallErrorMs;
+      expect((await control.refresh(session, control.town.mint(agent))).body.outcome).toBe('applied');
+      expect((await control.send(order, token)).status).toBe(401);
     }
   });
 
   it('A-27: tokens are refreshed ahead, and events stamped, by the town’s time', async () => {
-    const box = await Box.make();
-    box.clock.wallErrorMs = 10 * MINUTE;
-    const session = await box.session();
-    const grant = box.town.mint(agentId(1), 1, 600);
-    await box.start(session, grant);
-    await box.deliver(session, grant, message(1, 'work 540'));
-    await box.clock.advance(499_000);
-    expect(box.town.count('/token')).toBe(0);
-    await box.clock.advance(42_000);
-    expect(box.town.count('/token')).toBe(1);
-    expect(box.town.refused).toEqual([]);
-    const times = box.town.events.map(({ at }) => Date.parse(at) - ManualClock.START_MS);
+    const control = await TestControlServer.make();
+    control.clock.wallErrorMs = 10 * MINUTE;
+    const session = await control.session();
+    const grant = control.town.mint(agentId(1), 1, 600);
+    await control.start(session, grant);
+    await control.deliver(session, grant, message(1, 'work 540'));
+    await control.clock.advance(499_000);
+    expect(control.town.count('/token')).toBe(0);
+    await control.clock.advance(42_000);
+    expect(control.town.count('/token')).toBe(1);
+    expect(control.town.refused).toEqual([]);
+    const times = control.town.events.map(({ at }) => Date.parse(at) - ManualClock.START_MS);
     expect(times[0]).toBe(0);
     expect(times.at(-1)).toBe(540_000);
   });
 
   it('A-27: a pulled token counts as expired by the town’s time, not by this machine’s', async () => {
     for (const wallErrorMs of [-60 * MINUTE, 60 * MINUTE]) {
-      const box = await Box.make();
-      box.clock.wallErrorMs = wallErrorMs;
-      const session = await box.session();
-      const grant = box.town.mint(agentId(1), 1, 600);
-      await box.start(session, grant);
-      await box.clock.advance(599_000);
-      const expired = { ...box.town.mint(agentId(1)), expires_at: new Date(box.clock.nowMs()).toISOString() };
-      box.town.intercept = ({ path }) => (path.endsWith('/token') ? Response.json(expired) : undefined);
-      await box.deliver(session, grant, message(1, 'work 600'));
-      await box.clock.advance(20_000);
-      expect(await box.running(session)).toMatchObject([{ gen: 1 }]);
-      box.town.intercept = () => undefined;
-      await box.clock.advance(60_000);
-      expect(await box.running(session)).toMatchObject([{ gen: 3 }]);
+      const control = await TestControlServer.make();
+      control.clock.wallErrorMs = wallErrorMs;
+      const session = await control.session();
+      const grant = control.town.mint(agentId(1), 1, 600);
+      await control.start(session, grant);
+      await control.clock.advance(599_000);
+      const expired = { ...control.town.mint(agentId(1)), expires_at: new Date(control.clock.nowMs()).toISOString() };
+      control.town.intercept = ({ path }) => (path.endsWith('/token') ? Response.json(expired) : undefined);
+      await control.deliver(session, grant, message(1, 'work 600'));
+      await control.clock.advance(20_000);
+      expect(await control.running(session)).toMatchObject([{ gen: 1 }]);
+      control.town.intercept = () => undefined;
+      await control.clock.advance(60_000);
+      expect(await control.running(session)).toMatchObject([{ gen: 3 }]);
     }
   });
 
   it('A-27: a machine that was suspended catches up with the next push, and then refuses what is expired by it', async () => {
-    const { box, session, agent } = await Box.withAgent();
+    const { control, session, agent } = await TestControlServer.withAgent();
     // The monotonic clock stood still for an hour, in which the time of day went on, here as in the town.
-    box.clock.wallErrorMs += 60 * MINUTE;
-    const townNowMs = box.clock.nowMs() + 60 * MINUTE;
-    const order = box.order(session, 'GET', '/agents');
-    const stolen = await signPush(box.key, order);
-    expect((await box.send(order, await signPush(box.key, { ...order, nowMs: townNowMs }))).status).toBe(200);
-    expect((await box.send(order, stolen)).status).toBe(401);
+    control.clock.wallErrorMs += 60 * MINUTE;
+    const townNowMs = control.clock.nowMs() + 60 * MINUTE;
+    const order = control.order(session, 'GET', '/agents');
+    const stolen = await signPush(control.key, order);
+    expect((await control.send(order, await signPush(control.key, { ...order, nowMs: townNowMs }))).status).toBe(200);
+    expect((await control.send(order, stolen)).status).toBe(401);
     const forged = await signPush(await newKey('active'), { ...order, nowMs: townNowMs + 600 * MINUTE });
-    expect((await box.send(order, forged)).status).toBe(401);
+    expect((await control.send(order, forged)).status).toBe(401);
     const refresh = {
-      ...box.order(session, 'POST', `/agents/${agent}/refresh-token`, { grant: box.town.mint(agent) }),
+      ...control.order(session, 'POST', `/agents/${agent}/refresh-token`, { grant: control.town.mint(agent) }),
     };
-    const next = await signPush(box.key, { ...refresh, nowMs: townNowMs + 1_000 });
-    expect((await box.send(refresh, next)).status).toBe(200);
-    expect((await box.openSession({ ...session, id: sessionId(9), epoch: 9 })).status).toBe(200);
+    const next = await signPush(control.key, { ...refresh, nowMs: townNowMs + 1_000 });
+    expect((await control.send(refresh, next)).status).toBe(200);
+    expect((await control.openSession({ ...session, id: sessionId(9), epoch: 9 })).status).toBe(200);
   });
 });

@@ -5,7 +5,7 @@ import { EventReporter } from '../../../container/clients/event-reporter.ts';
 import { Heartbeat, type WorkStatus } from '../../../container/clients/heartbeat.ts';
 import { Loop } from '../../../container/clients/loop.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
-import { Box, message } from '../support/box.ts';
+import { TestControlServer, message } from '../support/control-server.ts';
 import { hang } from '../support/fake-town-api.ts';
 import { agentId, messageId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
@@ -183,65 +183,65 @@ describe('M-21: stop awaits', () => {
   });
 
   it('M-21: shutdown awaits the loops of all agents, also where the town hangs; nothing is said afterwards', async () => {
-    const { box, session, grant } = await Box.withAgent();
-    const other = box.town.mint(agentId(2));
-    await box.start(session, other);
-    box.town.intercept = hang;
-    await box.deliver(session, grant, message(1, 'work 600'));
-    await box.deliver(session, other, message(2, 'work 600'));
-    await box.clock.advance(5 * SECONDS);
-    const down = box.server.shutdown();
-    await box.clock.advance(5 * SECONDS);
+    const { control, session, grant } = await TestControlServer.withAgent();
+    const other = control.town.mint(agentId(2));
+    await control.start(session, other);
+    control.town.intercept = hang;
+    await control.deliver(session, grant, message(1, 'work 600'));
+    await control.deliver(session, other, message(2, 'work 600'));
+    await control.clock.advance(5 * SECONDS);
+    const down = control.server.shutdown();
+    await control.clock.advance(5 * SECONDS);
     await down;
-    expect(box.clock.pending).toBe(0);
-    const [lines, heard] = [box.log.lines.length, box.town.heard.length];
-    await box.clock.advance(600 * SECONDS);
-    expect([box.log.lines.length, box.town.heard.length]).toEqual([lines, heard]);
+    expect(control.clock.pending).toBe(0);
+    const [lines, heard] = [control.log.lines.length, control.town.heard.length];
+    await control.clock.advance(600 * SECONDS);
+    expect([control.log.lines.length, control.town.heard.length]).toEqual([lines, heard]);
   });
 
   it('M-21: a stop is answered only when the loops of its agent are over', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
-    box.town.intercept = hang;
-    await box.deliver(session, grant, message(1, 'work 600'));
-    await box.clock.advance(SECONDS);
-    expect((await box.end(session, 'stop', agent)).status).toBe(200);
-    const [lines, heard] = [box.log.lines.length, box.town.heard.length];
-    expect(box.clock.pending).toBe(0);
-    await box.clock.advance(600 * SECONDS);
-    expect([box.log.lines.length, box.town.heard.length]).toEqual([lines, heard]);
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    control.town.intercept = hang;
+    await control.deliver(session, grant, message(1, 'work 600'));
+    await control.clock.advance(SECONDS);
+    expect((await control.end(session, 'stop', agent)).status).toBe(200);
+    const [lines, heard] = [control.log.lines.length, control.town.heard.length];
+    expect(control.clock.pending).toBe(0);
+    await control.clock.advance(600 * SECONDS);
+    expect([control.log.lines.length, control.town.heard.length]).toEqual([lines, heard]);
   });
 });
 
-describe('S-09 in the box: a Worker that hangs', () => {
+describe('S-09 in the container: a Worker that hangs', () => {
   it('S-09: hangs up one agent and delays no other: B beats each 30 s and reports its turns', async () => {
-    const { box, session, grant } = await Box.withAgent();
-    const other = box.town.mint(agentId(2));
-    await box.start(session, other);
-    box.town.intercept = ({ bearer }) => (bearer === grant.token ? hang() : undefined);
-    await box.deliver(session, grant, message(1, 'work 600'));
-    await box.deliver(session, other, message(2, 'work 100'));
-    await box.clock.advance(120 * SECONDS);
-    const beatsOfB = box.town.beats.map(({ beat }) => beat.uptime_seconds);
+    const { control, session, grant } = await TestControlServer.withAgent();
+    const other = control.town.mint(agentId(2));
+    await control.start(session, other);
+    control.town.intercept = ({ bearer }) => (bearer === grant.token ? hang() : undefined);
+    await control.deliver(session, grant, message(1, 'work 600'));
+    await control.deliver(session, other, message(2, 'work 100'));
+    await control.clock.advance(120 * SECONDS);
+    const beatsOfB = control.town.beats.map(({ beat }) => beat.uptime_seconds);
     expect(beatsOfB).toEqual([0, 30, 60, 90]);
-    expect(box.town.events.at(-1)).toMatchObject({ type: 'turn.finished', message: messageId(2) });
+    expect(control.town.events.at(-1)).toMatchObject({ type: 'turn.finished', message: messageId(2) });
     // What hangs is cut after its 10 s, and tried again.
-    expect(box.town.heard.filter(({ bearer }) => bearer === grant.token).length).toBeGreaterThan(4);
+    expect(control.town.heard.filter(({ bearer }) => bearer === grant.token).length).toBeGreaterThan(4);
   });
 
   it('S-09: holds up no push: all are answered while every request to the Worker hangs', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
-    box.town.intercept = hang;
-    await box.deliver(session, grant, message(1, 'work 600'));
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    control.town.intercept = hang;
+    await control.deliver(session, grant, message(1, 'work 600'));
     // Old keys, so that each push finds that they are to be fetched.
-    await box.clock.advance(700 * SECONDS);
-    const nowMs = box.clock.nowMs();
-    const other = box.town.mint(agentId(2));
-    expect((await box.start(session, other)).body.outcome).toBe('started');
-    expect((await box.refresh(session, box.town.mint(agent))).body.outcome).toBe('applied');
-    expect((await box.deliver(session, other, message(2, 'hello'))).status).toBe(200);
-    expect((await box.end(session, 'stop', agent)).body.outcome).toBe('stopped');
-    expect((await box.end(session, 'retire', agentId(2))).body.outcome).toBe('retired');
-    expect(await box.running(session)).toEqual([]);
-    expect(box.clock.nowMs()).toBe(nowMs);
+    await control.clock.advance(700 * SECONDS);
+    const nowMs = control.clock.nowMs();
+    const other = control.town.mint(agentId(2));
+    expect((await control.start(session, other)).body.outcome).toBe('started');
+    expect((await control.refresh(session, control.town.mint(agent))).body.outcome).toBe('applied');
+    expect((await control.deliver(session, other, message(2, 'hello'))).status).toBe(200);
+    expect((await control.end(session, 'stop', agent)).body.outcome).toBe('stopped');
+    expect((await control.end(session, 'retire', agentId(2))).body.outcome).toBe('retired');
+    expect(await control.running(session)).toEqual([]);
+    expect(control.clock.nowMs()).toBe(nowMs);
   });
 });

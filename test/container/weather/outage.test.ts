@@ -1,7 +1,7 @@
 /** S-24: the Worker is unreachable for longer than a token lives. */
 import { describe, expect, it } from 'vitest';
 import type { Spawn } from '../../../container/agents/agent-process.ts';
-import { Box, message } from '../support/box.ts';
+import { TestControlServer, message } from '../support/control-server.ts';
 import { problemAnswer, type Heard } from '../support/fake-town-api.ts';
 import { agentId } from '../../support/ids.ts';
 import { aProcess } from '../support/a-process.ts';
@@ -22,55 +22,55 @@ const busy: Spawn = (_, life) =>
   );
 
 /** Two agents in a turn, and then nobody to hear them. */
-async function outage(): Promise<Box> {
-  const { box, session, agent } = await Box.withAgent({ spawn: busy });
-  await box.start(session, box.town.mint(agentId(2)));
-  await box.deliver(session, box.town.mint(agent), message(1, 'work'));
-  await box.deliver(session, box.town.mint(agentId(2)), message(2, 'work'));
-  await box.clock.advance(MINUTE_MS);
-  expect(box.town.beats.length).toBeGreaterThanOrEqual(4);
-  box.town.intercept = gone;
-  return box;
+async function outage(): Promise<TestControlServer> {
+  const { control, session, agent } = await TestControlServer.withAgent({ spawn: busy });
+  await control.start(session, control.town.mint(agentId(2)));
+  await control.deliver(session, control.town.mint(agent), message(1, 'work'));
+  await control.deliver(session, control.town.mint(agentId(2)), message(2, 'work'));
+  await control.clock.advance(MINUTE_MS);
+  expect(control.town.beats.length).toBeGreaterThanOrEqual(4);
+  control.town.intercept = gone;
+  return control;
 }
 
 describe('S-24: an outage that outlasts every token', () => {
   it('S-24: once its token has expired an agent tries at most once a minute, and never ends', async () => {
-    const box = await outage();
-    await box.clock.advance(3 * HOUR_MS + 10 * MINUTE_MS);
+    const control = await outage();
+    await control.clock.advance(3 * HOUR_MS + 10 * MINUTE_MS);
     for (let minute = 0; minute < 30; minute += 1) {
-      const seen = box.town.heard.length;
-      await box.clock.advance(MINUTE_MS);
-      const heard = box.town.heard.slice(seen);
+      const seen = control.town.heard.length;
+      await control.clock.advance(MINUTE_MS);
+      const heard = control.town.heard.slice(seen);
       // Two agents, whose consumers share their tries; each is preceded by one pull, of three requests at most.
       expect(heard.filter(isTry).length, `minute ${minute}`).toBeLessThanOrEqual(2);
       expect(heard.filter(isPull).length, `minute ${minute}`).toBeLessThanOrEqual(6);
       expect(heard.length, `minute ${minute}`).toBeGreaterThan(0);
     }
-    expect(box.registry.size).toBe(2);
+    expect(control.registry.size).toBe(2);
   });
 
   it('S-24: when the Worker is back they recover within a minute, each with a fresh token and without a human', async () => {
-    const box = await outage();
-    await box.clock.advance(4 * HOUR_MS);
-    box.town.intercept = () => undefined;
-    const beats = box.town.beats.length;
-    await box.clock.advance(MINUTE_MS + 1000);
-    const heard = box.town.beats.slice(beats);
+    const control = await outage();
+    await control.clock.advance(4 * HOUR_MS);
+    control.town.intercept = () => undefined;
+    const beats = control.town.beats.length;
+    await control.clock.advance(MINUTE_MS + 1000);
+    const heard = control.town.beats.slice(beats);
     expect(new Set(heard.map(({ agent }) => agent))).toEqual(new Set([agentId(1), agentId(2)]));
     expect(heard.every(({ gen }) => gen > 2)).toBe(true);
-    expect(box.town.refused).toEqual([]);
+    expect(control.town.refused).toEqual([]);
   });
 
   it('S-24: the one that was revoked meanwhile does not: it hears so once, and asks no more', async () => {
-    const box = await outage();
-    await box.clock.advance(4 * HOUR_MS);
-    box.town.intercept = ({ path }) => (path.includes(agentId(2)) ? problemAnswer('agent_revoked') : undefined);
-    await box.clock.advance(5 * MINUTE_MS);
-    const asked = box.town.heard.filter(({ path }) => path.includes(agentId(2)));
+    const control = await outage();
+    await control.clock.advance(4 * HOUR_MS);
+    control.town.intercept = ({ path }) => (path.includes(agentId(2)) ? problemAnswer('agent_revoked') : undefined);
+    await control.clock.advance(5 * MINUTE_MS);
+    const asked = control.town.heard.filter(({ path }) => path.includes(agentId(2)));
     const seen = asked.length;
-    await box.clock.advance(HOUR_MS);
-    expect(box.town.heard.filter(({ path }) => path.includes(agentId(2)))).toHaveLength(seen);
-    expect(box.log.levels('agent_over')).toEqual(['warn']);
-    expect(box.town.beats.at(-1)?.agent).toBe(agentId(1));
+    await control.clock.advance(HOUR_MS);
+    expect(control.town.heard.filter(({ path }) => path.includes(agentId(2)))).toHaveLength(seen);
+    expect(control.log.levels('agent_over')).toEqual(['warn']);
+    expect(control.town.beats.at(-1)?.agent).toBe(agentId(1));
   });
 });

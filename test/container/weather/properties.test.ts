@@ -3,11 +3,11 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { IssuedToken } from '#protocol';
 import { Cell } from '../../../container/clients/cell.ts';
-import { Box } from '../support/box.ts';
+import { TestControlServer } from '../support/control-server.ts';
 import { FakeTownApi } from '../support/fake-town-api.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
-import { AGENTS, BoxRun, anAgent, anOrder } from './support/box-run.ts';
+import { AGENTS, ControlServerRun, anAgent, anOrder } from './support/control-server-run.ts';
 import { CrossingRun, aCrossing } from './support/crossing-run.ts';
 import { QueueRun, anAct } from './support/queue-run.ts';
 import { RegistryRun, aStep } from './support/registry-run.ts';
@@ -133,7 +133,7 @@ describe('swap outcomes through the control server', TIME, () => {
     const key = await newKey('active');
     await fc.assert(
       fc.asyncProperty(fc.array(anOrder, { minLength: 5, maxLength: 40, size: 'max' }), async (orders) => {
-        const run = await BoxRun.begin(key);
+        const run = await ControlServerRun.begin(key);
         for (const order of orders) {
           await run.perform(order);
           await run.compare();
@@ -151,16 +151,16 @@ describe('swap outcomes through the control server', TIME, () => {
         fc.shuffledSubarray([2, 3, 4, 5, 6, 7, 8], { minLength: 2 }),
         fc.array(fc.nat(6)),
         async (gens, repeats) => {
-          const box = await Box.make({ key });
-          const session = await box.session();
-          const grants = Array.from({ length: 8 }, () => box.town.mint(AGENTS[0]));
+          const control = await TestControlServer.make({ key });
+          const session = await control.session();
+          const grants = Array.from({ length: 8 }, () => control.town.mint(AGENTS[0]));
           const [first] = grants;
           if (first === undefined) throw new Error('eight were minted');
-          await box.start(session, first);
+          await control.start(session, first);
           const order = [...gens, ...repeats.map((nth) => gens[nth % gens.length] ?? 2)];
           const sent = order.flatMap((gen) => grants.filter((grant) => grant.gen === gen));
-          const answers = await Promise.all(sent.map((grant) => box.refresh(session, grant)));
-          expect(await box.running(session)).toMatchObject([{ gen: Math.max(...gens) }]);
+          const answers = await Promise.all(sent.map((grant) => control.refresh(session, grant)));
+          expect(await control.running(session)).toMatchObject([{ gen: Math.max(...gens) }]);
           // Exactly one of the pushes of the newest applied it; nobody is told of a generation older than its own.
           const outcomes = answers.map(({ body }, at) => [sent[at]?.gen, body.outcome]);
           expect(outcomes.filter(([gen, outcome]) => gen === Math.max(...gens) && outcome === 'applied')).toHaveLength(

@@ -10,7 +10,7 @@ import { Registry } from '../../../container/clients/registry.ts';
 import { Cell } from '../../../container/clients/cell.ts';
 import { requestTown } from '../../../container/clients/town-request.ts';
 import { AgentScene, HEARTBEAT, SECONDS, AgentContext } from '../support/agent-scene.ts';
-import { Box, message } from '../support/box.ts';
+import { TestControlServer, message } from '../support/control-server.ts';
 import { FakeTownApi, problemAnswer } from '../support/fake-town-api.ts';
 import { agentId, sessionId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
@@ -31,19 +31,19 @@ async function connected(count: number): Promise<{ listener: Listener; clients: 
 
 describe('A-20: a client that holds a connection', () => {
   it('A-20: gets setToken on each swap, and its next request over the same connection sends the new token', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
     const { listener, clients } = await connected(1);
     const [client] = clients;
     if (client === undefined) throw new Error('one was asked for');
-    box.registry.register(agent, client);
+    control.registry.register(agent, client);
     await client.send();
     const sent = [grant];
     for (let swaps = 0; swaps < 5; swaps += 1) {
-      const fresh = box.town.mint(agent);
-      expect((await box.refresh(session, fresh)).body.outcome).toBe('applied');
+      const fresh = control.town.mint(agent);
+      expect((await control.refresh(session, fresh)).body.outcome).toBe('applied');
       // Repeats and late ones tell it nothing.
-      await box.refresh(session, fresh);
-      await box.refresh(session, grant);
+      await control.refresh(session, fresh);
+      await control.refresh(session, grant);
       await client.send();
       sent.push(fresh);
     }
@@ -52,26 +52,26 @@ describe('A-20: a client that holds a connection', () => {
   });
 
   it('A-20: is told by each way in which a token comes: push, batch, delivery, repeated start and pull', async () => {
-    const { box, session, agent } = await Box.withAgent();
+    const { control, session, agent } = await TestControlServer.withAgent();
     const { listener, clients } = await connected(1);
     const [client] = clients;
     if (client === undefined) throw new Error('one was asked for');
-    box.registry.register(agent, client);
+    control.registry.register(agent, client);
     const ways: ((grant: IssuedToken) => Promise<unknown>)[] = [
-      (grant) => box.refresh(session, grant),
-      (grant) => box.refreshAll(session, grant),
-      (grant) => box.deliver(session, grant, message(1, 'work 600')),
-      (grant) => box.start(session, grant),
+      (grant) => control.refresh(session, grant),
+      (grant) => control.refreshAll(session, grant),
+      (grant) => control.deliver(session, grant, message(1, 'work 600')),
+      (grant) => control.start(session, grant),
     ];
     const tokens: string[] = [];
     for (const way of ways) {
-      const fresh = box.town.mint(agent);
+      const fresh = control.town.mint(agent);
       await way(fresh);
       await client.send();
       tokens.push(fresh.token);
     }
-    box.town.lagging = true;
-    await box.clock.advance(30 * SECONDS);
+    control.town.lagging = true;
+    await control.clock.advance(30 * SECONDS);
     await client.send();
     tokens.push(`token-of-${agent}-6`);
     expect(listener.calls.map(({ authorization }) => authorization)).toEqual(tokens.map((token) => `Bearer ${token}`));
@@ -79,20 +79,20 @@ describe('A-20: a client that holds a connection', () => {
   });
 
   it('A-20: hears of its own agent only, and of none after it has left or its agent has ended', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
-    const other = box.town.mint(agentId(2));
-    await box.start(session, other);
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const other = control.town.mint(agentId(2));
+    await control.start(session, other);
     const { clients } = await connected(3);
     const [ofA, left, ofB] = clients;
     if (ofA === undefined || left === undefined || ofB === undefined) throw new Error('three were asked for');
-    box.registry.register(agent, ofA);
-    box.registry.register(agent, left)();
-    box.registry.register(agentId(2), ofB);
-    await box.refresh(session, box.town.mint(agent));
+    control.registry.register(agent, ofA);
+    control.registry.register(agent, left)();
+    control.registry.register(agentId(2), ofB);
+    await control.refresh(session, control.town.mint(agent));
     expect([ofA.told, left.told, ofB.told]).toEqual([2, 1, 1]);
-    await box.end(session, 'stop', agent, grant.inc);
-    await box.start(session, box.town.mint(agent, 2));
-    await box.refresh(session, box.town.mint(agent, 2));
+    await control.end(session, 'stop', agent, grant.inc);
+    await control.start(session, control.town.mint(agent, 2));
+    await control.refresh(session, control.town.mint(agent, 2));
     expect([ofA.told, left.told, ofB.told]).toEqual([2, 1, 1]);
   });
 
@@ -189,18 +189,18 @@ describe('A-22: a reader', { timeout: 60_000 }, () => {
 });
 
 describe('W-27: a token that is held', () => {
-  it('W-27: serves its own agent only: two agents of one box never send each other’s, whatever is refused and pulled', async () => {
-    const { box, session, grant } = await Box.withAgent();
-    const other = box.town.mint(agentId(2));
-    await box.start(session, other);
-    await box.deliver(session, grant, message(1, 'work 600'));
-    await box.deliver(session, other, message(2, 'work 600'));
-    box.town.refuse(grant);
+  it('W-27: serves its own agent only: two agents of one control server never send each other’s, whatever is refused and pulled', async () => {
+    const { control, session, grant } = await TestControlServer.withAgent();
+    const other = control.town.mint(agentId(2));
+    await control.start(session, other);
+    await control.deliver(session, grant, message(1, 'work 600'));
+    await control.deliver(session, other, message(2, 'work 600'));
+    control.town.refuse(grant);
     for (let round = 0; round < 5; round += 1) {
-      await box.clock.advance(31 * SECONDS);
-      await box.refresh(session, box.town.mint(agentId(2)));
+      await control.clock.advance(31 * SECONDS);
+      await control.refresh(session, control.town.mint(agentId(2)));
     }
-    const calls = box.town.heard.filter(({ path, body }) => path.endsWith('/events') && body.length > 0);
+    const calls = control.town.heard.filter(({ path, body }) => path.endsWith('/events') && body.length > 0);
     for (const { bearer, body } of calls) {
       const seed = body.includes(message(1, '').message) ? 1 : 2;
       expect(bearer).toContain(`token-of-${agentId(seed)}-`);
@@ -209,19 +209,19 @@ describe('W-27: a token that is held', () => {
   });
 
   it('W-27: serves its own town only: the agent of another town in the same process, of whatever id, gets its own', async () => {
-    const { box, session, agent, grant } = await Box.withAgent();
-    const elsewhere = await box.session(2);
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const elsewhere = await control.session(2);
     // A grant of the other town cannot be put into the cell of this one, and does not change what this one holds.
-    const foreign = box.town.mint(agent);
-    expect((await box.refresh(elsewhere, foreign)).body.outcome).toBe('unknown_agent');
-    expect((await box.deliver(elsewhere, foreign, message(1, 'hi'))).body.messages).toEqual([]);
-    expect(await box.running(session)).toMatchObject([{ agent, gen: grant.gen }]);
+    const foreign = control.town.mint(agent);
+    expect((await control.refresh(elsewhere, foreign)).body.outcome).toBe('unknown_agent');
+    expect((await control.deliver(elsewhere, foreign, message(1, 'hi'))).body.messages).toEqual([]);
+    expect(await control.running(session)).toMatchObject([{ agent, gen: grant.gen }]);
     // A session that replaces another begins without its tokens.
     const newer = { ...session, id: sessionId(9), epoch: 2 };
-    await box.opened(newer);
-    expect(await box.running(newer)).toEqual([]);
-    expect((await box.refresh(newer, box.town.mint(agent))).body.outcome).toBe('unknown_agent');
-    expect(box.registry.size).toBe(0);
+    await control.opened(newer);
+    expect(await control.running(newer)).toEqual([]);
+    expect((await control.refresh(newer, control.town.mint(agent))).body.outcome).toBe('unknown_agent');
+    expect(control.registry.size).toBe(0);
   });
 
   it('W-27: serves its own issuer only: it follows no redirect to another place', async () => {

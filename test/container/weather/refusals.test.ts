@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { TERMINAL_CODES, type ProblemCode } from '#protocol';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
-import { Box, message } from '../support/box.ts';
+import { TestControlServer, message } from '../support/control-server.ts';
 import { problemAnswer } from '../support/fake-town-api.ts';
 
 const MINUTE = 60 * SECONDS;
@@ -13,20 +13,24 @@ function problemOf(status: number, code: string): Response {
   return new Response(JSON.stringify({ type: 'about:blank', title: 'x', status, code }), { status, headers });
 }
 
-/** A box with an agent that works for an hour; the first minute has passed in good weather. */
+/** A control server with an agent that works for an hour; the first minute has passed in good weather. */
 async function working() {
-  const scene = await Box.withAgent();
-  await scene.box.deliver(scene.session, scene.grant, message(1, 'work 3600'));
-  await scene.box.clock.advance(MINUTE + SECONDS);
+  const scene = await TestControlServer.withAgent();
+  await scene.control.deliver(scene.session, scene.grant, message(1, 'work 3600'));
+  await scene.control.clock.advance(MINUTE + SECONDS);
   return scene;
 }
 
 /** When requests to paths that end like this were sent, in ms since the last call. */
-function timesOf(box: Box, ending: string, answer: () => Response | Promise<Response>): () => number[] {
+function timesOf(
+  control: TestControlServer,
+  ending: string,
+  answer: () => Response | Promise<Response>,
+): () => number[] {
   const times: number[] = [];
-  const startMs = box.clock.nowMs();
-  box.town.intercept = ({ path }) => {
-    if (path.endsWith(ending)) times.push(box.clock.nowMs() - startMs);
+  const startMs = control.clock.nowMs();
+  control.town.intercept = ({ path }) => {
+    if (path.endsWith(ending)) times.push(control.clock.nowMs() - startMs);
     return answer();
   };
   return () => times;
@@ -37,30 +41,30 @@ const gapsOf = (times: readonly number[]): number[] => times.slice(1).map((time,
 describe('W-12: "this identity is over"', () => {
   for (const code of TERMINAL_CODES) {
     it(`W-12: ${code} stops heartbeat and reporter for good, and is said once`, async () => {
-      const { box } = await working();
-      box.town.intercept = () => problemAnswer(code);
-      await box.clock.advance(2 * SECONDS);
-      const heard = box.town.heard.length;
-      await box.clock.advance(120 * MINUTE);
-      expect(box.town.heard).toHaveLength(heard);
-      expect(box.log.lines.filter(({ event }) => event === 'agent_over').map(({ fields }) => fields['code'])).toEqual([
-        code,
-      ]);
-      expect(box.log.lines.at(-1)?.event).toBe('agent_over');
-      expect(box.clock.pending).toBe(0);
+      const { control } = await working();
+      control.town.intercept = () => problemAnswer(code);
+      await control.clock.advance(2 * SECONDS);
+      const heard = control.town.heard.length;
+      await control.clock.advance(120 * MINUTE);
+      expect(control.town.heard).toHaveLength(heard);
+      expect(
+        control.log.lines.filter(({ event }) => event === 'agent_over').map(({ fields }) => fields['code']),
+      ).toEqual([code]);
+      expect(control.log.lines.at(-1)?.event).toBe('agent_over');
+      expect(control.clock.pending).toBe(0);
     });
   }
 
   it('W-12: ends only that agent; a new incarnation begins anew', async () => {
-    const { box, session, agent, grant } = await working();
-    box.town.refuse(grant, 'incarnation_superseded');
-    await box.clock.advance(MINUTE);
-    const next = box.town.mint(agent, 2);
-    await box.start(session, next);
-    await box.deliver(session, next, message(2, 'hello'));
-    await box.clock.advance(SECONDS);
-    expect(box.town.beats.at(-1)).toMatchObject({ agent, gen: 2 });
-    expect(await box.running(session)).toMatchObject([{ inc: 2, messages: [{ state: 'done' }] }]);
+    const { control, session, agent, grant } = await working();
+    control.town.refuse(grant, 'incarnation_superseded');
+    await control.clock.advance(MINUTE);
+    const next = control.town.mint(agent, 2);
+    await control.start(session, next);
+    await control.deliver(session, next, message(2, 'hello'));
+    await control.clock.advance(SECONDS);
+    expect(control.town.beats.at(-1)).toMatchObject({ agent, gen: 2 });
+    expect(await control.running(session)).toMatchObject([{ inc: 2, messages: [{ state: 'done' }] }]);
   });
 });
 
@@ -75,22 +79,22 @@ describe('W-12: what passes', () => {
   };
   for (const [what, answer] of Object.entries(weathers)) {
     it(`W-12: ${what} keeps it trying, with backoff to 30 s; afterwards nothing is missing`, async () => {
-      const { box, session } = await working();
-      const before = box.town.events.length;
-      const times = timesOf(box, '/events', answer);
-      await box.clock.advance(20 * MINUTE);
+      const { control, session } = await working();
+      const before = control.town.events.length;
+      const times = timesOf(control, '/events', answer);
+      await control.clock.advance(20 * MINUTE);
       const gaps = gapsOf(times());
-      // Full jitter stands at its lower half in this box: the wait grows to 15 s, and a silent request adds its own 10 s.
+      // Full jitter stands at its lower half here: the wait grows to 15 s, and a silent request adds its own 10 s.
       expect(gaps.at(-1)).toBeGreaterThanOrEqual(15 * SECONDS);
       expect(Math.max(...gaps)).toBeLessThanOrEqual(40 * SECONDS);
       expect(gaps.slice(0, 6)).toEqual(gaps.slice(0, 6).toSorted((one, other) => one - other));
-      expect(box.log.levels('agent_over')).toEqual([]);
-      expect(box.town.refused).toEqual([]);
-      box.town.intercept = () => undefined;
-      await box.clock.advance(2 * MINUTE);
-      expect(box.town.events.length).toBeGreaterThan(before + 1000);
-      expect(box.town.beats.at(-1)?.gen).toBe(1);
-      expect(await box.running(session)).toMatchObject([{ gen: 1, messages: [{ state: 'working' }] }]);
+      expect(control.log.levels('agent_over')).toEqual([]);
+      expect(control.town.refused).toEqual([]);
+      control.town.intercept = () => undefined;
+      await control.clock.advance(2 * MINUTE);
+      expect(control.town.events.length).toBeGreaterThan(before + 1000);
+      expect(control.town.beats.at(-1)?.gen).toBe(1);
+      expect(await control.running(session)).toMatchObject([{ gen: 1, messages: [{ state: 'working' }] }]);
     });
   }
 });
@@ -132,31 +136,31 @@ describe('W-13: the body’s code decides, not the status', () => {
   }
 
   it('W-13: all that calls as the agent shares its pause: one call a minute, of at most two requests', async () => {
-    const { box } = await working();
-    const calls = (): number => box.town.count('/heartbeat') + box.town.count('/events');
-    box.town.intercept = ({ path }) => (path.endsWith('/token') ? undefined : problemAnswer('invalid_token'));
-    await box.clock.advance(5 * MINUTE);
+    const { control } = await working();
+    const calls = (): number => control.town.count('/heartbeat') + control.town.count('/events');
+    control.town.intercept = ({ path }) => (path.endsWith('/token') ? undefined : problemAnswer('invalid_token'));
+    await control.clock.advance(5 * MINUTE);
     const before = calls();
-    await box.clock.advance(30 * MINUTE);
+    await control.clock.advance(30 * MINUTE);
     expect(calls() - before).toBeLessThanOrEqual(60);
     expect(calls() - before).toBeGreaterThanOrEqual(50);
-    box.town.intercept = () => undefined;
-    await box.clock.advance(2 * MINUTE);
-    const beats = box.town.beats.length;
-    await box.clock.advance(5 * MINUTE);
-    expect(box.town.beats.length - beats).toBe(10);
+    control.town.intercept = () => undefined;
+    await control.clock.advance(2 * MINUTE);
+    const beats = control.town.beats.length;
+    await control.clock.advance(5 * MINUTE);
+    expect(control.town.beats.length - beats).toBe(10);
   });
 });
 
 describe('W-14: 403', () => {
   for (const code of ['insufficient_scope', 'not_found', 'a_future_code']) {
     it(`W-14: never refreshes, whatever its code (${code}) and however often it comes`, async () => {
-      const { box, session } = await working();
-      box.town.intercept = () => problemOf(403, code);
-      await box.clock.advance(60 * MINUTE);
-      expect(box.town.count('/token')).toBe(0);
-      expect(box.log.levels('agent_over')).toEqual([]);
-      expect(await box.running(session)).toMatchObject([{ gen: 1 }]);
+      const { control, session } = await working();
+      control.town.intercept = () => problemOf(403, code);
+      await control.clock.advance(60 * MINUTE);
+      expect(control.town.count('/token')).toBe(0);
+      expect(control.log.levels('agent_over')).toEqual([]);
+      expect(await control.running(session)).toMatchObject([{ gen: 1 }]);
     });
   }
 
@@ -213,15 +217,15 @@ describe('W-26: the count of consecutive 401', () => {
 
 describe('M-17: refused heartbeats', () => {
   const levelsAfter = async (beats: number, codes: readonly ProblemCode[]): Promise<unknown[]> => {
-    const { box } = await working();
+    const { control } = await working();
     let nth = 0;
-    box.town.intercept = ({ path }) => {
+    control.town.intercept = ({ path }) => {
       if (!path.endsWith('/heartbeat')) return undefined;
       nth += 1;
       return problemAnswer(codes[(nth - 1) % codes.length] ?? 'internal');
     };
-    await box.clock.advance(beats * 30 * SECONDS);
-    const lines = box.log.lines.filter(({ event }) => event === 'heartbeat_refused');
+    await control.clock.advance(beats * 30 * SECONDS);
+    const lines = control.log.lines.filter(({ event }) => event === 'heartbeat_refused');
     for (const { level, fields } of lines) {
       expect(level === 'error').toBe(typeof fields['advice'] === 'string' && fields['advice'].length > 20);
       expect(fields['status']).toBe(403);
@@ -251,23 +255,23 @@ describe('M-17: refused heartbeats', () => {
   });
 
   it('M-17: 429 and 5xx alone are losses, logged as warnings: 1 to 3, then each 10th', async () => {
-    const { box } = await working();
+    const { control } = await working();
     const answers: ProblemCode[] = ['limit_exceeded', 'internal', 'unavailable'];
     let nth = 0;
-    box.town.intercept = () => problemAnswer(answers[nth++ % answers.length] ?? 'internal');
-    await box.clock.advance(25 * 30 * SECONDS);
-    const lost = box.log.lines.filter(({ event }) => event === 'heartbeat_lost');
+    control.town.intercept = () => problemAnswer(answers[nth++ % answers.length] ?? 'internal');
+    await control.clock.advance(25 * 30 * SECONDS);
+    const lost = control.log.lines.filter(({ event }) => event === 'heartbeat_lost');
     expect(lost.map(({ level, fields }) => [level, fields['losses']])).toEqual(
       [1, 2, 3, 10, 20].map((losses) => ['warn', losses]),
     );
-    expect(box.log.levels('heartbeat_refused')).toEqual([]);
+    expect(control.log.levels('heartbeat_refused')).toEqual([]);
   });
 
   it('M-17: refused events count like refused heartbeats; the error comes though the pause lets one call a minute out', async () => {
-    const { box } = await working();
-    box.town.intercept = ({ path }) => (path.endsWith('/token') ? undefined : problemAnswer('invalid_token'));
-    await box.clock.advance(30 * MINUTE);
-    const lines = box.log.lines.filter(({ event }) => event === 'events_refused');
+    const { control } = await working();
+    control.town.intercept = ({ path }) => (path.endsWith('/token') ? undefined : problemAnswer('invalid_token'));
+    await control.clock.advance(30 * MINUTE);
+    const lines = control.log.lines.filter(({ event }) => event === 'events_refused');
     expect(lines.map(({ level, fields }) => [level, fields['refusals']])).toEqual([
       ['warn', 1],
       ['warn', 2],
@@ -276,17 +280,17 @@ describe('M-17: refused heartbeats', () => {
     ]);
     expect(lines[2]?.fields['status']).toBe(401);
     expect(lines[2]?.fields['advice']).toMatch(/refresh/);
-    expect(box.log.levels('events_not_reported')).toEqual([]);
+    expect(control.log.levels('events_not_reported')).toEqual([]);
   });
 
   it('M-17: a success begins the count anew', async () => {
-    const { box } = await working();
+    const { control } = await working();
     for (let round = 1; round <= 2; round += 1) {
-      box.town.intercept = () => problemAnswer('insufficient_scope');
-      await box.clock.advance(2 * 30 * SECONDS);
-      box.town.intercept = () => undefined;
-      await box.clock.advance(30 * SECONDS);
+      control.town.intercept = () => problemAnswer('insufficient_scope');
+      await control.clock.advance(2 * 30 * SECONDS);
+      control.town.intercept = () => undefined;
+      await control.clock.advance(30 * SECONDS);
     }
-    expect(box.log.levels('heartbeat_refused')).toEqual(['warn', 'warn', 'warn', 'warn']);
+    expect(control.log.levels('heartbeat_refused')).toEqual(['warn', 'warn', 'warn', 'warn']);
   });
 });

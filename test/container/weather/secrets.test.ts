@@ -10,7 +10,7 @@ import type { Spawn } from '../../../container/agents/agent-process.ts';
 import { AgentNotLive } from '../../../container/clients/registry.ts';
 import { errorFields } from '../../../container/lib/log.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
-import { Box, message } from '../support/box.ts';
+import { TestControlServer, message } from '../support/control-server.ts';
 import { problemAnswer, type Heard } from '../support/fake-town-api.ts';
 import { agentId, containerName, secretOf, sessionId } from '../../support/ids.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
@@ -45,63 +45,70 @@ describe('W-22: a noisy life', () => {
 
   it('W-22: every line of the log holds codes, statuses, ids and generations, and nothing else', async () => {
     const failing: Spawn = (launch) => Promise.reject(new Error(`no command for ${secretOf(1)} of ${launch.name}`));
-    const { box, session, agent, grant } = await Box.withAgent();
-    const broken = await Box.make({ clock: box.clock, town: box.town, key: box.key, spawn: failing });
+    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const broken = await TestControlServer.make({
+      clock: control.clock,
+      town: control.town,
+      key: control.key,
+      spawn: failing,
+    });
     const answers: string[] = [];
     const note = async (response: Response): Promise<void> => void answers.push(await response.text());
     const cause = new Error(`a client quotes ${grant.token}`, { cause: new Error(grant.token) });
-    box.registry.register(agent, { setToken: () => Promise.reject(cause) });
-    box.registry.register(agent, {
+    control.registry.register(agent, { setToken: () => Promise.reject(cause) });
+    control.registry.register(agent, {
       setToken: () => {
         throw cause;
       },
     });
-    await box.deliver(session, grant, message(1, 'a-private-matter-marker'), message(2, 'work 900'));
+    await control.deliver(session, grant, message(1, 'a-private-matter-marker'), message(2, 'work 900'));
 
     let nth = 0;
-    box.town.intercept = (heard) => noises[nth++ % noises.length]?.(heard);
+    control.town.intercept = (heard) => noises[nth++ % noises.length]?.(heard);
     for (let minutes = 0; minutes < 15; minutes += 1) {
-      await box.clock.advance(60 * SECONDS);
-      await box.refresh(session, box.town.mint(agent));
+      await control.clock.advance(60 * SECONDS);
+      await control.refresh(session, control.town.mint(agent));
     }
-    box.town.intercept = () => undefined;
+    control.town.intercept = () => undefined;
     // Pushes of every kind that is refused, their tokens being the things that must not show.
     const body = JSON.stringify({ grant });
-    const order = box.order(session, 'POST', `/agents/${agent}/refresh-token`, { grant });
+    const order = control.order(session, 'POST', `/agents/${agent}/refresh-token`, { grant });
     const foreign = await newKey('active');
     const pushes = [
       await signPush(foreign, order),
-      await signPush({ ...foreign, kid: box.key.kid }, order),
-      await signPush(box.key, { ...order, nowMs: order.nowMs - 600_000 }),
-      await signPush(box.key, order, { claims: { htu: '/elsewhere' } }),
-      await signPush(box.key, order, { header: { jku: `https://evil.example/${grant.token}` } }),
+      await signPush({ ...foreign, kid: control.key.kid }, order),
+      await signPush(control.key, { ...order, nowMs: order.nowMs - 600_000 }),
+      await signPush(control.key, order, { claims: { htu: '/elsewhere' } }),
+      await signPush(control.key, order, { header: { jku: `https://evil.example/${grant.token}` } }),
       grant.token,
       'x'.repeat(MAX_AUTHORIZATION_BYTES),
     ];
-    for (const token of pushes) await note(await box.send({ ...order, body }, token));
+    for (const token of pushes) await note(await control.send({ ...order, body }, token));
     await note(
-      await box.push(session, 'POST', `/agents/${agent}/start`, { inc: grant.token, grant, name: '', role: 1 }),
+      await control.push(session, 'POST', `/agents/${agent}/start`, { inc: grant.token, grant, name: '', role: 1 }),
     );
-    await note(await box.push(session, 'POST', `/agents/${agent}/messages`, { grant, [grant.token]: grant.token }));
+    await note(await control.push(session, 'POST', `/agents/${agent}/messages`, { grant, [grant.token]: grant.token }));
     const large = { ...order, body: body.padEnd(MAX_CONTROL_BODY_BYTES + 1) };
-    await note(await box.send(large, await signPush(box.key, large)));
+    await note(await control.send(large, await signPush(control.key, large)));
     const lost = { ...grant, agent: agentId(3) };
-    await note(await box.push(session, 'POST', '/agents/refresh-tokens', { grants: [grant, lost] }));
+    await note(await control.push(session, 'POST', '/agents/refresh-tokens', { grants: [grant, lost] }));
     // A token where an address is expected, by somebody who got it wrong.
     for (const path of [`/agents/${grant.token}/start`, `/${grant.token}?token=${grant.token}`]) {
-      await note(await box.server.app.fetch(new Request(`http://box.example${path}`, { method: 'POST', body })));
+      await note(
+        await control.server.app.fetch(new Request(`http://control.example${path}`, { method: 'POST', body })),
+      );
     }
     // A process that cannot be started, and sessions that end.
     const held = { ...session, id: sessionId(2), epoch: 2 };
     await broken.openSession(held);
     const begun = { inc: 1, name: 'ada', role: 'worker', grant, runtime: null };
     await note(await broken.push(held, 'POST', `/agents/${agent}/start`, begun));
-    await note(await box.openSession({ ...session, id: sessionId(3), epoch: 3 }));
-    await note(await box.push(session, 'GET', '/agents'));
-    await box.server.shutdown();
+    await note(await control.openSession({ ...session, id: sessionId(3), epoch: 3 }));
+    await note(await control.push(session, 'GET', '/agents'));
+    await control.server.shutdown();
 
-    const lines = printed(box.clock, [...box.log.lines, ...broken.log.lines]).map(({ line }) => line);
-    const events = new Set(box.log.lines.map(({ event }) => event));
+    const lines = printed(control.clock, [...control.log.lines, ...broken.log.lines]).map(({ line }) => line);
+    const events = new Set(control.log.lines.map(({ event }) => event));
     for (const event of ['push_refused', 'client_failed', 'town_unreachable', 'session', 'keys_not_fetched']) {
       expect(events).toContain(event);
     }
@@ -164,8 +171,8 @@ describe('W-22: errors', () => {
   });
 
   it('W-22: what is thrown at a plugin names the agent only', async () => {
-    const { box } = await Box.withAgent();
-    const register = (): unknown => box.registry.register(agentId(9), { setToken: () => {} });
+    const { control } = await TestControlServer.withAgent();
+    const register = (): unknown => control.registry.register(agentId(9), { setToken: () => {} });
     expect(register).toThrow(AgentNotLive);
     expect(register).toThrow(new AgentNotLive(`${agentId(9)} is not live in this process`));
   });

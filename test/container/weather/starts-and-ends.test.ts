@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Sessions } from '../../../container/control/sessions.ts';
 import { AgentContext } from '../support/agent-scene.ts';
-import { Box, message } from '../support/box.ts';
+import { TestControlServer, message } from '../support/control-server.ts';
 import { TOWN_URL } from '../support/fake-town-api.ts';
 import { agentId, containerName, secretOf, sessionId } from '../../support/ids.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
@@ -13,83 +13,83 @@ const never = (): Promise<void> => new Promise(() => {});
 /** A process that starts and never takes prompts. */
 async function hangingStart() {
   const processes = new Processes();
-  const box = await Box.make({ spawn: processes.spawn });
-  const session = await box.session();
+  const control = await TestControlServer.make({ spawn: processes.spawn });
+  const session = await control.session();
   const agent = agentId(1);
   processes.ready = never;
-  const grant = box.town.mint(agent);
+  const grant = control.town.mint(agent);
   const order = { inc: 1, name: 'ada', role: 'worker', grant, runtime: null };
-  const started = box.push(session, 'POST', `/agents/${agent}/start`, order);
+  const started = control.push(session, 'POST', `/agents/${agent}/start`, order);
   await expect.poll(() => processes.alive).toBe(1);
-  return { processes, box, session, agent, grant, order, started };
+  return { processes, control, session, agent, grant, order, started };
 }
 
 describe('a start that hangs', () => {
   it('M-21: is cut short by a stop, which answers when the process is gone; the start answers `stale`', async () => {
-    const { processes, box, session, agent, started } = await hangingStart();
-    expect((await box.end(session, 'stop', agent)).body).toEqual({ agent, inc: 1, outcome: 'stopped' });
+    const { processes, control, session, agent, started } = await hangingStart();
+    expect((await control.end(session, 'stop', agent)).body).toEqual({ agent, inc: 1, outcome: 'stopped' });
     const response = await started;
     expect([response.status, await response.json()]).toMatchObject([409, { outcome: 'stale', inc: 1 }]);
-    expect([processes.alive, box.registry.size, box.clock.pending]).toEqual([0, 0, 0]);
-    expect(await box.running(session)).toEqual([]);
+    expect([processes.alive, control.registry.size, control.clock.pending]).toEqual([0, 0, 0]);
+    expect(await control.running(session)).toEqual([]);
   });
 
   it('K-07: is cut short by a teardown; the start answers `retired`, and what waited behind it does too', async () => {
-    const { processes, box, session, agent, order, started } = await hangingStart();
-    const repeated = box.push(session, 'POST', `/agents/${agent}/start`, order);
+    const { processes, control, session, agent, order, started } = await hangingStart();
+    const repeated = control.push(session, 'POST', `/agents/${agent}/start`, order);
     await settle();
-    expect((await box.end(session, 'retire', agent)).body.outcome).toBe('retired');
+    expect((await control.end(session, 'retire', agent)).body.outcome).toBe('retired');
     for (const response of [await started, await repeated]) {
       expect([response.status, await response.json()]).toMatchObject([410, { outcome: 'retired' }]);
     }
-    expect([processes.alive, processes.launches.length, box.registry.size]).toEqual([0, 1, 0]);
+    expect([processes.alive, processes.launches.length, control.registry.size]).toEqual([0, 1, 0]);
   });
 
   it('A-23: is not begun again by its repeat, where a stop is already known', async () => {
-    const { processes, box, session, agent, order, started } = await hangingStart();
-    const repeated = box.push(session, 'POST', `/agents/${agent}/start`, order);
+    const { processes, control, session, agent, order, started } = await hangingStart();
+    const repeated = control.push(session, 'POST', `/agents/${agent}/start`, order);
     await settle();
-    expect((await box.end(session, 'stop', agent)).status).toBe(200);
+    expect((await control.end(session, 'stop', agent)).status).toBe(200);
     expect([(await started).status, (await repeated).status]).toEqual([409, 409]);
     expect(processes.launches).toHaveLength(1);
   });
 
   it('A-26: does not stand in the way of a newer session', async () => {
-    const { processes, box, session, agent, started } = await hangingStart();
+    const { processes, control, session, agent, started } = await hangingStart();
     const newer = { ...session, id: sessionId(2), epoch: 2 };
-    expect((await box.opened(newer)).status).toBe(200);
+    expect((await control.opened(newer)).status).toBe(200);
     expect((await started).status).toBe(409);
     processes.ready = () => Promise.resolve();
-    expect((await box.start(newer, box.town.mint(agent, 2))).body.outcome).toBe('started');
+    expect((await control.start(newer, control.town.mint(agent, 2))).body.outcome).toBe('started');
     expect(processes.alive).toBe(1);
   });
 
   it('S-09: holds up no other agent', async () => {
-    const { processes, box, session } = await hangingStart();
+    const { processes, control, session } = await hangingStart();
     processes.ready = () => Promise.resolve();
-    expect((await box.start(session, box.town.mint(agentId(2)))).body.outcome).toBe('started');
-    expect((await box.end(session, 'stop', agentId(2))).body.outcome).toBe('stopped');
+    expect((await control.start(session, control.town.mint(agentId(2)))).body.outcome).toBe('started');
+    expect((await control.end(session, 'stop', agentId(2))).body.outcome).toBe('stopped');
   });
 
   it('M-21: does not outlast a shutdown', async () => {
-    const { processes, box, started } = await hangingStart();
-    await box.server.shutdown();
+    const { processes, control, started } = await hangingStart();
+    await control.server.shutdown();
     expect((await started).status).toBe(409);
-    expect([processes.alive, box.registry.size]).toEqual([0, 0]);
+    expect([processes.alive, control.registry.size]).toEqual([0, 0]);
   });
 });
 
 describe('sessions that follow each other quickly', () => {
   it('A-26: the third starts no agent beside the one that the first has not ended yet', async () => {
     const processes = new Processes();
-    const { box, session, agent } = await Box.withAgent({ spawn: processes.spawn });
+    const { control, session, agent } = await TestControlServer.withAgent({ spawn: processes.spawn });
     const gone = Promise.withResolvers<void>();
     processes.gone = () => gone.promise;
-    await box.opened({ ...session, id: sessionId(2), epoch: 2 });
+    await control.opened({ ...session, id: sessionId(2), epoch: 2 });
     const third = { ...session, id: sessionId(3), epoch: 3 };
-    await box.opened(third);
-    const started = box.start(third, box.town.mint(agent, 2));
-    expect(await box.running(third)).toEqual([]);
+    await control.opened(third);
+    const started = control.start(third, control.town.mint(agent, 2));
+    expect(await control.running(third)).toEqual([]);
     await settle();
     expect(processes.launches).toHaveLength(1);
     gone.resolve();
@@ -99,12 +99,12 @@ describe('sessions that follow each other quickly', () => {
 
   it('M-21: shutdown awaits the processes of a session that was replaced', async () => {
     const processes = new Processes();
-    const { box, session } = await Box.withAgent({ spawn: processes.spawn });
+    const { control, session } = await TestControlServer.withAgent({ spawn: processes.spawn });
     const gone = Promise.withResolvers<void>();
     processes.gone = () => gone.promise;
-    await box.opened({ ...session, id: sessionId(2), epoch: 2 });
+    await control.opened({ ...session, id: sessionId(2), epoch: 2 });
     let down = false;
-    const shutdown = box.server.shutdown().then(() => (down = true));
+    const shutdown = control.server.shutdown().then(() => (down = true));
     await settle();
     expect([down, processes.alive]).toEqual([false, 1]);
     gone.resolve();
@@ -140,18 +140,18 @@ describe('sessions that follow each other quickly', () => {
 describe('an agent that another session of the process takes over', () => {
   it('T1: the first has no token any more: it begins no further turn, sends nothing and keeps no timer', async () => {
     const processes = new Processes();
-    const { box, session, agent, grant } = await Box.withAgent({ spawn: processes.spawn });
-    await box.deliver(session, grant, message(1, 'one'), message(2, 'two'));
-    await box.clock.advance(1_000);
-    const elsewhere = await box.session(2);
-    expect((await box.start(elsewhere, box.town.mint(agent, 2))).body.outcome).toBe('started');
-    const heard = box.town.heard.length;
+    const { control, session, agent, grant } = await TestControlServer.withAgent({ spawn: processes.spawn });
+    await control.deliver(session, grant, message(1, 'one'), message(2, 'two'));
+    await control.clock.advance(1_000);
+    const elsewhere = await control.session(2);
+    expect((await control.start(elsewhere, control.town.mint(agent, 2))).body.outcome).toBe('started');
+    const heard = control.town.heard.length;
     processes.turns[0]?.reply('done');
-    await box.clock.advance(600_000);
+    await control.clock.advance(600_000);
     expect(processes.turns).toHaveLength(1);
-    expect(box.town.heard).toHaveLength(heard);
-    expect(box.clock.pending).toBe(0);
-    expect((await box.refresh(elsewhere, box.town.mint(agent, 2))).body.outcome).toBe('applied');
-    expect((await box.refresh(session, box.town.mint(agent, 1))).body.outcome).toBe('unknown_agent');
+    expect(control.town.heard).toHaveLength(heard);
+    expect(control.clock.pending).toBe(0);
+    expect((await control.refresh(elsewhere, control.town.mint(agent, 2))).body.outcome).toBe('applied');
+    expect((await control.refresh(session, control.town.mint(agent, 1))).body.outcome).toBe('unknown_agent');
   });
 });

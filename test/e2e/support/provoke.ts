@@ -188,8 +188,8 @@ async function replays(caller: Caller): Promise<void> {
     if (path === '/health') continue;
     const bearer = authorization.slice('Bearer '.length);
     const sent = body === '' ? {} : { body };
-    await caller.box(method, path, { bearer, ...sent });
-    await caller.box(method, path, { bearer, body: `${body} ` });
+    await caller.container(method, path, { bearer, ...sent });
+    await caller.container(method, path, { bearer, body: `${body} ` });
   }
 }
 
@@ -197,16 +197,16 @@ async function replays(caller: Caller): Promise<void> {
 async function wrongPushes(caller: Caller, { agents }: Town, tokens: Tokens): Promise<void> {
   for (const token of Object.values(tokens)) {
     const agent = `/agents/agt_${'0'.repeat(20)}`;
-    await caller.box('POST', `${agent}/refresh-token`, { bearer: token, body: '{}' });
+    await caller.container('POST', `${agent}/refresh-token`, { bearer: token, body: '{}' });
     for (const path of [`/${token}`, `/agents/${token}/start`, `${agent}/${token}`, `/session?token=${token}`]) {
-      await caller.box('POST', path, {});
-      await caller.box('PUT', path, { bearer: token, body: '{}' });
+      await caller.container('POST', path, {});
+      await caller.container('PUT', path, { bearer: token, body: '{}' });
     }
-    await caller.box('PUT', '/session', { bearer: `${token}${'x'.repeat(8200)}`, body: '{}' });
-    await caller.box('PUT', '/session', { bearer: token, body: token.padEnd(MAX_CONTROL_BODY_BYTES + 1, 'x') });
+    await caller.container('PUT', '/session', { bearer: `${token}${'x'.repeat(8200)}`, body: '{}' });
+    await caller.container('PUT', '/session', { bearer: token, body: token.padEnd(MAX_CONTROL_BODY_BYTES + 1, 'x') });
   }
   const broken = { bearer: tokens['a push token for a broken body'], body: BROKEN };
-  await caller.box('POST', `/agents/${agents[0]?.id ?? ''}/refresh-token`, broken);
+  await caller.container('POST', `/agents/${agents[0]?.id ?? ''}/refresh-token`, broken);
 }
 
 /** A crash in mid-turn, revocation, a stop, a restored database, teardown. */
@@ -234,7 +234,7 @@ async function badDays({ stack }: Scene, caller: Caller, { id, agents }: Town): 
   await caller.town('DELETE', `/v1/towns/${id}/agents/${agents[1]?.id ?? ''}`, { bearer: caller.devToken });
 }
 
-/** The one answer to a caller that holds a token: it is for the box, which asks with the secret of its session. */
+/** The one answer to a caller that holds a token: it is for the container, which asks with the secret of its session. */
 async function pull({ tap, stack }: Scene, caller: Caller, { id }: Town) {
   const api = new ApiClient(stack.url, caller.devToken);
   const ada = await api.readAgent(id, 'ada');
@@ -276,8 +276,8 @@ class Caller {
   }
 
   /** The control server itself. */
-  box(method: string, path: string, sent: Sent): Promise<void> {
-    return this.#send('box', `http://127.0.0.1:${this.scene.containerPort}`, method, path, sent);
+  container(method: string, path: string, sent: Sent): Promise<void> {
+    return this.#send('container', `http://127.0.0.1:${this.scene.containerPort}`, method, path, sent);
   }
 
   async #send(whom: string, origin: string, method: string, path: string, sent: Sent): Promise<void> {

@@ -1,4 +1,4 @@
-/** A whole Reeve of which parts are killed while it works, and what its people, its town and its boxes say of that afterwards. */
+/** A whole Reeve of which parts are killed while it works, and what its people, its town and its containers say of that afterwards. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,11 +22,11 @@ interface Ports {
   readonly worker: number;
   readonly control: number;
   /** Wiretap in front of the control server, and the one in front of the Worker that only control servers use. */
-  readonly toBox: number;
+  readonly toControl: number;
   readonly toTown: number;
 }
 
-/** One turn that a box says it began. */
+/** One turn that a container says it began. */
 export interface Run {
   readonly agent: string;
   readonly inc: number;
@@ -35,7 +35,7 @@ export interface Run {
 
 export class Storm {
   readonly api: ApiClient;
-  readonly toBox: Wiretap;
+  readonly toControl: Wiretap;
   readonly toTown: Wiretap;
   readonly #stateDir: string;
   readonly #ports: Ports;
@@ -56,21 +56,26 @@ export class Storm {
     this.#ports = ports;
     this.#variables = variables;
     this.#stack = stack;
-    [this.toBox, this.toTown] = taps;
+    [this.toControl, this.toTown] = taps;
     this.api = new ApiClient(stack.url, variables['REEVE_DEV_TOKEN'] ?? '');
     this.#control = this.#startControl();
   }
 
   static async start(): Promise<Storm> {
     const stateDir = mkdtempSync(join(tmpdir(), 'reeve-storm-'));
-    const [worker, control, toBox, toTown] = [await freePort(), await freePort(), await freePort(), await freePort()];
-    const platform = { HEARTBEAT_SECONDS: '1', CONTAINER_URL: `http://127.0.0.1:${toBox}` };
+    const [worker, control, toControl, toTown] = [
+      await freePort(),
+      await freePort(),
+      await freePort(),
+      await freePort(),
+    ];
+    const platform = { HEARTBEAT_SECONDS: '1', CONTAINER_URL: `http://127.0.0.1:${toControl}` };
     const variables = await workerVariables(stateDir, platform, { worker, containers: [control] });
-    const taps: [Wiretap, Wiretap] = [await Wiretap.open(toBox, control), await Wiretap.open(toTown, worker)];
+    const taps: [Wiretap, Wiretap] = [await Wiretap.open(toControl, control), await Wiretap.open(toTown, worker)];
     try {
       const guard = new Guard();
       const stack = await startStack({ stateDir, workerPort: worker, controlPorts: [], variables, guard });
-      return new Storm(stateDir, { worker, control, toBox, toTown }, variables, { stack, guard }, taps);
+      return new Storm(stateDir, { worker, control, toControl, toTown }, variables, { stack, guard }, taps);
     } catch (thrown) {
       for (const tap of taps) tap.close();
       rmSync(stateDir, { recursive: true, force: true });
@@ -81,7 +86,7 @@ export class Storm {
   async stop(): Promise<void> {
     await Promise.all([this.#control.stop(), this.#stack.stop()]);
     this.#guard.end();
-    this.toBox.close();
+    this.toControl.close();
     this.toTown.close();
     rmSync(this.#stateDir, { recursive: true, force: true });
   }
@@ -125,7 +130,7 @@ export class Storm {
     return this.eventually(`the acceptance of ${key}`, () => this.api.send(town, agent, content, key));
   }
 
-  /** Every turn that the boxes of a town told of, each once: a batch that was not answered comes again under its number. */
+  /** Every turn that the containers of a town told of, each once: a batch that was not answered comes again under its number. */
   runs(): Run[] {
     const batches = new Map<string, Run[]>();
     for (const { path, authorization, body } of this.toTown.crossed) {

@@ -43,7 +43,7 @@ describe('a change of scopes', () => {
 });
 
 describe('a change of role', () => {
-  it('reaches the box with the next start, widens no scope by itself, and goes on under the same process until then', async () => {
+  it('reaches the container with the next start, widens no scope by itself, and goes on under the same process until then', async () => {
     const town = await TestTown.create();
     const ada = await town.agent('ada');
     const { body } = await change(town, 'ada', { role: 'mayor' });

@@ -157,7 +157,7 @@ describe('limits', () => {
     expect((await town.send('ada', 'again')).seq).toBe(MAX_WAITING_MESSAGES + 1);
   });
 
-  it('messages that the box holds and no turn has begun with count too', async () => {
+  it('messages that the container holds and no turn has begun with count too', async () => {
     const town = await TestTown.create();
     const { id } = await town.agent('ada');
     await fill(town, id, { count: MAX_WAITING_MESSAGES, state: 'delivered' });
@@ -228,7 +228,7 @@ describe('a message that is cancelled', () => {
     expect((await town.api('DELETE', `/agents/bob/messages/${held}`)).status).toBe(404);
   });
 
-  it('is withdrawn from a box that holds it because the answer to its delivery was lost', async () => {
+  it('is withdrawn from a container that holds it because the answer to its delivery was lost', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
     await town.work('ada');
@@ -246,8 +246,8 @@ describe('a message that is cancelled', () => {
     expect((await town.message('ada', id)).state).toBe('cancelled');
   });
 
-  /** A turn is under way, and behind it the box holds a message, the answer to whose delivery was lost; it is cancelled. */
-  async function cancelledInTheBox(town: TestTown): Promise<string> {
+  /** A turn is under way, and behind it the container holds a message, the answer to whose delivery was lost; it is cancelled. */
+  async function cancelledInTheContainer(town: TestTown): Promise<string> {
     await town.agent('ada');
     await town.work('ada');
     town.container().after = (request, answer) =>
@@ -268,11 +268,11 @@ describe('a message that is cancelled', () => {
     return lab.turns.some(({ message }) => message === id);
   };
 
-  it('is withdrawn again and again, also after an eviction, until the box confirms it; it never runs', async () => {
+  it('is withdrawn again and again, also after an eviction, until the container confirms it; it never runs', async () => {
     const town = await TestTown.create();
     town.container().before = ({ path }) =>
       path.endsWith('/interrupt') ? { status: 503, headers: {}, body: '' } : null;
-    const id = await cancelledInTheBox(town);
+    const id = await cancelledInTheContainer(town);
     await expect.poll(() => withdrawals(town).length).toBe(1);
     await evictDurableObject(town.stub);
     await town.elapse(2 * 60_000);
@@ -291,7 +291,7 @@ describe('a message that is cancelled', () => {
     expect(await ranAfterwards(town, id)).toBe(false);
   });
 
-  it('never runs where its delivery arrives only after the box has confirmed the withdrawal', async () => {
+  it('never runs where its delivery arrives only after the container has confirmed the withdrawal', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
     let arrive = (): Promise<unknown> => Promise.reject(new Error('nothing was sent'));
@@ -313,7 +313,7 @@ describe('a message that is cancelled', () => {
     const town = await TestTown.create();
     town.container().before = ({ path }) =>
       path.endsWith('/interrupt') ? { status: 503, headers: {}, body: '' } : null;
-    await cancelledInTheBox(town);
+    await cancelledInTheContainer(town);
     await expect.poll(() => withdrawals(town).length).toBe(1);
     if (how === 'stop') await town.api('POST', '/agents/ada/stop');
     else {

@@ -16,7 +16,7 @@ async function reasons(town: TestTown): Promise<TownHealth['reasons']> {
   return (await town.api<TownHealth>('GET', '/health')).body.reasons;
 }
 
-/** What a box answers that refuses a push, for all but `/health` and what `passes`. */
+/** What a container answers that refuses a push, for all but `/health` and what `passes`. */
 function refusing(passes: (request: LabRequest) => boolean = () => false) {
   return (request: LabRequest): LabAnswer | null => {
     if (request.path === '/health' || passes(request)) return null;

@@ -16,7 +16,7 @@ async function turnsOf(town: TestTown, { id }: MessageView): Promise<string[]> {
   return all.map(({ type, data }) => `${type.replace('reeve.turn.', '')} ${String(data['attempt'])}`);
 }
 
-/** A message that the box took, whose delivery was not answered. */
+/** A message that the container took, whose delivery was not answered. */
 async function unanswered(town: TestTown, content: string): Promise<MessageView> {
   town.container().after = (request, answer) => (isDelivery(request) ? { status: 502, headers: {}, body: '' } : answer);
   const message = await town.send('ada', content);

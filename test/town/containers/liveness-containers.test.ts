@@ -298,7 +298,7 @@ describe('an agent that is silent for ten minutes in a container that answers', 
     expect((await town.read('ada')).incarnation).toBe(1);
   });
 
-  it('stays as it is until the box has confirmed the stop', async () => {
+  it('stays as it is until the container has confirmed the stop', async () => {
     const { town, agents } = await atWork('ada');
     town.container().before = ({ path }) => (path.endsWith('/stop') ? { status: 500, headers: {}, body: '' } : null);
     silence(agents[0]?.id ?? '');

@@ -20,7 +20,7 @@ const LADDER_SECONDS = [15, 30, 60, 120, 300, 600];
 const codesOf = async (town: TestTown) =>
   (await town.api<TownHealth>('GET', '/health')).body.reasons.map(({ code }) => code);
 
-/** From here on every start fails in the box; answers when each was tried, in s, and what repairs it. */
+/** From here on every start fails in the container; answers when each was tried, in s, and what repairs it. */
 function breakCommand(town: TestTown, asleepAfterwards = false): { tries: number[]; repair: () => void } {
   const container = town.container();
   const tries: number[] = [];
@@ -43,7 +43,7 @@ describe('an agent that does not get through a turn', () => {
     const { id } = await town.send('ada', 'work 3600');
     const starts: number[] = [];
     const container = town.container();
-    // Its process dies with each delivery: the box knows it no more.
+    // Its process dies with each delivery: the container knows it no more.
     container.before = (request) => {
       if (request.path.endsWith('/start')) starts.push(lab.clock.now() / 1000);
       if (!request.path.endsWith('/messages')) return null;
@@ -205,7 +205,7 @@ describe('a failed agent', () => {
 });
 
 describe('a start', () => {
-  it('that reaches the box and never becomes ready is tried again, at most every 15 s, and health says so after a minute', async () => {
+  it('that reaches the container and never becomes ready is tried again, at most every 15 s, and health says so after a minute', async () => {
     const town = await TestTown.create();
     const tries: number[] = [];
     town.container().network = (request, send) => {

@@ -152,7 +152,7 @@ describe('silence', () => {
 });
 
 describe('no output', () => {
-  /** An agent whose heartbeats the test writes; the box's own do not come through. */
+  /** An agent whose heartbeats the test writes; the container's own do not come through. */
   async function quietAgent() {
     const { town, ada } = await atWork();
     silence(ada.id);

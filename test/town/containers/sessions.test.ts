@@ -116,7 +116,7 @@ describe('sessions', () => {
     expect(await town.read('ada')).toMatchObject({ state: 'idle', incarnation: 1 });
   });
 
-  it('a start request carries the token: it is in the box before the agent makes its first call', async () => {
+  it('a start request carries the token: it is in the container before the agent makes its first call', async () => {
     const town = await TestTown.create();
     const ada = await town.agent('ada');
     const start = town.container().requests.find(({ path }) => path === `/agents/${ada.id}/start`);

@@ -37,7 +37,7 @@ const credentialOf = async (world: World) => (await world.look()).agents[0]?.cre
 const eventsOf = async (town: TestTown, type: string) => (await town.events()).filter((event) => event.type === type);
 
 describe('the town dies', () => {
-  it('S-01: after the generation is stored, before the push: the box has a newer one within one retry; no probe sees 401', async () => {
+  it('S-01: after the generation is stored, before the push: the container has a newer one within one retry; no probe sees 401', async () => {
     const { world, town, ada } = await atWork();
     const before = ada.credential.minted;
     const died = lab.clock.now();
@@ -49,7 +49,7 @@ describe('the town dies', () => {
     await world.hold();
   });
 
-  it('S-02: after the box accepted, before the record: the repeat changes nothing, and the message is not run twice', async () => {
+  it('S-02: after the container accepted, before the record: the repeat changes nothing, and the message is not run twice', async () => {
     const world = await World.create();
     const ada = await world.create('ada');
     await struck(world, at('link.deliver', 'dies after'), () => world.send('ada', 'hello'));
@@ -113,7 +113,7 @@ describe('the town dies', () => {
     await world.hold();
   });
 
-  it('S-14: after the box confirmed: the repeat is confirmed too, and a second teardown is a no-op', async () => {
+  it('S-14: after the container confirmed: the repeat is confirmed too, and a second teardown is a no-op', async () => {
     const { world, town, ada } = await atWork(3000);
     await struck(world, at('link.retire', 'dies after'), () => town.api('DELETE', '/agents/ada'));
     await world.calm();

@@ -59,7 +59,7 @@ describe('delivery', () => {
   it('a delivery that fails in transport is sent again as the same attempt, and runs once', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
-    // The box takes the message, and its answer is lost.
+    // The container takes the message, and its answer is lost.
     town.container().after = (request, answer) =>
       isDelivery(request) ? { status: 502, headers: {}, body: '' } : answer;
     const { id } = await town.send('ada', 'work 3000');

@@ -79,8 +79,8 @@ describe('a hello that takes its time', () => {
   }, 30_000);
 });
 
-describe('an agent whose start takes its box down with it', () => {
-  it('is tried ever more rarely, although each box that comes up says hello and opens a session', async () => {
+describe('an agent whose start takes its container down with it', () => {
+  it('is tried ever more rarely, although each container that comes up says hello and opens a session', async () => {
     const town = await TestTown.create();
     const container = town.container();
     const tries: number[] = [];

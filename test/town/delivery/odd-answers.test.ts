@@ -60,7 +60,7 @@ describe('an answer that comes too late', () => {
 });
 
 describe('an answer that nobody expects', () => {
-  it('a start that the box calls stale, because it runs or stopped a higher one: the next incarnation starts at once', async () => {
+  it('a start that the container calls stale, because it runs or stopped a higher one: the next incarnation starts at once', async () => {
     const town = await TestTown.create();
     let starts = 0;
     town.container().after = (request, answer): LabAnswer => {
@@ -76,7 +76,7 @@ describe('an answer that nobody expects', () => {
     expect(await town.read('ada')).toMatchObject({ state: 'idle', incarnation: 2 });
   });
 
-  it('K-13: a box that calls every start stale is asked ever more rarely, and the agent fails in the end', async () => {
+  it('K-13: a container that calls every start stale is asked ever more rarely, and the agent fails in the end', async () => {
     const town = await TestTown.create();
     town.container().after = (request, answer): LabAnswer => {
       if (!isStart(request)) return answer;
@@ -92,7 +92,7 @@ describe('an answer that nobody expects', () => {
     expect((await town.read('ada')).state).toBe('failed');
   });
 
-  it('an interrupt of which the box says that it does not run the agent: it is gone, and its turn runs again', async () => {
+  it('an interrupt of which the container says that it does not run the agent: it is gone, and its turn runs again', async () => {
     const town = await TestTown.create();
     const ada = await town.agent('ada');
     const { id } = await town.work('ada', 2);

@@ -143,7 +143,7 @@ describe('an accepted message', () => {
     expect(turnsOf(id)).toHaveLength(MAX_BROKEN_TURNS);
   });
 
-  it('that only waited in a box that is gone is never given up, however often', async () => {
+  it('that only waited in a container that is gone is never given up, however often', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
     const { id: first } = await town.send('ada', 'work 3000');

@@ -151,7 +151,7 @@ describe('the wait of a queue that cannot be delivered', () => {
         Array.from({ length: MORE_THAN_FITS }, (_none, at) => `message ${at}`),
       );
       let isBroken = true;
-      // The box is reached by nothing, so nothing is heard that could shorten the wait.
+      // The container is reached by nothing, so nothing is heard that could shorten the wait.
       town.container().outgoing = () => Promise.reject(new TypeError('the connection was reset'));
       const sent = inFront(town, () => (isBroken ? broken : null));
       const { network } = town.container();

@@ -29,7 +29,7 @@ const report = (bearer: string, message: string, attempt = 1) => {
 };
 const codeOf = ({ status, body }: { status: number; body: { code?: string } }) => `${status} ${body.code ?? ''}`.trim();
 
-/** As a box would, with the secret of the session that is open now. */
+/** As a container would, with the secret of the session that is open now. */
 function pull<T = { code?: string }>(town: TestTown, agent: string, inc = 1) {
   const { session, secret } = sessionOf(town);
   return api<T>(
@@ -260,7 +260,7 @@ interface SeenCall {
   readonly turn: string | null;
 }
 
-/** Every call that reaches the Worker from any box, with the message that its sender works on. */
+/** Every call that reaches the Worker from any container, with the message that its sender works on. */
 function watchCalls(answer: LabFetch = (url, init) => SELF.fetch(url, init)): SeenCall[] {
   const calls: SeenCall[] = [];
   lab.worker = (url, init) => {
@@ -280,7 +280,7 @@ function claimsOf(token: string): { town: string; agent: string; iss: string; sc
   return JSON.parse(atob(payload)) as { town: string; agent: string; iss: string; scope: string; gen: number };
 }
 
-describe('a token in a box', () => {
+describe('a token in a container', () => {
   afterEach(() => {
     lab.worker = (url, init) => SELF.fetch(url, init);
   });

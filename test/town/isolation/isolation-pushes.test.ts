@@ -3,7 +3,15 @@ import { createControlServer } from '../../../container/control-server.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
 import { CONTROL_PROBLEMS, type ControlProblemCode, type Problem } from '../../../src/protocol/index.ts';
 import { findSecrets } from '../../support/secret-scan.ts';
-import { ORDERS, everything, knock, makeBox, orderOf, wrongFor, type Box } from '../support/box.ts';
+import {
+  ORDERS,
+  everything,
+  knock,
+  makeSharedControlServer,
+  orderOf,
+  wrongFor,
+  type SharedControlServer,
+} from '../support/shared-control-server.ts';
 import { lab, type LabAnswer } from '../support/lab.ts';
 import { grantsOf } from '../support/scene.ts';
 import { agentToken, pushToken, strangersKey } from '../support/deployment-tokens.ts';
@@ -45,90 +53,90 @@ describe('pushes', () => {
   it.each(routes)(
     'S-17: %s takes the one push that the town signed for it; every other credential is refused and changes nothing',
     async (route) => {
-      const box = await makeBox();
-      const right = orderOf(route, box);
-      const before = await everything(box);
+      const shared = await makeSharedControlServer();
+      const right = orderOf(route, shared);
+      const before = await everything(shared);
       const calls = lab.agentCalls.length;
-      for (const { name, header, refusal } of await wrongFor(box, right)) {
-        const answer = await knock(box, right, header);
+      for (const { name, header, refusal } of await wrongFor(shared, right)) {
+        const answer = await knock(shared, right, header);
         expect({ with: name, ...problemOf(answer) }).toEqual({ with: name, ...problemFor(refusal) });
         refusals += 1;
       }
-      expect(await everything(box)).toEqual(before);
+      expect(await everything(shared)).toEqual(before);
       // Not even for the unknown key: it fetched a moment ago.
       expect(lab.agentCalls.slice(calls)).toEqual([]);
-      const answer = await knock(box, right, `Bearer ${await pushToken(right)}`);
+      const answer = await knock(shared, right, `Bearer ${await pushToken(right)}`);
       expect(answer.status, answer.body).toBe(200);
-      if (route !== 'GET /agents') expect(await everything(box)).not.toEqual(before);
+      if (route !== 'GET /agents') expect(await everything(shared)).not.toEqual(before);
     },
   );
 });
 
 describe('what a refused push leaves behind', () => {
   it('S-23: what the town has sent is refused when it comes again, at once or later, and changes nothing', async () => {
-    const box = await makeBox();
-    await busy(box);
-    const sent = box.town.container().requests.filter(({ path }) => path !== '/health');
+    const shared = await makeSharedControlServer();
+    await busy(shared);
+    const sent = shared.town.container().requests.filter(({ path }) => path !== '/health');
     expect(new Set(sent.map(({ path }) => path.split('/').at(-1)))).toEqual(
       new Set(['session', 'start', 'messages', 'refresh-tokens', 'refresh-token', 'stop']),
     );
-    const before = await everything(box);
+    const before = await everything(shared);
     for (const waitMs of [0, 45_000, 46_000]) {
       lab.clock.advance(waitMs);
       for (const request of sent) {
-        const answer = await knock(box, request, request.headers['authorization'] ?? null);
+        const answer = await knock(shared, request, request.headers['authorization'] ?? null);
         expect({ path: request.path, ...problemOf(answer) }).toEqual({
           path: request.path,
           ...problemFor('unauthorized'),
         });
       }
     }
-    expect(await everything(box)).toEqual(before);
+    expect(await everything(shared)).toEqual(before);
   });
 
   it('S-23: a push whose body was swapped changes nothing, and does not spend the token of the genuine one', async () => {
-    const box = await makeBox();
+    const shared = await makeSharedControlServer();
     const { 'POST /agents/:agent/refresh-token': refresh, 'POST /agents/:agent/stop': stop, ...others } = ORDERS;
     if (refresh === undefined || stop === undefined) throw new Error('the matrix has both');
-    const before = await everything(box);
-    const genuine = refresh(box);
+    const before = await everything(shared);
+    const genuine = refresh(shared);
     const header = `Bearer ${await pushToken(genuine)}`;
-    const bodies = Object.values(others).map((order) => order(box).body);
+    const bodies = Object.values(others).map((order) => order(shared).body);
     const forged = genuine.body.replace('a-forged-token', 'another-token');
-    for (const body of [forged, genuine.body.replace(box.ada, box.bob), `${genuine.body} `, '', ...bodies]) {
-      expect((await knock(box, { ...genuine, body }, header)).status).toBe(401);
+    for (const body of [forged, genuine.body.replace(shared.ada, shared.bob), `${genuine.body} `, '', ...bodies]) {
+      expect((await knock(shared, { ...genuine, body }, header)).status).toBe(401);
     }
-    for (const elsewhere of [stop(box), { ...genuine, path: `/agents/${box.bob}/refresh-token` }]) {
-      expect((await knock(box, { ...elsewhere, body: genuine.body }, header)).status).toBe(401);
+    for (const elsewhere of [stop(shared), { ...genuine, path: `/agents/${shared.bob}/refresh-token` }]) {
+      expect((await knock(shared, { ...elsewhere, body: genuine.body }, header)).status).toBe(401);
     }
-    expect(await everything(box)).toEqual(before);
-    expect((await knock(box, genuine, header)).status).toBe(200);
+    expect(await everything(shared)).toEqual(before);
+    expect((await knock(shared, genuine, header)).status).toBe(200);
   });
 
   it('S-23: of a hundred copies of one push that arrive at once, one is taken', async () => {
-    const box = await makeBox();
-    const push = orderOf('POST /agents/:agent/stop', box);
+    const shared = await makeSharedControlServer();
+    const push = orderOf('POST /agents/:agent/stop', shared);
     const header = `Bearer ${await pushToken(push)}`;
-    const answers = await Promise.all(Array.from({ length: 100 }, () => knock(box, push, header)));
+    const answers = await Promise.all(Array.from({ length: 100 }, () => knock(shared, push, header)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(99);
   });
 
   it('S-23: an opening that is forged, replayed, older or for another container ends no session and opens none', async () => {
-    const box = await makeBox();
-    const before = await everything(box);
-    const opened = box.town.container().requests.filter(({ path }) => path === '/session');
+    const shared = await makeSharedControlServer();
+    const before = await everything(shared);
+    const opened = shared.town.container().requests.filter(({ path }) => path === '/session');
     for (const request of opened) {
-      expect((await knock(box, request, request.headers['authorization'] ?? null)).status).toBe(401);
+      expect((await knock(shared, request, request.headers['authorization'] ?? null)).status).toBe(401);
     }
-    const right = orderOf('PUT /session', box);
+    const right = orderOf('PUT /session', shared);
     const forged = await pushToken(right, { key: await strangersKey() });
-    expect((await knock(box, right, `Bearer ${forged}`)).status).toBe(401);
+    expect((await knock(shared, right, `Bearer ${forged}`)).status).toBe(401);
     const older = { ...right, body: right.body.replace(/"epoch":\d+/, '"epoch":1') };
-    expect((await knock(box, older, `Bearer ${await pushToken(older)}`)).status).toBe(409);
-    const elsewhere = { ...right, container: box.other.containerName() };
-    expect((await knock(box, elsewhere, `Bearer ${await pushToken(elsewhere)}`)).status).toBe(401);
-    expect(await everything(box)).toEqual(before);
+    expect((await knock(shared, older, `Bearer ${await pushToken(older)}`)).status).toBe(409);
+    const elsewhere = { ...right, container: shared.other.containerName() };
+    expect((await knock(shared, elsewhere, `Bearer ${await pushToken(elsewhere)}`)).status).toBe(401);
+    expect(await everything(shared)).toEqual(before);
   });
 
   it('W-22: a token that somebody puts into an address is in no line of its log', async () => {
@@ -151,21 +159,21 @@ describe('what a refused push leaves behind', () => {
   });
 
   it('T6: no answer of a control server holds a token or a secret', async () => {
-    const box = await makeBox();
+    const shared = await makeSharedControlServer();
     const said: string[] = [];
-    box.town.container().after = (_, answer) => {
+    shared.town.container().after = (_, answer) => {
       said.push(JSON.stringify(answer));
       return answer;
     };
-    await busy(box);
-    const known = { session: box.session.secret, token: grantsOf(box.town).at(-1)?.token ?? '' };
+    await busy(shared);
+    const known = { session: shared.session.secret, token: grantsOf(shared.town).at(-1)?.token ?? '' };
     expect(said.length).toBeGreaterThan(3);
     expect(findSecrets('answers', said.join('\n'), known)).toEqual([]);
   });
 });
 
 /** Every kind of push, as the town sends it. */
-async function busy({ town }: Box): Promise<void> {
+async function busy({ town }: SharedControlServer): Promise<void> {
   await town.work('ada');
   await town.api('POST', '/agents/ada/refresh', {});
   await town.api('POST', '/refresh', {});

@@ -1,4 +1,4 @@
-/** Two real agents, each in its box, and nobody who helps them. */
+/** Two real agents, each in its container, and nobody who helps them. */
 import { evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { TestTown, api } from '../support/town.ts';

@@ -142,10 +142,10 @@ describe('mail', () => {
     expect((await bob.read(`?cursor=${next}`)).items).toHaveLength(1);
   });
 
-  it('a box that is full takes no more until something was read', async () => {
+  it('a mailbox that is full takes no more until something was read', async () => {
     const { town, ada, bob } = await pair();
     const reader = (await town.read('bob')).id;
-    await fillBox(town, reader, MAX_MAILS_WAITING - 1);
+    await fillMailbox(town, reader, MAX_MAILS_WAITING - 1);
     expect((await ada.mail('bob', 'the last')).status).toBe(201);
     const full = await ada.mail('bob', 'one more');
     expect([told(full), full.headers.get('retry-after')]).toEqual(['429 limit_exceeded', '5']);
@@ -213,8 +213,8 @@ describe('how much an agent may say', () => {
   );
 });
 
-/** As so many mails of others would leave a box. */
-async function fillBox(town: TestTown, reader: string, count: number): Promise<void> {
+/** As so many mails of others would leave a mailbox. */
+async function fillMailbox(town: TestTown, reader: string, count: number): Promise<void> {
   await runInDurableObject(town.stub, (_, { storage }) =>
     storage.sql.exec(
       `INSERT INTO mail (id, from_agent, to_agent, text, bytes, sent_at_ms)

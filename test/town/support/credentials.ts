@@ -102,7 +102,7 @@ async function agents(scene: Scene): Promise<Credential[]> {
   const known = await deployedKey('active');
   const newest = wire.at(-1)?.token ?? '';
   return [
-    of('its own, as the box got it', newest, 'accepted'),
+    of('its own, as the container got it', newest, 'accepted'),
     of('its own of an older generation', wire[0]?.token ?? '', 'accepted'),
     await made('signed by a key that still verifies', { key: await deployedKey('verify') }, 'accepted'),
     await made('expired', { atMs: -3 * HOUR_MS - 31_000 }),

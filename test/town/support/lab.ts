@@ -80,7 +80,7 @@ export class Lab {
   /** Each container is a machine of its own; a test may let them share addresses. Read when a Town comes up. */
   containerAddresses = OWN_ADDRESSES;
   /**
-   * How often towns expect a heartbeat; boxes send them more often. Read when a Town comes up. Long, so that a test which turns
+   * How often towns expect a heartbeat; containers send them more often. Read when a Town comes up. Long, so that a test which turns
    * the clock by hours pays for no looks at agents that it does not ask about; those that do set it to what it is in production.
    */
   heartbeatMs = RARE_HEARTBEAT_MS;

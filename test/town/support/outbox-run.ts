@@ -1,4 +1,4 @@
-/** One order of what may come over messages on their way, from the sender to the box and back, and what is done with it. */
+/** One order of what may come over messages on their way, from the sender to the container and back, and what is done with it. */
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import type { InterruptAgent, MessageId, RunningAgents } from '../../../src/protocol/index.ts';
@@ -94,7 +94,7 @@ export class OutboxRun {
   readonly #late: (() => Promise<unknown>)[] = [];
   /** What senders were told is accepted. */
   readonly #accepted = new Set<MessageId>();
-  /** Cancelled messages of which the box has said that it lets go of them, and how many turns had begun by then. */
+  /** Cancelled messages of which the container has said that it lets go of them, and how many turns had begun by then. */
   readonly #withdrawn = new Map<MessageId, number>();
   #isCutOff = false;
   /** Containers that hang. */
@@ -144,7 +144,7 @@ export class OutboxRun {
     this.#world.promises.messages(look);
     for (const [message, before] of this.#withdrawn) {
       const later = lab.turns.slice(before).filter((turn) => turn.message === message);
-      expect(later, 'what the box has let go of does not run').toEqual([]);
+      expect(later, 'what the container has let go of does not run').toEqual([]);
     }
   }
 

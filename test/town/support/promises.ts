@@ -56,7 +56,7 @@ export class Promises {
     this.messages(look);
     this.#generations(look);
     this.#agentCalls(look);
-    await this.#box(look);
+    await this.#agents(look);
     await this.#probes(look);
   }
 
@@ -130,8 +130,8 @@ export class Promises {
     }
   }
 
-  /** What runs in the box is what the town says that runs: nobody else, nobody missing, and each with a token that was minted. */
-  async #box(look: Look): Promise<void> {
+  /** What runs in the container is what the town says that runs: nobody else, nobody missing, and each with a token that was minted. */
+  async #agents(look: Look): Promise<void> {
     const runs = look.agents.filter(({ agent }) => agent.session !== null && takesMessages(agent.state));
     const held = await this.#held();
     expect(held.map(({ agent, inc }) => `${agent} ${inc}`).toSorted(), `orphans: ${describe(look)}`).toEqual(
@@ -157,7 +157,7 @@ export class Promises {
     const { status, body } = await this.#container.ask({ method: 'GET', path: '/agents', headers, body: '' });
     // A control server that came up after it holds no session, so nobody runs.
     if (status === 409) return [];
-    expect(status, 'the box answers').toBe(200);
+    expect(status, 'the container answers').toBe(200);
     return (JSON.parse(body) as { agents: { agent: AgentId; inc: number; gen: number }[] }).agents;
   }
 

@@ -49,7 +49,7 @@ const undelivered: Step = async (world) => {
   container.before = () => null;
 };
 
-/** A message that the box holds, behind a turn, although nobody answered its delivery. */
+/** A message that the container holds, behind a turn, although nobody answered its delivery. */
 const unanswered: Step = async (world) => {
   const { container } = world;
   container.after = ({ path }, answer) =>
@@ -59,7 +59,7 @@ const unanswered: Step = async (world) => {
   container.after = (_, answer) => answer;
 };
 
-/** The box refuses the next `times` pushes of a token, as it does where it judges by another time. */
+/** The container refuses the next `times` pushes of a token, as it does where it judges by another time. */
 const refuses =
   (times: number): Step =>
   async ({ container }) => {

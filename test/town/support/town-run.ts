@@ -1,4 +1,4 @@
-/** One order of events that people, boxes, networks and the platform may bring over a town, and what is done with it. */
+/** One order of events that people, containers, networks and the platform may bring over a town, and what is done with it. */
 import * as fc from 'fast-check';
 import type { OpenSession } from '../../../src/protocol/index.ts';
 import { lab, type LabAnswer, type LabRequest } from './lab.ts';
@@ -200,7 +200,7 @@ export class TownRun {
     return started.ok ? started : this.#world.create(name);
   }
 
-  /** The box asks, and the answer is lost. */
+  /** The container asks, and the answer is lost. */
   async #pull(name: string): Promise<unknown> {
     const { container, stub } = this.#world;
     const opening = container.requests.findLast(({ path }) => path === '/session');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { inProcessSpawn } from '../../../../container/agents/built-in/in-process-agent.ts';
 import type { AgentProcess, TurnOutput } from '../../../../container/agents/agent-process.ts';
 import { SYSTEM_SENDER } from '#protocol';
-import { message } from '../../support/box.ts';
+import { message } from '../../support/control-server.ts';
 import { FakeTools } from '../../support/fake-tools.ts';
 import { agentId } from '../../../support/ids.ts';
 import { ManualClock } from '../../support/manual-clock.ts';

@@ -8,7 +8,7 @@ import { AgentContext } from '../../support/agent-scene.ts';
 import { TOWN_URL } from '../../support/fake-town-api.ts';
 import { containerName, secretOf, sessionId } from '../../../support/ids.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { AGENTS, anAgent } from './box-run.ts';
+import { AGENTS, anAgent } from './control-server-run.ts';
 import { Processes } from './processes.ts';
 
 export interface Crossing {

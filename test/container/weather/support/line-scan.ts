@@ -1,4 +1,4 @@
-/** Looks through everything that a box lets be seen: the lines of its log as they are printed, and its answers. */
+/** Looks through everything that a control server lets be seen: the lines of its log as they are printed, and its answers. */
 import type { Clock } from '../../../../container/lib/clock.ts';
 import { createLog, type Level } from '../../../../container/lib/log.ts';
 import { findSecrets } from '../../../support/secret-scan.ts';

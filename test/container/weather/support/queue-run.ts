@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import type { DeliveredMessage, HeldMessage, TurnEvent } from '#protocol';
 import { TurnQueue } from '../../../../container/agents/turn-queue.ts';
-import { message } from '../../support/box.ts';
+import { message } from '../../support/control-server.ts';
 import { ManualClock, settle } from '../../support/manual-clock.ts';
 
 /** `deliver`: (seed, attempt) of each message. `acknowledge`: one of the events so far, perhaps twice. */

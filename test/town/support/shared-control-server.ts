@@ -26,7 +26,7 @@ import { CONTAINER_SECRET, DEV_TOKEN, PUBLIC_URL } from './wiring.ts';
 const NO_ID = '00000000000000000000';
 
 /** A process that serves two towns, with two agents of the first and one of the second. */
-export interface Box {
+export interface SharedControlServer {
   readonly town: TestTown;
   readonly other: TestTown;
   readonly ada: AgentId;
@@ -36,7 +36,7 @@ export interface Box {
   readonly boot: string;
 }
 
-export async function makeBox(): Promise<Box> {
+export async function makeSharedControlServer(): Promise<SharedControlServer> {
   const [town, other] = [await TestTown.create(), await TestTown.create()];
   other.container().joinProcessOf(town.container());
   const [ada, bob, eve] = [await town.agent('ada'), await town.agent('bob'), await other.agent('eve')];
@@ -49,31 +49,31 @@ export async function makeBox(): Promise<Box> {
 
 /** Sends one request past the town, as somebody would who has found the port. */
 export async function knock(
-  box: Box,
+  shared: SharedControlServer,
   { method, path, body }: LabRequest | Push,
   header: string | null,
 ): Promise<LabAnswer> {
   const headers: Record<string, string> = header === null ? {} : { authorization: header };
-  return box.town.container().ask({ method, path, headers, body });
+  return shared.town.container().ask({ method, path, headers, body });
 }
 
 /** What runs for both towns, and the tokens that it would call with. */
-export async function everything(box: Box): Promise<object> {
+export async function everything(shared: SharedControlServer): Promise<object> {
   const of = async (town: TestTown): Promise<RunningAgents> => {
     const push = {
-      ...pushOf(box, 'GET', '/agents'),
+      ...pushOf(shared, 'GET', '/agents'),
       audience: sessionOf(town).session,
       container: town.containerName(),
     };
-    return JSON.parse((await knock(box, push, `Bearer ${await pushToken(push)}`)).body) as RunningAgents;
+    return JSON.parse((await knock(shared, push, `Bearer ${await pushToken(push)}`)).body) as RunningAgents;
   };
-  const tokens = [box.ada, box.bob, box.eve].map((agent) => heldToken(box, agent));
-  const health = await knock(box, { method: 'GET', path: '/health', headers: {}, body: '' }, null);
-  return { running: [await of(box.town), await of(box.other)], tokens, health: health.body };
+  const tokens = [shared.ada, shared.bob, shared.eve].map((agent) => heldToken(shared, agent));
+  const health = await knock(shared, { method: 'GET', path: '/health', headers: {}, body: '' }, null);
+  return { running: [await of(shared.town), await of(shared.other)], tokens, health: health.body };
 }
 
 /** The token that the agent would call with now, or null: it is not live. */
-function heldToken({ town }: Box, agent: AgentId): string | null {
+function heldToken({ town }: SharedControlServer, agent: AgentId): string | null {
   let held: string | null = null;
   try {
     town.container().registry.register(agent, { setToken: (token) => void (held = token) })();
@@ -83,36 +83,38 @@ function heldToken({ town }: Box, agent: AgentId): string | null {
   return held;
 }
 
-function pushOf({ town, session }: Box, method: string, path: string, body?: object): Push {
+function pushOf({ town, session }: SharedControlServer, method: string, path: string, body?: object): Push {
   const text = body === undefined ? '' : JSON.stringify(body);
   return { audience: session.session, container: town.containerName(), method, path, body: text };
 }
 
-/** Newer than what the box holds, so that it would be applied. */
-function grantFor(box: Box, agent: AgentId, more: Partial<IssuedToken> = {}): IssuedToken {
-  const held = grantsOf(box.town).findLast((grant) => grant.agent === agent);
+/** Newer than what the container holds, so that it would be applied. */
+function grantFor(shared: SharedControlServer, agent: AgentId, more: Partial<IssuedToken> = {}): IssuedToken {
+  const held = grantsOf(shared.town).findLast((grant) => grant.agent === agent);
   if (held === undefined) throw new Error('the agent has no token yet');
   return { ...held, gen: held.gen + 1, jti: 'a-forged-jti', token: 'a-forged-token', ...more };
 }
 
 /** For each route a request that would be seen if it were accepted. One that is not here fails a test. */
-export const ORDERS: Readonly<Record<string, (box: Box) => Push>> = {
-  'PUT /session': (box) => ({
-    ...pushOf(box, 'PUT', '/session', {
-      ...box.session,
+export const ORDERS: Readonly<Record<string, (shared: SharedControlServer) => Push>> = {
+  'PUT /session': (shared) => ({
+    ...pushOf(shared, 'PUT', '/session', {
+      ...shared.session,
       session: makeId('ses', randomBytes(20)),
-      epoch: box.session.epoch + 1,
+      epoch: shared.session.epoch + 1,
       secret: 'x'.repeat(43),
     }),
-    audience: box.boot,
+    audience: shared.boot,
   }),
-  'DELETE /session': (box) => pushOf(box, 'DELETE', '/session'),
-  'GET /agents': (box) => pushOf(box, 'GET', '/agents'),
-  'POST /agents/refresh-tokens': (box) =>
-    pushOf(box, 'POST', '/agents/refresh-tokens', { grants: [grantFor(box, box.ada), grantFor(box, box.bob)] }),
-  'POST /agents/:agent/start': (box) => {
-    const grant = grantFor(box, box.ada, { inc: 2 });
-    return pushOf(box, 'POST', `/agents/${box.ada}/start`, {
+  'DELETE /session': (shared) => pushOf(shared, 'DELETE', '/session'),
+  'GET /agents': (shared) => pushOf(shared, 'GET', '/agents'),
+  'POST /agents/refresh-tokens': (shared) =>
+    pushOf(shared, 'POST', '/agents/refresh-tokens', {
+      grants: [grantFor(shared, shared.ada), grantFor(shared, shared.bob)],
+    }),
+  'POST /agents/:agent/start': (shared) => {
+    const grant = grantFor(shared, shared.ada, { inc: 2 });
+    return pushOf(shared, 'POST', `/agents/${shared.ada}/start`, {
       inc: 2,
       name: 'ada',
       role: 'worker',
@@ -120,15 +122,19 @@ export const ORDERS: Readonly<Record<string, (box: Box) => Push>> = {
       runtime: null,
     });
   },
-  'POST /agents/:agent/messages': (box) => {
+  'POST /agents/:agent/messages': (shared) => {
     const messages = [{ message: `msg_${NO_ID}`, attempt: 1, seq: 99, content: 'forged', sender: 'person:dev' }];
-    return pushOf(box, 'POST', `/agents/${box.ada}/messages`, { inc: 1, grant: grantFor(box, box.ada), messages });
+    return pushOf(shared, 'POST', `/agents/${shared.ada}/messages`, {
+      inc: 1,
+      grant: grantFor(shared, shared.ada),
+      messages,
+    });
   },
-  'POST /agents/:agent/refresh-token': (box) =>
-    pushOf(box, 'POST', `/agents/${box.ada}/refresh-token`, { grant: grantFor(box, box.ada) }),
-  'POST /agents/:agent/stop': (box) => pushOf(box, 'POST', `/agents/${box.ada}/stop`, { inc: 1 }),
-  'POST /agents/:agent/interrupt': (box) => pushOf(box, 'POST', `/agents/${box.bob}/interrupt`, { inc: 1 }),
-  'POST /agents/:agent/retire': (box) => pushOf(box, 'POST', `/agents/${box.ada}/retire`, { inc: 1 }),
+  'POST /agents/:agent/refresh-token': (shared) =>
+    pushOf(shared, 'POST', `/agents/${shared.ada}/refresh-token`, { grant: grantFor(shared, shared.ada) }),
+  'POST /agents/:agent/stop': (shared) => pushOf(shared, 'POST', `/agents/${shared.ada}/stop`, { inc: 1 }),
+  'POST /agents/:agent/interrupt': (shared) => pushOf(shared, 'POST', `/agents/${shared.bob}/interrupt`, { inc: 1 }),
+  'POST /agents/:agent/retire': (shared) => pushOf(shared, 'POST', `/agents/${shared.ada}/retire`, { inc: 1 }),
 };
 
 interface Credential {
@@ -138,7 +144,7 @@ interface Credential {
 }
 
 /** Everything that somebody could show for this one request, but the one right token. */
-export async function wrongFor(box: Box, right: Push): Promise<Credential[]> {
+export async function wrongFor(shared: SharedControlServer, right: Push): Promise<Credential[]> {
   const opening = right.method === 'PUT' && right.path === '/session';
   const bearer = (name: string, token: string, refusal: ControlProblemCode = 'unauthorized') => {
     return { name, header: `Bearer ${token}`, refusal };
@@ -146,7 +152,7 @@ export async function wrongFor(box: Box, right: Push): Promise<Credential[]> {
   const made = async (name: string, changes: Changes, push = right) => bearer(name, await pushToken(push, changes));
   const { none, hs256 } = await pushTokensWithoutKey(right);
   const known = await deployedKey('active');
-  const speaker = { town: box.town.id, agent: box.ada, inc: 1, gen: 1 };
+  const speaker = { town: shared.town.id, agent: shared.ada, inc: 1, gen: 1 };
   const [token] = [await pushToken(right)];
   const lacking = ['iss', 'aud', 'sub', 'iat', 'nbf', 'exp', 'jti', 'town', 'container', 'htm', 'htu', 'bsha'];
   return [
@@ -157,23 +163,23 @@ export async function wrongFor(box: Box, right: Push): Promise<Credential[]> {
     { name: '8 KiB and a byte', header: `Bearer ${'x'.repeat(8186)}`, refusal: 'payload_too_large' },
     bearer('dev token', DEV_TOKEN),
     bearer('CONTAINER_SECRET', CONTAINER_SECRET),
-    bearer('session secret', box.session.secret),
-    bearer('the id of the session', box.session.session),
-    bearer('agent token', grantsOf(box.town).at(-1)?.token ?? ''),
+    bearer('session secret', shared.session.secret),
+    bearer('the id of the session', shared.session.session),
+    bearer('agent token', grantsOf(shared.town).at(-1)?.token ?? ''),
     bearer('agent token for this session', await agentToken(speaker, { claims: { aud: right.audience } })),
     await made('for another method', {}, { ...right, method: 'PATCH' }),
-    await made('for another path', {}, { ...right, path: `/agents/${box.bob}/stop` }),
+    await made('for another path', {}, { ...right, path: `/agents/${shared.bob}/stop` }),
     await made('for another body', {}, { ...right, body: `${right.body} ` }),
-    await made('for another container of the town', { claims: { container: box.town.containerName(1) } }),
-    await made("for the other town's container", { claims: { container: box.other.containerName() } }),
-    await made('for the other town and its container', {}, { ...right, container: box.other.containerName() }),
-    await made('for the town alone', { claims: { town: box.other.id } }),
+    await made('for another container of the town', { claims: { container: shared.town.containerName(1) } }),
+    await made("for the other town's container", { claims: { container: shared.other.containerName() } }),
+    await made('for the other town and its container', {}, { ...right, container: shared.other.containerName() }),
+    await made('for the town alone', { claims: { town: shared.other.id } }),
     await made('for the Worker', {}, { ...right, audience: PUBLIC_URL }),
     await made('for an earlier boot', {}, { ...right, audience: `boot_${NO_ID}` }),
     await made(
       opening ? 'for a session' : 'for the boot',
       {},
-      { ...right, audience: opening ? box.session.session : box.boot },
+      { ...right, audience: opening ? shared.session.session : shared.boot },
     ),
     ...(opening
       ? []
@@ -201,8 +207,8 @@ export async function wrongFor(box: Box, right: Push): Promise<Credential[]> {
   ];
 }
 
-export function orderOf(route: string, box: Box): Push {
+export function orderOf(route: string, shared: SharedControlServer): Push {
   const order = ORDERS[route];
   if (order === undefined) throw new Error(`${route} is not in the matrix`);
-  return order(box);
+  return order(shared);
 }

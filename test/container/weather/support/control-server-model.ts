@@ -17,7 +17,7 @@ export interface Expected {
   readonly gen: number;
 }
 
-export class BoxModel {
+export class ControlServerModel {
   readonly live = new Map<AgentId, Held>();
   readonly #stopped = new Map<AgentId, number>();
   readonly #retired = new Set<AgentId>();

@@ -3,13 +3,13 @@ import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import type { AgentId, IssuedToken } from '#protocol';
 import { SECONDS } from '../../support/agent-scene.ts';
-import { Box, message, type HeldSession } from '../../support/box.ts';
+import { TestControlServer, message, type HeldSession } from '../../support/control-server.ts';
 import { FakeTownApi } from '../../support/fake-town-api.ts';
 import { agentId } from '../../../support/ids.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import type { PrivateKey } from '../../../../src/tokens/key-set.ts';
 import { signPush, type PushOrder } from '../../support/push.ts';
-import { BoxModel } from './box-model.ts';
+import { ControlServerModel } from './control-server-model.ts';
 import { Processes } from './processes.ts';
 
 /** Few agents and few incarnations, so that orders meet. */
@@ -54,30 +54,30 @@ class MintingTown extends FakeTownApi {
   }
 }
 
-/** A box, the town's memory of what it minted and sent, and the model beside them. */
-export class BoxRun {
+/** A control server, the town's memory of what it minted and sent, and the model beside them. */
+export class ControlServerRun {
   readonly town: MintingTown;
-  readonly #box: Box;
+  readonly #control: TestControlServer;
   readonly #session: HeldSession;
-  readonly #model = new BoxModel();
+  readonly #model = new ControlServerModel();
   readonly #minted: IssuedToken[] = [];
   readonly #sent: { order: PushOrder; token: string }[] = [];
   #messages = 0;
 
-  private constructor(box: Box, town: MintingTown, session: HeldSession) {
-    this.#box = box;
+  private constructor(control: TestControlServer, town: MintingTown, session: HeldSession) {
+    this.#control = control;
     this.town = town;
     this.#session = session;
   }
 
-  static async begin(key: PrivateKey): Promise<BoxRun> {
+  static async begin(key: PrivateKey): Promise<ControlServerRun> {
     const clock = new ManualClock();
     const town = new MintingTown(() => clock.nowMs());
-    const box = await Box.make({ key, clock, town, spawn: new Processes().spawn });
-    return new BoxRun(box, town, await box.session());
+    const control = await TestControlServer.make({ key, clock, town, spawn: new Processes().spawn });
+    return new ControlServerRun(control, town, await control.session());
   }
 
-  /** Sends one order, and fails the run where the box answers otherwise than the model. */
+  /** Sends one order, and fails the run where the control server answers otherwise than the model. */
   async perform(order: Order): Promise<void> {
     switch (order.kind) {
       case 'mint':
@@ -102,13 +102,13 @@ export class BoxRun {
     }
   }
 
-  /** Fails the run where box and model differ in anything that can be seen. */
+  /** Fails the run where control server and model differ in anything that can be seen. */
   async compare(): Promise<void> {
-    const running = await this.#box.running(this.#session);
+    const running = await this.#control.running(this.#session);
     const seen = running.map(({ agent, inc, gen }) => `${agent} ${inc} ${gen}`);
     const expected = [...this.#model.live].map(([agent, { inc, gen }]) => `${agent} ${inc} ${gen}`);
     expect(seen.toSorted()).toEqual(expected.toSorted());
-    expect(this.#box.registry.size).toBe(this.#model.live.size);
+    expect(this.#control.registry.size).toBe(this.#model.live.size);
   }
 
   async #bring(kind: Bringing, given: IssuedToken): Promise<void> {
@@ -130,7 +130,7 @@ export class BoxRun {
       expect(await this.#send('/agents/refresh-tokens', { grants: [grant] })).toEqual({ results: [expected] });
     } else if (kind === 'deliver') {
       expect(await this.#deliver(grant)).toMatchObject({ swap: expected });
-      const taken = (await this.#box.running(this.#session)).flatMap(({ messages }) => messages);
+      const taken = (await this.#control.running(this.#session)).flatMap(({ messages }) => messages);
       const takes = ['applied', 'current', 'stale'].includes(expected.outcome);
       expect(taken.some((one) => one.message === message(this.#messages, '').message)).toBe(takes);
     } else {
@@ -138,7 +138,7 @@ export class BoxRun {
     }
   }
 
-  /** A working agent sends heartbeats, and these are how the box learns that it is to pull. */
+  /** A working agent sends heartbeats, and these are how the control server learns that it is to pull. */
   async #keepBusy(agent: AgentId): Promise<void> {
     const held = this.#model.live.get(agent);
     const grant = this.#minted.findLast((one) => one.agent === agent && one.inc === held?.inc && one.gen === held.gen);
@@ -155,7 +155,7 @@ export class BoxRun {
   async #pull(): Promise<void> {
     const before = this.town.count('/token');
     this.town.lagging = true;
-    await this.#box.clock.advance(30 * SECONDS);
+    await this.#control.clock.advance(30 * SECONDS);
     this.town.lagging = false;
     expect(this.town.count('/token') - before).toBe(this.#model.live.size);
     for (const agent of this.#model.live.keys()) {
@@ -167,14 +167,14 @@ export class BoxRun {
 
   async #replay(which: number): Promise<void> {
     const sent = this.#sent[which % Math.max(1, this.#sent.length)];
-    if (sent !== undefined) expect((await this.#box.send(sent.order, sent.token)).status).toBe(401);
+    if (sent !== undefined) expect((await this.#control.send(sent.order, sent.token)).status).toBe(401);
   }
 
   async #send(path: string, body: unknown): Promise<unknown> {
-    const order = this.#box.order(this.#session, 'POST', path, body);
-    const token = await signPush(this.#box.key, order);
+    const order = this.#control.order(this.#session, 'POST', path, body);
+    const token = await signPush(this.#control.key, order);
     this.#sent.push({ order, token });
-    const response = await this.#box.send(order, token);
+    const response = await this.#control.send(order, token);
     expect(response.status).not.toBe(500);
     return response.json();
   }

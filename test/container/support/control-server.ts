@@ -48,7 +48,7 @@ export interface HeldSession {
 
 export const PROCESS_ID = 4711;
 
-export interface BoxOptions {
+export interface ControlServerOptions {
   readonly clock?: ManualClock;
   readonly town?: FakeTownApi;
   readonly key?: PrivateKey;
@@ -56,9 +56,11 @@ export interface BoxOptions {
   readonly spawn?: Spawn;
   /** Where false, the server starts without keys and has to fetch them. */
   readonly seeded?: boolean;
+  /** Whose tokens it accepts; by default the fake town's. */
+  readonly issuer?: string;
 }
 
-export class Box {
+export class TestControlServer {
   readonly clock: ManualClock;
   readonly town: FakeTownApi;
   readonly key: PrivateKey;
@@ -66,7 +68,7 @@ export class Box {
   readonly log = new KeptLog();
   readonly server: ControlServer;
 
-  private constructor(options: BoxOptions, key: PrivateKey) {
+  private constructor(options: ControlServerOptions, key: PrivateKey) {
     this.clock = options.clock ?? new ManualClock();
     this.town = options.town ?? new FakeTownApi(() => this.clock.nowMs());
     this.town.publicKeys = keySetOf(key).keys;
@@ -75,7 +77,7 @@ export class Box {
     const jwks = options.seeded === false ? { keys: [] } : keySetOf(key);
     const { clock, log, registry } = this;
     const parts = {
-      config: { apiUrl: TOWN_URL, issuer: TOWN_URL, jwks, containerSecret: null },
+      config: { apiUrl: TOWN_URL, issuer: options.issuer ?? TOWN_URL, jwks, containerSecret: null },
       clock,
       log,
       registry,
@@ -85,20 +87,20 @@ export class Box {
     this.server = createControlServer(options.spawn === undefined ? parts : { ...parts, spawn: options.spawn });
   }
 
-  static async make(options: BoxOptions = {}): Promise<Box> {
-    return new Box(options, options.key ?? (await newKey('active')));
+  static async make(options: ControlServerOptions = {}): Promise<TestControlServer> {
+    return new TestControlServer(options, options.key ?? (await newKey('active')));
   }
 
-  /** A box with one session and, in it, the first agent. */
+  /** A control server with one session and, in it, the first agent. */
   static async withAgent(
-    options: BoxOptions = {},
-  ): Promise<{ box: Box; session: HeldSession; agent: AgentId; grant: IssuedToken }> {
-    const box = await Box.make(options);
-    const session = await box.session();
+    options: ControlServerOptions = {},
+  ): Promise<{ control: TestControlServer; session: HeldSession; agent: AgentId; grant: IssuedToken }> {
+    const control = await TestControlServer.make(options);
+    const session = await control.session();
     const agent = agentId(1);
-    const grant = box.town.mint(agent);
-    await box.start(session, grant);
-    return { box, session, agent, grant };
+    const grant = control.town.mint(agent);
+    await control.start(session, grant);
+    return { control, session, agent, grant };
   }
 
   send(order: PushOrder, token: string): Promise<Response> {
@@ -123,10 +125,15 @@ export class Box {
     return this.send(order, await signPush(this.key, order, changes));
   }
 
-  async openSession(session: HeldSession, seed = 1): Promise<Response> {
+  /** The order that opens a session. */
+  opening(session: HeldSession, seed = 1): PushOrder {
     const { id, container, epoch } = session;
     const body = { version: 1, container, session: id, epoch, secret: secretOf(seed), heartbeat_seconds: 30 };
-    const order = { ...this.order(session, 'PUT', '/session', body), audience: this.server.boot };
+    return { ...this.order(session, 'PUT', '/session', body), audience: this.server.boot };
+  }
+
+  async openSession(session: HeldSession, seed = 1): Promise<Response> {
+    const order = this.opening(session, seed);
     return this.send(order, await signPush(this.key, order));
   }
 
