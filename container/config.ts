@@ -48,6 +48,16 @@ const port = z
   .transform(Number)
   .refine((value) => value <= 65_535, PORT_RULE);
 
+const PATHS_RULE = 'must be absolute directories, by colon';
+const absolutePaths = z.string().regex(/^\/[^:]*(?::\/[^:]*)*$/, PATHS_RULE);
+
+const seconds = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,6}$/, `must be ${least} to ${most} seconds`)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, `must be ${least} to ${most} seconds`);
+
 const environmentSchema = z.object({
   REEVE_API_URL: origin,
   REEVE_ISSUER: origin.optional(),
@@ -55,6 +65,10 @@ const environmentSchema = z.object({
   CONTAINER_HOST: z.string().min(1, 'must not be empty').default('127.0.0.1'),
   CONTAINER_PORT: port.default(8790),
   CONTAINER_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
+  AGENT_STATE_DIR: z.string().min(1, 'must not be empty').default('.reeve-agents'),
+  AGENT_PATH: absolutePaths.optional(),
+  AGENT_START_TIMEOUT_SECONDS: seconds(1, 600).default(60),
+  AGENT_PERMISSION_SECONDS: seconds(1, 86_400).default(600),
 });
 
 /** The validated configuration, frozen. */
@@ -70,6 +84,13 @@ export interface Config {
   readonly port: number;
   /** Shown when saying hello; null where the town finds this process by itself. */
   readonly containerSecret: Secret | null;
+  /** Holds a directory for each agent; made where it is missing. */
+  readonly agentStateDir: string;
+  /** Where the commands of agents are looked for; null: next to this program's Node, and where a system has its own. */
+  readonly agentPath: string | null;
+  /** How long an agent may take until it takes prompts, and a person to answer what it asks (ms). */
+  readonly agentStartMs: number;
+  readonly agentPermissionMs: number;
 }
 
 /** `process.env`, or what stands for it. */
@@ -95,6 +116,10 @@ export function parseConfig(environment: Environment): ParsedConfig {
       host: given.CONTAINER_HOST,
       port: given.CONTAINER_PORT,
       containerSecret: given.CONTAINER_SECRET === undefined ? null : new Secret(given.CONTAINER_SECRET),
+      agentStateDir: given.AGENT_STATE_DIR,
+      agentPath: given.AGENT_PATH ?? null,
+      agentStartMs: given.AGENT_START_TIMEOUT_SECONDS * 1000,
+      agentPermissionMs: given.AGENT_PERMISSION_SECONDS * 1000,
     }),
   };
 }

@@ -1,6 +1,5 @@
 import { makeId, type BootId } from '#protocol';
 import type { Spawn } from './agents/agent-process.ts';
-import { inProcessSpawn } from './agents/built-in/in-process-agent.ts';
 import { sharedRegistry, type ClientRegistry } from './clients/registry.ts';
 import type { Config } from './config.ts';
 import { createApp, type ControlApp } from './control/app.ts';
@@ -19,10 +18,7 @@ export interface ControlServerParts extends Omit<Platform, 'randomBytes' | 'reac
   readonly config: Pick<Config, 'apiUrl' | 'issuer' | 'jwks' | 'containerSecret'>;
   /** Default: the platform's `crypto`. */
   readonly randomBytes?: RandomBytes;
-  /** Default: agents inside this process, under `processId`. */
-  readonly spawn?: Spawn;
-  /** Id of this process, as its agents report it. Default 1. */
-  readonly processId?: number;
+  readonly spawn: Spawn;
   /** Default: the one registry of the process, which plugins join. */
   readonly registry?: ClientRegistry;
 }
@@ -44,7 +40,7 @@ export interface ControlServer {
  * runs in Node and in workerd alike.
  */
 export function createControlServer(parts: ControlServerParts): ControlServer {
-  const { config, clock, fetch, log, processId = 1 } = parts;
+  const { config, clock, fetch, log, spawn } = parts;
   const randomBytes = parts.randomBytes ?? ((count: number) => crypto.getRandomValues(new Uint8Array(count)));
   const platform: Platform = { clock, fetch, log, randomBytes, reach: new TownReach(log) };
   const boot = makeId('boot', randomBytes(BOOT_ID_BYTES));
@@ -53,7 +49,7 @@ export function createControlServer(parts: ControlServerParts): ControlServer {
     platform,
     apiUrl: config.apiUrl,
     registry: parts.registry ?? sharedRegistry(),
-    spawn: parts.spawn ?? inProcessSpawn(clock, processId),
+    spawn,
   });
   const keys = new KeySource(platform, config.apiUrl, config.jwks, life.signal);
   const auth = new PushAuth({ boot, issuer: config.issuer, sessions, findKey: keys.find });

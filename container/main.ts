@@ -1,7 +1,9 @@
 /** Runs a control server on Node. The only impure file: it alone touches the process, the wall clock, timers and the network. */
 import { serve } from '@hono/node-server';
+import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { strangeVariables } from '#lib/variables.ts';
+import { processSpawn } from './agents/process/spawn-process.ts';
 import type { Clock } from './lib/clock.ts';
 import { parseConfig, type Config } from './config.ts';
 import { createControlServer, type ControlServer } from './control-server.ts';
@@ -17,8 +19,14 @@ Runs a Reeve control server: it starts, feeds and stops agents for a town.
   CONTAINER_HOST     address to listen on; default 127.0.0.1
   CONTAINER_PORT     port to listen on; default 8790, 0 lets the system choose
   CONTAINER_SECRET   shown to the Worker when saying hello
+  AGENT_STATE_DIR    holds a home directory for each agent; default .reeve-agents
+  AGENT_PATH         where the commands of agents are looked for; default: this Node's directory and the system's
+  AGENT_START_TIMEOUT_SECONDS  how long an agent may take until it takes prompts; default 60
+  AGENT_PERMISSION_SECONDS     how long a person has to answer what an agent asks; default 600
 `;
 
+/** Where a system has its commands. */
+const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Exit code for what the operator has to correct: an argument, the configuration, or a port that is taken. */
 const EXIT_OPERATOR = 2;
 /** Room in the headers for any token, so that one that is too long gets this server's own 413. */
@@ -91,7 +99,17 @@ function main(): void {
   if (!parsed.ok) stopWith(EXIT_OPERATOR, parsed.error);
   for (const line of strangeVariables(process.env)) process.stderr.write(`reeve container: warning: ${line}\n`);
   const { config } = parsed;
-  const server = createControlServer({ config, clock, fetch, log, processId: process.pid });
+  const randomBytes = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count));
+  const spawn = processSpawn(
+    { clock, log, randomBytes },
+    {
+      stateDir: resolve(config.agentStateDir),
+      path: config.agentPath ?? `${dirname(process.execPath)}:${SYSTEM_PATH}`,
+      startTimeoutMs: config.agentStartMs,
+      permissionMs: config.agentPermissionMs,
+    },
+  );
+  const server = createControlServer({ config, clock, fetch, log, spawn, randomBytes });
   endOnSignals(server, listen(server, config));
 }
 

@@ -36,6 +36,8 @@ const WRANGLER = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
 /** Events of the Worker's log that tell of a refused call. */
 const REFUSED = /"(?:agent\.call_refused|token\.refused)"/g;
 const READY_MS = 60_000;
+/** A control server has this long (ms): it reports for 5 s, and its agents have 10 s before they are killed. */
+const CONTROL_GRACE_MS = 20_000;
 /** A control server that dies is started again after this, doubling while it dies young. */
 const RESTART_MS = { first: 250, max: 5000, young: 5000 };
 
@@ -125,7 +127,11 @@ function workerProgram(options: StackOptions, envFile: string, logs: string): Pr
   };
 }
 
-function controlProgram({ variables, workerPort, controlPorts }: StackOptions, nth: number, logs: string): Program {
+function controlProgram(
+  { stateDir, variables, workerPort, controlPorts }: StackOptions,
+  nth: number,
+  logs: string,
+): Program {
   const keys = privateKeySetSchema.parse(JSON.parse(variables['SIGNING_KEYS'] ?? ''));
   return {
     name: 'control server',
@@ -137,10 +143,20 @@ function controlProgram({ variables, workerPort, controlPorts }: StackOptions, n
       REEVE_JWKS: JSON.stringify(publicKeys(keys)),
       CONTAINER_PORT: String(controlPorts[nth]),
       CONTAINER_SECRET: variables['CONTAINER_SECRET'] ?? '',
+      AGENT_STATE_DIR: join(stateDir, 'agents'),
+      // People have their agents where their shell finds them.
+      AGENT_PATH: absoluteOnly(process.env['PATH'] ?? ''),
     },
     logFile: join(logs, nth === 0 ? 'container.log' : `container-${nth + 1}.log`),
   };
 }
+
+/** An agent is not started in the folder of this process: what is relative on a path would be somewhere else. */
+const absoluteOnly = (path: string): string =>
+  path
+    .split(':')
+    .filter((part) => part.startsWith('/'))
+    .join(':');
 
 /** Starts a program again whenever it ends by itself. */
 function keepRunning(program: Program, guard: Guard): { crash(): void; stop(): Promise<void> } {
@@ -166,7 +182,7 @@ function keepRunning(program: Program, guard: Guard): { crash(): void; stop(): P
     stop: async () => {
       stopping = true;
       clearTimeout(timer);
-      await child?.stop();
+      await child?.stop(CONTROL_GRACE_MS);
     },
   };
 }

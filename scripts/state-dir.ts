@@ -16,7 +16,7 @@ const LEFTOVER_MS = 10_000;
 /** Who holds the lock. */
 const HOLDER = 'holder';
 /** All that a stack ever puts there; nothing else is ever removed. */
-const STATE = ['dev.env', 'worker.env', 'auth-header', 'logs', 'worker'];
+const STATE = ['dev.env', 'worker.env', 'auth-header', 'logs', 'worker', 'agents'];
 const OWN = [MARKER, LOCK, GUARD_LOCK, HOLDER, ...STATE];
 
 /** `REEVE_STATE_DIR`, where an empty one means the default: `.reeve` here. */

@@ -16,10 +16,14 @@ import { Heartbeat } from '../clients/heartbeat.ts';
 import { Puller, type PullAddress } from '../clients/puller.ts';
 import type { ClientRegistry, RegistryEntry } from '../clients/registry.ts';
 import { townTools } from '../clients/town-tools.ts';
+import { atMost } from '../lib/clock.ts';
 import { errorFields } from '../lib/log.ts';
 import type { Platform } from '../lib/platform.ts';
-import type { AgentProcess, Spawn } from './agent-process.ts';
+import type { AgentLaunch, AgentProcess, ProcessEnd, Spawn } from './agent-process.ts';
 import { TurnQueue } from './turn-queue.ts';
+
+/** What is known of the end of a process reaches the town within this (ms), or is lost with its incarnation. */
+const LAST_REPORT_MS = 15_000;
 
 /** What all agents of one session have in common. */
 export interface AgentContext {
@@ -46,12 +50,16 @@ export class Incarnation {
   readonly #reporter: EventReporter;
   readonly #turns: TurnQueue;
   readonly #process: Promise<AgentProcess>;
+  readonly #context: AgentContext;
   #running: AgentProcess | null = null;
+  /** Its process is gone without having been stopped. */
+  #isLost = false;
   #gone: Promise<void> | null = null;
 
   constructor(context: AgentContext, order: StartAgent) {
     const { platform, apiUrl, registry, townNowMs, rebaseTownClock, heartbeatMs: intervalMs } = context;
     const life = this.#life.signal;
+    this.#context = context;
     // The token and its ways in: the cell, the registry that pushes go through, the puller.
     const cell = new Cell(order.grant);
     const { agent } = cell;
@@ -68,7 +76,8 @@ export class Incarnation {
     // The work. Each turn waits for the process, and for a token that is not at its end (W-01).
     const turns: TurnQueue = new TurnQueue({
       ready: async () => {
-        await this.#process;
+        const process = await this.#process;
+        await process.ready;
         await client.refreshAhead();
       },
       prompt: async (prompt) => {
@@ -78,7 +87,7 @@ export class Incarnation {
       },
       report: (event) => reporter.add(event),
       onWork: (working) => (working ? heartbeat.begin() : heartbeat.end()),
-      mayContinue: () => !client.isOver,
+      mayContinue: () => !client.isOver && !this.#isLost,
       townNowMs,
       life,
     });
@@ -87,9 +96,10 @@ export class Incarnation {
     this.#heartbeat = heartbeat;
     this.#reporter = reporter;
     this.#turns = turns;
+    const { name, role, runtime } = order;
     const lastGeneration = (): number | null => client.lastGeneration;
-    const town = townTools({ platform, client, life });
-    const launch = { agent, inc: cell.inc, name: order.name, role: order.role, lastGeneration, town };
+    const town: AgentLaunch['town'] = (until) => townTools({ platform, client, life: until });
+    const launch: AgentLaunch = { agent, inc: cell.inc, name, role, runtime, lastGeneration, town, townNowMs };
     // In a promise from the first step on, so that a spawn which throws leaves an incarnation that can be ended.
     this.#process = Promise.resolve(launch).then((launch) => {
       life.throwIfAborted();
@@ -97,9 +107,23 @@ export class Incarnation {
     });
   }
 
-  /** Resolves when the process takes prompts; rejects where it could not be started. */
+  /** Resolves when there is a process; rejects where none could be started. */
   async started(): Promise<void> {
     this.#running = await this.#process;
+  }
+
+  /**
+   * Resolves when it has ended because its process did: the town was told how, as far as it could be reached, and nothing of it is
+   * left. Never where it is stopped first.
+   */
+  async lost(): Promise<void> {
+    const process = await this.#process;
+    const end = await process.ended;
+    if (this.isEnding) return new Promise(() => {});
+    this.#isLost = true;
+    this.#reporter.add(exited(end, this.#context.townNowMs()));
+    await atMost(this.#context.platform.clock, LAST_REPORT_MS, this.#reporter.drained());
+    await this.stop();
   }
 
   /** 0 until the process runs. */
@@ -170,4 +194,9 @@ export class Incarnation {
     const process = await this.#process.catch(() => null);
     await Promise.all([process?.stop(), this.#heartbeat.ended(), this.#reporter.drained()]);
   }
+}
+
+function exited(end: ProcessEnd, nowMs: number): TurnEvent {
+  const { exitCode: exit_code, signal, reason, detail, stderr } = end;
+  return { type: 'process.exited', at: new Date(nowMs).toISOString(), exit_code, signal, reason, detail, stderr };
 }

@@ -18,6 +18,7 @@ import type {
   SwapResult,
 } from '#protocol';
 import { RecentMap } from '../lib/recent-map.ts';
+import { StartError } from './agent-process.ts';
 import { Incarnation, type AgentContext } from './incarnation.ts';
 import { KeyedQueue } from '../lib/keyed-queue.ts';
 
@@ -27,7 +28,7 @@ const REMEMBERED_ENDS = 10_000;
 /** Outcomes of a swap after which the messages that rode along are taken. */
 const TAKING: readonly SwapOutcome[] = ['applied', 'current', 'stale'];
 
-/** Starts, feeds, refreshes and ends agents. Every outcome that the wire knows is a value; only a process that fails to start rejects. */
+/** Starts, feeds, refreshes and ends agents. Every outcome that the wire knows is a value; only a start that breaks in an unforeseen way rejects. */
 export class Supervisor {
   readonly #context: AgentContext;
   /** Resolves when the agents of the container's earlier session are gone: an agent never runs beside its predecessor. */
@@ -46,7 +47,7 @@ export class Supervisor {
     this.#earlierGone = earlierGone;
   }
 
-  /** Starts an incarnation, once. `session_over` where the session ended meanwhile. Rejects where no process could be started. */
+  /** Starts an incarnation, once. `session_over` where the session ended meanwhile. Rejects where it breaks in an unforeseen way. */
   start(agent: AgentId, order: StartAgent): Promise<AgentStarted | 'session_over'> {
     return this.#lanes.run(agent, () => this.#start(agent, order));
   }
@@ -176,10 +177,19 @@ export class Supervisor {
     } catch (thrown) {
       await this.#end(incarnation);
       const refusal = this.#refusal(agent, order.inc);
-      if (refusal === null) throw thrown;
-      return refusal;
+      if (refusal !== null) return refusal;
+      if (!(thrown instanceof StartError)) throw thrown;
+      return { ...report(agent, 'failed'), failure: { reason: thrown.reason, detail: thrown.message } };
     }
+    void this.#watch(incarnation);
     return this.#refusal(agent, order.inc) ?? report(agent, 'started', incarnation);
+  }
+
+  /** An incarnation whose process ended is over: a start that is repeated needs a higher one. */
+  async #watch(incarnation: Incarnation): Promise<void> {
+    await incarnation.lost();
+    this.#remember(incarnation.cell.agent, incarnation.cell.inc);
+    await this.#end(incarnation);
   }
 
   #startedAlready(running: Incarnation, grant: IssuedToken): AgentStarted {

@@ -12,7 +12,7 @@ import {
   type TurnResult,
 } from '#protocol';
 import type { WorkStatus } from '../clients/heartbeat.ts';
-import type { Prompt, TurnOutput } from './agent-process.ts';
+import { ProcessGone, type Prompt, type TurnOutput } from './agent-process.ts';
 import { RecentMap } from '../lib/recent-map.ts';
 import { FinishedTurns } from './finished-turns.ts';
 import { piecesOf } from '../lib/json-text.ts';
@@ -62,6 +62,8 @@ export class TurnQueue {
   readonly #acknowledged = new FinishedTurns();
   #current: Turn | null = null;
   #running = false;
+  /** The process is gone: nothing begins any more. */
+  #isOver = false;
   #task: string | null = null;
   #lastProgressAtMs: number | null = null;
 
@@ -171,7 +173,7 @@ export class TurnQueue {
 
   /** The unfinished one with the lowest `seq`; null where there is none or the agent is over. */
   #next(): Turn | null {
-    if (this.#parts.life.aborted || !this.#parts.mayContinue()) return null;
+    if (this.#isOver || this.#parts.life.aborted || !this.#parts.mayContinue()) return null;
     const waiting = [...this.#turns.values()].filter((turn) => turn.result === null);
     return waiting.toSorted((one, other) => one.message.seq - other.message.seq)[0] ?? null;
   }
@@ -189,7 +191,7 @@ export class TurnQueue {
     if (result !== null && !life.aborted) this.#finish(turn, result);
   }
 
-  /** Null: the agent was over before the turn began, so it has no result. */
+  /** Null: the agent was over before the turn began, or its process is gone, so it has no result. */
   async #resultOf(turn: Turn, ready: () => Promise<void>, started: () => void): Promise<TurnResult | null> {
     const { prompt, life, mayContinue } = this.#parts;
     const { signal } = turn.end;
@@ -204,6 +206,10 @@ export class TurnQueue {
       return signal.aborted ? CUT_SHORT : { state: 'done', reply: reply.text, truncated: reply.truncated };
     } catch (thrown) {
       if (signal.aborted) return CUT_SHORT;
+      if (thrown instanceof ProcessGone) {
+        this.#isOver = true;
+        return null;
+      }
       const reason = thrown instanceof Error ? thrown.message : 'The turn failed';
       return { state: 'failed', error: clip(reason, MAX_ERROR_UNITS) };
     }
@@ -212,12 +218,13 @@ export class TurnQueue {
   #emitted(turn: Turn, output: TurnOutput): void {
     if (this.#current !== turn || turn.result !== null || this.#parts.life.aborted) return;
     this.#lastProgressAtMs = this.#parts.townNowMs();
+    const { report } = this.#parts;
+    const stamp = this.#stamp(turn);
     if (output.kind === 'task') this.#task = clip(output.task, MAX_TASK_UNITS);
-    else {
-      for (const text of piecesOf(output.text, PIECE_UNITS)) {
-        this.#parts.report({ type: 'turn.delta', ...this.#stamp(turn), kind: 'text', text });
-      }
-    }
+    else if (output.kind === 'event') report({ ...output.event, ...stamp });
+    else
+      for (const text of piecesOf(output.text, PIECE_UNITS))
+        report({ type: 'turn.delta', ...stamp, kind: output.kind, text });
   }
 
   #finish(turn: Turn, result: TurnResult): void {

@@ -9,11 +9,13 @@ interface Sized {
 /** Room for `{"counter":…,"events":[…]}` around the events of a batch, in bytes. */
 const ENVELOPE_BYTES = 64;
 
+const SHOWN: readonly TurnEvent['type'][] = ['turn.delta', 'turn.tool_call', 'turn.plan'];
+
 const encoder = new TextEncoder();
 
 /**
- * Events that wait to be sent, in order. Bounded: past the limits the oldest deltas go first, because they are only shown
- * live; starts and results never go, there are only as many of them as messages.
+ * Events that wait to be sent, in order. Bounded: past the limits the oldest of those go first that are only shown; starts,
+ * results, questions and ends never go, there are only so many of them.
  */
 export class EventBuffer {
   readonly #maxEvents: number;
@@ -35,9 +37,9 @@ export class EventBuffer {
     this.#events.push(added);
     this.#bytes += added.bytes;
     while (this.#events.length > this.#maxEvents || this.#bytes > this.#maxBytes) {
-      const oldestDelta = this.#events.findIndex(({ event }) => event.type === 'turn.delta');
-      if (oldestDelta === -1) return;
-      this.#remove(oldestDelta, 1);
+      const oldest = this.#events.findIndex(({ event }) => SHOWN.includes(event.type));
+      if (oldest === -1) return;
+      this.#remove(oldest, 1);
     }
   }
 

@@ -25,6 +25,10 @@ const KNOWN: readonly string[] = [
   'REEVE_ENV_FILE',
   'CONTAINER_HOST',
   'CONTAINER_PORT',
+  'AGENT_STATE_DIR',
+  'AGENT_PATH',
+  'AGENT_START_TIMEOUT_SECONDS',
+  'AGENT_PERMISSION_SECONDS',
 ];
 const PREFIX = 'REEVE_';
 /** Letters that may be wrong in a name, and the least length of one in which that many are a slip and no other word. */

@@ -4,6 +4,7 @@ import { turnResultSchema } from './control.ts';
 import { messageIdSchema, permissionIdSchema } from './ids.ts';
 import {
   MAX_DELTA_UNITS,
+  MAX_FAILURE_UNITS,
   MAX_TOOL_DETAIL_UNITS,
   MAX_KIND_UNITS,
   MAX_OPTION_UNITS,
@@ -76,6 +77,8 @@ const processExited = z.object({
   exit_code: z.number().int().nullable(),
   signal: z.string().max(MAX_KIND_UNITS).nullable(),
   reason: z.enum(EXIT_REASONS),
+  /** For the person who chose the command: what the agent itself said, or what it did. */
+  detail: agentText(MAX_FAILURE_UNITS).optional(),
   /** The end of what it wrote, without the values of its secrets. */
   stderr: agentText(MAX_STDERR_UNITS),
 });

@@ -17,6 +17,10 @@ describe('parseConfig', () => {
         host: '127.0.0.1',
         port: 8790,
         containerSecret: null,
+        agentStateDir: '.reeve-agents',
+        agentPath: null,
+        agentStartMs: 60_000,
+        agentPermissionMs: 600_000,
       },
     });
     expect(parsed.ok && Object.isFrozen(parsed.config)).toBe(true);
@@ -31,7 +35,13 @@ describe('parseConfig', () => {
       CONTAINER_HOST: '0.0.0.0',
       CONTAINER_PORT: '0',
       CONTAINER_SECRET: 'sixteen-letters!',
+      AGENT_STATE_DIR: '/var/lib/agents',
+      AGENT_PATH: '/usr/bin:/bin',
+      AGENT_START_TIMEOUT_SECONDS: '5',
+      AGENT_PERMISSION_SECONDS: '7',
     });
+    const agents = { agentStateDir: '/var/lib/agents', agentPath: '/usr/bin:/bin' };
+    expect(parsed).toMatchObject({ ok: true, config: { ...agents, agentStartMs: 5000, agentPermissionMs: 7000 } });
     expect(parsed).toMatchObject({
       ok: true,
       config: { apiUrl: 'http://127.0.0.1:8787', issuer: 'https://town.example', jwks, host: '0.0.0.0', port: 0 },
@@ -42,6 +52,10 @@ describe('parseConfig', () => {
 
   const bad: [string, string | undefined, string][] = [
     ['REEVE_API_URL', undefined, 'REEVE_API_URL is required'],
+    ['AGENT_STATE_DIR', '', 'AGENT_STATE_DIR must not be empty'],
+    ['AGENT_PATH', 'hush', 'AGENT_PATH must be absolute directories, by colon'],
+    ['AGENT_START_TIMEOUT_SECONDS', '601', 'AGENT_START_TIMEOUT_SECONDS must be 1 to 600 seconds'],
+    ['AGENT_PERMISSION_SECONDS', '0', 'AGENT_PERMISSION_SECONDS must be 1 to 86400 seconds'],
     ['REEVE_API_URL', 'hush', 'REEVE_API_URL must be an http or https origin'],
     ['REEVE_API_URL', 'https://hush:hush@town.example', 'REEVE_API_URL must be an http or https origin'],
     ['REEVE_API_URL', 'https://town.example/hush', 'REEVE_API_URL must be an http or https origin'],

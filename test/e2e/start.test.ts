@@ -7,6 +7,7 @@ import { ApiClient } from '../../scripts/api-client.ts';
 import { processName } from '../../scripts/holder.ts';
 import { freePort, isFree } from '../../scripts/ports.ts';
 import { endAll, linesOf, run, tokenIn, untilPrinted, type Run } from './support/command.ts';
+import { parentOf } from './support/parent-of.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const stateDir = mkdtempSync(join(tmpdir(), 'reeve-start-'));
@@ -59,7 +60,7 @@ describe('npm start', () => {
     expect(agent.state).toBe('idle');
 
     // A control server that dies is started again.
-    process.kill(agent.process_id ?? 0, 'SIGKILL');
+    process.kill(parentOf(agent.process_id), 'SIGKILL');
     const after = await api.eventually(30, 'the restart', async () => {
       const found = await api.readAgent(town.id, 'ada');
       return found.process_id !== null && found.process_id !== agent.process_id ? found : null;

@@ -83,11 +83,13 @@ export function tablesOf(file: SourceFile): Set<string> {
   return tables;
 }
 
+/** The impure file of each program in a container. */
+const CONTAINER_PROGRAMS = ['container/main.ts', 'container/agents/built-in/main.ts'];
 const CLOCKS = ['Date.now', 'performance.now', 'AbortSignal.timeout'];
 const TIMERS = ['setTimeout', 'setInterval', 'setImmediate'];
 
 export const timeHome: Check = (file) => {
-  if (isIn(file.path, 'src/lib/clock.ts', 'src/index.ts', 'container/main.ts', 'client/outside.ts')) return [];
+  if (isIn(file.path, 'src/lib/clock.ts', 'src/index.ts', ...CONTAINER_PROGRAMS, 'client/outside.ts')) return [];
   return nodesOf(file.program).flatMap(({ node, above }) => {
     const name = dotted(node);
     if (node.type === 'MemberExpression' && CLOCKS.includes(name)) return [at(file, node.start, `reads ${name}`)];
@@ -112,7 +114,11 @@ const fetchHome =
             : [],
         );
 
-export const networkHome = fetchHome((name) => name === 'fetch', 'src/link/url-backend.ts');
+export const networkHome = fetchHome(
+  (name) => name === 'fetch',
+  'src/link/url-backend.ts',
+  'container/agents/built-in/main.ts',
+);
 export const containerCallHome = fetchHome((name) => name.endsWith('backend.fetch'), 'src/link/control-client.ts');
 export const townCallHome = fetchHome((name) => name.endsWith('platform.fetch'), 'container/clients/town-request.ts');
 
@@ -129,7 +135,7 @@ export const environmentHome = memberHome(
   'reads process.env',
   (name) => name === 'process.env',
   'container/config.ts',
-  'container/main.ts',
+  ...CONTAINER_PROGRAMS,
 );
 /** Where a secret leaves its wrapper. */
 export const reveals = memberHome('reveals a secret', (name) => name.endsWith('.reveal'));

@@ -104,6 +104,18 @@ const WALLS: readonly Wall[] = [
   { of: 'container/main.ts', may: ['container/', PROTOCOL, LIB], packages: ['@hono/node-server', 'node:'] },
   { of: 'container/lib/', may: [PROTOCOL, LIB], packages: ['node:'] },
   { of: 'container/control/', may: ['container/', PROTOCOL, LIB], packages: ['hono', 'jose', 'zod', 'node:'] },
+  {
+    of: 'container/agents/process/',
+    may: ['container/', PROTOCOL, LIB],
+    packages: ['@agentclientprotocol/sdk', 'node:'],
+  },
+  // A program of its own: of the control server it knows the shapes only.
+  {
+    of: 'container/agents/built-in/',
+    may: [PROTOCOL, LIB],
+    mayTypes: ['container/clients/town-tools.ts'],
+    packages: ['@agentclientprotocol/sdk', 'zod', 'node:'],
+  },
   // The one more place that listens, and the one that speaks the protocol of its tools.
   {
     of: 'container/tools/',

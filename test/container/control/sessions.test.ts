@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { OpenSession } from '#protocol';
-import { inProcessSpawn } from '../../../container/agents/built-in/in-process-agent.ts';
+import { inProcessSpawn } from '../../support/in-process-agent.ts';
 import { Sessions } from '../../../container/control/sessions.ts';
 import { AgentContext } from '../support/agent-scene.ts';
 import { TOWN_URL } from '../support/fake-town-api.ts';

@@ -23,6 +23,7 @@ import {
 import type { z } from 'zod';
 import type { Spawn } from '../../../container/agents/agent-process.ts';
 import { Registry } from '../../../container/clients/registry.ts';
+import { inProcessSpawn } from '../../support/in-process-agent.ts';
 import { createControlServer, type ControlServer } from '../../../container/control-server.ts';
 import { FakeTownApi, TOWN_URL } from './fake-town-api.ts';
 import { agentId, containerName, messageId, secretOf, sessionId } from '../../support/ids.ts';
@@ -82,9 +83,9 @@ export class TestControlServer {
       log,
       registry,
       fetch: this.town.fetch,
-      processId: PROCESS_ID,
+      spawn: options.spawn ?? inProcessSpawn(clock, PROCESS_ID),
     };
-    this.server = createControlServer(options.spawn === undefined ? parts : { ...parts, spawn: options.spawn });
+    this.server = createControlServer(parts);
   }
 
   static async make(options: ControlServerOptions = {}): Promise<TestControlServer> {

@@ -1,7 +1,10 @@
 /** W-22 and T6: whatever goes wrong, neither a token nor what the issuer said reaches a log line, an error or an answer. */
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -181,13 +184,17 @@ describe('W-22: errors', () => {
 describe('W-22: the real program', () => {
   const running: { kill(signal: 'SIGKILL'): unknown }[] = [];
   const servers: Server[] = [];
+  const folders: string[] = [];
   afterEach(() => {
     for (const child of running.splice(0)) child.kill('SIGKILL');
     for (const server of servers.splice(0)) server.close();
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
   });
 
   it('W-22: against a Worker that quotes whatever it is sent, neither stdout nor stderr holds a secret', async () => {
     const key = await newKey('active');
+    const stateDir = mkdtempSync(join(tmpdir(), 'reeve-agents-'));
+    folders.push(stateDir);
     const quoting = createServer((request, response) => {
       const said = `issuer-body-marker ${request.headers.authorization ?? ''}`;
       const isHello = request.url?.endsWith('/hello') === true;
@@ -202,6 +209,7 @@ describe('W-22: the real program', () => {
       REEVE_JWKS: JSON.stringify(keySetOf(key)),
       CONTAINER_PORT: '0',
       CONTAINER_SECRET: 'container-secret-marker',
+      AGENT_STATE_DIR: stateDir,
     };
     const main = fileURLToPath(new URL('../../../container/main.ts', import.meta.url));
     const child = spawn(process.execPath, [main], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });

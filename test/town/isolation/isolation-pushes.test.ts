@@ -29,6 +29,7 @@ const stranger = createControlServer({
   clock: lab.clock.forContainer(),
   fetch: () => Promise.reject(new Error('nobody is called')),
   log: { info: write, warn: write, error: write },
+  spawn: () => Promise.reject(new Error('nobody is started')),
 });
 
 /** The routes of a control server as it is built, but for the one that is open. */

@@ -6,7 +6,7 @@
  * nothing of a container with it. A promise that is settled in one context goes on in that context, whoever waits for it;
  * therefore requests and answers cross over as plain data, and either side looks for them by timers of its own.
  */
-import { inProcessSpawn } from '../../../container/agents/built-in/in-process-agent.ts';
+import { inProcessSpawn } from '../../support/in-process-agent.ts';
 import { createControlServer, type ControlServer } from '../../../container/control-server.ts';
 import { Registry } from '../../../container/clients/registry.ts';
 import { MAX_FINISHED_BYTES, MAX_LEDGER_BYTES, type ContainerName } from '../../../src/protocol/index.ts';

@@ -16,7 +16,7 @@ export function printed(clock: Clock, kept: readonly LogLine[]): { level: Level;
 const ALLOWED_FIELDS = new Set(
   [
     ['at', 'level', 'event', 'agent', 'inc', 'gen', 'container', 'session', 'epoch', 'boot', 'host', 'port'],
-    ['code', 'status', 'reason', 'outcome', 'error', 'frames', 'loop', 'method', 'path', 'signal', 'advice'],
+    ['code', 'status', 'reason', 'outcome', 'error', 'frames', 'loop', 'method', 'path', 'signal', 'advice', 'tool'],
     ['failures', 'losses', 'refusals', 'keys'],
   ].flat(),
 );

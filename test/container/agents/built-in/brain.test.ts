@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { inProcessSpawn } from '../../../../container/agents/built-in/in-process-agent.ts';
+import { inProcessSpawn } from '../../../support/in-process-agent.ts';
 import type { AgentProcess, TurnOutput } from '../../../../container/agents/agent-process.ts';
 import { SYSTEM_SENDER } from '#protocol';
 import { message } from '../../support/control-server.ts';
@@ -22,8 +22,10 @@ async function spawned(): Promise<{
     inc: 3,
     name: 'ada',
     role: 'worker',
+    runtime: null,
     lastGeneration: () => 7,
-    town: town.of('bob'),
+    town: () => town.of('bob'),
+    townNowMs: () => clock.nowMs(),
   };
   const process = await inProcessSpawn(clock, 4711)(launch);
   const said: TurnOutput[] = [];
@@ -34,7 +36,7 @@ async function spawned(): Promise<{
   return { clock, process, said, town, ask, interrupt: () => turn.abort() };
 }
 
-describe('the in-process agent', () => {
+describe('the built-in agent', () => {
   it('says again what was said, in several pieces', async () => {
     const { ask, said, process } = await spawned();
     const words = 'one two three four five six seven eight nine ten';

@@ -1,0 +1,41 @@
+import { mkdirSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { AgentLaunch } from '../agent-process.ts';
+import { MARK_NAME } from './process-group.ts';
+
+/** Where agents live, and what they find. */
+export interface ProcessSettings {
+  /** Absolute. One directory for each agent lies in it. */
+  readonly stateDir: string;
+  /** Absolute directories, by colon. */
+  readonly path: string;
+}
+
+/** The agent's own directory, made where it is missing: only its user may look into it. */
+export function homeOf({ stateDir }: ProcessSettings, { agent }: Pick<AgentLaunch, 'agent'>): string {
+  const home = join(stateDir, agent);
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  return home;
+}
+
+/**
+ * What a process finds in its environment, built from nothing: no variable of the control server is among it. What the runtime sets
+ * wins over the path and the language, its secrets win over that, and what Reeve sets wins over all.
+ */
+export function environmentOf(launch: AgentLaunch, home: string, settings: ProcessSettings, mark: string) {
+  const user = userInfo().username;
+  return {
+    PATH: settings.path,
+    LANG: 'C.UTF-8',
+    ...launch.runtime?.env,
+    ...launch.runtime?.secrets,
+    HOME: home,
+    USER: user,
+    LOGNAME: user,
+    REEVE_AGENT: launch.agent,
+    REEVE_NAME: launch.name,
+    REEVE_INCARNATION: String(launch.inc),
+    [MARK_NAME]: mark,
+  };
+}

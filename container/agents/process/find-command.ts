@@ -1,0 +1,44 @@
+import { constants, accessSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { StartError } from '../agent-process.ts';
+
+/** Checks that a process may begin in this directory: a spawn that finds out by itself cannot say so. Throws `StartError`. */
+export function checkDirectory(cwd: string): void {
+  try {
+    if (statSync(cwd).isDirectory()) return accessSync(cwd, constants.X_OK);
+  } catch {
+    // Told below: it is not there, or may not be entered.
+  }
+  throw new StartError('cwd_not_accessible', `${cwd} is no directory that the agent may enter`);
+}
+
+/**
+ * The file that a command names: as a shell finds it, on `path`, or from `cwd` where it has a slash. Throws `StartError`: where there
+ * is none, and where there is one that may not be executed.
+ */
+export function findCommand(command: string, path: string, cwd: string): string {
+  const places = command.includes('/') ? [resolve(cwd, command)] : path.split(':').map((one) => resolve(one, command));
+  const found = places.filter(isFile);
+  const executable = found.find(isExecutable);
+  if (executable !== undefined) return executable;
+  if (found[0] !== undefined) throw new StartError('not_executable', `${found[0]} may not be executed`);
+  const where = command.includes('/') ? '' : ` on the path ${path}`;
+  throw new StartError('command_not_found', `there is no command ${command}${where}`);
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false; // The next place is looked at.
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false; // Told apart from one that is not there.
+  }
+}

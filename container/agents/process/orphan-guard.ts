@@ -1,0 +1,51 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+
+/** What the guard is told, one line each: a process group and the mark of its incarnation, that are there or not any more. */
+export const GUARD_LINE = /^(\+|-)(\d+) (\S+)$/;
+
+/**
+ * A process that ends the agents of a control server which died without doing so itself: kill -9 leaves no time for it. The guard is
+ * in a session of its own, so that no signal meant for the server reaches it, and learns of the server's end by its standard input,
+ * which the system closes whatever the server died of. It runs while there are agents.
+ */
+export class OrphanGuard {
+  readonly #program: string;
+  #process: ChildProcess | null = null;
+  #watched = 0;
+
+  constructor(program = join(import.meta.dirname, 'orphan-guard-process.ts')) {
+    this.#program = program;
+  }
+
+  /** Watches a group until the returned function is called. */
+  watch(leader: number, mark: string): () => void {
+    this.#watched += 1;
+    this.#process ??= this.#start();
+    this.#tell(`+${leader} ${mark}`);
+    return () => {
+      this.#watched -= 1;
+      this.#tell(`-${leader} ${mark}`);
+      if (this.#watched > 0) return;
+      this.#process?.stdin?.end();
+      this.#process = null;
+    };
+  }
+
+  #start(): ChildProcess {
+    const guard = spawn(process.execPath, [this.#program], {
+      env: {},
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
+    // It cannot be told anything any more once it is gone; the server goes on without it.
+    guard.stdin.on('error', () => {});
+    guard.on('error', () => {});
+    guard.unref();
+    return guard;
+  }
+
+  #tell(line: string): void {
+    this.#process?.stdin?.write(`${line}\n`);
+  }
+}
