@@ -9,7 +9,7 @@ import { walls } from './support/walls.ts';
 
 const WORKER = readSources('src');
 const CONTAINER = readSources('container');
-const CLIENT = readSources('client');
+const CLIENT = [...readSources('client'), ...readSources('agent')];
 const PRODUCT = [...WORKER, ...CONTAINER, ...CLIENT];
 const TESTS = readSources('test').filter(({ path }) => path.endsWith('.test.ts'));
 
@@ -115,6 +115,16 @@ describe('walls', () => {
       keeps: ["import 'hono'; import 'jose';"],
     },
     { at: 'container/main.ts', keeps: ["import { serve } from '@hono/node-server';"] },
+    {
+      at: 'agent/town.ts',
+      breaks: ["import '#protocol';", "import '../client/outside.ts';", "import 'zod';"],
+      keeps: ["import './credential.ts'; import 'node:fs';"],
+    },
+    {
+      at: 'container/tools/tool-door.ts',
+      breaks: ["import 'hono';", "import 'jose';"],
+      keeps: ["import '@modelcontextprotocol/sdk/types.js'; import '@hono/node-server';"],
+    },
     {
       at: 'client/connection.ts',
       breaks: [
@@ -228,7 +238,7 @@ describe('homes', () => {
     ]);
   });
 
-  holds('process.env is read in container/config and container/main', rules.environmentHome, [
+  holds('process.env is read in container/config, container/main and agent/index', rules.environmentHome, [
     {
       at: 'src/env.ts',
       breaks: ['const a = process.env.A;', "const a = process.env['A'];", 'const { A } = process.env;'],

@@ -89,7 +89,8 @@ const CLOCKS = ['Date.now', 'performance.now', 'AbortSignal.timeout'];
 const TIMERS = ['setTimeout', 'setInterval', 'setImmediate'];
 
 export const timeHome: Check = (file) => {
-  if (isIn(file.path, 'src/lib/clock.ts', 'src/index.ts', ...CONTAINER_PROGRAMS, 'client/outside.ts')) return [];
+  if (isIn(file.path, 'src/lib/clock.ts', 'src/index.ts', ...CONTAINER_PROGRAMS, 'client/outside.ts', 'agent/index.ts'))
+    return [];
   return nodesOf(file.program).flatMap(({ node, above }) => {
     const name = dotted(node);
     if (node.type === 'MemberExpression' && CLOCKS.includes(name)) return [at(file, node.start, `reads ${name}`)];
@@ -135,6 +136,7 @@ export const environmentHome = memberHome(
   'reads process.env',
   (name) => name === 'process.env',
   'container/config.ts',
+  'agent/index.ts',
   ...CONTAINER_PROGRAMS,
 );
 /** Where a secret leaves its wrapper. */

@@ -101,6 +101,8 @@ const WALLS: readonly Wall[] = [
   },
   // Runs in browsers and in Node: nothing but itself, and the types of what it reads, which are gone when it runs.
   { of: 'client/', may: [], mayTypes: [PROTOCOL], packages: [] },
+  // Runs in the process of an agent: nothing but itself and Node.
+  { of: 'agent/', may: [], packages: ['node:'] },
   { of: 'container/main.ts', may: ['container/', PROTOCOL, LIB], packages: ['@hono/node-server', 'node:'] },
   { of: 'container/lib/', may: [PROTOCOL, LIB], packages: ['node:'] },
   { of: 'container/control/', may: ['container/', PROTOCOL, LIB], packages: ['hono', 'jose', 'zod', 'node:'] },
