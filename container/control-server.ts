@@ -1,4 +1,4 @@
-import { makeId, type BootId } from '#protocol';
+import { makeId, type AgentId, type BootId } from '#protocol';
 import type { Spawn } from './agents/agent-process.ts';
 import { sharedRegistry, type ClientRegistry } from './clients/registry.ts';
 import type { Config } from './config.ts';
@@ -19,6 +19,8 @@ export interface ControlServerParts extends Omit<Platform, 'randomBytes' | 'reac
   /** Default: the platform's `crypto`. */
   readonly randomBytes?: RandomBytes;
   readonly spawn: Spawn;
+  /** Removes what a retired agent has left behind; absent where agents leave nothing. Never rejects. */
+  readonly forget?: (agent: AgentId) => Promise<void>;
   /** Default: the one registry of the process, which plugins join. */
   readonly registry?: ClientRegistry;
 }
@@ -50,6 +52,7 @@ export function createControlServer(parts: ControlServerParts): ControlServer {
     apiUrl: config.apiUrl,
     registry: parts.registry ?? sharedRegistry(),
     spawn,
+    ...(parts.forget === undefined ? {} : { forget: parts.forget }),
   });
   const keys = new KeySource(platform, config.apiUrl, config.jwks, life.signal);
   const auth = new PushAuth({ boot, issuer: config.issuer, sessions, findKey: keys.find });

@@ -3,8 +3,9 @@ import { serve } from '@hono/node-server';
 import { dirname, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { strangeVariables } from '#lib/variables.ts';
-import { processSpawn } from './agents/process/spawn-process.ts';
+import { agentProcesses } from './agents/process/spawn-process.ts';
 import type { Clock } from './lib/clock.ts';
+import { sharedRegistry } from './clients/registry.ts';
 import { parseConfig, type Config } from './config.ts';
 import { createControlServer, type ControlServer } from './control-server.ts';
 import { consoleSink, createLog, errorFields } from './lib/log.ts';
@@ -100,7 +101,7 @@ function main(): void {
   for (const line of strangeVariables(process.env)) process.stderr.write(`reeve container: warning: ${line}\n`);
   const { config } = parsed;
   const randomBytes = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count));
-  const spawn = processSpawn(
+  const agents = agentProcesses(
     { clock, log, randomBytes },
     {
       stateDir: resolve(config.agentStateDir),
@@ -108,8 +109,9 @@ function main(): void {
       startTimeoutMs: config.agentStartMs,
       permissionMs: config.agentPermissionMs,
     },
+    sharedRegistry(),
   );
-  const server = createControlServer({ config, clock, fetch, log, spawn, randomBytes });
+  const server = createControlServer({ config, clock, fetch, log, randomBytes, ...agents });
   endOnSignals(server, listen(server, config));
 }
 

@@ -13,6 +13,7 @@ import { AgentClient } from '../clients/agent-client.ts';
 import { Cell } from '../clients/cell.ts';
 import { EventReporter } from '../clients/event-reporter.ts';
 import { Heartbeat } from '../clients/heartbeat.ts';
+import { refreshAtHalfLife } from '../clients/half-life.ts';
 import { Puller, type PullAddress } from '../clients/puller.ts';
 import type { ClientRegistry, RegistryEntry } from '../clients/registry.ts';
 import { townTools } from '../clients/town-tools.ts';
@@ -31,6 +32,8 @@ export interface AgentContext {
   readonly apiUrl: string;
   readonly registry: ClientRegistry;
   readonly spawn: Spawn;
+  /** Removes what an agent has left on the disk, once it is retired. Never rejects. */
+  readonly forget?: (agent: AgentId) => Promise<void>;
   readonly heartbeatMs: number;
   readonly townNowMs: () => number;
   /** Takes over the time that the town answered a pull with, which was asked at `askedAtMonoMs`. */
@@ -97,6 +100,7 @@ export class Incarnation {
     this.#reporter = reporter;
     this.#turns = turns;
     const { name, role, runtime } = order;
+    if (runtime?.credentials === 'file') refreshAtHalfLife({ platform, cell, client, townNowMs, life });
     const lastGeneration = (): number | null => client.lastGeneration;
     const town: AgentLaunch['town'] = (until) => townTools({ platform, client, life: until });
     const launch: AgentLaunch = { agent, inc: cell.inc, name, role, runtime, lastGeneration, town, townNowMs };

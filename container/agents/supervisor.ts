@@ -111,6 +111,7 @@ export class Supervisor {
     return this.#lanes.run(agent, async () => {
       const running = this.#running.get(agent);
       if (running !== undefined) await this.#end(running);
+      await this.#context.forget?.(agent);
       return { agent, inc, outcome: 'retired' };
     });
   }

@@ -34,7 +34,7 @@ const IDLE_MS = 24 * 3_600_000;
 /** Epochs of containers whose session was ended, so that a recorded opening does not bring it back. */
 const REMEMBERED_EPOCHS = 10_000;
 
-type Shared = Pick<AgentContext, 'platform' | 'apiUrl' | 'registry' | 'spawn'>;
+type Shared = Pick<AgentContext, 'platform' | 'apiUrl' | 'registry' | 'spawn' | 'forget'>;
 
 /** The sessions of this process: at most one per container. What one container does touches no other. */
 export class Sessions {

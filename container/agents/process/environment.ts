@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import type { AgentId } from '#protocol';
 import type { AgentLaunch } from '../agent-process.ts';
 import { MARK_NAME } from './process-group.ts';
 
@@ -12,18 +12,23 @@ export interface ProcessSettings {
   readonly path: string;
 }
 
-/** The agent's own directory, made where it is missing: only its user may look into it. */
-export function homeOf({ stateDir }: ProcessSettings, { agent }: Pick<AgentLaunch, 'agent'>): string {
-  const home = join(stateDir, agent);
-  mkdirSync(home, { recursive: true, mode: 0o700 });
-  return home;
-}
+/** The agent's own directory, for its user alone. */
+export const homeOf = ({ stateDir }: ProcessSettings, agent: AgentId): string => join(stateDir, agent);
+
+/** Where its token lies, if it wants it in a file: not in its home, in which it may write. */
+export const tokenFolderOf = ({ stateDir }: ProcessSettings, agent: AgentId): string => join(stateDir, 'tokens', agent);
 
 /**
  * What a process finds in its environment, built from nothing: no variable of the control server is among it. What the runtime sets
  * wins over the path and the language, its secrets win over that, and what Reeve sets wins over all.
  */
-export function environmentOf(launch: AgentLaunch, home: string, settings: ProcessSettings, mark: string) {
+export function environmentOf(
+  launch: AgentLaunch,
+  home: string,
+  settings: ProcessSettings,
+  mark: string,
+  token: { readonly path: string } | null,
+) {
   const user = userInfo().username;
   return {
     PATH: settings.path,
@@ -37,5 +42,6 @@ export function environmentOf(launch: AgentLaunch, home: string, settings: Proce
     REEVE_NAME: launch.name,
     REEVE_INCARNATION: String(launch.inc),
     [MARK_NAME]: mark,
+    ...(token === null ? {} : { REEVE_TOKEN_FILE: token.path }),
   };
 }

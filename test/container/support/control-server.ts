@@ -55,6 +55,7 @@ export interface ControlServerOptions {
   readonly key?: PrivateKey;
   readonly registry?: Registry;
   readonly spawn?: Spawn;
+  readonly forget?: (agent: AgentId) => Promise<void>;
   /** Where false, the server starts without keys and has to fetch them. */
   readonly seeded?: boolean;
   /** Whose tokens it accepts; by default the fake town's. */
@@ -84,6 +85,7 @@ export class TestControlServer {
       registry,
       fetch: this.town.fetch,
       spawn: options.spawn ?? inProcessSpawn(clock, PROCESS_ID),
+      ...(options.forget === undefined ? {} : { forget: options.forget }),
     };
     this.server = createControlServer(parts);
   }

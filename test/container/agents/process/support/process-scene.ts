@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { launchSchema, type Launch } from '#protocol';
 import type { AgentLaunch, AgentProcess, TurnOutput } from '../../../../../container/agents/agent-process.ts';
-import { processSpawn, type SpawnSettings } from '../../../../../container/agents/process/spawn-process.ts';
+import {
+  agentProcesses,
+  type AgentProcesses,
+  type SpawnSettings,
+} from '../../../../../container/agents/process/spawn-process.ts';
+import { Registry } from '../../../../../container/clients/registry.ts';
 import type { Clock } from '../../../../../container/lib/clock.ts';
 import { message } from '../../../support/control-server.ts';
 import { FakeTools } from '../../../support/fake-tools.ts';
@@ -31,20 +36,29 @@ export interface Turn {
 export class ProcessScene {
   readonly town = new FakeTools();
   readonly log = new KeptLog();
-  readonly stateDir = mkdtempSync(join(tmpdir(), 'reeve-agents-'));
+  /** Where tokens of agents come from, when one asks for a file. */
+  readonly registry = new Registry();
+  readonly stateDir: string;
   readonly life = new AbortController();
-  readonly #settings: SpawnSettings;
-  readonly #spawn;
+  /** As a control server has them. */
+  readonly agents: AgentProcesses;
   readonly #started: AgentProcess[] = [];
   #messages = 0;
 
   constructor(settings: Partial<SpawnSettings> = {}) {
+    this.stateDir = settings.stateDir ?? mkdtempSync(join(tmpdir(), 'reeve-agents-'));
     const path = `${dirname(process.execPath)}:/usr/bin:/bin`;
-    this.#settings = { stateDir: this.stateDir, path, startTimeoutMs: 60_000, permissionMs: 600_000, ...settings };
+    const all: SpawnSettings = {
+      stateDir: this.stateDir,
+      path,
+      startTimeoutMs: 60_000,
+      permissionMs: 600_000,
+      ...settings,
+    };
     const randomBytes = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count));
     // Waits of ten seconds pass in half of one.
     const clock: Clock = { ...realClock, after: (ms, run) => realClock.after(ms >= 10_000 ? ms / 20 : ms, run) };
-    this.#spawn = processSpawn({ clock, log: this.log, randomBytes }, this.#settings);
+    this.agents = agentProcesses({ clock, log: this.log, randomBytes }, all, this.registry);
   }
 
   /** Starts the agent: the built-in one, or what the runtime says. */
@@ -59,7 +73,7 @@ export class ProcessScene {
       town: () => this.town.of('ada'),
       townNowMs: () => Date.parse('2027-01-01T00:00:00Z'),
     };
-    const started = await this.#spawn(launch, this.life.signal);
+    const started = await this.agents.spawn(launch, this.life.signal);
     this.#started.push(started);
     return started;
   }
