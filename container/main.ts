@@ -106,6 +106,7 @@ function main(): void {
     {
       stateDir: resolve(config.agentStateDir),
       path: config.agentPath ?? `${dirname(process.execPath)}:${SYSTEM_PATH}`,
+      apiUrl: config.apiUrl,
       startTimeoutMs: config.agentStartMs,
       permissionMs: config.agentPermissionMs,
     },

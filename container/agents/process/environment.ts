@@ -10,6 +10,8 @@ export interface ProcessSettings {
   readonly stateDir: string;
   /** Absolute directories, by colon. */
   readonly path: string;
+  /** The town's origin, for agents that call it themselves. */
+  readonly apiUrl: string;
 }
 
 /** The agent's own directory, for its user alone. */
@@ -42,6 +44,6 @@ export function environmentOf(
     REEVE_NAME: launch.name,
     REEVE_INCARNATION: String(launch.inc),
     [MARK_NAME]: mark,
-    ...(token === null ? {} : { REEVE_TOKEN_FILE: token.path }),
+    ...(token === null ? {} : { REEVE_TOKEN_FILE: token.path, REEVE_API_URL: settings.apiUrl }),
   };
 }

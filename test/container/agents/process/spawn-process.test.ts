@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { NoCredential, openTown } from '../../../../agent/index.ts';
 import { Cell } from '../../../../container/clients/cell.ts';
 import { agentId } from '../../../support/ids.ts';
 import { ProcessScene, isAlive, program } from './support/process-scene.ts';
@@ -49,14 +50,19 @@ it('an agent whose start is cut short is gone before that is told', async () => 
   await expect.poll(() => readdirSync(scene.stateDir)).toEqual([agentId(1)]);
 });
 
-it('an agent that wants its token in a file has it there, and its environment names the file', async () => {
+it('an agent that wants its token in a file finds it with what its environment names, until its incarnation ends', async () => {
   const entry = scene.registry.open(new Cell(GRANT), () => undefined);
   const started = await scene.start(program('agent.ts', { credentials: 'file' }));
   const environment = readFileSync(`/proc/${started.processId}/environ`, 'utf8').split('\0');
-  const [file = ''] = environment.flatMap((line) => /^REEVE_TOKEN_FILE=(.*)$/.exec(line)?.[1] ?? []);
-  expect(readFileSync(file, 'utf8')).toBe(GRANT.token);
+  const told = Object.fromEntries(environment.map((line) => line.split(/=(.*)/s)));
+  expect(told).toHaveProperty('REEVE_API_URL', 'https://town.example');
+  const asked: string[] = [];
+  const town = openTown({ environment: told, fetch: async (url) => (asked.push(url), new Response()) });
+  expect(town.token()).toBe(GRANT.token);
+  await town.fetch('/v1/agent/peers');
+  expect(asked).toEqual(['https://town.example/v1/agent/peers']);
   entry.release();
-  expect(() => readFileSync(file)).toThrow('ENOENT');
+  expect(() => town.token()).toThrow(NoCredential);
 });
 
 it('an agent that does not come back leaves nothing on the disk', async () => {

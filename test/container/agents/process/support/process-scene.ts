@@ -51,6 +51,7 @@ export class ProcessScene {
     const all: SpawnSettings = {
       stateDir: this.stateDir,
       path,
+      apiUrl: 'https://town.example',
       startTimeoutMs: 60_000,
       permissionMs: 600_000,
       ...settings,
