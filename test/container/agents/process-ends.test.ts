@@ -38,11 +38,13 @@ async function atWork() {
   const { control, session, agent } = await TestControlServer.withAgent({ spawn });
   await control.deliver(session, control.town.mint(agent), message(1, 'one'), message(2, 'two'));
   await expect.poll(() => prompts.length).toBe(1);
+  const loseTurn = (): void => turn.reject(new ProcessGone('gone'));
   const crash = (): void => {
-    turn.reject(new ProcessGone('gone'));
+    loseTurn();
     end.resolve(CRASH);
   };
-  return { control, session, agent, prompts, answers, crash, stops: () => stops };
+  const endTurn = (): void => turn.resolve('done');
+  return { control, session, agent, prompts, answers, crash, loseTurn, endTurn, end, stops: () => stops };
 }
 
 it('how a process ended is told while its token is still good, and then nothing of its incarnation is left', async () => {
@@ -62,6 +64,28 @@ it('a turn whose process is gone has no result, and no other begins', async () =
   await control.clock.advance(60 * SECONDS);
   expect(control.town.events.map(({ type }) => type)).toEqual(['turn.started', 'process.exited']);
   expect(prompts).toHaveLength(1);
+});
+
+it('no other turn begins between the loss of one and the word of how the process ended', async () => {
+  const { control, prompts, loseTurn } = await atWork();
+  loseTurn();
+  await control.clock.advance(60 * SECONDS);
+  expect(control.town.events.map(({ type }) => type)).toEqual(['turn.started']);
+  expect(prompts).toHaveLength(1);
+});
+
+it('a message that comes after the end of the process begins no turn', async () => {
+  const { control, session, agent, prompts, endTurn, end } = await atWork();
+  endTurn();
+  await expect.poll(() => prompts.length).toBe(2);
+  control.town.intercept = ({ path }) => (path.endsWith('/events') ? problemAnswer('unavailable') : undefined);
+  end.resolve(CRASH);
+  await control.clock.advance(1 * SECONDS);
+  await control.deliver(session, control.town.mint(agent), message(3, 'three'));
+  control.town.intercept = () => undefined;
+  await control.clock.advance(5 * SECONDS);
+  expect(control.town.events.at(-1)).toMatchObject({ type: 'process.exited' });
+  expect(control.town.events.filter(({ type }) => type === 'turn.started')).toHaveLength(2);
 });
 
 it('an incarnation ends though the town cannot be told, and its start is not repeated', async () => {
