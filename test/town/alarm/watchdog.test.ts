@@ -8,7 +8,7 @@ import { makeId, type TownId } from '../../../src/protocol/index.ts';
 import { earliestDue } from '../../../src/town/state/alarm-plan.ts';
 import { tablesOf } from '../support/footprint.ts';
 import { lab } from '../support/lab.ts';
-import { lookInto } from '../support/look.ts';
+import { takeSnapshot } from '../support/snapshot.ts';
 import { TestTown } from '../support/town.ts';
 import { DEV_TOKEN, PUBLIC_URL, deployment } from '../support/wiring.ts';
 import { PATIENT } from '../../support/patient.ts';
@@ -33,7 +33,7 @@ const untilSaid = (town: TestTown, due: number | null): Promise<void> =>
 
 /** When it really has something to do next. */
 const dueOf = async (town: TestTown): Promise<number> => {
-  const due = earliestDue((await lookInto(town.stub)).due);
+  const due = earliestDue((await takeSnapshot(town.stub)).due);
   if (due === null) throw new Error('nothing is due');
   return due;
 };
@@ -66,7 +66,7 @@ async function fillDirectory(count: number): Promise<void> {
 /** An agent in a long turn, just after a sweep of its town: the next one is almost an hour away, whatever the town's phase. */
 async function atWork(): Promise<TestTown> {
   const town = await TestTown.create();
-  const { sweepAt, now } = await lookInto(town.stub);
+  const { sweepAt, now } = await takeSnapshot(town.stub);
   lab.clock.advance(sweepAt + 1000 - now);
   await town.agent('ada');
   await town.work('ada', 100_000);
@@ -98,7 +98,7 @@ describe('what a town says of itself', () => {
     await untilSaid(town, null);
   });
 
-  it('is not said again for each message, each heartbeat and each look', async () => {
+  it('is not said again for each message, each heartbeat and each liveness check', async () => {
     const town = await atWork();
     await untilSaid(town, await dueOf(town));
     const plan = vi.spyOn(Directory.prototype, 'plan');
@@ -112,7 +112,7 @@ describe('what a town says of itself', () => {
   it('is said once of a burst of messages to an idle agent, however often it becomes idle again', async () => {
     lab.heartbeatMs = 30_000;
     const town = await TestTown.create();
-    const { sweepAt, now } = await lookInto(town.stub);
+    const { sweepAt, now } = await takeSnapshot(town.stub);
     lab.clock.advance(sweepAt + 1000 - now);
     await town.agent('ada');
     await untilSaid(town, null);
@@ -141,7 +141,7 @@ describe('what a town says of itself', () => {
     await town.until('ada', id, 'done');
     await town.work('ada', 100_000);
     await loseAlarm(town);
-    // Its next look, the tolerance of what is said later, and what the watchdog takes for overdue.
+    // Its next liveness check, the tolerance of what is said later, and what the watchdog takes for overdue.
     lab.clock.advance(90_000 + 5 * MINUTE_MS + 10 * MINUTE_MS);
     expect((await watch()).touched).toEqual([town.id]);
     expect(await town.alarmAt()).toBe(lab.clock.now() + 1);

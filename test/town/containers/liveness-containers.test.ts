@@ -2,7 +2,7 @@ import { runInDurableObject } from 'cloudflare:test';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AgentView, RunningAgents, TownHealth } from '../../../src/protocol/index.ts';
 import { lab, type LabAnswer, type LabRequest } from '../support/lab.ts';
-import { lookInto } from '../support/look.ts';
+import { takeSnapshot } from '../support/snapshot.ts';
 import { MINUTE, cutOff, eventsOf, pass, silence } from '../support/passing.ts';
 import { sessionOf } from '../support/scene.ts';
 import { lastTokenOf } from '../support/tokens.ts';
@@ -83,7 +83,7 @@ describe('a probe', () => {
     expect(await town.message('ada', id)).toMatchObject({ state: 'queued', attempts: 2 });
     // The stop that does not get through may be due at this very moment: its next try is not.
     await town.ring();
-    const { due, alarm, now } = await lookInto(town.stub);
+    const { due, alarm, now } = await takeSnapshot(town.stub);
     expect(due.delivery).toBeNull();
     expect((alarm ?? 0) - now, JSON.stringify(due)).toBeGreaterThan(1000);
   });
@@ -163,7 +163,7 @@ describe('a probe', () => {
 });
 
 describe('a container whose many silent agents are looked at one after another', () => {
-  it('is asked as often as its backoff says, not with each look', async () => {
+  it('is asked as often as its backoff says, not with each liveness check', async () => {
     const town = await TestTown.create();
     for (const name of ['a1', 'a2', 'a3', 'a4']) {
       await town.agent(name);
@@ -429,7 +429,7 @@ describe('a container of which nobody is heard', () => {
     // Of one that is stopped or retired the confirmation is waited for; nobody waits for one that is revoked.
     await town.api('POST', '/agents/ada/revoke');
     await pass(town, 2 * MINUTE);
-    const { due } = await lookInto(town.stub);
+    const { due } = await takeSnapshot(town.stub);
     expect(due.liveness).toBeNull();
     const rows = await runInDurableObject(town.stub, (_, { storage: { sql } }) =>
       sql.exec('SELECT probe_at_ms, unheard_since_ms FROM containers').toArray(),

@@ -88,7 +88,7 @@ describe('a stalled agent', () => {
   });
 });
 
-describe('a look that comes late', () => {
+describe('a liveness check that comes late', () => {
   test('by more than a minute says that the town was away', () => {
     expect(wasAway(NOW_MS - MINUTE_MS, NOW_MS)).toBe(false);
     expect(wasAway(NOW_MS - MINUTE_MS - 1, NOW_MS)).toBe(true);

@@ -1,7 +1,7 @@
 import { env, runDurableObjectAlarm } from 'cloudflare:test';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { lab } from '../support/lab.ts';
-import { lookInto } from '../support/look.ts';
+import { takeSnapshot } from '../support/snapshot.ts';
 import { MINUTE, cutOff, eventsOf, pass } from '../support/passing.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
@@ -74,7 +74,7 @@ describe('an agent that does not get through a turn', () => {
       await pass(town, 4 * MINUTE);
       await town.until('ada', id, 'working');
     }
-    const restartsOf = async () => (await lookInto(town.stub)).agents[0]?.agent.restarts;
+    const restartsOf = async () => (await takeSnapshot(town.stub)).agents[0]?.agent.restarts;
     expect(await restartsOf()).toBe(3);
     expect(await codesOf(town)).toContain('agent_restarts');
     await town.until('ada', id, 'done');
@@ -165,13 +165,13 @@ describe('a failed agent', () => {
       state: 'idle',
       incarnation: 2,
     });
-    expect((await lookInto(town.stub)).agents[0]?.agent.restarts).toBe(0);
+    expect((await takeSnapshot(town.stub)).agents[0]?.agent.restarts).toBe(0);
   });
 
   it('is revived after half an hour with unfinished messages, and an alarm is set for that (T5)', async () => {
     const { town, id, repair } = await failed(true);
     repair();
-    const { due, alarm, now } = await lookInto(town.stub);
+    const { due, alarm, now } = await takeSnapshot(town.stub);
     expect(due.revival).toBeGreaterThan(now + 25 * MINUTE);
     expect(alarm).toBe(due.revival);
     await pass(town, 31 * MINUTE);
@@ -183,7 +183,7 @@ describe('a failed agent', () => {
     const { town, repair, tries } = await failed(false);
     repair();
     const seen = tries.length;
-    expect((await lookInto(town.stub)).due.revival).toBeNull();
+    expect((await takeSnapshot(town.stub)).due.revival).toBeNull();
     await town.api('POST', '/agents/ada/revoke');
     await town.send('ada', 'wait');
     await pass(town, 2 * HOUR);

@@ -1,7 +1,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { lab } from '../support/lab.ts';
-import { lookInto } from '../support/look.ts';
+import { takeSnapshot } from '../support/snapshot.ts';
 import { MINUTE, cutOff, eventsOf, pass, silence } from '../support/passing.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
@@ -45,7 +45,7 @@ async function atWork(): Promise<{ town: TestTown; ada: AgentView; id: string }>
 describe('who is watched', () => {
   it('an agent at work is looked at when its third heartbeat is missing, and an alarm is set for that (T5)', async () => {
     const { town } = await atWork();
-    const { due, alarm, now } = await lookInto(town.stub);
+    const { due, alarm, now } = await takeSnapshot(town.stub);
     expect(due.liveness).toBeGreaterThan(now);
     expect(due.liveness).toBeLessThanOrEqual(now + 90_000);
     expect(alarm).toBeLessThanOrEqual(due.liveness ?? 0);
@@ -64,7 +64,7 @@ describe('who is watched', () => {
     await town.agent('ada');
     const { id } = await town.send('ada', 'hello');
     await town.until('ada', id, 'done');
-    const { due } = await lookInto(town.stub);
+    const { due } = await takeSnapshot(town.stub);
     expect([due.liveness, due.revival]).toEqual([null, null]);
     await town.elapse(0);
     await pass(town, MINUTE);
@@ -74,7 +74,7 @@ describe('who is watched', () => {
   it('a revoked agent is not watched: nothing that it says is heard', async () => {
     const { town } = await atWork();
     await town.api('POST', '/agents/ada/revoke');
-    expect((await lookInto(town.stub)).due.liveness).toBeNull();
+    expect((await takeSnapshot(town.stub)).due.liveness).toBeNull();
     await pass(town, 30 * MINUTE);
     expect(await eventsOf(town, 'reeve.agent.stalled')).toEqual([]);
     expect((await town.read('ada')).incarnation).toBe(1);
@@ -96,7 +96,7 @@ describe('who is watched no more', () => {
     await town.api('POST', '/agents/ada/revoke');
     answered.resolve();
     await expect.poll(async () => (await town.read('ada')).state).toBe('working');
-    expect((await lookInto(town.stub)).due.liveness).toBeNull();
+    expect((await takeSnapshot(town.stub)).due.liveness).toBeNull();
     await pass(town, 15 * MINUTE);
     expect(await town.read('ada')).toMatchObject({ state: 'working', incarnation: 1 });
     expect(await eventsOf(town, 'reeve.agent.stalled')).toEqual([]);
@@ -185,7 +185,7 @@ describe('no output', () => {
     expect((await town.read('ada')).state).toBe('stalled');
   });
 
-  it('is not seen in an agent that was at work before its town waited for anybody: its time begins with the first look', async () => {
+  it('is not seen in an agent that was at work before its town waited for anybody: its time begins with the first liveness check', async () => {
     const { town } = await atWork();
     await pass(town, MINUTE);
     // What the step that brought the watch leaves of an older town's row.

@@ -3,7 +3,7 @@ import { runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { ContainerStore } from '../../../src/town/state/container-store.ts';
 import { lab } from '../support/lab.ts';
-import { lookInto } from '../support/look.ts';
+import { takeSnapshot } from '../support/snapshot.ts';
 import { sessionOf } from '../support/scene.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
@@ -38,7 +38,7 @@ const SIGNS: Sign[] = [
   {
     sign: 'an event',
     give: async (town, _, bearer) => {
-      const [message] = (await lookInto(town.stub)).messages;
+      const [message] = (await takeSnapshot(town.stub)).messages;
       const at = new Date(lab.clock.now()).toISOString();
       const events = [{ type: 'turn.delta', message: message?.id, attempt: 1, at, text: 'still here' }];
       return api('POST', '/v1/agent/events', { counter: 1_000_000, events }, bearer);
@@ -85,8 +85,8 @@ describe('a container that is heard again after it was suspended', () => {
       })
       .toBe('delivered');
     await expect.poll(async () => (await town.message('bob', other)).state).not.toBe('queued');
-    const look = await lookInto(town.stub);
-    expect(look.agents.map(({ agent }) => agent.endDueAtMs)).toEqual([null, null, null]);
+    const snapshot = await takeSnapshot(town.stub);
+    expect(snapshot.agents.map(({ agent }) => agent.endDueAtMs)).toEqual([null, null, null]);
     expect(await containerOf(town)).toMatchObject({ backoffUntilMs: 0, failures: 0, unheardSinceMs: null });
     expect(lab.clock.now() - since).toBeLessThan(1000);
   });

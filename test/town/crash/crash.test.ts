@@ -33,7 +33,7 @@ async function struck(world: World, strike: Strike, work: () => Promise<unknown>
   expect(weather.struck, 'the fault happened').toBe(true);
 }
 
-const credentialOf = async (world: World) => (await world.look()).agents[0]?.credential;
+const credentialOf = async (world: World) => (await world.snapshot()).agents[0]?.credential;
 const eventsOf = async (town: TestTown, type: string) => (await town.events()).filter((event) => event.type === type);
 
 describe('the town dies', () => {
@@ -53,9 +53,9 @@ describe('the town dies', () => {
     const world = await World.create();
     const ada = await world.create('ada');
     await struck(world, at('link.deliver', 'dies after'), () => world.send('ada', 'hello'));
-    expect((await world.look()).messages).toMatchObject([{ state: 'queued', attempt: 1 }]);
-    const look = await world.calm();
-    expect(look.messages).toMatchObject([{ state: 'done', attempt: 1 }]);
+    expect((await world.snapshot()).messages).toMatchObject([{ state: 'queued', attempt: 1 }]);
+    const snapshot = await world.calm();
+    expect(snapshot.messages).toMatchObject([{ state: 'done', attempt: 1 }]);
     expect(lab.turns.filter(({ agent }) => agent === ada.id)).toHaveLength(1);
     await world.hold();
   });
@@ -66,7 +66,7 @@ describe('the town dies', () => {
     await struck(world, at('tokens.pushed', 'breaks before'), () => world.send('ada', 'hello'));
     // The turn is over, and its report is still to come; the repeat is answered first.
     await world.ring();
-    expect((await world.look()).messages).toMatchObject([{ state: 'done' }]);
+    expect((await world.snapshot()).messages).toMatchObject([{ state: 'done' }]);
     expect(await eventsOf(world.town, 'reeve.turn.finished')).toHaveLength(1);
     await world.hold();
     expect(await eventsOf(world.town, 'reeve.turn.finished')).toHaveLength(1);
@@ -77,11 +77,11 @@ describe('the town dies', () => {
     const ada = await world.create('ada');
     lab.silent.add(ada.id);
     await struck(world, at('tokens.pushed', 'breaks before'), () => world.send('ada', 'hello'));
-    expect((await world.look()).messages).toMatchObject([{ state: 'queued' }]);
+    expect((await world.snapshot()).messages).toMatchObject([{ state: 'queued' }]);
     await world.ring();
     await world.settled();
-    const told = { message: (await world.look()).messages[0]?.id, state: 'done', attempt: 1 };
-    expect((await world.look()).messages).toMatchObject([{ state: 'done' }]);
+    const told = { message: (await world.snapshot()).messages[0]?.id, state: 'done', attempt: 1 };
+    expect((await world.snapshot()).messages).toMatchObject([{ state: 'done' }]);
     expect((await eventsOf(world.town, 'reeve.turn.finished')).map(({ data }) => data)).toMatchObject([told]);
     // The report comes later, and is old news.
     lab.silent.delete(ada.id);
@@ -92,12 +92,12 @@ describe('the town dies', () => {
   it('T5: while it starts its first agent: an alarm is set for the start that is due, without a request', async () => {
     const world = await World.create();
     await struck(world, at('link.open', 'dies after'), () => world.create('ada'));
-    const { due, alarm, now } = await world.look();
+    const { due, alarm, now } = await world.snapshot();
     expect(due.start).not.toBeNull();
     expect((alarm ?? 0) - now).toBeGreaterThan(0);
     expect((alarm ?? 0) - now).toBeLessThanOrEqual(15_000);
     await world.ring();
-    expect((await world.look()).agents).toMatchObject([{ agent: { state: 'idle', inc: 1 } }]);
+    expect((await world.snapshot()).agents).toMatchObject([{ agent: { state: 'idle', inc: 1 } }]);
   });
 
   it('S-14: in the middle of a teardown: the token is refused from the first answer on, and the teardown resumes', async () => {
@@ -108,8 +108,8 @@ describe('the town dies', () => {
     expect(world.container.registry.size).toBe(1);
     await world.ring();
     expect(world.container.registry.size).toBe(0);
-    const look = await world.calm();
-    expect(look.agents).toMatchObject([{ agent: { state: 'retired', endDueAtMs: null } }]);
+    const snapshot = await world.calm();
+    expect(snapshot.agents).toMatchObject([{ agent: { state: 'retired', endDueAtMs: null } }]);
     await world.hold();
   });
 
@@ -145,7 +145,7 @@ describe('the town dies', () => {
     await world.create('ada');
     await struck(world, at('link.refreshOne', 'dies after'), () => world.town.api('POST', '/agents/ada/refresh', {}));
     await world.ring();
-    expect(await world.look()).toMatchObject({ alarm: null, due: { pushRetry: null } });
+    expect(await world.snapshot()).toMatchObject({ alarm: null, due: { pushRetry: null } });
   });
 
   it('S-08: a deploy in mid-sweep: the union of the refreshed is complete, and who was acked is not pushed again', async () => {
@@ -219,7 +219,7 @@ describe('an answer is lost', () => {
 describe('the alarm is lost', () => {
   it('S-06: any request arms it, whichever it is', async () => {
     const { world, town, ada } = await atWork(3000);
-    const { due } = await world.look();
+    const { due } = await world.snapshot();
     const requests: Record<string, () => Promise<unknown>> = {
       'GET town': () => town.api('GET', ''),
       'GET health': () => town.api('GET', '/health'),
@@ -238,7 +238,7 @@ describe('the alarm is lost', () => {
       await runInDurableObject(town.stub, (_, { storage }) => storage.deleteAlarm());
       await request();
       await world.settled();
-      const { alarm } = await world.look();
+      const { alarm } = await world.snapshot();
       expect(alarm, name).not.toBeNull();
       expect(alarm, name).toBeLessThanOrEqual(due.sweep ?? 0);
     }

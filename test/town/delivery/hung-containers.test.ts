@@ -4,7 +4,7 @@ import { Slots } from '../../../src/town/state/slots.ts';
 import type { SweepReport } from '../../../src/town/state/sweep-store.ts';
 import { HANGS, lab, nextTurn } from '../support/lab.ts';
 import { inside } from '../support/raw-reader.ts';
-import { lookInto } from '../support/look.ts';
+import { takeSnapshot } from '../support/snapshot.ts';
 import { TestTown } from '../support/town.ts';
 import { PATIENT } from '../../support/patient.ts';
 
@@ -61,7 +61,7 @@ interface Kind {
 }
 
 const statesOf = async (town: TestTown): Promise<string[]> =>
-  (await lookInto(town.stub)).agents.map(({ agent }) =>
+  (await takeSnapshot(town.stub)).agents.map(({ agent }) =>
     `${agent.state} ${agent.endDueAtMs === null ? '' : 'open'}`.trim(),
   );
 const all = async (town: TestTown, state: string): Promise<boolean> =>
@@ -72,7 +72,7 @@ const KINDS: Kind[] = [
     kind: 'deliveries',
     isReady: true,
     ask: (town, name) => town.send(name, 'hello'),
-    isDone: async (town) => (await lookInto(town.stub)).messages.every(({ state }) => state !== 'queued'),
+    isDone: async (town) => (await takeSnapshot(town.stub)).messages.every(({ state }) => state !== 'queued'),
   },
   {
     kind: 'starts',

@@ -2,7 +2,7 @@
 import { runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { lab, nextTurn } from '../support/lab.ts';
-import { lookInto } from '../support/look.ts';
+import { takeSnapshot } from '../support/snapshot.ts';
 import { MINUTE, cutOff, pass } from '../support/passing.ts';
 import { TestTown, api } from '../support/town.ts';
 import { CONTAINER_SECRET } from '../support/wiring.ts';
@@ -47,7 +47,7 @@ describe('an answer that comes too late', () => {
     await expect.poll(() => isLate).toBe(true);
     await pass(town, 2 * MINUTE);
     await town.until('ada', id, 'done');
-    expect((await lookInto(town.stub)).agents[0]?.agent).toMatchObject({ state: 'idle', inc: 2 });
+    expect((await takeSnapshot(town.stub)).agents[0]?.agent).toMatchObject({ state: 'idle', inc: 2 });
   });
 });
 
@@ -124,7 +124,7 @@ describe('a run of the alarm with a container that hangs', () => {
     const { id: hanging } = await town.send('a1', 'hello');
     const { id: well } = await town.send('b1', 'hello');
     await expect.poll(() => lost).toBe(2);
-    await expect.poll(async () => (await lookInto(town.stub)).messages.map(({ tries }) => tries)).toEqual([1, 1]);
+    await expect.poll(async () => (await takeSnapshot(town.stub)).messages.map(({ tries }) => tries)).toEqual([1, 1]);
     await runInDurableObject(town.stub, (_, { storage }) =>
       storage.sql.exec('UPDATE messages SET deliver_at_ms = deliver_at_ms + 20000 WHERE id = ?', well),
     );

@@ -40,7 +40,7 @@ async function struck(world: World, effect: string, nth: number, fault: Strike['
 
 /** The states that were announced to ada, and all that it was told as a message. */
 async function announced(world: World): Promise<{ states: string[]; text: string }> {
-  const { messages } = await world.look();
+  const { messages } = await world.snapshot();
   const contents = messages.map(({ content }) => content);
   const notices = contents.map((content) => noticeSchema.parse(JSON.parse(content)));
   const over = notices.filter(({ notice }) => notice === 'delegation.announced');
@@ -75,10 +75,10 @@ describe('a result on its way', () => {
   it('M-31: that was stored before something broke is announced without anybody asking', async () => {
     const { world, bob, id } = await delegated();
     await struck(world, 'delegations.postpone', 1, 'breaks before', () => bob.finish(id, 'the result'));
-    expect((await world.look()).due.announcement).not.toBeNull();
+    expect((await world.snapshot()).due.announcement).not.toBeNull();
     await world.town.elapse(2 * ANNOUNCEMENT_COOLDOWN_MS);
     expect((await announced(world)).states).toEqual(['done']);
-    expect((await world.look()).due.announcement).toBeNull();
+    expect((await world.snapshot()).due.announcement).toBeNull();
   });
 });
 
@@ -98,7 +98,7 @@ describe('a delegation on its way', () => {
     await struck(world, effect, nth, fault, () => ada.order('bob', LONG));
     type Page = { items: { id: string }[] };
     const made = (await world.town.api<Page>('GET', '/delegations')).body.items.map(({ id }) => id);
-    const { messages } = await world.look();
+    const { messages } = await world.snapshot();
     const told = messages.map(({ content }) => noticeSchema.parse(JSON.parse(content)));
     expect(told.flatMap(({ delegations }) => delegations.map(({ id }) => id))).toEqual(made);
     expect(made.length).toBeLessThanOrEqual(1);

@@ -132,16 +132,16 @@ export class OutboxRun {
     this.#hung.clear();
     await this.#letIn();
     await this.#world.settled();
-    const { agents } = await this.#world.look();
+    const { agents } = await this.#world.snapshot();
     for (const { agent, credential } of agents) {
       const isBarred = agent.state === 'stopped' || credential.revokedAtMs !== null;
       if (isBarred) await this.#world.stub.startAgent(agent.id);
     }
-    const look = await this.#world.calm();
-    for (const { state } of look.messages) expect(state, 'T12').toMatch(/^(done|failed|cancelled)$/);
-    const kept = new Set(look.messages.map(({ id }) => id));
+    const snapshot = await this.#world.calm();
+    for (const { state } of snapshot.messages) expect(state, 'T12').toMatch(/^(done|failed|cancelled)$/);
+    const kept = new Set(snapshot.messages.map(({ id }) => id));
     for (const id of this.#accepted) expect(kept, 'T12: what was accepted is there').toContain(id);
-    this.#world.promises.messages(look);
+    this.#world.promises.messages(snapshot);
     for (const [message, before] of this.#withdrawn) {
       const later = lab.turns.slice(before).filter((turn) => turn.message === message);
       expect(later, 'what the container has let go of does not run').toEqual([]);
@@ -233,7 +233,7 @@ export class OutboxRun {
 
   /** Nothing is heard of the agents for so long that their containers are asked who runs there. */
   async #doubt(): Promise<void> {
-    const back = silence(...(await this.#world.look()).agents.map(({ agent }) => agent.id));
+    const back = silence(...(await this.#world.snapshot()).agents.map(({ agent }) => agent.id));
     lab.clock.advance(SILENT_MS);
     await this.#ring();
     back();

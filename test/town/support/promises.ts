@@ -6,7 +6,7 @@ import { takesMessages } from '../../../src/roster/agent.ts';
 import { mintPushToken } from '../../../src/tokens/mint.ts';
 import { planAlarm } from '../../../src/town/state/alarm-plan.ts';
 import { lab, type LabContainer } from './lab.ts';
-import { describe, type Look } from './look.ts';
+import { describe, type Snapshot } from './snapshot.ts';
 import { claimsOf } from './claims.ts';
 import { api } from './town.ts';
 import { deployment } from './wiring.ts';
@@ -32,11 +32,11 @@ export class Promises {
   }
 
   /** At every moment, also in the middle of a storm. */
-  always(look: Look): void {
-    if (planAlarm(look.due, look.now) !== null) {
-      expect(look.alarm, `T5: something is due, and no alarm is set: ${describe(look)}`).not.toBeNull();
+  always(snapshot: Snapshot): void {
+    if (planAlarm(snapshot.due, snapshot.now) !== null) {
+      expect(snapshot.alarm, `T5: something is due, and no alarm is set: ${describe(snapshot)}`).not.toBeNull();
     }
-    for (const { agent, credential } of look.agents) {
+    for (const { agent, credential } of snapshot.agents) {
       const now: Growing = { ...credential, inc: agent.inc };
       const before = this.#highest.get(agent.id);
       for (const key of GROWING) {
@@ -51,40 +51,40 @@ export class Promises {
   }
 
   /** Once the town is quiet. */
-  async quiet(look: Look): Promise<void> {
-    this.#alarm(look);
-    this.messages(look);
-    this.#generations(look);
-    this.#agentCalls(look);
-    await this.#agents(look);
-    await this.#probes(look);
+  async quiet(snapshot: Snapshot): Promise<void> {
+    this.#alarm(snapshot);
+    this.messages(snapshot);
+    this.#generations(snapshot);
+    this.#agentCalls(snapshot);
+    await this.#agents(snapshot);
+    await this.#probes(snapshot);
   }
 
-  #alarm(look: Look): void {
-    const wanted = planAlarm(look.due, look.now);
-    if (wanted === null) expect(look.alarm, 'K-10: nothing is due, and no alarm is set').toBeNull();
-    else expect(look.alarm, `T5: an alarm for what is due: ${describe(look)}`).toBeLessThanOrEqual(wanted);
+  #alarm(snapshot: Snapshot): void {
+    const wanted = planAlarm(snapshot.due, snapshot.now);
+    if (wanted === null) expect(snapshot.alarm, 'K-10: nothing is due, and no alarm is set').toBeNull();
+    else expect(snapshot.alarm, `T5: an alarm for what is due: ${describe(snapshot)}`).toBeLessThanOrEqual(wanted);
   }
 
   /**
    * T12: every accepted message is over, once and in order, or waits for an agent that takes none now; no incarnation ran one
    * twice.
    */
-  messages(look: Look): void {
-    const ends = look.events
+  messages(snapshot: Snapshot): void {
+    const ends = snapshot.events
       .filter(({ type }) => type === 'reeve.turn.finished')
       .map(({ data }) => (JSON.parse(data) as { message: string }).message);
-    for (const { agent: owner, id, state, error } of look.messages) {
-      const agent = look.agents.find(({ agent }) => agent.id === owner)?.agent;
+    for (const { agent: owner, id, state, error } of snapshot.messages) {
+      const agent = snapshot.agents.find(({ agent }) => agent.id === owner)?.agent;
       const waits = state === 'queued' && agent !== undefined && !takesMessages(agent.state);
       if (!waits) expect(state, `T12: a message of ${agent?.name}`).toMatch(/^(done|failed|cancelled)$/);
       const told = ends.filter((message) => message === id).length;
       const noTurn = waits || state === 'cancelled' || ENDED_BY_THE_TOWN.includes(error ?? '');
       expect(told, 'the end of a turn is told once').toBe(noTurn ? 0 : 1);
     }
-    for (const { agent } of look.agents) {
+    for (const { agent } of snapshot.agents) {
       const seqs = ends.flatMap((id) => {
-        return look.messages.filter((one) => one.id === id && one.agent === agent.id).map(({ seq }) => seq);
+        return snapshot.messages.filter((one) => one.id === id && one.agent === agent.id).map(({ seq }) => seq);
       });
       expect(seqs, `turns of ${agent.name} end in order`).toEqual(seqs.toSorted((one, other) => one - other));
     }
@@ -93,12 +93,12 @@ export class Promises {
   }
 
   /** W-33, T2: each generation has exactly one audit event; it was stored before it left, and exactly one token of it left. */
-  #generations(look: Look): void {
-    const issued = look.events
+  #generations(snapshot: Snapshot): void {
+    const issued = snapshot.events
       .filter(({ type }) => type === 'reeve.token.issued')
       .flatMap(({ data }) => (JSON.parse(data) as { agents: { agent: AgentId; generation: number }[] }).agents);
     const sent = this.#container.requests.flatMap(({ body }) => grantsIn(body));
-    for (const { agent, credential } of look.agents) {
+    for (const { agent, credential } of snapshot.agents) {
       const told = issued.filter((one) => one.agent === agent.id).map(({ generation }) => generation);
       expect(told, `W-33: audit events of ${agent.name}`).toEqual(Array.from(told, (_, at) => at + 1));
       expect(told.length, `W-33: audit events of ${agent.name}`).toBe(credential.minted);
@@ -114,27 +114,27 @@ export class Promises {
    * No call of a live agent was refused: 401 is for who was stopped, revoked, retired or replaced, and for a call that was under
    * way with a token that a person cut off, or that was issued before a restore.
    */
-  #agentCalls(look: Look): void {
+  #agentCalls(snapshot: Snapshot): void {
     const calls = lab.agentCalls.slice(this.#calls);
     this.#calls = lab.agentCalls.length;
     for (const { path, bearer } of calls.filter(({ status, bearer }) => status === 401 && bearer.includes('.'))) {
       const { agent: id, inc, gen, iat } = claimsOf(bearer);
-      const found = look.agents.find(({ agent }) => agent.id === id);
+      const found = snapshot.agents.find(({ agent }) => agent.id === id);
       const over =
         found === undefined ||
         inc < found.agent.inc ||
         gen < found.credential.minGen ||
-        iat * 1000 < look.validFrom ||
+        iat * 1000 < snapshot.validFrom ||
         !mayCall(found);
       expect(over, `401 on ${path}: ${found?.agent.name} ${found?.agent.state} ${inc}, generation ${gen}`).toBe(true);
     }
   }
 
   /** What runs in the container is what the town says that runs: nobody else, nobody missing, and each with a token that was minted. */
-  async #agents(look: Look): Promise<void> {
-    const runs = look.agents.filter(({ agent }) => agent.session !== null && takesMessages(agent.state));
+  async #agents(snapshot: Snapshot): Promise<void> {
+    const runs = snapshot.agents.filter(({ agent }) => agent.session !== null && takesMessages(agent.state));
     const held = await this.#held();
-    expect(held.map(({ agent, inc }) => `${agent} ${inc}`).toSorted(), `orphans: ${describe(look)}`).toEqual(
+    expect(held.map(({ agent, inc }) => `${agent} ${inc}`).toSorted(), `orphans: ${describe(snapshot)}`).toEqual(
       runs.map(({ agent }) => `${agent.id} ${agent.inc}`).toSorted(),
     );
     expect(this.#container.registry.size, 'keys in the registry').toBe(runs.length);
@@ -162,19 +162,19 @@ export class Promises {
   }
 
   /** Each live agent calls with the token that it holds now. */
-  async #probes(look: Look): Promise<void> {
-    for (const found of look.agents) {
+  async #probes(snapshot: Snapshot): Promise<void> {
+    for (const found of snapshot.agents) {
       const { agent } = found;
       if (agent.session === null || !mayCall(found)) continue;
       let held = '';
       this.#container.registry.register(agent.id, { setToken: (token) => void (held = token) })();
       const { status, body } = await api('POST', '/v1/agent/heartbeat', HEARTBEAT, held);
-      expect(status, `the probe of ${agent.name}: ${JSON.stringify(body)} ${describe(look)}`).toBe(200);
+      expect(status, `the probe of ${agent.name}: ${JSON.stringify(body)} ${describe(snapshot)}`).toBe(200);
     }
   }
 }
 
-const mayCall = ({ agent, credential }: Look['agents'][number]): boolean =>
+const mayCall = ({ agent, credential }: Snapshot['agents'][number]): boolean =>
   takesMessages(agent.state) && credential.revokedAtMs === null;
 
 function grantsIn(body: string): IssuedToken[] {

@@ -17,7 +17,7 @@ const agents =
   (names: readonly string[], working = 0): Step =>
   async (world) => {
     await world.afterSweep();
-    const { agents } = await world.look();
+    const { agents } = await world.snapshot();
     const live = new Map<string, Agent>(
       agents.filter(({ agent }) => agent.state !== 'retired').map(({ agent }) => [agent.name, agent]),
     );
@@ -114,7 +114,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     verb: 'withdraw',
     arrange: inOrder(agents(['ada'], 1), unanswered),
-    act: async (world) => world.stub.cancelMessage('ada', (await world.look()).messages.at(-1)?.id ?? ''),
+    act: async (world) => world.stub.cancelMessage('ada', (await world.snapshot()).messages.at(-1)?.id ?? ''),
   },
   { verb: 'retire', arrange: agents(['ada'], 1), act: (world) => world.stub.retireAgent('ada') },
   {

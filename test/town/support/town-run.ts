@@ -103,7 +103,7 @@ export class TownRun {
     await this.#world.settled();
     for (const request of this.#held) await this.#world.container.ask(request);
     // Of one that is revoked nothing is heard until a person starts it.
-    for (const { agent, credential } of (await this.#world.look()).agents) {
+    for (const { agent, credential } of (await this.#world.snapshot()).agents) {
       if (credential.revokedAtMs !== null) await this.#world.stub.startAgent(agent.id);
     }
     for (const name of this.#names) {

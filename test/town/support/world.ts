@@ -15,7 +15,7 @@ import type { Result } from '../../../src/lib/result.ts';
 import { planAlarm } from '../../../src/town/state/alarm-plan.ts';
 import type { Town } from '../../../src/town/town.ts';
 import { lab, type LabContainer } from './lab.ts';
-import { describe, isQuiet, isUnfinished, lookInto, type Look } from './look.ts';
+import { describe, isQuiet, isUnfinished, takeSnapshot, type Snapshot } from './snapshot.ts';
 import { Promises } from './promises.ts';
 import { TestTown, startLab } from './town.ts';
 import { DEATH, expose } from './cuts.ts';
@@ -74,8 +74,8 @@ export class World {
     return this.town.container();
   }
 
-  look(): Promise<Look> {
-    return lookInto(this.stub);
+  snapshot(): Promise<Snapshot> {
+    return takeSnapshot(this.stub);
   }
 
   async create(name: string, id = newAgentId()): Promise<AgentView> {
@@ -93,7 +93,7 @@ export class World {
 
   /** Goes to just after the town's sweep, so that the next one is almost a whole interval away whatever the town's phase. */
   async afterSweep(): Promise<void> {
-    const { sweepAt, now } = await this.look();
+    const { sweepAt, now } = await this.snapshot();
     if (sweepAt > now) lab.clock.advance(sweepAt + STEP_MS - now);
   }
 
@@ -106,16 +106,16 @@ export class World {
     this.nextMessage();
     for (let step = 0; step < MOST_STEPS_TO_WORK; step += 1) {
       await this.settled();
-      const { messages } = await this.look();
+      const { messages } = await this.snapshot();
       if (messages.filter(({ state }) => state === 'working').length === names.length) return;
       lab.clock.advance(STEP_MS / 2);
     }
-    throw new Error(`the agents do not begin: ${describe(await this.look())}`);
+    throw new Error(`the agents do not begin: ${describe(await this.snapshot())}`);
   }
 
   /** Goes to the next sweep and lets its alarm ring. */
   async ringSweep(): Promise<void> {
-    const { due, now } = await this.look();
+    const { due, now } = await this.snapshot();
     lab.clock.advance(Math.max(0, (due.sweep ?? 0) - now));
     await this.ring();
   }
@@ -165,20 +165,20 @@ export class World {
       await Promise.all(underWay);
       underWay = [];
       await this.settled();
-      this.promises.always(await this.look());
+      this.promises.always(await this.snapshot());
     }
   }
 
   /** Lets the world go on until nothing is left to do but the next sweep. What must hold at every moment is held on the way. */
-  async calm(): Promise<Look> {
+  async calm(): Promise<Snapshot> {
     for (let step = 0; step < MOST_STEPS; step += 1) {
       await this.settled();
-      const look = await this.look();
-      this.promises.always(look);
-      if (isQuiet(look) && !weather.helloDue) return look;
-      await this.#goOn(look, step);
+      const snapshot = await this.snapshot();
+      this.promises.always(snapshot);
+      if (isQuiet(snapshot) && !weather.helloDue) return snapshot;
+      await this.#goOn(snapshot, step);
     }
-    throw new Error(`the town does not come to rest: ${describe(await this.look())}`);
+    throw new Error(`the town does not come to rest: ${describe(await this.snapshot())}`);
   }
 
   /**
@@ -187,22 +187,22 @@ export class World {
    */
   async rests(): Promise<void> {
     for (let rest = 0; rest < RESTS; rest += 1) {
-      let look = await this.#settledLook();
-      for (let run = 0; isDueAtOnce(look); run += 1) {
-        if (run === MOST_RUNS_TO_REST) throw new Error(`the alarm does not come to rest: ${describe(look)}`);
+      let snapshot = await this.#settledSnapshot();
+      for (let run = 0; isDueAtOnce(snapshot); run += 1) {
+        if (run === MOST_RUNS_TO_REST) throw new Error(`the alarm does not come to rest: ${describe(snapshot)}`);
         await this.ring();
-        look = await this.#settledLook();
+        snapshot = await this.#settledSnapshot();
       }
-      if (look.alarm === null) return;
+      if (snapshot.alarm === null) return;
       await this.ring();
     }
   }
 
-  async #settledLook(): Promise<Look> {
+  async #settledSnapshot(): Promise<Snapshot> {
     await this.settled();
-    const look = await this.look();
-    this.promises.always(look);
-    return look;
+    const snapshot = await this.snapshot();
+    this.promises.always(snapshot);
+    return snapshot;
   }
 
   /** The weather is over: everything that was promised holds. */
@@ -210,20 +210,20 @@ export class World {
     await this.promises.quiet(await this.calm());
   }
 
-  async #goOn(look: Look, step: number): Promise<void> {
+  async #goOn(snapshot: Snapshot, step: number): Promise<void> {
     if (weather.helloDue) {
       weather.helloDue = false;
       await this.stub.hello().catch(() => undefined);
       return;
     }
-    const soon = look.alarm !== null && look.alarm <= look.now + STEP_MS;
-    const works = look.messages.some(isUnfinished);
-    if (look.alarm !== null && (soon || !works || step > PATIENCE)) await this.ring();
+    const soon = snapshot.alarm !== null && snapshot.alarm <= snapshot.now + STEP_MS;
+    const works = snapshot.messages.some(isUnfinished);
+    if (snapshot.alarm !== null && (soon || !works || step > PATIENCE)) await this.ring();
     else lab.clock.advance(STEP_MS);
   }
 }
 
-const isDueAtOnce = ({ due, now }: Look): boolean =>
+const isDueAtOnce = ({ due, now }: Snapshot): boolean =>
   (planAlarm(due, now) ?? Number.POSITIVE_INFINITY) < now + AT_ONCE_MS;
 
 const newAgentId = (): AgentId => makeId('agt', randomBytes(20));

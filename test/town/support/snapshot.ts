@@ -1,4 +1,4 @@
-/** A town as its database tells it, past every request: to look changes nothing and arms nothing. */
+/** A town as its database tells it, past every request: reading it changes nothing and arms nothing. */
 import { runInDurableObject } from 'cloudflare:test';
 import type { Message } from '../../../src/outbox/message.ts';
 import type { Agent } from '../../../src/roster/agent.ts';
@@ -9,7 +9,7 @@ import { townPorts } from '../../../src/town/town-ports.ts';
 import { lab } from './lab.ts';
 import { labTownWiring } from './wiring.ts';
 
-export interface Look {
+export interface Snapshot {
   readonly now: number;
   readonly alarm: number | null;
   readonly due: DueTimes;
@@ -24,7 +24,7 @@ export interface Look {
 
 const MOST = 1000;
 
-export function lookInto(stub: DurableObjectStub): Promise<Look> {
+export function takeSnapshot(stub: DurableObjectStub): Promise<Snapshot> {
   return runInDurableObject(stub, async (_, state) => {
     const p = townPorts(state, labTownWiring(noWayOut));
     const agents = p.agents.list('', MOST);
@@ -37,17 +37,17 @@ export function lookInto(stub: DurableObjectStub): Promise<Look> {
       validFrom: town?.validFromMs ?? 0,
       agents: agents.map((agent) => ({ agent, credential: p.tokens.get(agent.id) })),
       messages: agents.flatMap(({ id }) => [...p.messages.list(id, 0, MOST)]),
-      events: state.storage.sql.exec<Look['events'][number]>('SELECT type, subject, data FROM events').toArray(),
+      events: state.storage.sql.exec<Snapshot['events'][number]>('SELECT type, subject, data FROM events').toArray(),
     };
   });
 }
 
 function noWayOut(): never {
-  throw new Error('to look is not to call');
+  throw new Error('a snapshot calls nothing');
 }
 
 /** Nothing is left to do, and no alarm is left that would find nothing; the next sweep apart. */
-export function isQuiet({ alarm, due: { sweep, ...others }, messages, agents }: Look): boolean {
+export function isQuiet({ alarm, due: { sweep, ...others }, messages, agents }: Snapshot): boolean {
   if (Object.values(others).some((at) => at !== null) || (sweep === null && alarm !== null)) return false;
   return !messages.some(isUnfinished) && agents.every(({ agent }) => agent.state !== 'starting');
 }
@@ -55,7 +55,7 @@ export function isQuiet({ alarm, due: { sweep, ...others }, messages, agents }: 
 export const isUnfinished = ({ state }: Message): boolean => state === 'delivered' || state === 'working';
 
 /** For a person who reads why it failed. */
-export function describe({ now, alarm, due, agents, messages }: Look): string {
+export function describe({ now, alarm, due, agents, messages }: Snapshot): string {
   const at = (ms: number | null): number | null => (ms === null ? null : ms - now);
   return JSON.stringify({
     alarm: at(alarm),
