@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parseArgs, parseEnv } from 'node:util';
 import { z } from 'zod';
 import { validateConfig } from './check-config.ts';
+import { copyRenderer } from './docs-renderer.ts';
 
 const USAGE = `Usage: npm run deploy [-- --dry-run] [-- --env-file PATH]
 
@@ -185,8 +186,9 @@ async function readProject(): Promise<Project> {
   return { vars: config.vars, databaseId: directory?.database_id };
 }
 
-/** Runs the pinned wrangler on this terminal. A signal ends it first, so that the secrets' file is removed afterwards. */
+/** Runs the pinned wrangler on this terminal, with all static assets in their place. A signal ends it first, so that the secrets' file is removed afterwards. */
 function runWrangler(args: readonly string[]): Promise<number> {
+  copyRenderer();
   const env = { ...process.env };
   // They travel in the file; what a child process does not need, it does not get.
   for (const name of WORKER_VARIABLES) delete env[name];

@@ -1,18 +1,11 @@
-/** The API's own description, made of the declared routes, and a page that shows it. Declared last, after all that it describes. */
-import { randomBytes, base64url } from '#lib/secret.ts';
-import { docsHeaders, docsPage } from './docs-page.ts';
+/** The API's own description, made of the declared routes; `assets/docs.html` shows it. Declared last, after all that it describes. */
 import type { App, Edge } from '../edge/edge.ts';
 
 const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const;
-const NONCE_BYTES = 16;
 
 export function openApiRoutes(app: App, edge: Edge): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   app.get('/openapi.json', (c) => c.json(describeApi(app, edge)));
-  app.get('/docs', (c) => {
-    const nonce = base64url(randomBytes(NONCE_BYTES));
-    return c.html(docsPage(nonce), 200, docsHeaders(nonce));
-  });
 }
 
 function describeApi(app: App, edge: Edge): object {

@@ -65,7 +65,6 @@ export const PUBLIC = [
   'GET /',
   'GET /.well-known/jwks.json',
   'GET /.well-known/openid-configuration',
-  'GET /docs',
   'GET /healthz',
   'GET /openapi.json',
 ];
