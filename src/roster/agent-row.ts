@@ -28,6 +28,10 @@ export type AgentRow = {
   revive_at_ms: number | null;
 };
 
+/** When something is due on an agent, each with an index of its own. */
+export const DUE_COLUMNS = ['start_due_at_ms', 'end_due_at_ms', 'look_at_ms', 'revive_at_ms'] as const;
+export type DueColumn = (typeof DUE_COLUMNS)[number];
+
 export function toAgent(row: AgentRow): Agent {
   return {
     id: row.id,

@@ -1,10 +1,8 @@
 /** Table `agents`. Synchronous; a read and its write hold no await between them. */
 import type { AgentId, AgentState, Role, Scope, SessionId } from '#protocol';
-import { toAgent, type AgentRow } from './agent-row.ts';
-import { canMove, type Agent, type StallReason } from './agent.ts';
-
-const DUE_COLUMNS = ['start_due_at_ms', 'end_due_at_ms', 'look_at_ms', 'revive_at_ms'] as const;
-type DueColumn = (typeof DUE_COLUMNS)[number];
+import { DUE_COLUMNS, toAgent, type AgentRow, type DueColumn } from './agent-row.ts';
+import { HEARD_WRITTEN_EVERY_MS, canMove, type Agent, type StallReason } from './agent.ts';
+import { LastSigns } from './last-signs.ts';
 
 const LIVE = "state NOT IN ('retired')";
 
@@ -13,6 +11,7 @@ const byId = (agents: readonly Agent[]): Agent[] => agents.toSorted((one, other)
 
 export class AgentStore {
   readonly #sql: SqlStorage;
+  readonly #signs = new LastSigns();
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -20,17 +19,10 @@ export class AgentStore {
 
   /** Adds an agent in its first incarnation, to be started at `startDueAtMs`. */
   add(agent: Pick<Agent, 'id' | 'name' | 'role' | 'scopes' | 'container' | 'createdAtMs'>, startDueAtMs: number): void {
-    this.#sql.exec(
-      `INSERT INTO agents (id, name, role, scopes, state, inc, container, created_at_ms, start_due_at_ms)
-       VALUES (?, ?, ?, ?, 'starting', 1, ?, ?, ?)`,
-      agent.id,
-      agent.name,
-      agent.role,
-      agent.scopes.join(' '),
-      agent.container,
-      agent.createdAtMs,
-      startDueAtMs,
-    );
+    const insert = `INSERT INTO agents (id, name, role, scopes, state, inc, container, created_at_ms, start_due_at_ms)
+      VALUES (?, ?, ?, ?, 'starting', 1, ?, ?, ?)`;
+    const { id, name, role, scopes, container, createdAtMs } = agent;
+    this.#sql.exec(insert, id, name, role, scopes.join(' '), container, createdAtMs, startDueAtMs);
   }
 
   get(id: AgentId): Agent | null {
@@ -116,19 +108,17 @@ export class AgentStore {
     return this.#min('revive_at_ms');
   }
 
-  /** Moves an agent, and clears the plans that its new state does not serve. Throws on a move that the states do not know: a broken invariant, not an outcome. */
+  /** Moves an agent, clears the plans that its new state does not serve, and writes what was heard of it. Throws on a move that the states do not know: a broken invariant, not an outcome. */
   move(id: AgentId, to: AgentState): void {
     const agent = this.get(id);
     if (agent === null) throw new Error(`no agent ${id} to move`);
     if (!canMove(agent.state, to)) throw new Error(`agent ${id}: no move from ${agent.state} to ${to}`);
-    this.#sql.exec(
-      `UPDATE agents SET state = ?1, stalled_why = NULL, stalled_at_ms = NULL, revive_at_ms = NULL,
-         look_at_ms = CASE WHEN ?1 IN ('working', 'stalled') THEN look_at_ms END,
-         start_due_at_ms = CASE WHEN ?1 = 'starting' THEN start_due_at_ms END,
-         end_due_at_ms = CASE WHEN ?1 IN ('stopped', 'retired') THEN end_due_at_ms END WHERE id = ?2`,
-      to,
-      id,
-    );
+    const update = `UPDATE agents SET state = ?1, stalled_why = NULL, stalled_at_ms = NULL, revive_at_ms = NULL,
+      last_heard_at_ms = ?3, progress_at_ms = ?4,
+      look_at_ms = CASE WHEN ?1 IN ('working', 'stalled') THEN look_at_ms END,
+      start_due_at_ms = CASE WHEN ?1 = 'starting' THEN start_due_at_ms END,
+      end_due_at_ms = CASE WHEN ?1 IN ('stopped', 'retired') THEN end_due_at_ms END WHERE id = ?2`;
+    this.#sql.exec(update, to, id, agent.lastHeardAtMs, agent.progressAtMs);
   }
 
   /** It is at work, and no good sign is seen of it. */
@@ -145,13 +135,9 @@ export class AgentStore {
   /** Begins the next incarnation in a container: it runs nowhere yet and has reported nothing. */
   nextIncarnation(id: AgentId, container: number, startDueAtMs: number): void {
     this.move(id, 'starting');
-    this.#sql.exec(
-      `UPDATE agents SET inc = inc + 1, container = ?, session = NULL, process_id = NULL, reported = 0,
-         start_due_at_ms = ?, start_tries = 0, end_due_at_ms = NULL, end_tries = 0 WHERE id = ?`,
-      container,
-      startDueAtMs,
-      id,
-    );
+    const update = `UPDATE agents SET inc = inc + 1, container = ?, session = NULL, process_id = NULL, reported = 0,
+      start_due_at_ms = ?, start_tries = 0, end_due_at_ms = NULL, end_tries = 0 WHERE id = ?`;
+    this.#sql.exec(update, container, startDueAtMs, id);
   }
 
   planStart(id: AgentId, dueAtMs: number | null, tries: number): void {
@@ -164,12 +150,8 @@ export class AgentStore {
 
   /** This incarnation runs in `session`. */
   started(id: AgentId, session: SessionId, processId: number): void {
-    this.#sql.exec(
-      'UPDATE agents SET session = ?, process_id = ?, start_due_at_ms = NULL, start_tries = 0 WHERE id = ?',
-      session,
-      processId,
-      id,
-    );
+    const runs = 'session = ?, process_id = ?, start_due_at_ms = NULL, start_tries = 0';
+    this.#sql.exec(`UPDATE agents SET ${runs} WHERE id = ?`, session, processId, id);
   }
 
   /** Whatever of its work is due is due at `atMs` instead: nothing can be done with it now. */
@@ -184,15 +166,22 @@ export class AgentStore {
     this.#sql.exec('UPDATE agents SET session = NULL, process_id = NULL, start_due_at_ms = NULL WHERE id = ?', id);
   }
 
-  /** It spoke. `progressAtMs` null: nothing new is known of its output. */
-  heard(id: AgentId, nowMs: number, progressAtMs: number | null): void {
-    this.#sql.exec(
-      `UPDATE agents SET last_heard_at_ms = ?1,
-         progress_at_ms = CASE WHEN ?2 > COALESCE(progress_at_ms, 0) THEN ?2 ELSE progress_at_ms END WHERE id = ?3`,
-      nowMs,
-      progressAtMs,
-      id,
-    );
+  /**
+   * It spoke. `progressAtMs` null: nothing new is known of its output. Whatever reads it here knows at once; its row is written where
+   * one of the two times moved by a minute, or the clock was set back.
+   */
+  heard({ id, progressAtMs: before }: Agent, nowMs: number, progressAtMs: number | null): void {
+    const latest = progressAtMs !== null && progressAtMs > (before ?? 0) ? progressAtMs : before;
+    this.#signs.note(id, { lastHeardAtMs: nowMs, progressAtMs: latest });
+    const update = `UPDATE agents SET last_heard_at_ms = ?1, progress_at_ms = ?2
+      WHERE id = ?3 AND (last_heard_at_ms IS NULL OR last_heard_at_ms NOT BETWEEN ?1 - ?4 + 1 AND ?1
+        OR ?2 - COALESCE(progress_at_ms, 0) >= ?4)`;
+    this.#sql.exec(update, nowMs, latest, id, HEARD_WRITTEN_EVERY_MS);
+  }
+
+  /** Whether it was heard by this object; otherwise what is known of that is what its row says. */
+  isHeardHere(id: AgentId): boolean {
+    return this.#signs.has(id);
   }
 
   /** From `fromMs` on it is expected to be heard, and it is looked at next at `livenessCheckAtMs`. */
@@ -230,7 +219,7 @@ export class AgentStore {
     return this.#sql
       .exec<AgentRow>(query, ...bindings)
       .toArray()
-      .map(toAgent);
+      .map((row) => this.#signs.over(toAgent(row)));
   }
 
   /** Agents whose time has come, the longest waiting first. */

@@ -10,6 +10,12 @@ export function isWithinRole(role: Role, scopes: readonly Scope[]): boolean {
   return scopes.every((scope) => most.includes(scope));
 }
 
+/**
+ * What is heard of an agent is written at most so often (ms). In between it is remembered; an object that was evicted since has what
+ * the row says, which is older than the truth by less than this.
+ */
+export const HEARD_WRITTEN_EVERY_MS = 60_000;
+
 export interface Agent {
   readonly id: AgentId;
   readonly name: string;

@@ -62,6 +62,8 @@ export interface TownWiring {
 
 export interface TownPorts extends Omit<TownWiring, 'link' | 'directory'> {
   readonly id: TownId;
+  /** Since when this object is in memory (ms). */
+  readonly upAtMs: number;
   /** Steps of the schema that a newer release has run here and this one does not know; `sinceMs`: as far as this object knows. */
   readonly schemaAhead: () => { readonly steps: readonly string[]; readonly sinceMs: number };
   readonly town: TownStore;

@@ -35,6 +35,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
   const ports: TownPorts = {
     ...wiring,
     id,
+    upAtMs,
     schemaAhead: () => ({ steps: stepsAhead(sql, TOWN_SCHEMA), sinceMs: upAtMs }),
     town: new TownStore(sql),
     agents: new AgentStore(sql),
@@ -56,21 +57,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     failures: new FailureStore(sql),
     alarm,
     dueMemo: new DueMemo(sql),
-    transaction: (work) => {
-      try {
-        return ctx.storage.transactionSync(() => {
-          const value = work();
-          const now = wiring.clock.now();
-          alarm.cover(alarm.wanted(dueTimes(ports), now), now);
-          return value;
-        });
-      } catch (thrown) {
-        alarm.forget();
-        ports.dueMemo.forget();
-        ports.town.forget();
-        throw thrown;
-      }
-    },
+    transaction: transactions(ctx.storage, () => ports),
     link: (container) => wiring.link(id, container),
     directory: wiring.directory(id),
     wipe: async () => {
@@ -86,6 +73,37 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     waiters: new Waiters(wiring.after),
   };
   return ports;
+}
+
+/**
+ * Runs work all or nothing. One within another is committed with it, and so is the alarm for what both made due: what is due is asked
+ * for once, at the end of the outermost.
+ */
+function transactions(
+  storage: Pick<DurableObjectStorage, 'transactionSync'>,
+  ports: () => TownPorts,
+): TownPorts['transaction'] {
+  let isInOne = false;
+  return (work) => {
+    const { alarm, clock, dueMemo, town } = ports();
+    const isOutermost = !isInOne;
+    isInOne = true;
+    try {
+      return storage.transactionSync(() => {
+        const value = work();
+        const now = clock.now();
+        if (isOutermost) alarm.cover(alarm.wanted(dueTimes(ports()), now), now);
+        return value;
+      });
+    } catch (thrown) {
+      alarm.forget();
+      dueMemo.forget();
+      town.forget();
+      throw thrown;
+    } finally {
+      if (isOutermost) isInOne = false;
+    }
+  };
 }
 
 /**

@@ -8,7 +8,7 @@ import { needsSweep, type Agent, type StallReason } from '../../roster/agent.ts'
 import { probeSoon } from './containers.ts';
 import { eachIsolated } from '../agents/due-work.ts';
 import { issueRefusal } from '../agents/issue-refusal.ts';
-import { judge, stillStalled, wasAway } from './liveness-plan.ts';
+import { judge, mayBeHeardAt, stillStalled, wasAway } from './liveness-plan.ts';
 import type { TownPorts } from '../ports.ts';
 
 /**
@@ -26,7 +26,7 @@ export function beginWatch(p: TownPorts, id: AgentId): void {
 export function recordHeard(p: TownPorts, agent: Agent, progressAtMs: number | null): void {
   const now = p.clock.now();
   const isKnown = progressAtMs !== null && progressAtMs <= now + AHEAD_MS;
-  p.agents.heard(agent.id, now, isKnown ? Math.min(progressAtMs, now) : null);
+  p.agents.heard(agent, now, isKnown ? Math.min(progressAtMs, now) : null);
   look(p, agent.id);
 }
 
@@ -55,16 +55,27 @@ function look(p: TownPorts, id: AgentId, anewMs: number | null = null): void {
   const now = p.clock.now();
   // At work since before the town waited for anybody: its time begins now.
   const begun = anewMs ?? (agent.watchedFromMs === 0 ? now : null);
-  const signs = begun === null ? agent : { ...agent, watchedFromMs: begun };
+  const signs = { ...agent, watchedFromMs: begun ?? waitedForSince(p, agent) };
   const judgement = judge(signs, p.settings.heartbeatMs, now);
   const stalled = stillStalled(signs, agent.stalledWhy, judgement.stalled);
   if (stalled !== agent.stalledWhy) tell(p, agent, stalled);
   // One that did not answer is asked at its own pace, however many in it are looked at meanwhile.
   const isAsked = (p.containers.get(agent.container)?.probeTries ?? 0) > 0;
   if (stalled === 'silent' && !isAsked) probeSoon(p, agent.container, now);
-  if (begun !== null) p.agents.watch(id, begun, judgement.livenessCheckAtMs);
+  // When one that is silent is given up follows from its row: from then on that has to say since when it was waited for.
+  if (begun !== null || (stalled === 'silent' && signs.watchedFromMs > agent.watchedFromMs))
+    p.agents.watch(id, signs.watchedFromMs, judgement.livenessCheckAtMs);
   else if (!isLookedAtBefore(agent, judgement.livenessCheckAtMs, now))
     p.agents.planLivenessCheck(id, judgement.livenessCheckAtMs);
+}
+
+/**
+ * Since when it is waited for. One that this object has not heard may have been heard by the one before it, after its row was written:
+ * its time begins with the last moment at which that may have been.
+ */
+function waitedForSince(p: TownPorts, agent: Agent): number {
+  if (p.agents.isHeardHere(agent.id)) return agent.watchedFromMs;
+  return Math.max(agent.watchedFromMs, mayBeHeardAt(agent.lastHeardAtMs, p.upAtMs));
 }
 
 /** A look that comes sooner plans anew when its time has come: to put it off with each heartbeat would cost a write each time. */

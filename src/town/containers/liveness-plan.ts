@@ -1,5 +1,5 @@
 /** When an agent at work counts as stalled, and when it is given up. Pure: this file answers "why is it stalled?". */
-import type { StallReason } from '../../roster/agent.ts';
+import { HEARD_WRITTEN_EVERY_MS, type StallReason } from '../../roster/agent.ts';
 
 /** An agent that missed so many heartbeats in a row is silent. */
 const SILENT_AFTER_BEATS = 3;
@@ -52,6 +52,15 @@ export function stillStalled(signs: Signs, was: StallReason | null, judged: Stal
   if (judged !== null || was === null) return judged;
   const signAtMs = was === 'silent' ? signs.lastHeardAtMs : signs.progressAtMs;
   return (signAtMs ?? 0) < signs.watchedFromMs ? was : null;
+}
+
+/**
+ * When an agent may have been heard last that this object, which came up at `upAtMs`, has not heard: what was heard of it before is in
+ * its row to the minute.
+ */
+export function mayBeHeardAt(writtenMs: number | null, upAtMs: number): number {
+  if (writtenMs === null) return 0;
+  return Math.max(writtenMs, Math.min(writtenMs + HEARD_WRITTEN_EVERY_MS, upAtMs));
 }
 
 /** Whether the town missed what was due then, so that a silence until now says nothing of the others. */

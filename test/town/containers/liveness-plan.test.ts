@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { judge, stillStalled, wasAway, type Signs } from '../../../src/town/containers/liveness-plan.ts';
+import { judge, mayBeHeardAt, stillStalled, wasAway, type Signs } from '../../../src/town/containers/liveness-plan.ts';
 
 const NOW_MS = Date.UTC(2030, 0, 1, 12);
 const BEAT_MS = 30_000;
@@ -92,5 +92,19 @@ describe('a liveness check that comes late', () => {
   test('by more than a minute says that the town was away', () => {
     expect(wasAway(NOW_MS - MINUTE_MS, NOW_MS)).toBe(false);
     expect(wasAway(NOW_MS - MINUTE_MS - 1, NOW_MS)).toBe(true);
+  });
+});
+
+describe('an agent that this object has not heard', () => {
+  const UP_MS = NOW_MS - 10_000;
+
+  test('may have been heard within a minute of what is written, but not after the object came up', () => {
+    expect(mayBeHeardAt(UP_MS - 2 * MINUTE_MS, UP_MS)).toBe(UP_MS - MINUTE_MS);
+    expect(mayBeHeardAt(UP_MS - 20_000, UP_MS)).toBe(UP_MS);
+  });
+
+  test('was heard when its row says so, whatever the clock said since; one that was never heard was not', () => {
+    expect(mayBeHeardAt(UP_MS + 5000, UP_MS)).toBe(UP_MS + 5000);
+    expect(mayBeHeardAt(null, UP_MS)).toBe(0);
   });
 });

@@ -2,20 +2,21 @@ import { describe, expect, it } from 'vitest';
 import { lab } from '../support/lab.ts';
 import { giveAPast } from '../support/past.ts';
 import { costOf, type Cost } from '../support/statements.ts';
-import { TestTown } from '../support/town.ts';
+import { lastTokenOf } from '../support/tokens.ts';
+import { TestTown, api } from '../support/town.ts';
 
 const HOUR_MS = 3_600_000;
 /** Rows that one statement of these acts reads at most: what is open in this town, and never its past. */
 const MOST_READ = 20;
 
 /** Rows, and entries of indexes, that each act writes at most; docs/storage.md says what they come to. */
-const MOST_WRITTEN = { delivery: 45, heartbeat: 2, sweep: 16 };
+const MOST_WRITTEN = { delivery: 45, heartbeat: 1, 'heartbeat within a minute': 0, sweep: 16 };
 
 /** What each act costs in a town with such a past. The test itself asks the town meanwhile, which only reads. */
 async function costs(past: number): Promise<Record<string, Cost>> {
   const town = await TestTown.create();
   await town.agent('ada');
-  await town.agent('bob');
+  const bob = await town.agent('bob');
   await giveAPast(town, past);
   const delivery = await costOf(async () => {
     const { id } = await town.send('ada', 'hello');
@@ -28,8 +29,13 @@ async function costs(past: number): Promise<Record<string, Cost>> {
     lab.clock.advance(HOUR_MS / 4);
     await expect.poll(calls).toBeGreaterThan(before);
   });
+  const beat = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
+  const again = await costOf(async () => {
+    const { status } = await api('POST', '/v1/agent/heartbeat', beat, lastTokenOf(bob));
+    expect(status).toBe(200);
+  });
   const sweep = await costOf(() => town.elapse(HOUR_MS));
-  return { delivery, heartbeat, sweep };
+  return { delivery, heartbeat, 'heartbeat within a minute': again, sweep };
 }
 
 describe('what an act costs a town', () => {

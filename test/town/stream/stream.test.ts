@@ -222,7 +222,8 @@ describe('what a stream costs', () => {
         kind: 'text' as const,
         text: 'x',
       };
-      handleEvents(p, agent, { counter: 1000, events: range(1, 100).map(() => piece) });
+      const batch = { counter: 1000, events: range(1, 100).map(() => piece) };
+      feedReaders(p, p.transaction(() => handleEvents(p, agent, batch)).deltas);
       return spy.mock.calls.length;
     });
     expect(reads).toBe(0);

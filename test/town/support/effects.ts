@@ -27,6 +27,7 @@ export type Effects = Readonly<Record<string, readonly Fault[] | string>>;
 export const TOWN_EFFECTS: Effects = {
   id: VALUE,
   settings: VALUE,
+  upAtMs: VALUE,
   schemaAhead: READ,
   'clock.now': VALUE,
   after: 'a timer in memory; who waits asks again',
@@ -77,6 +78,7 @@ export const TOWN_EFFECTS: Effects = {
   'agents.postpone': WRITE,
   'agents.started': WRITE,
   'agents.ended': WRITE,
+  'agents.isHeardHere': READ,
   'agents.heard': WRITE,
   'agents.reported': WRITE,
   'tokens.add': WRITE,

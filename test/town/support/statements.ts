@@ -13,6 +13,8 @@ const OPEN = ['agents_by_live_name', 'messages_open'];
 export interface Cost {
   readonly read: number;
   readonly written: number;
+  /** Every statement, in order. */
+  readonly queries: readonly string[];
   /** The statement that read most. */
   readonly dearest: { readonly query: string; readonly read: number };
 }
@@ -63,6 +65,7 @@ export async function costOf(act: () => Promise<unknown>): Promise<Cost> {
   return {
     read: costs.reduce((sum, { read }) => sum + read, 0),
     written: costs.reduce((sum, { written }) => sum + written, 0),
+    queries: costs.map(({ query }) => query),
     dearest: costs.reduce((most, one) => (one.read > most.read ? one : most), { query: '', read: 0 }),
   };
 }
