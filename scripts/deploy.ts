@@ -1,5 +1,5 @@
 /** `npm run deploy`: checks the configuration, applies the migrations of the directory, and deploys with wrangler. */
-import { WORKER_VARIABLES, strangeVariables } from '#lib/variables.ts';
+import { AGENT_SECRET_PREFIX, isWorkerVariable, strangeVariables } from '#lib/variables.ts';
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,6 +25,7 @@ Before the first deployment: npx wrangler d1 create reeve-directory, and put the
 /** The operator has to change something first. */
 const EXIT_OPERATOR = 2;
 const SECRETS: readonly string[] = ['SIGNING_KEYS', 'CONTAINER_SECRET', 'REEVE_DEV_TOKEN'];
+const isSecret = (name: string): boolean => SECRETS.includes(name) || name.startsWith(AGENT_SECRET_PREFIX);
 const PLACEHOLDER_ID = '00000000-0000-0000-0000-000000000000';
 const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:|\/|$)/;
 const ROOT = join(import.meta.dirname, '..');
@@ -65,7 +66,7 @@ export async function main(argv: readonly string[], io: DeployIo): Promise<numbe
   for (const line of strangeVariables({ ...project.vars, ...files, ...io.env }))
     io.stderr.write(`deploy: warning: ${line}\n`);
   const variables = pick({ ...project.vars, ...files, ...pick(io.env) });
-  const misplaced = SECRETS.filter((name) => name in project.vars);
+  const misplaced = Object.keys(project.vars).filter(isSecret);
   const broken = [
     ...misplaced.map((name) => `${name} must not stand in wrangler.toml, where it is no secret`),
     ...(await validateConfig(variables)).map(({ variable, rule }) => `${variable} ${rule}`),
@@ -120,8 +121,8 @@ async function readEnvFiles(paths: readonly string[]): Promise<Variables | strin
 /** The Worker's own variables; an empty one counts as not given. */
 function pick(source: Readonly<Record<string, unknown>>): Variables {
   const picked: Variables = {};
-  for (const name of WORKER_VARIABLES) {
-    const value = source[name];
+  for (const [name, value] of Object.entries(source)) {
+    if (!isWorkerVariable(name)) continue;
     if (typeof value === 'string' && value !== '') picked[name] = value;
     if (typeof value === 'number') picked[name] = String(value);
   }
@@ -159,7 +160,7 @@ async function upload(variables: Readonly<Variables>, flags: readonly string[], 
   try {
     const secretsFile = join(directory, 'secrets.json');
     await writeFile(secretsFile, JSON.stringify(secretsOf(variables)), { mode: 0o600, flag: 'wx' });
-    const plain = Object.entries(variables).filter(([name]) => !SECRETS.includes(name));
+    const plain = Object.entries(variables).filter(([name]) => !isSecret(name));
     const vars = plain.flatMap(([name, value]) => ['--var', `${name}:${value}`]);
     return await io.wrangler(['deploy', ...flags, ...vars, '--secrets-file', secretsFile]);
   } finally {
@@ -169,7 +170,7 @@ async function upload(variables: Readonly<Variables>, flags: readonly string[], 
 
 /** The key set goes without white space: a Worker's secret may have 5 KB, which sixteen keys need nearly all of. */
 function secretsOf(variables: Readonly<Variables>): Variables {
-  const secrets = Object.fromEntries(Object.entries(variables).filter(([name]) => SECRETS.includes(name)));
+  const secrets = Object.fromEntries(Object.entries(variables).filter(([name]) => isSecret(name)));
   return { ...secrets, SIGNING_KEYS: JSON.stringify(JSON.parse(variables['SIGNING_KEYS'] ?? '')) };
 }
 
@@ -191,7 +192,7 @@ function runWrangler(args: readonly string[]): Promise<number> {
   copyRenderer();
   const env = { ...process.env };
   // They travel in the file; what a child process does not need, it does not get.
-  for (const name of WORKER_VARIABLES) delete env[name];
+  for (const name of Object.keys(env).filter(isWorkerVariable)) delete env[name];
   if (args.includes('--dry-run')) env['WRANGLER_SEND_METRICS'] = 'false';
   const program = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
   const child = spawn(process.execPath, [program, ...args, '--config', join(ROOT, 'wrangler.toml')], {

@@ -1,5 +1,5 @@
 /** Settings of a stack on this machine: what was set from outside, and what is made at the first start. */
-import { WORKER_VARIABLES } from '#lib/variables.ts';
+import { isWorkerVariable } from '#lib/variables.ts';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,11 +35,12 @@ export async function workerVariables(
   const own: Variables = {
     PUBLIC_URL: `http://127.0.0.1:${ports.worker}`,
     CONTAINER_URL: ports.containers.map((port) => `http://127.0.0.1:${port}`).join(','),
+    // Whoever may call this stack may run any program here anyway.
+    AGENT_COMMANDS: '*',
     ...(await ownSecrets(stateDir)),
   };
-  for (const name of WORKER_VARIABLES) {
-    const given = outside[name];
-    if (given !== undefined && given !== '') own[name] = given;
+  for (const [name, given] of Object.entries(outside)) {
+    if (isWorkerVariable(name) && given !== undefined && given !== '') own[name] = given;
   }
   return own;
 }

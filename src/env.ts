@@ -1,9 +1,10 @@
 /** Variables -> validated, frozen `Config`. A variable arrives as text, as a number where `[vars]` of wrangler.toml has one, or not at all. An error names the variable and the rule, never the value. */
 import { z } from 'zod';
-import { MAX_TOKEN_TTL_SECONDS } from '#protocol';
+import { MAX_RUNTIME_SECRET_BYTES, MAX_TOKEN_TTL_SECONDS } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
 import { parseJson } from '#lib/json.ts';
 import { Secret } from '#lib/secret.ts';
+import { AGENT_SECRET_PREFIX } from '#lib/variables.ts';
 import { privateKeySetSchema, type PrivateKeySet } from './tokens/key-set.ts';
 
 /** Settings of one deployment. Times carry their unit in the name. */
@@ -22,6 +23,10 @@ export interface Config {
   readonly agentsPerContainer: number;
   readonly sleepAfterMs: number;
   readonly devToken: Secret | null;
+  /** Commands that agents may run; null: any. */
+  readonly agentCommands: ReadonlySet<string> | null;
+  /** Secrets that agents may be given, by the name that they know them by. */
+  readonly agentSecrets: ReadonlyMap<string, Secret>;
 }
 
 /** One broken rule: `variable` and `rule` go into logs and on the terminal. */
@@ -100,6 +105,15 @@ const variables = z.object({
   CONTAINER_SECRET: secret,
   AGENTS_PER_CONTAINER: whole('must be a whole number, 1 to 100, e.g. 8', 1, 100, 8),
   SLEEP_AFTER_SECONDS: whole('must be whole seconds, 1 to 86400, e.g. 600', 1, 86_400, 600),
+  AGENT_COMMANDS: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    ),
   REEVE_DEV_TOKEN: secret.optional(),
 });
 type Variables = z.infer<typeof variables>;
@@ -113,7 +127,8 @@ export function parseConfig(bindings: object): Result<Config, readonly ConfigErr
   if (!parsed.success) {
     return err(parsed.error.issues.map(({ path, message }) => ({ variable: String(path[0] ?? 'env'), rule: message })));
   }
-  const broken = crossRules(parsed.data);
+  const agentSecrets = readAgentSecrets(bindings);
+  const broken = [...crossRules(parsed.data), ...agentSecrets.broken];
   if (broken.length > 0) return err(broken);
   const env = parsed.data;
   return ok(
@@ -130,6 +145,8 @@ export function parseConfig(bindings: object): Result<Config, readonly ConfigErr
       agentsPerContainer: env.AGENTS_PER_CONTAINER,
       sleepAfterMs: env.SLEEP_AFTER_SECONDS * 1000,
       devToken: env.REEVE_DEV_TOKEN ?? null,
+      agentCommands: env.AGENT_COMMANDS.includes(ANY) ? null : new Set(env.AGENT_COMMANDS),
+      agentSecrets: agentSecrets.values,
     }),
   );
 }
@@ -147,10 +164,35 @@ function crossRules(env: Variables): ConfigError[] {
       'TOKEN_TTL_SECONDS',
       'must be at least 2 * REFRESH_INTERVAL_SECONDS + min(600, REFRESH_INTERVAL_SECONDS)',
     ],
+    [
+      !env.AGENT_COMMANDS.includes(ANY) || env.CONTAINER_URL.every(({ hostname }) => LOOPBACK.has(hostname)),
+      'AGENT_COMMANDS',
+      'may be * only where every CONTAINER_URL is loopback: name the commands',
+    ],
     [loopback || env.REEVE_DEV_TOKEN === undefined, 'REEVE_DEV_TOKEN', 'is refused where PUBLIC_URL is not loopback'],
   ];
   return rules.filter(([kept]) => !kept).map(([, variable, rule]) => ({ variable, rule }));
 }
+
+/** Of AGENT_COMMANDS: any command. */
+const ANY = '*';
+
+/** Every variable with the prefix of agents' secrets. */
+function readAgentSecrets(bindings: object): { values: ReadonlyMap<string, Secret>; broken: ConfigError[] } {
+  const values = new Map<string, Secret>();
+  const broken: ConfigError[] = [];
+  for (const [variable, value] of Object.entries(bindings)) {
+    if (!variable.startsWith(AGENT_SECRET_PREFIX)) continue;
+    const name = variable.slice(AGENT_SECRET_PREFIX.length);
+    const text = agentSecret.safeParse(value);
+    if (/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && text.success) values.set(name, new Secret(text.data));
+    else broken.push({ variable, rule: AGENT_SECRET_RULE });
+  }
+  return { values, broken };
+}
+
+const AGENT_SECRET_RULE = `must name an environment variable after ${AGENT_SECRET_PREFIX}, and have 1 to ${MAX_RUNTIME_SECRET_BYTES} characters`;
+const agentSecret = z.string().min(1).max(MAX_RUNTIME_SECRET_BYTES);
 
 function isLoopbackOrHttps(url: URL): boolean {
   return url.protocol === 'https:' || LOOPBACK.has(url.hostname);

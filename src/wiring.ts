@@ -55,6 +55,7 @@ export function wireTown(env: Env): TownWiring | null {
     after,
     random: Math.random,
     log,
+    secret: (name) => config.value.agentSecrets.get(name) ?? null,
     mint: async (order, nowMs) => mintAgentToken(await issuer(), order, nowMs),
     link: (town, container) =>
       neverRejects(

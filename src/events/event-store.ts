@@ -13,6 +13,8 @@ export type EventType =
   | 'reeve.agent.changed'
   | 'reeve.agent.starting'
   | 'reeve.agent.started'
+  | 'reeve.agent.start_failed'
+  | 'reeve.agent.exited'
   | 'reeve.agent.stopped'
   | 'reeve.agent.revoked'
   | 'reeve.agent.gone'
@@ -33,7 +35,12 @@ export type EventType =
   | 'reeve.message.cancelled'
   | 'reeve.message.dead_lettered'
   | 'reeve.turn.started'
+  | 'reeve.turn.tool_call'
+  | 'reeve.turn.plan'
   | 'reeve.turn.finished'
+  | 'reeve.permission.requested'
+  | 'reeve.permission.answered'
+  | 'reeve.permission.resolved'
   | 'reeve.mail.sent'
   | 'reeve.delegation.created'
   | 'reeve.delegation.finished'
@@ -41,7 +48,10 @@ export type EventType =
   | 'reeve.delegation.announced'
   | 'reeve.delegation.result_refused';
 
-/** Flat on purpose: an event names things by id and tells states and counts, never texts of a conversation (F14). */
+/**
+ * Flat on purpose: an event names things by id and tells states and counts, never texts of a conversation (F14). What an agent
+ * shows of its work (tool calls, plans, what its process wrote last) has no other place, and is for people alone.
+ */
 type EventValue = string | number | boolean | null | string[] | Record<string, string | number>[];
 export type EventData = { [key: string]: EventValue };
 

@@ -11,8 +11,17 @@ export const WORKER_VARIABLES = [
   'CONTAINER_SECRET',
   'AGENTS_PER_CONTAINER',
   'SLEEP_AFTER_SECONDS',
+  'AGENT_COMMANDS',
   'REEVE_DEV_TOKEN',
 ] as const;
+
+/** What follows in the name of a variable is the name of a secret that agents may be given. */
+export const AGENT_SECRET_PREFIX = 'AGENT_SECRET_';
+
+/** Whether the Worker reads a variable of this name. */
+export function isWorkerVariable(name: string): boolean {
+  return WORKER_VARIABLES.some((known) => known === name) || name.startsWith(AGENT_SECRET_PREFIX);
+}
 
 /** All that a Reeve reads from an environment: the Worker, the control server and the commands. */
 const KNOWN: readonly string[] = [
@@ -42,7 +51,7 @@ const MIN_CHARS = 8;
 export function strangeVariables(given: Readonly<Record<string, unknown>>): string[] {
   const names = Object.keys(given).filter((name) => given[name] !== '' && given[name] !== undefined);
   return names
-    .filter((name) => !KNOWN.includes(name))
+    .filter((name) => !KNOWN.includes(name) && !name.startsWith(AGENT_SECRET_PREFIX))
     .flatMap((name) => {
       const meant = KNOWN.find((known) => isNear(name, known));
       if (meant !== undefined) return [`${name} is not read; is ${meant} meant?`];

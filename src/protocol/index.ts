@@ -10,6 +10,7 @@ export * from './limits.ts';
 export * from './page.ts';
 export * from './people-api.ts';
 export * from './permissions.ts';
+export * from './presets.ts';
 export * from './retry-after.ts';
 export * from './roles.ts';
 export * from './runtime.ts';

@@ -6,6 +6,7 @@ import { agentText } from './text.ts';
 
 /** What granting or refusing means; ids and names of options differ between agents. */
 export const OPTION_KINDS = ['allow_once', 'allow_always', 'reject_once', 'reject_always'] as const;
+export type OptionKind = (typeof OPTION_KINDS)[number];
 export const permissionOptionSchema = z.object({
   id: z.string().min(1).max(MAX_OPTION_UNITS),
   name: agentText(MAX_OPTION_UNITS),

@@ -4,6 +4,7 @@ import type { EventStore } from '../events/event-store.ts';
 import type { TicketStore } from '../events/ticket-store.ts';
 import type { After, Clock } from '#lib/clock.ts';
 import type { Log } from '#lib/log.ts';
+import type { Secret } from '#lib/secret.ts';
 import type { ContainerLink } from '../link/container-link.ts';
 import type { DelegationStore } from '../ledger/delegation-store.ts';
 import type { LedgerSizeStore } from '../ledger/ledger-size-store.ts';
@@ -12,6 +13,8 @@ import type { MessageStore } from '../outbox/message-store.ts';
 import type { QueueStore } from '../outbox/queue-store.ts';
 import type { WithdrawalStore } from '../outbox/withdrawal-store.ts';
 import type { AgentStore } from '../roster/agent-store.ts';
+import type { PermissionStore } from '../permissions/permission-store.ts';
+import type { RuntimeStore } from '../roster/runtime-store.ts';
 import type { AgentTokenOrder, MintedToken } from '../tokens/mint.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
 import type { CallRate } from './state/call-rate.ts';
@@ -54,6 +57,8 @@ export interface TownWiring {
   readonly log: Log;
   /** Signs. Rejects only where the keys cannot be used. */
   readonly mint: (order: AgentTokenOrder, nowMs: number) => Promise<MintedToken>;
+  /** A secret of the deployment that agents may be given, by the name that they know it by; null: there is none. */
+  readonly secret: (name: string) => Secret | null;
   /** The way to a container, by index. Never rejects. */
   readonly link: (town: TownId, container: number) => ContainerLink;
   /** Its entry in the directory. Never rejects. */
@@ -68,10 +73,12 @@ export interface TownPorts extends Omit<TownWiring, 'link' | 'directory'> {
   readonly schemaAhead: () => { readonly steps: readonly string[]; readonly sinceMs: number };
   readonly town: TownStore;
   readonly agents: AgentStore;
+  readonly runtimes: RuntimeStore;
   readonly tokens: TokenStore;
   readonly messages: MessageStore;
   readonly queues: QueueStore;
   readonly withdrawals: WithdrawalStore;
+  readonly permissions: PermissionStore;
   readonly events: EventStore;
   readonly tickets: TicketStore;
   readonly readers: Readers;

@@ -8,7 +8,9 @@ import { MailStore } from '../ledger/mail-store.ts';
 import { MessageStore } from '../outbox/message-store.ts';
 import { QueueStore } from '../outbox/queue-store.ts';
 import { WithdrawalStore } from '../outbox/withdrawal-store.ts';
+import { PermissionStore } from '../permissions/permission-store.ts';
 import { AgentStore } from '../roster/agent-store.ts';
+import { RuntimeStore } from '../roster/runtime-store.ts';
 import { TokenStore } from '../tokens/token-store.ts';
 import { CallRate } from './state/call-rate.ts';
 import { ContainerStore } from './state/container-store.ts';
@@ -39,10 +41,12 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     schemaAhead: () => ({ steps: stepsAhead(sql, TOWN_SCHEMA), sinceMs: upAtMs }),
     town: new TownStore(sql),
     agents: new AgentStore(sql),
+    runtimes: new RuntimeStore(sql),
     tokens: new TokenStore(sql),
     messages: new MessageStore(sql),
     queues: new QueueStore(sql),
     withdrawals: new WithdrawalStore(sql),
+    permissions: new PermissionStore(sql),
     events: new EventStore(
       sql,
       afterThisStep(() => feedReaders(ports)),

@@ -17,7 +17,9 @@ export interface Gone {
     /** It was heard no more, and its container has confirmed that it is stopped. */
     | 'stopped_silent'
     /** Its container was abandoned. */
-    | 'container_lost';
+    | 'container_lost'
+    /** Its process ended by itself. */
+    | 'exited';
   readonly containerRuns: boolean;
 }
 
@@ -35,7 +37,8 @@ export function agentGone(p: TownPorts, found: Agent, gone: Gone): void {
   p.events.append('reeve.agent.gone', agent.id, { incarnation: agent.inc, why: gone.why }, now);
   requeueAll(p, agent.id, now);
   if (issueRefusal(agent, p.tokens.get(agent.id)) === null) {
-    if (p.messages.hasQueued(agent.id)) return restartAgent(p, agent);
+    // A process that ends by itself does so again at once where something is wrong with it: ever more rarely, whatever waits.
+    if (p.messages.hasQueued(agent.id) || gone.why === 'exited') return restartAgent(p, agent);
     if (gone.containerRuns) return beginIncarnation(p, agent);
   }
   p.agents.move(agent.id, 'idle');
@@ -62,8 +65,10 @@ export function beginIncarnation(p: TownPorts, agent: Agent, waitMs = 0): void {
   p.events.append('reeve.agent.starting', agent.id, { incarnation: agent.inc + 1, wait_ms: waitMs }, now);
 }
 
+type FailedWhy = 'restarts_exhausted' | 'retired_in_container' | 'secret_missing';
+
 /** Given up, until a new message, a person's start, or, with messages that wait, half an hour (`reviveAgent`). */
-export function failAgent(p: TownPorts, agent: Agent, why: 'restarts_exhausted' | 'retired_in_container'): void {
+export function failAgent(p: TownPorts, agent: Agent, why: FailedWhy): void {
   const now = p.clock.now();
   p.agents.move(agent.id, 'failed');
   p.agents.ended(agent.id);

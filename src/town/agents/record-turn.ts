@@ -4,9 +4,12 @@
  * is the first that is heard of it, because the delivery's answer and the report of its start were lost, it began then at the
  * latest. Synchronous, inside a transaction of the caller.
  */
-import type { AgentId, MessageId, TurnResult } from '#protocol';
+import type { AgentId, MessageId, TurnEvent, TurnResult } from '#protocol';
+import { closePermissions } from './record-permission.ts';
 import { recordFinished } from './record-finished.ts';
 import type { TownPorts } from '../ports.ts';
+
+type TurnStep = Extract<TurnEvent, { type: 'turn.tool_call' | 'turn.plan' }>;
 
 interface Turn {
   readonly message: MessageId;
@@ -18,6 +21,14 @@ export function recordTurnStarted(p: TownPorts, agent: AgentId, { message, attem
   p.events.append('reeve.turn.started', agent, { message, attempt }, nowMs);
 }
 
+/** What an agent shows of a turn under way: a tool that it uses, or its plan. Only of the current attempt. */
+export function recordTurnStep(p: TownPorts, agent: AgentId, step: TurnStep, nowMs: number): void {
+  const turn = p.messages.turnOf(step.message);
+  if (turn?.agent !== agent || turn.attempt !== step.attempt) return;
+  const { type, at: _, ...data } = step;
+  p.events.append(`reeve.${type}`, agent, data, nowMs);
+}
+
 export function recordTurnFinished(
   p: TownPorts,
   agent: AgentId,
@@ -27,6 +38,8 @@ export function recordTurnFinished(
   recordTurnStarted(p, agent, { message, attempt }, nowMs);
   if (!p.messages.finish(message, attempt, result, nowMs)) return;
   p.events.append('reeve.turn.finished', agent, { message, attempt, state: result.state }, nowMs);
+  closePermissions(p, agent, nowMs, message);
   p.agents.forgetRestarts(agent);
+  p.runtimes.recovered(agent);
   recordFinished(p, agent, [message], nowMs);
 }

@@ -1,6 +1,7 @@
 /** What the box held is gone with it: it is queued again, unless it was lost in a turn too often. */
 import { MAX_BROKEN_TURNS, type AgentId, type MessageId } from '#protocol';
 import type { HandedOver } from '../../outbox/message.ts';
+import { closePermissions } from './record-permission.ts';
 import { recordFinished } from './record-finished.ts';
 import type { TownPorts } from '../ports.ts';
 
@@ -52,4 +53,5 @@ export function requeueAll(p: TownPorts, agent: AgentId, nowMs: number): void {
   p.messages.forgetTries(agent);
   p.withdrawals.forget(agent);
   p.queues.forget(agent);
+  closePermissions(p, agent, nowMs);
 }

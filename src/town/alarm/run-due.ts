@@ -1,5 +1,5 @@
 /** What the alarm does: everything that is due, side by side, each on its own. */
-import type { AgentId } from '#protocol';
+import type { AgentId, PermissionId } from '#protocol';
 import { messageOf } from '#lib/result.ts';
 import { needsSweep } from '../../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
@@ -10,6 +10,7 @@ import { tendDelegations } from '../ledger/announce.ts';
 import { eachIsolated, oneIsolated } from '../agents/due-work.ts';
 import { confirmEnd } from '../delivery/end-agent.ts';
 import { endStreams } from '../stream/handle-reader-frame.ts';
+import { tendPermission } from '../delivery/answer-permission.ts';
 import { pruneMessages } from '../agents/record-finished.ts';
 import type { TownPorts } from '../ports.ts';
 import { probeContainer } from '../containers/probe-container.ts';
@@ -41,6 +42,7 @@ function storedDueTimes(p: TownPorts): StoredDueTimes {
     revival: p.agents.earliestRevival(),
     delegation: p.delegations.earliestDeadline(),
     announcement: p.delegations.earliestAnnouncement(),
+    permission: p.permissions.earliest(),
   };
 }
 
@@ -82,6 +84,7 @@ export async function runDue(p: TownPorts): Promise<void> {
     runIsolated(p, 'streams', async () => endStreams(p)),
     ...ends.map(({ id }) => onAgent(p, 'end', id, () => confirmEnd(p, id))),
     ...p.withdrawals.due(now, RUN_BUDGET_AGENTS).map((id) => onAgent(p, 'withdraw', id, () => withdrawMessages(p, id))),
+    ...p.permissions.due(now, RUN_BUDGET_AGENTS).map(({ id }) => onPermission(p, id)),
     ...[...served].map((id) => onAgent(p, 'serve', id, () => serveAgent(p, id))),
     ...probes.map((index) => onContainer(p, 'probe', index, () => probeContainer(p, index))),
     runIsolated(p, 'sweep', () => p.flights.run('sweep', () => refreshSweep(p, until))),
@@ -107,6 +110,17 @@ function onAgent(p: TownPorts, work: string, id: AgentId, run: () => Promise<voi
     if (work === 'withdraw') p.withdrawals.plan(id, atMs, 0);
     if (p.messages.deliveriesDue(soonMs, RUN_BUDGET_AGENTS).includes(id)) p.messages.planQueue(id, atMs);
   });
+}
+
+/** The same for one question of an agent. */
+function onPermission(p: TownPorts, id: PermissionId): Promise<void> {
+  return oneIsolated(
+    p,
+    'permission',
+    id,
+    () => tendPermission(p, id),
+    (atMs) => p.permissions.plan(id, atMs, 0),
+  );
 }
 
 /** The same for one container. */

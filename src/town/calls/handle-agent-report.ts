@@ -1,11 +1,13 @@
 /** What an agent says, as itself: heartbeats and what happened in its turns. Inside the transaction that authorised the call. */
-import type { EventBatch, EventBatchAnswer, Heartbeat, HeartbeatAnswer, TurnEvent } from '#protocol';
+import type { EventBatch, EventBatchAnswer, Heartbeat, HeartbeatAnswer, MessageId, TurnEvent } from '#protocol';
 import type { Delta } from '../../events/frame.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { UNACKED_GRACE_MS } from '../../tokens/refresh-policy.ts';
 import { recordActivity } from '../containers/activity.ts';
 import { liveDelta } from '../stream/live-delta.ts';
-import { recordTurnFinished, recordTurnStarted } from '../agents/record-turn.ts';
+import { recordExit } from '../agents/process-failed.ts';
+import { recordRequested, recordResolved } from '../agents/record-permission.ts';
+import { recordTurnFinished, recordTurnStarted, recordTurnStep } from '../agents/record-turn.ts';
 import type { TownPorts } from '../ports.ts';
 import { recordHeard } from '../containers/check-liveness.ts';
 
@@ -42,20 +44,36 @@ export function handleEvents(p: TownPorts, agent: Agent, batch: EventBatch): Tak
   // What it tells of its turns is output, whatever its clock says: a batch counts once.
   recordHeard(p, agent, Math.min(now, Math.max(...events.map(({ at }) => Date.parse(at)))));
   recordActivity(p, agent.id);
+  const exited = events.findLast((event) => event.type === 'process.exited');
+  if (exited !== undefined) recordExit(p, agent, exited);
   return { answer: { counter, repeated: false }, deltas };
 }
 
+const isOf = (p: TownPorts, agent: Agent, message: MessageId): boolean => p.messages.get(message)?.agent === agent.id;
+
 /** Only a message of this agent, in its current attempt, moves; anything else is old news and changes nothing. */
 function apply(p: TownPorts, agent: Agent, event: TurnEvent, nowMs: number): void {
-  // Only these two move a message; what is shown of a turn is for live readers, and comes again in the reply.
-  if (event.type !== 'turn.started' && event.type !== 'turn.finished') return;
-  if (p.messages.get(event.message)?.agent !== agent.id) return;
   switch (event.type) {
     case 'turn.started':
-      recordTurnStarted(p, agent.id, event, nowMs);
+      if (isOf(p, agent, event.message)) recordTurnStarted(p, agent.id, event, nowMs);
       return;
     case 'turn.finished':
-      recordTurnFinished(p, agent.id, event, nowMs);
+      if (isOf(p, agent, event.message)) recordTurnFinished(p, agent.id, event, nowMs);
+      return;
+    case 'turn.tool_call':
+    case 'turn.plan':
+      recordTurnStep(p, agent.id, event, nowMs);
+      return;
+    case 'permission.requested':
+      recordRequested(p, agent, event, nowMs);
+      return;
+    case 'permission.resolved':
+      recordResolved(p, agent, event, nowMs);
+      return;
+    // For live readers only: its text comes again in the reply.
+    case 'turn.delta':
+    // Nothing of this incarnation counts after it: handled once the batch is.
+    case 'process.exited':
       return;
   }
 }

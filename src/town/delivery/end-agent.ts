@@ -9,6 +9,7 @@ import { endDelegationsOf } from '../ledger/finish-delegation.ts';
 import { inSlot } from '../containers/in-slot.ts';
 import { recordFinished } from '../agents/record-finished.ts';
 import type { TownPorts } from '../ports.ts';
+import { closePermissions } from '../agents/record-permission.ts';
 import { requeueAll } from '../agents/requeue-messages.ts';
 
 /**
@@ -27,6 +28,7 @@ export function retireAgent(p: TownPorts, id: AgentId): void {
     p.withdrawals.forget(id);
     const failed = p.messages.failAll(id, 'agent_retired', now);
     p.events.append('reeve.agent.retired', id, { incarnation: agent.inc, failed_messages: failed }, now);
+    closePermissions(p, id, now);
     endDelegationsOf(p, id, now);
     recordFinished(p, id, failed, now);
   });
@@ -45,6 +47,7 @@ export function stopAgent(p: TownPorts, id: AgentId): void {
     p.withdrawals.forget(id);
     p.messages.planQueue(id, null);
     p.events.append('reeve.agent.stopped', id, { incarnation: agent.inc }, now);
+    closePermissions(p, id, now);
   });
 }
 

@@ -11,6 +11,8 @@ import { issueRefusal } from '../agents/issue-refusal.ts';
 import { issueToken, type IssueAnswer } from '../credentials/issue-token.ts';
 import type { TownPorts } from '../ports.ts';
 import { planQueue } from '../agents/queue-plan.ts';
+import { launchOf } from '../agents/launch.ts';
+import { recordStartFailure } from '../agents/process-failed.ts';
 import { NOT_REACHED } from '../containers/release-waiting.ts';
 import { restartWaitMs } from '../agents/restart-plan.ts';
 
@@ -65,6 +67,11 @@ export async function startOnce(p: TownPorts, agent: Agent): Promise<boolean> {
 async function attempt(p: TownPorts, id: AgentId): Promise<void> {
   const agent = p.agents.get(id);
   if (agent?.state !== 'starting') return;
+  const launch = launchOf(p, id);
+  if (!launch.ok) {
+    p.transaction(() => fenced(p, agent, (now) => refuseLaunch(p, now, launch.error)));
+    return;
+  }
   const opened = await openContainer(p, agent.container, mayWake(p, agent));
   if (opened.kind !== 'answered') {
     const reached = opened.kind !== 'unreachable';
@@ -86,7 +93,7 @@ async function attempt(p: TownPorts, id: AgentId): Promise<void> {
     send: async ([grant]) => {
       if (grant === undefined) throw new Error('issueToken sends what it allocated');
       sent = grant.gen;
-      const body = { inc: agent.inc, name: agent.name, role: agent.role, grant, runtime: null };
+      const body = { inc: agent.inc, name: agent.name, role: agent.role, grant, runtime: launch.value };
       return p.link(agent.container).call('start', session, { agent: id, body });
     },
     swaps: (value) => [swapOf(value, sent)],
@@ -152,9 +159,16 @@ function conclude(
       failAgent(p, agent, 'retired_in_container');
       return;
     case 'failed':
+      if (answer.value.failure !== undefined) recordStartFailure(p, agent, answer.value.failure);
       postponeBroken(p, agent, answer);
       return;
   }
+}
+
+/** A secret that its runtime names is gone from the deployment: no try brings it back, so it waits as a failed agent does. */
+function refuseLaunch(p: TownPorts, agent: Agent, missing: readonly string[]): void {
+  recordStartFailure(p, agent, { reason: 'secret_missing', detail: `no secret ${missing.join(', ')}` });
+  failAgent(p, agent, 'secret_missing');
 }
 
 /**

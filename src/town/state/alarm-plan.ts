@@ -23,6 +23,8 @@ export interface DueTimes {
   /** The first deadline of an open delegation, and the first announcement that waits. */
   readonly delegation: number | null;
   readonly announcement: number | null;
+  /** A person's answer that an agent has yet to get, or a question of which nothing is heard after its deadline. */
+  readonly permission: number | null;
 }
 
 /** Set before any work: if the object dies in it, the alarm rings again this much later (ms). */

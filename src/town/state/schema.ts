@@ -132,4 +132,27 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'ALTER TABLE events_next RENAME TO events',
     ],
   },
+  {
+    id: '0023-runtimes',
+    statements: [
+      // JSON of what runs an agent; null, or no row: the built-in one. With it why its process came to nothing last.
+      `CREATE TABLE runtimes (
+         agent TEXT PRIMARY KEY, runtime TEXT, failure_reason TEXT, failure_detail TEXT, failed_at_ms INTEGER
+       ) STRICT`,
+    ],
+  },
+  {
+    id: '0024-permissions',
+    statements: [
+      `CREATE TABLE permissions (
+         seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, agent TEXT NOT NULL, inc INTEGER NOT NULL,
+         message TEXT NOT NULL, attempt INTEGER NOT NULL, title TEXT NOT NULL, kind TEXT NOT NULL, input TEXT NOT NULL,
+         options TEXT NOT NULL, state TEXT NOT NULL, requested_at_ms INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL,
+         option_id TEXT, answered_by TEXT, answered_at_ms INTEGER, resolved_by TEXT, resolved_at_ms INTEGER,
+         due_at_ms INTEGER, tries INTEGER NOT NULL DEFAULT 0
+       ) STRICT`,
+      'CREATE INDEX permissions_by_due ON permissions (due_at_ms) WHERE due_at_ms IS NOT NULL',
+      "CREATE INDEX permissions_open ON permissions (agent, seq) WHERE state IN ('open', 'answered')",
+    ],
+  },
 ];

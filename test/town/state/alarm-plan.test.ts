@@ -26,6 +26,7 @@ const NOTHING: DueTimes = {
   socketEnd: null,
   delegation: null,
   announcement: null,
+  permission: null,
 };
 
 describe('the one alarm of a town', () => {

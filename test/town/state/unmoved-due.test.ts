@@ -17,6 +17,7 @@ const DUE: DueTimes = {
   socketEnd: null,
   delegation: null,
   announcement: NOW_MS + 5000,
+  permission: null,
 };
 
 const run = (unmoved: UnmovedDue, startedAtMs: number, before: DueTimes, after = before, tookMs = 3) =>

@@ -11,6 +11,7 @@ import { createControlServer, type ControlServer } from '../../../container/cont
 import { Registry } from '../../../container/clients/registry.ts';
 import { MAX_FINISHED_BYTES, MAX_LEDGER_BYTES, type ContainerName } from '../../../src/protocol/index.ts';
 import type { ContainerBackend } from '../../../src/link/container-link.ts';
+import type { Secret } from '../../../src/lib/secret.ts';
 import { LabClock } from './lab-clock.ts';
 import { subjectOf } from './claims.ts';
 
@@ -84,6 +85,8 @@ export class Lab {
    * the clock by hours pays for no looks at agents that it does not ask about; those that do set it to what it is in production.
    */
   heartbeatMs = RARE_HEARTBEAT_MS;
+  /** Secrets of the deployment that agents may be given. Read with each start. */
+  readonly secrets = new Map<string, Secret>();
   /** What towns keep of finished messages, in bytes. Read when a Town comes up. */
   finishedBytes = MAX_FINISHED_BYTES;
   /** The same of mail and delegations. */
@@ -138,6 +141,7 @@ export class Lab {
   async end(): Promise<void> {
     this.clock.stopTimers();
     this.silent.clear();
+    this.secrets.clear();
     this.containerAddresses = OWN_ADDRESSES;
     this.heartbeatMs = RARE_HEARTBEAT_MS;
     this.finishedBytes = MAX_FINISHED_BYTES;

@@ -78,6 +78,7 @@ export function labTownWiring(link: (container: string) => ContainerLink, bound?
     // The top of the jitter: waits double, and the first retry comes after exactly 15 s.
     random: () => 1,
     log: silent,
+    secret: (name) => lab.secrets.get(name) ?? null,
     mint: async (order, nowMs) => mintAgentToken(await (await deployment()).issuer(), order, nowMs),
     link: (town: TownId, container: number) => neverRejects(() => link(`${town}:${container}`), bound),
     directory: (town) => townDirectory(new Directory(env.DIRECTORY), town, silent),

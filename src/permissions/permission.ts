@@ -1,0 +1,37 @@
+/** What an agent asked before it did something, and what became of it. */
+import type { AgentId, MessageId, PermissionId, PermissionOption } from '#protocol';
+
+/** `open`: it waits for a person. `answered`: a person did, and the agent has yet to get it. The others are final. */
+export const PERMISSION_STATES = ['open', 'answered', 'selected', 'cancelled'] as const;
+export type PermissionState = (typeof PERMISSION_STATES)[number];
+
+/** Who settled it: a person, the policy of the agent's runtime, its deadline, or the end of its turn. */
+export type ResolvedBy = 'person' | 'policy' | 'deadline' | 'turn_ended';
+
+export interface Permission {
+  readonly seq: number;
+  readonly id: PermissionId;
+  readonly agent: AgentId;
+  /** The incarnation that asked. */
+  readonly inc: number;
+  readonly message: MessageId;
+  readonly attempt: number;
+  readonly title: string;
+  readonly kind: string;
+  /** What the tool would be given, as text. */
+  readonly input: string;
+  readonly options: readonly PermissionOption[];
+  readonly state: PermissionState;
+  readonly requestedAtMs: number;
+  readonly expiresAtMs: number;
+  /** The option that was chosen; null with an answer: none, it is cancelled. */
+  readonly option: string | null;
+  /** Who answered, `person:<id>`, or null. */
+  readonly answeredBy: string | null;
+  readonly answeredAtMs: number | null;
+  readonly resolvedBy: ResolvedBy | null;
+  readonly resolvedAtMs: number | null;
+  /** When its answer is sent again, or it is closed for want of one; null once it is over. */
+  readonly dueAtMs: number | null;
+  readonly tries: number;
+}
