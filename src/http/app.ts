@@ -10,6 +10,8 @@ import { containerRoutes } from './containers/pull-and-hello.ts';
 import type { Edge, EdgeEnv } from './edge/edge.ts';
 import { agentRoutes } from './people/agents.ts';
 import { delegationRoutes } from './people/delegations.ts';
+import { permissionRoutes } from './people/permissions.ts';
+import { presetRoutes } from './people/presets.ts';
 import { messageRoutes } from './people/messages.ts';
 import { streamRoutes } from './people/stream.ts';
 import { townRoutes } from './people/towns.ts';
@@ -26,6 +28,8 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   agentRoutes(app, edge);
   messageRoutes(app, edge);
   streamRoutes(app, edge);
+  permissionRoutes(app, edge);
+  presetRoutes(app, edge);
   delegationRoutes(app, edge);
   agentCallRoutes(app, edge);
   agentLedgerRoutes(app, edge);

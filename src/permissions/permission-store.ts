@@ -1,7 +1,13 @@
 /** Table `permissions`. Synchronous; a read and its write hold no await between them. */
-import { permissionOptionSchema, type AgentId, type MessageId, type PermissionId } from '#protocol';
+import {
+  permissionOptionSchema,
+  type AgentId,
+  type MessageId,
+  type PermissionId,
+  type PermissionState,
+} from '#protocol';
 import { parseJson } from '#lib/json.ts';
-import type { Permission, PermissionState, ResolvedBy } from './permission.ts';
+import type { Permission, ResolvedBy } from './permission.ts';
 
 const OPEN = "state IN ('open', 'answered')";
 const options = permissionOptionSchema.array();

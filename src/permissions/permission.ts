@@ -1,9 +1,5 @@
 /** What an agent asked before it did something, and what became of it. */
-import type { AgentId, MessageId, PermissionId, PermissionOption } from '#protocol';
-
-/** `open`: it waits for a person. `answered`: a person did, and the agent has yet to get it. The others are final. */
-export const PERMISSION_STATES = ['open', 'answered', 'selected', 'cancelled'] as const;
-export type PermissionState = (typeof PERMISSION_STATES)[number];
+import type { AgentId, MessageId, PermissionId, PermissionOption, PermissionState } from '#protocol';
 
 /** Who settled it: a person, the policy of the agent's runtime, its deadline, or the end of its turn. */
 export type ResolvedBy = 'person' | 'policy' | 'deadline' | 'turn_ended';

@@ -3,9 +3,12 @@
  * answers alone: rows and records of the town have types of their own, and `src/town/views` makes the one of the other.
  */
 import { z } from 'zod';
-import { agentIdSchema, messageIdSchema, townIdSchema } from './ids.ts';
+import { agentIdSchema, messageIdSchema, permissionIdSchema, townIdSchema } from './ids.ts';
+import { MAX_OPTION_UNITS } from './limits.ts';
 import { pageOf } from './page.ts';
+import { OPTION_KINDS, permissionOptionSchema } from './permissions.ts';
 import { ROLE_NAMES, SCOPES } from './roles.ts';
+import { runtimeSchema } from './runtime.ts';
 
 const time = z.iso.datetime();
 const count = z.number().int().min(0);
@@ -34,6 +37,10 @@ export const agentSchema = z.object({
   process_id: z.number().int().nullable(),
   created_at: time,
   last_heard_at: time.nullable(),
+  /** Null: the built-in agent. */
+  runtime: runtimeSchema.nullable(),
+  /** Why its process came to nothing last; it stands until a turn comes to its end. */
+  failure: z.object({ reason: z.string(), detail: z.string(), at: time }).nullable(),
   credential: z.object({
     minted: count,
     acked: count,
@@ -69,6 +76,38 @@ export const messageSchema = z.object({
   error: z.string().nullable(),
 });
 export type MessageView = z.infer<typeof messageSchema>;
+
+/** `open`: it waits for a person. `answered`: a person did, and the agent has yet to get it. The others are final. */
+export const PERMISSION_STATES = ['open', 'answered', 'selected', 'cancelled'] as const;
+export type PermissionState = (typeof PERMISSION_STATES)[number];
+
+/** What an agent asked before it did something. */
+export const permissionSchema = z.object({
+  id: permissionIdSchema,
+  agent: agentIdSchema,
+  message: messageIdSchema,
+  attempt: count,
+  title: z.string(),
+  kind: z.string(),
+  input: z.string(),
+  options: z.array(permissionOptionSchema),
+  state: z.enum(PERMISSION_STATES),
+  requested_at: time,
+  expires_at: time,
+  /** The option that was chosen, by its id; null: none. */
+  option: z.string().nullable(),
+  answered_by: z.string().nullable(),
+  resolved_by: z.enum(['person', 'policy', 'deadline', 'turn_ended']).nullable(),
+  resolved_at: time.nullable(),
+});
+export type PermissionView = z.infer<typeof permissionSchema>;
+
+/** A person's answer: one of the options, by its id or by what it means, or that it is to be cancelled. */
+export const permissionAnswerSchema = z.union([
+  z.strictObject({ option: z.string().min(1).max(MAX_OPTION_UNITS) }),
+  z.strictObject({ kind: z.enum(OPTION_KINDS) }),
+  z.strictObject({ cancelled: z.literal(true) }),
+]);
 
 /** What became of each token in a sweep or a forced refresh. `due` = `ok` + `failed` + `skipped`. */
 export const sweepReportSchema = z.object({

@@ -20,7 +20,7 @@ import type { TokenStore } from '../tokens/token-store.ts';
 import type { CallRate } from './state/call-rate.ts';
 import type { ContainerStore } from './state/container-store.ts';
 import type { FailureStore } from './state/failure-store.ts';
-import type { DueMemo } from './state/due-memo.ts';
+import type { DueStore } from './state/due-store.ts';
 import type { Flights } from './state/flights.ts';
 import type { Readers } from './state/readers.ts';
 import type { Slots } from './state/slots.ts';
@@ -89,7 +89,7 @@ export interface TownPorts extends Omit<TownWiring, 'link' | 'directory'> {
   readonly sweeps: SweepStore;
   readonly failures: FailureStore;
   readonly alarm: TownAlarm;
-  readonly dueMemo: DueMemo;
+  readonly due: DueStore;
   /** All or nothing, and an alarm for what it made due with it (T5); the work is synchronous. */
   readonly transaction: <T>(work: () => T) => T;
   readonly link: (container: number) => ContainerLink;

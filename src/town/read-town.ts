@@ -5,6 +5,7 @@ import {
   type AgentView,
   type MessageView,
   type Page,
+  type PermissionView,
   type TownHealth,
   type TownView,
 } from '#protocol';
@@ -14,12 +15,13 @@ import type { Agent } from '../roster/agent.ts';
 import { townHealth } from './views/health.ts';
 import type { TownPorts } from './ports.ts';
 import { dueTimes } from './alarm/run-due.ts';
-import { agentView, messageView, townView } from './views/views.ts';
+import { agentView, messageView, permissionView, townView } from './views/views.ts';
 
 export function readAgent(p: TownPorts, id: AgentId): AgentView {
   const agent = p.agents.get(id);
   if (agent === null) throw new Error('an agent is never deleted');
-  return agentView(p.id, agent, p.tokens.get(id), p.town.get()?.sweepAtMs ?? 0);
+  const process = { runtime: p.runtimes.of(id), failure: p.runtimes.failureOf(id) };
+  return agentView(p.id, agent, process, p.tokens.get(id), p.town.get()?.sweepAtMs ?? 0);
 }
 
 /** Agents with an id above `after`, in the order of ids; retired ones too. */
@@ -31,6 +33,17 @@ export function listAgents(p: TownPorts, after: string, limit: number): Page<Age
 /** Messages of an agent with a `seq` above `afterSeq`, in order. */
 export function listMessages(p: TownPorts, agent: AgentId, afterSeq: number, limit: number): Page<MessageView> {
   return fillPage(p.messages.list(agent, afterSeq, limit + 1), limit, messageView, ({ seq }) => String(seq));
+}
+
+/** What agents ask, in the order in which they asked; with `open` only what is not over. */
+export function listPermissions(p: TownPorts, open: boolean, after: number, limit: number): Page<PermissionView> {
+  const found = open ? p.permissions.listOpen(after, limit + 1) : p.permissions.list(after, limit + 1);
+  return fillPage(found, limit, permissionView, ({ seq }) => String(seq));
+}
+
+export function readPermission(p: TownPorts, id: string): Result<PermissionView, 'not_found'> {
+  const found = p.permissions.get(id);
+  return found === null ? err('not_found') : ok(permissionView(found));
 }
 
 export function readTown(p: TownPorts): TownView {

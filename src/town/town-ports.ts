@@ -15,7 +15,7 @@ import { TokenStore } from '../tokens/token-store.ts';
 import { CallRate } from './state/call-rate.ts';
 import { ContainerStore } from './state/container-store.ts';
 import { FailureStore } from './state/failure-store.ts';
-import { DueMemo } from './state/due-memo.ts';
+import { DueStore } from './state/due-store.ts';
 import { feedReaders } from './stream/feed-readers.ts';
 import { Flights } from './state/flights.ts';
 import type { TownPorts, TownWiring } from './ports.ts';
@@ -28,6 +28,26 @@ import { TownAlarm } from './state/town-alarm.ts';
 import { TownStore } from './state/town-store.ts';
 import { Waiters } from './state/waiters.ts';
 
+/** A store for each table. */
+const tables = (sql: SqlStorage) => ({
+  town: new TownStore(sql),
+  agents: new AgentStore(sql),
+  runtimes: new RuntimeStore(sql),
+  tokens: new TokenStore(sql),
+  messages: new MessageStore(sql),
+  queues: new QueueStore(sql),
+  withdrawals: new WithdrawalStore(sql),
+  permissions: new PermissionStore(sql),
+  tickets: new TicketStore(sql),
+  mail: new MailStore(sql),
+  delegations: new DelegationStore(sql),
+  ledgerSize: new LedgerSizeStore(sql),
+  containers: new ContainerStore(sql),
+  sweeps: new SweepStore(sql),
+  failures: new FailureStore(sql),
+  due: new DueStore(sql),
+});
+
 /** The ports of one Town object: its own storage, and the wiring that it was given. */
 export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPorts {
   const { sql } = ctx.storage;
@@ -39,28 +59,13 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     id,
     upAtMs,
     schemaAhead: () => ({ steps: stepsAhead(sql, TOWN_SCHEMA), sinceMs: upAtMs }),
-    town: new TownStore(sql),
-    agents: new AgentStore(sql),
-    runtimes: new RuntimeStore(sql),
-    tokens: new TokenStore(sql),
-    messages: new MessageStore(sql),
-    queues: new QueueStore(sql),
-    withdrawals: new WithdrawalStore(sql),
-    permissions: new PermissionStore(sql),
+    ...tables(sql),
     events: new EventStore(
       sql,
       afterThisStep(() => feedReaders(ports)),
     ),
-    tickets: new TicketStore(sql),
     readers: new Readers(ctx),
-    mail: new MailStore(sql),
-    delegations: new DelegationStore(sql),
-    ledgerSize: new LedgerSizeStore(sql),
-    containers: new ContainerStore(sql),
-    sweeps: new SweepStore(sql),
-    failures: new FailureStore(sql),
     alarm,
-    dueMemo: new DueMemo(sql),
     transaction: transactions(ctx.storage, () => ports),
     link: (container) => wiring.link(id, container),
     directory: wiring.directory(id),
@@ -89,7 +94,7 @@ function transactions(
 ): TownPorts['transaction'] {
   let isInOne = false;
   return (work) => {
-    const { alarm, clock, dueMemo, town } = ports();
+    const { alarm, clock, due, town } = ports();
     const isOutermost = !isInOne;
     isInOne = true;
     try {
@@ -101,7 +106,7 @@ function transactions(
       });
     } catch (thrown) {
       alarm.forget();
-      dueMemo.forget();
+      due.forget();
       town.forget();
       throw thrown;
     } finally {

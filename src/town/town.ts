@@ -1,16 +1,6 @@
 /** The Durable Object of one town: a table of contents. It constructs, wires and delegates; rules live in the verbs beside it. */
 import { DurableObject } from 'cloudflare:workers';
-import type {
-  AgentView,
-  DelegationView,
-  IssuedToken,
-  MessageView,
-  Page,
-  Restored,
-  SweepReportView,
-  TownHealth,
-  TownView,
-} from '#protocol';
+import type * as wire from '#protocol';
 import type { WatchedTown } from '../directory/directory-store.ts';
 import type { EventPage } from '../events/event-store.ts';
 import type { Ticket } from '../events/ticket-store.ts';
@@ -19,6 +9,7 @@ import { mapOk, ok } from '#lib/result.ts';
 import { sendMessage, type NewMessage, type SendRefusal } from './agents/accept-message.ts';
 import { AgentCalls } from './agent-calls.ts';
 import type { VerifiedCall } from './calls/authorize-call.ts';
+import * as permission from './delivery/answer-permission.ts';
 import { cancelMessage, type CancelRefusal } from './agents/cancel-message.ts';
 import { changeAgent, type AgentChange, type ChangeRefusal } from './agents/change-agent.ts';
 import { createAgent, type NewAgent } from './agents/create-agent.ts';
@@ -34,7 +25,7 @@ import { addTicket, openStream } from './stream/open-stream.ts';
 import type { TownWiring } from './ports.ts';
 import { pullToken, type PullRefusal, type PullRequest } from './credentials/pull-token.ts';
 import { revokeAgent } from './agents/revoke-agent.ts';
-import { listAgents, listMessages, readAgent, readHealth, readMessage, readTown } from './read-town.ts';
+import * as read from './read-town.ts';
 import { restoreTown } from './restore-town.ts';
 import { TOWN_SCHEMA } from './state/schema.ts';
 import { serveAgent } from './delivery/serve-agent.ts';
@@ -54,11 +45,11 @@ export class Town extends DurableObject {
   }
 
   /** Makes this town exist. Idempotent; one that was deleted before this came does not outlive it. */
-  async create(town: Pick<TownRecord, 'name' | 'owner'>): Promise<TownView> {
+  async create(town: Pick<TownRecord, 'name' | 'owner'>): Promise<wire.TownView> {
     const p = this.#gate.ports();
     migrate(this.ctx.storage, TOWN_SCHEMA);
     createTown(p, town);
-    const made = readTown(p);
+    const made = read.readTown(p);
     await this.#gate.leave(p);
     // A deletion marks the directory first: one that is not seen here comes to this object after its rows are there.
     if ((await p.directory.holds()) === false) await this.remove();
@@ -79,81 +70,81 @@ export class Town extends DurableObject {
     return { gone: await this.#gate.remove() };
   }
 
-  async describe(): Answered<TownView> {
-    return this.#gate.run((p) => ok(readTown(p)));
+  async describe(): Answered<wire.TownView> {
+    return this.#gate.run((p) => ok(read.readTown(p)));
   }
 
-  async health(): Answered<TownHealth> {
-    return this.#gate.run((p) => ok(readHealth(p)));
+  async health(): Answered<wire.TownHealth> {
+    return this.#gate.run((p) => ok(read.readHealth(p)));
   }
 
   /** The database was put back to an earlier state. */
-  async restored(): Answered<Restored> {
+  async restored(): Answered<wire.Restored> {
     return this.#gate.run(async (p) => ok(await restoreTown(p)));
   }
 
-  async createAgent(agent: NewAgent): Answered<AgentView, 'name_taken' | 'limit_exceeded'> {
+  async createAgent(agent: NewAgent): Answered<wire.AgentView, 'name_taken' | 'limit_exceeded'> {
     return this.#gate.run(async (p) => {
       const created = createAgent(p, agent);
       if (created.ok) await serveAgent(p, created.value.id);
-      return mapOk(created, ({ id }) => readAgent(p, id));
+      return mapOk(created, ({ id }) => read.readAgent(p, id));
     });
   }
 
-  async listAgents(after: string, limit: number): Answered<Page<AgentView>> {
-    return this.#gate.run((p) => ok(listAgents(p, after, limit)));
+  async listAgents(after: string, limit: number): Answered<wire.Page<wire.AgentView>> {
+    return this.#gate.run((p) => ok(read.listAgents(p, after, limit)));
   }
 
-  async getAgent(idOrName: string): Answered<AgentView> {
-    return this.#gate.with(idOrName, (p, agent) => readAgent(p, agent.id));
+  async getAgent(idOrName: string): Answered<wire.AgentView> {
+    return this.#gate.with(idOrName, (p, agent) => read.readAgent(p, agent.id));
   }
 
-  async changeAgent(idOrName: string, change: AgentChange): Answered<AgentView, ChangeRefusal> {
-    return this.#gate.run((p) => mapOk(changeAgent(p, idOrName, change), (id) => readAgent(p, id)));
+  async changeAgent(idOrName: string, change: AgentChange): Answered<wire.AgentView, ChangeRefusal> {
+    return this.#gate.run((p) => mapOk(changeAgent(p, idOrName, change), (id) => read.readAgent(p, id)));
   }
 
   /** Teardown; `confirmed` says that process and key are gone. */
-  async retireAgent(idOrName: string): Answered<{ agent: AgentView; confirmed: boolean }> {
+  async retireAgent(idOrName: string): Answered<{ agent: wire.AgentView; confirmed: boolean }> {
     return this.#gate.with(idOrName, async (p, { id }) => {
       retireAgent(p, id);
       await confirmEnd(p, id);
-      return { agent: readAgent(p, id), confirmed: isEndConfirmed(p, id) };
+      return { agent: read.readAgent(p, id), confirmed: isEndConfirmed(p, id) };
     });
   }
 
-  async stopAgent(idOrName: string): Answered<AgentView> {
+  async stopAgent(idOrName: string): Answered<wire.AgentView> {
     return this.#gate.with(idOrName, async (p, { id }) => {
       stopAgent(p, id);
       await confirmEnd(p, id);
-      return readAgent(p, id);
+      return read.readAgent(p, id);
     });
   }
 
-  async startAgent(idOrName: string): Answered<AgentView> {
+  async startAgent(idOrName: string): Answered<wire.AgentView> {
     return this.#gate.with(idOrName, async (p, { id }) => {
       requestStart(p, id);
       await serveAgent(p, id);
-      return readAgent(p, id);
+      return read.readAgent(p, id);
     });
   }
 
-  async revokeAgent(idOrName: string): Answered<AgentView> {
+  async revokeAgent(idOrName: string): Answered<wire.AgentView> {
     return this.#gate.with(idOrName, (p, { id }) => {
       revokeAgent(p, id);
-      return readAgent(p, id);
+      return read.readAgent(p, id);
     });
   }
 
-  async refreshAgent(idOrName: string, revokeOlder: boolean): Answered<SweepReportView> {
+  async refreshAgent(idOrName: string, revokeOlder: boolean): Answered<wire.SweepReportView> {
     return this.#gate.with(idOrName, (p, agent) => forceRefresh(p, [agent], revokeOlder));
   }
 
-  async refreshTown(revokeOlder: boolean): Answered<SweepReportView> {
+  async refreshTown(revokeOlder: boolean): Answered<wire.SweepReportView> {
     return this.#gate.run(async (p) => ok(await forceRefresh(p, p.agents.live(), revokeOlder)));
   }
 
   /** Accepts a message; it is delivered meanwhile or later. `sender` comes from the verified credential. */
-  async sendMessage(idOrName: string, message: Omit<NewMessage, 'agent'>): Answered<MessageView, SendRefusal> {
+  async sendMessage(idOrName: string, message: Omit<NewMessage, 'agent'>): Answered<wire.MessageView, SendRefusal> {
     return this.#gate.run((p) => {
       const sent = sendMessage(p, idOrName, message);
       if (sent.ok) this.#gate.meanwhile(p, 'serve', () => serveAgent(p, sent.value.agent));
@@ -162,7 +153,7 @@ export class Town extends DurableObject {
   }
 
   /** Ends a message that is still queued. */
-  async cancelMessage(idOrName: string, message: string): Answered<MessageView, CancelRefusal> {
+  async cancelMessage(idOrName: string, message: string): Answered<wire.MessageView, CancelRefusal> {
     return this.#gate.run((p) => {
       const cancelled = cancelMessage(p, idOrName, message);
       if (cancelled.ok) this.#gate.meanwhile(p, 'withdraw', () => withdrawMessages(p, cancelled.value.agent));
@@ -171,17 +162,17 @@ export class Town extends DurableObject {
   }
 
   /** Ends the turn that the agent is in; it goes on with its next message. */
-  async interruptAgent(idOrName: string): Answered<AgentView, InterruptRefusal> {
-    return this.#gate.run(async (p) => mapOk(await interruptAgent(p, idOrName), (id) => readAgent(p, id)));
+  async interruptAgent(idOrName: string): Answered<wire.AgentView, InterruptRefusal> {
+    return this.#gate.run(async (p) => mapOk(await interruptAgent(p, idOrName), (id) => read.readAgent(p, id)));
   }
 
-  async listMessages(idOrName: string, afterSeq: number, limit: number): Answered<Page<MessageView>> {
-    return this.#gate.with(idOrName, (p, { id }) => listMessages(p, id, afterSeq, limit));
+  async listMessages(idOrName: string, afterSeq: number, limit: number): Answered<wire.Page<wire.MessageView>> {
+    return this.#gate.with(idOrName, (p, { id }) => read.listMessages(p, id, afterSeq, limit));
   }
 
   /** With `waitMs`: when the message is over, or after that time. */
-  async getMessage(idOrName: string, message: string, waitMs = 0): Answered<MessageView> {
-    return this.#gate.run((p) => readMessage(p, idOrName, message, waitMs));
+  async getMessage(idOrName: string, message: string, waitMs = 0): Answered<wire.MessageView> {
+    return this.#gate.run((p) => read.readMessage(p, idOrName, message, waitMs));
   }
 
   async listEvents(after: number, limit: number): Answered<EventPage> {
@@ -215,11 +206,34 @@ export class Town extends DurableObject {
     return new AgentCalls(this.#gate, call);
   }
 
-  async listDelegations(after: number, limit: number): Answered<Page<DelegationView>> {
+  /** With `open` only what is not over. */
+  async listPermissions(open: boolean, after: number, limit: number): Answered<wire.Page<wire.PermissionView>> {
+    return this.#gate.run((p) => ok(read.listPermissions(p, open, after, limit)));
+  }
+
+  async getPermission(id: string): Answered<wire.PermissionView> {
+    return this.#gate.run((p) => read.readPermission(p, id));
+  }
+
+  /** `person` comes from the verified credential. */
+  async answerPermission(
+    id: string,
+    choice: permission.PermissionChoice,
+    person: string,
+  ): Answered<wire.PermissionView, permission.AnswerRefusal> {
+    return this.#gate.run(async (p) => {
+      const answered = permission.answerPermission(p, id, choice, person);
+      if (answered.ok)
+        await this.#gate.briefly(p, 'answer', permission.ANSWER_WAIT_MS, permission.sendAnswers(p, answered.value));
+      return answered.ok ? read.readPermission(p, id) : answered;
+    });
+  }
+
+  async listDelegations(after: number, limit: number): Answered<wire.Page<wire.DelegationView>> {
     return this.#gate.run((p) => ok(listDelegations(p, after, limit)));
   }
 
-  async pull(request: PullRequest): Answered<IssuedToken, PullRefusal> {
+  async pull(request: PullRequest): Answered<wire.IssuedToken, PullRefusal> {
     return this.#gate.run((p) => pullToken(p, request));
   }
 

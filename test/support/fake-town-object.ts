@@ -20,6 +20,7 @@ import {
   messageSchema,
   pageOf as pageSchemaOf,
   peersSchema,
+  permissionSchema,
   restoredSchema,
   sweepReportSchema,
   townHealthSchema,
@@ -30,6 +31,7 @@ import {
   type IssuedToken,
   type MessageId,
   type MessageView,
+  type PermissionView,
   type TownId,
   type TownView,
 } from '#protocol';
@@ -37,8 +39,9 @@ import type { AgentStub, TownStub } from '../../src/http/edge/edge.ts';
 import type { VerifiedCall } from '../../src/town/calls/authorize-call.ts';
 import type { AgentChange } from '../../src/town/agents/change-agent.ts';
 import type { NewAgent } from '../../src/town/agents/create-agent.ts';
+import type { PermissionChoice } from '../../src/town/delivery/answer-permission.ts';
 import type { PullRequest } from '../../src/town/credentials/pull-token.ts';
-import { agentId, delegationId, mailId } from './ids.ts';
+import { agentId, delegationId, mailId, messageId, permissionId } from './ids.ts';
 
 export interface TownCall {
   readonly town: TownId;
@@ -56,6 +59,24 @@ const resultOf = <T extends z.ZodType>(value: T) =>
     z.object({ ok: z.literal(false), error: z.string() }),
   ]);
 const NOTHING = z.undefined();
+/** What an agent of every such town asks. */
+const PERMISSION: PermissionView = {
+  id: permissionId(1),
+  agent: agentId(1),
+  message: messageId(1),
+  attempt: 1,
+  title: 'Write a file',
+  kind: 'edit',
+  input: '{}',
+  options: [{ id: 'yes', name: 'Allow', kind: 'allow_once' }],
+  state: 'open',
+  requested_at: AT,
+  expires_at: AT,
+  option: null,
+  answered_by: null,
+  resolved_by: null,
+  resolved_at: null,
+};
 const REPORT = { due: 0, ok: 0, failed: 0, skipped: 0, results: [] };
 
 /** Everything that a town is asked. */
@@ -199,6 +220,28 @@ export class FakeTownObject implements TownStub {
     const held = Promise.resolve({ [Symbol.dispose]: () => void (this.held -= 1) });
     return Object.assign(held, this.#asAgent(call));
   }
+  listPermissions(open: boolean, after: number, limit: number) {
+    return this.#note('listPermissions', [open, after, limit], resultOf(pageSchemaOf(permissionSchema)), () =>
+      ok({ items: [PERMISSION], next: null }),
+    );
+  }
+  getPermission(id: string) {
+    return this.#note('getPermission', [id], resultOf(permissionSchema), () =>
+      id === PERMISSION.id ? ok(PERMISSION) : err('not_found'),
+    );
+  }
+  answerPermission(id: string, choice: PermissionChoice, person: string) {
+    return this.#note('answerPermission', [id, choice, person], resultOf(permissionSchema), () => {
+      if (id !== PERMISSION.id) return err('not_found');
+      return ok<PermissionView>({
+        ...PERMISSION,
+        state: 'selected',
+        option: 'yes',
+        resolved_by: 'person',
+        resolved_at: AT,
+      });
+    });
+  }
   listDelegations(after: number, limit: number) {
     return this.#note('listDelegations', [after, limit], resultOf(pageSchemaOf(delegationSchema)), () =>
       ok({ items: [DELEGATION], next: null }),
@@ -230,6 +273,8 @@ export class FakeTownObject implements TownStub {
       process_id: 42,
       created_at: AT,
       last_heard_at: null,
+      runtime: null,
+      failure: null,
       credential: {
         minted: 1,
         acked: 1,

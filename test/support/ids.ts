@@ -7,6 +7,7 @@ import {
   type DelegationId,
   type MailId,
   type MessageId,
+  type PermissionId,
   type SessionId,
   type TownId,
 } from '#protocol';
@@ -20,6 +21,7 @@ export const agentId = (seed: number): AgentId => makeId('agt', bytes(seed));
 export const messageId = (seed: number): MessageId => makeId('msg', bytes(seed));
 export const mailId = (seed: number): MailId => makeId('mail', bytes(seed));
 export const delegationId = (seed: number): DelegationId => makeId('dlg', bytes(seed));
+export const permissionId = (seed: number): PermissionId => makeId('prm', bytes(seed));
 export const sessionId = (seed: number): SessionId => makeId('ses', bytes(seed));
 export const bootId = (seed: number): BootId => makeId('boot', bytes(seed));
 export const containerName = (seed: number, index = 0): ContainerName => `${townId(seed)}:${index}`;

@@ -12,7 +12,7 @@ interface Wall {
   readonly packages: readonly string[];
 }
 
-const NOUNS = ['roster', 'tokens', 'outbox', 'ledger', 'events', 'link', 'directory'] as const;
+const NOUNS = ['roster', 'tokens', 'outbox', 'permissions', 'ledger', 'events', 'link', 'directory'] as const;
 const PROTOCOL = 'src/protocol/index.ts';
 const LIB = 'src/lib/';
 const NOUN_FOLDERS = NOUNS.map((noun) => `src/${noun}/`);

@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import * as protocol from '#protocol';
 import { ROLE_NAMES, SCOPES, agentIdSchema, townIdSchema, writtenText } from '#protocol';
 import { isWithinRole } from '../../roster/agent.ts';
+import { runtimeOrderSchema } from './runtime-order.ts';
 import { KEY_RULE, isIdempotencyKey } from './idempotency-key.ts';
 
 /** Names appear in URLs, where they stand for the id, so they cannot look like one. */
@@ -21,6 +22,7 @@ export const newAgentSchema = z
     name: nameSchema,
     role: roleSchema.default('worker'),
     scopes: scopesSchema.optional(),
+    runtime: runtimeOrderSchema.nullable().default(null),
   })
   .refine(({ role, scopes }) => isWithinRole(role, scopes ?? []), { path: ['scopes'], message: BEYOND_ROLE })
   .openapi('NewAgent');
@@ -28,7 +30,7 @@ export const agentChangeSchema = z
   .strictObject({
     role: roleSchema.optional(),
     scopes: scopesSchema.optional(),
-    runtime: z.null('must be null, the built-in agent: other runtimes are not supported yet').optional(),
+    runtime: runtimeOrderSchema.nullable().optional(),
   })
   .openapi('AgentChange');
 export const newMessageSchema = z
@@ -47,6 +49,9 @@ export const restoredSchema = protocol.restoredSchema.meta({ id: 'Restored' });
 export const healthSchema = protocol.townHealthSchema.meta({ id: 'Health' });
 export const sweepReportSchema = protocol.sweepReportSchema.meta({ id: 'SweepReport' });
 export const agentSchema = protocol.agentSchema.meta({ id: 'Agent' });
+export const permissionSchema = protocol.permissionSchema.meta({ id: 'Permission' });
+export const permissionAnswerSchema = protocol.permissionAnswerSchema.meta({ id: 'PermissionAnswer' });
+export const presetSchema = protocol.presetSchema.meta({ id: 'Preset' });
 export const messageSchema = protocol.messageSchema.meta({ id: 'Message' });
 export const ticketSchema = protocol.streamTicketSchema.meta({ id: 'Ticket' });
 export const problemBody = protocol.problemSchema.meta({ id: 'Problem' });

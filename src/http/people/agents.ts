@@ -6,6 +6,7 @@ import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
+import { runtimeOf } from '../edge/runtime-order.ts';
 import * as s from '../edge/schemas.ts';
 
 const AGENTS = '/v1/towns/{town}/agents';
@@ -13,16 +14,16 @@ const AGENT = `${AGENTS}/{agent}` as const;
 
 export function agentRoutes(app: App, edge: Edge): void {
   const inTown = [requirePerson(edge), requireTown(edge)];
-  createAgent(app, inTown);
+  createAgent(app, edge, inTown);
   listAgents(app, inTown);
   readAgent(app, inTown);
-  changeAgent(app, inTown);
+  changeAgent(app, edge, inTown);
   tearDown(app, inTown);
   verbs(app, inTown);
   refreshAgent(app, inTown);
 }
 
-function createAgent(app: App, inTown: Guard[]): void {
+function createAgent(app: App, edge: Edge, inTown: Guard[]): void {
   app.openapi(
     createRoute({
       method: 'post',
@@ -33,8 +34,9 @@ function createAgent(app: App, inTown: Guard[]): void {
       responses: answers(201, s.agentSchema, 'The agent; `starting` where its container is not reached yet'),
     }),
     async (c) => {
-      const { name, role, scopes } = c.req.valid('json');
-      const agent = { id: makeId('agt', randomBytes(20)), name, role, scopes: scopes ?? ROLES[role] };
+      const { name, role, scopes, runtime: order } = c.req.valid('json');
+      const runtime = runtimeOf(edge.config, order);
+      const agent = { id: makeId('agt', randomBytes(20)), name, role, scopes: scopes ?? ROLES[role], runtime };
       const created = await c.get('town').createAgent(agent);
       if (!created.ok) throw new Refusal(created.error);
       return c.json(created.value, 201);
@@ -79,12 +81,12 @@ function readAgent(app: App, inTown: Guard[]): void {
   );
 }
 
-function changeAgent(app: App, inTown: Guard[]): void {
+function changeAgent(app: App, edge: Edge, inTown: Guard[]): void {
   app.openapi(
     createRoute({
       method: 'patch',
       path: AGENT,
-      summary: 'Change the role of an agent, from its next start on, and its scopes',
+      summary: 'Change the role and the runtime of an agent, from its next start on, and its scopes',
       description:
         'A scope that is taken away is refused at once; one that is given comes with the next token. Scopes do not follow ' +
         'the role: what is left out stays as it is, and must be within the scopes of the role.',
@@ -93,8 +95,9 @@ function changeAgent(app: App, inTown: Guard[]): void {
       responses: answers(200, s.agentSchema, 'The agent'),
     }),
     async (c) => {
-      const { role, scopes } = c.req.valid('json');
-      const changed = await c.get('town').changeAgent(c.req.valid('param').agent, { role, scopes });
+      const { role, scopes, runtime: order } = c.req.valid('json');
+      const runtime = order === undefined ? undefined : runtimeOf(edge.config, order);
+      const changed = await c.get('town').changeAgent(c.req.valid('param').agent, { role, scopes, runtime });
       if (changed.ok) return c.json(changed.value, 200);
       if (changed.error === 'beyond_role') {
         throw new Refusal('invalid_request', { errors: [{ path: 'scopes', message: s.BEYOND_ROLE }] });

@@ -1,4 +1,4 @@
-import type { AgentId, Role, Scope } from '#protocol';
+import type { AgentId, Role, Scope, Runtime } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
 import { isWithinRole } from '../../roster/agent.ts';
 import type { TownPorts } from '../ports.ts';
@@ -7,6 +7,8 @@ import type { TownPorts } from '../ports.ts';
 export interface AgentChange {
   readonly role?: Role | undefined;
   readonly scopes?: readonly Scope[] | undefined;
+  /** Null: the built-in agent. */
+  readonly runtime?: Runtime | null | undefined;
 }
 
 /** `beyond_role`: the scopes that the agent would have are more than its role may have; nothing is changed (W-30). */
@@ -25,9 +27,22 @@ export function changeAgent(p: TownPorts, idOrName: string, change: AgentChange)
     const role = change.role ?? agent.role;
     const scopes = [...new Set(change.scopes ?? agent.scopes)];
     if (!isWithinRole(role, scopes)) return err('beyond_role');
-    if (role === agent.role && scopes.join(' ') === agent.scopes.join(' ')) return ok(agent.id);
+    const runtime = change.runtime === undefined ? undefined : changedRuntime(p, agent.id, change.runtime);
+    if (runtime === undefined && role === agent.role && scopes.join(' ') === agent.scopes.join(' '))
+      return ok(agent.id);
     p.agents.change(agent.id, role, scopes);
-    p.events.append('reeve.agent.changed', agent.id, { role, scopes }, p.clock.now());
+    if (runtime !== undefined) p.runtimes.set(agent.id, runtime);
+    p.events.append(
+      'reeve.agent.changed',
+      agent.id,
+      { role, scopes, ...(runtime === undefined ? {} : { command: runtime?.command ?? null }) },
+      p.clock.now(),
+    );
     return ok(agent.id);
   });
+}
+
+/** Undefined where it is the one that is stored. */
+function changedRuntime(p: TownPorts, agent: AgentId, wanted: Runtime | null): Runtime | null | undefined {
+  return JSON.stringify(p.runtimes.of(agent)) === JSON.stringify(wanted) ? undefined : wanted;
 }

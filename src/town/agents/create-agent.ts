@@ -1,4 +1,4 @@
-import { MAX_AGENTS_PER_TOWN, type AgentId, type Role, type Scope } from '#protocol';
+import { MAX_AGENTS_PER_TOWN, type AgentId, type Runtime, type Role, type Scope } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { containerForNew } from './place-agent.ts';
@@ -11,6 +11,8 @@ export interface NewAgent {
   readonly role: Role;
   /** Within the role's. */
   readonly scopes: readonly Scope[];
+  /** What runs it; null: the built-in agent. */
+  readonly runtime: Runtime | null;
 }
 
 /**
@@ -26,6 +28,7 @@ export function createAgent(p: TownPorts, agent: NewAgent): Result<Agent, 'name_
     const container = containerForNew(p);
     const now = p.clock.now();
     p.agents.add({ ...agent, container, createdAtMs: now }, now);
+    if (agent.runtime !== null) p.runtimes.set(agent.id, agent.runtime);
     p.tokens.add(agent.id);
     p.events.append('reeve.agent.created', agent.id, { name: agent.name, role: agent.role }, now);
     const created = p.agents.get(agent.id);

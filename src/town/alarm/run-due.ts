@@ -4,7 +4,7 @@ import { messageOf } from '#lib/result.ts';
 import { needsSweep } from '../../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { RUN_BUDGET_AGENTS, RUN_BUDGET_MS, type DueTimes } from '../state/alarm-plan.ts';
-import type { StoredDueTimes } from '../state/due-memo.ts';
+import type { StoredDueTimes } from '../state/due-store.ts';
 import { reviveAgent } from '../agents/agent-gone.ts';
 import { tendDelegations } from '../ledger/announce.ts';
 import { eachIsolated, oneIsolated } from '../agents/due-work.ts';
@@ -23,7 +23,7 @@ import { withdrawMessages } from '../delivery/withdraw-messages.ts';
 
 /** When each kind of work is due. */
 export function dueTimes(p: TownPorts): DueTimes {
-  return { ...p.dueMemo.read(() => storedDueTimes(p)), socketEnd: p.readers.firstEnd() };
+  return { ...p.due.read(() => storedDueTimes(p)), socketEnd: p.readers.firstEnd() };
 }
 
 /** From the stores. A sweep, and a look at a lost container, count only while an agent is at work: an idle town sleeps. */

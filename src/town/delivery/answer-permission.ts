@@ -11,6 +11,9 @@ import { backoffUntil, doubtContainer, recordAnswer } from '../containers/contai
 import { inSlot } from '../containers/in-slot.ts';
 import type { TownPorts } from '../ports.ts';
 
+/** A person who answers waits at most this long (ms) for the agent's control server to take it. */
+export const ANSWER_WAIT_MS = 3000;
+
 /** By the id of an option, or by what it means; null: none of them. */
 export type PermissionChoice = { readonly option: string } | { readonly kind: OptionKind } | null;
 

@@ -3,6 +3,8 @@ import {
   messageKind,
   type AgentView,
   type MessageView,
+  type PermissionView,
+  type Runtime,
   type SweepReportView,
   type SweepView,
   type TownId,
@@ -10,13 +12,21 @@ import {
 } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import type { Message } from '../../outbox/message.ts';
+import type { Permission } from '../../permissions/permission.ts';
 import { needsSweep, type Agent } from '../../roster/agent.ts';
+import type { ProcessFailure } from '../../roster/runtime-store.ts';
 import type { Credential } from '../../tokens/token-store.ts';
 import type { SweepRecord, SweepReport } from '../state/sweep-store.ts';
 import type { TownRecord } from '../state/town-store.ts';
 
 /** `sweepAtMs` is the town's next sweep; it is the agent's next due time while it works and no retry comes first. */
-export function agentView(town: TownId, agent: Agent, credential: Credential, sweepAtMs: number): AgentView {
+export function agentView(
+  town: TownId,
+  agent: Agent,
+  process: { readonly runtime: Runtime | null; readonly failure: ProcessFailure | null },
+  credential: Credential,
+  sweepAtMs: number,
+): AgentView {
   const dueTimes = [credential.retryAtMs, agent.startDueAtMs, needsSweep(agent.state) ? sweepAtMs : null];
   const nextDue = dueTimes.filter((at): at is number => at !== null);
   const { laggingGen, laggingAtMs } = credential;
@@ -31,6 +41,8 @@ export function agentView(town: TownId, agent: Agent, credential: Credential, sw
     process_id: agent.processId,
     created_at: timestamp(agent.createdAtMs),
     last_heard_at: timestamp(agent.lastHeardAtMs),
+    runtime: process.runtime,
+    failure: process.failure === null ? null : failureView(process.failure),
     credential: {
       minted: credential.minted,
       acked: credential.acked,
@@ -45,6 +57,32 @@ export function agentView(town: TownId, agent: Agent, credential: Credential, sw
       next_due_at: nextDue.length === 0 ? null : timestamp(Math.min(...nextDue)),
       revoked_at: timestamp(credential.revokedAtMs),
     },
+  };
+}
+
+const failureView = ({ reason, detail, atMs }: ProcessFailure): AgentView['failure'] => ({
+  reason,
+  detail,
+  at: timestamp(atMs),
+});
+
+export function permissionView(asked: Permission): PermissionView {
+  return {
+    id: asked.id,
+    agent: asked.agent,
+    message: asked.message,
+    attempt: asked.attempt,
+    title: asked.title,
+    kind: asked.kind,
+    input: asked.input,
+    options: [...asked.options],
+    state: asked.state,
+    requested_at: timestamp(asked.requestedAtMs),
+    expires_at: timestamp(asked.expiresAtMs),
+    option: asked.option,
+    answered_by: asked.answeredBy,
+    resolved_by: asked.resolvedBy,
+    resolved_at: timestamp(asked.resolvedAtMs),
   };
 }
 

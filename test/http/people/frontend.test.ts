@@ -201,13 +201,13 @@ describe('agents', () => {
     expect([retired.status, await codeOf(retired)]).toEqual([409, 'state_conflict']);
   });
 
-  test('take no runtime but the built-in one, and no town is asked to store another', async () => {
+  test('take no command that the deployment does not allow, and no town is asked to store it', async () => {
     const before = scene.calls.length;
     const runtime = { command: 'node', args: ['agent.js'], env: {}, cwd: '/', credentials: 'none' };
     const response = await scene.send('PATCH', `${AGENTS}/ada`, { json: { runtime } });
     expect(response.status).toBe(400);
     expect(problemSchema.parse(await response.json()).errors).toEqual([
-      { path: 'runtime', message: 'must be null, the built-in agent: other runtimes are not supported yet' },
+      { path: 'runtime.command', message: 'is not among the AGENT_COMMANDS of this deployment' },
     ]);
     expect(scene.calls).toHaveLength(before);
   });

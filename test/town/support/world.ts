@@ -79,7 +79,7 @@ export class World {
   }
 
   async create(name: string, id = newAgentId()): Promise<AgentView> {
-    return value(await this.stub.createAgent({ id, name, role: 'worker', scopes: ROLES.worker }));
+    return value(await this.stub.createAgent({ id, name, role: 'worker', scopes: ROLES.worker, runtime: null }));
   }
 
   /** The same message again, until `nextMessage`: a sender who was not answered asks again. */

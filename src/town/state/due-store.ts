@@ -10,7 +10,7 @@ type Counter = { written: number };
  * and again at the end of each request, would be half of all that a town asks of its database. SQLite counts the rows that its
  * connection has changed, so nothing that writes can forget to say so.
  */
-export class DueMemo {
+export class DueStore {
   readonly #sql: Pick<SqlStorage, 'exec'>;
   #known: { readonly written: number; readonly due: StoredDueTimes } | null = null;
 

@@ -1,0 +1,94 @@
+/** Routes for people: what their agents ask before they act. */
+import { createRoute, z } from '@hono/zod-openapi';
+import { pageOf } from '#protocol';
+import type { AnswerRefusal } from '../../town/delivery/answer-permission.ts';
+import { requirePerson, requireTown } from '../edge/authenticate.ts';
+import type { App, Edge, Guard } from '../edge/edge.ts';
+import { Refusal } from '../edge/problem.ts';
+import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
+import * as s from '../edge/schemas.ts';
+
+const PERMISSIONS = '/v1/towns/{town}/permissions';
+const PERMISSION = `${PERMISSIONS}/{permission}` as const;
+
+const params = s.townParams.extend({ permission: z.string().max(64) });
+const query = s.seqQuery.extend({
+  state: z.enum(['open', 'all']).default('open').openapi({ description: 'open: what is not over' }),
+});
+
+export function permissionRoutes(app: App, edge: Edge): void {
+  const inTown = [requirePerson(edge), requireTown(edge)];
+  listPermissions(app, inTown);
+  readPermission(app, inTown);
+  answerPermission(app, inTown);
+}
+
+function listPermissions(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: PERMISSIONS,
+      summary: 'List what agents ask, in the order in which they asked',
+      middleware: inTown,
+      request: { params: s.townParams, query },
+      responses: answers(200, pageOf(s.permissionSchema), 'A page of permissions'),
+    }),
+    async (c) => {
+      const { cursor, limit, state } = c.req.valid('query');
+      const page = await c.get('town').listPermissions(state === 'open', cursor, limit);
+      if (!page.ok) throw new Refusal(page.error);
+      return c.json(page.value, 200);
+    },
+  );
+}
+
+function readPermission(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: PERMISSION,
+      summary: 'Read what an agent asks, and what became of it',
+      middleware: inTown,
+      request: { params },
+      responses: answers(200, s.permissionSchema, 'The permission'),
+    }),
+    async (c) => {
+      const found = await c.get('town').getPermission(c.req.valid('param').permission);
+      if (!found.ok) throw new Refusal(found.error);
+      return c.json(found.value, 200);
+    },
+  );
+}
+
+function answerPermission(app: App, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: PERMISSION,
+      summary: 'Answer what an agent asks',
+      description:
+        'With the `option` by its id, with the `kind` of an option that the agent offers, or with `cancelled`. The answer is stored ' +
+        'and sent until the agent has it; the same answer again changes nothing.',
+      middleware: [...inTown, smallBody],
+      request: { params, body: jsonBody(s.permissionAnswerSchema) },
+      responses: {
+        ...answers(200, s.permissionSchema, 'The agent has the answer'),
+        ...answers(202, s.permissionSchema, 'The answer is stored; its container has yet to take it'),
+      },
+    }),
+    async (c) => {
+      const answer = c.req.valid('json');
+      const person = `person:${c.get('person').id}`;
+      const choice = 'cancelled' in answer ? null : answer;
+      const answered = await c.get('town').answerPermission(c.req.valid('param').permission, choice, person);
+      if (answered.ok) return c.json(answered.value, answered.value.state === 'answered' ? 202 : 200);
+      throw REFUSALS[answered.error];
+    },
+  );
+}
+
+const REFUSALS = {
+  not_found: new Refusal('not_found'),
+  over: new Refusal('state_conflict', { detail: 'It is over, or has another answer.' }),
+  unknown_option: new Refusal('invalid_request', { errors: [{ path: '', message: 'must be one of its options' }] }),
+} as const satisfies Record<AnswerRefusal | 'not_found', Refusal>;

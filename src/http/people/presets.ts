@@ -1,0 +1,27 @@
+/** Routes for people: what agents can run here by name. */
+import { createRoute, z } from '@hono/zod-openapi';
+import { PRESETS, PRESET_NAMES, type Preset } from '#protocol';
+import { requirePerson } from '../edge/authenticate.ts';
+import type { App, Edge } from '../edge/edge.ts';
+import { answers } from '../edge/route-parts.ts';
+import * as s from '../edge/schemas.ts';
+import { isAllowed } from '../edge/runtime-order.ts';
+
+export function presetRoutes(app: App, edge: Edge): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/presets',
+      summary: 'List the presets of a runtime, and what each needs',
+      middleware: [requirePerson(edge)],
+      responses: answers(200, z.object({ items: z.array(s.presetSchema) }), 'Every preset'),
+    }),
+    (c) => {
+      const items = PRESET_NAMES.map((name): Preset => {
+        const preset = PRESETS[name];
+        return { name, ...preset, allowed: preset.command === null || isAllowed(edge.config, preset.command) };
+      });
+      return c.json({ items }, 200);
+    },
+  );
+}
