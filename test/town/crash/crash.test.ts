@@ -163,7 +163,8 @@ describe('the town dies', () => {
     const ringing = world.ringSweep();
     await world.until(() => [0, 1, 2].every((index) => pushed(index) === 1));
     await expect.poll(async () => (await town.read('agent-0')).credential.reason).toBe('sweep');
-    await expect.poll(async () => (await town.read('agent-0')).credential.last_outcome).toBe('applied');
+    // The ack: its outcome says `applied` since its delivery.
+    await expect.poll(async () => (await town.read('agent-0')).credential.acked).toBe(3);
     await abortAllDurableObjects();
     await ringing;
     for (const index of [1, 2]) town.container(index).after = (_, answer) => answer;

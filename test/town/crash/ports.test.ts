@@ -34,6 +34,14 @@ const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'containers.hold': 'a container that hangs or is busy',
   'containers.refused': 'a container that refuses what the town signs',
   'containers.alive': 'an agent that speaks while its container is not reached: signs-of-life.test.ts',
+  'runtimes.set': 'an agent with a runtime of its own: permissions.test.ts',
+  'runtimes.failed': 'a process that came to nothing: permissions.test.ts',
+  'permissions.add': 'an agent that asks: permissions.test.ts',
+  'permissions.answer': 'a person who answers: permissions.test.ts',
+  'permissions.plan': 'a person who answers: permissions.test.ts',
+  'permissions.prune': 'an agent that asks: permissions.test.ts',
+  'permissions.resolve': 'a question that is over: permissions.test.ts',
+  'link.answerPermission': 'a person who answers: permissions.test.ts',
   'queues.failed': 'a delivery that failed',
   'queues.limit': 'a delivery that something refuses: poison.test.ts',
   'queues.rejected': 'a message that something refuses alone: poison.test.ts',
@@ -60,6 +68,7 @@ const BY_CHANCE = 'town containers.alive';
 const REACHED_ELSEWHERE_BY_OBJECT: Readonly<Record<string, string>> = {
   'store.keep': 'a container that refuses every opening too, which handshake.test.ts has',
   'client.closeSession': 'the end of a town',
+  'client.answerPermission': 'a person who answers: permissions.test.ts',
 };
 
 /** `store.method` for everything that can be called on the ports; the name alone for a value. */

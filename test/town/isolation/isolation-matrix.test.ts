@@ -10,7 +10,7 @@ import { everyCredential, type Credential } from '../support/credentials.ts';
 import { DOORS, PUBLIC, doorOf, outcomeOf, placesOf, type Place } from '../support/doors.ts';
 import { footprint, tablesOf } from '../support/footprint.ts';
 import { lab } from '../support/lab.ts';
-import { buildScene, type Scene } from '../support/scene.ts';
+import { askIn, buildScene, type Scene } from '../support/scene.ts';
 import { agentToken } from '../support/deployment-tokens.ts';
 import { TestTown, api, startLab } from '../support/town.ts';
 import { DEV_TOKEN, PUBLIC_URL, deployment } from '../support/wiring.ts';
@@ -110,8 +110,10 @@ describe('the right credential in the right place', () => {
       // One that waits, so that it can still be cancelled.
       await town.api('POST', '/agents/ada/stop');
       const { id: message } = await town.send('ada', 'hello');
+      const permission = await askIn(town, agent.id, message);
       for (const { place, credential } of accepted) {
-        const fill = doorOf(route).opensFor === 'person' ? { town: town.id, agent: agent.id, message } : place.fill;
+        const own = { town: town.id, agent: agent.id, message, permission };
+        const fill = doorOf(route).opensFor === 'person' ? own : place.fill;
         const answer = await knock(route, { ...place, fill }, credential.header);
         const opened = answer.webSocket;
         opened?.accept();

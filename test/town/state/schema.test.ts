@@ -30,7 +30,10 @@ const TABLES = {
   messages:
     'id agent seq state content sender attempt tries deliver_at_ms created_at_ms delivered_at_ms finished_at_ms reply truncated error idempotency_key bytes works kept_bytes',
   migrations: 'at id',
+  permissions:
+    'seq id agent inc message attempt title kind input options state requested_at_ms expires_at_ms option_id answered_by answered_at_ms resolved_by resolved_at_ms due_at_ms tries',
   queues: 'agent last_seq waiting bytes finished kept_bytes tries retry_at_ms at_most rejected rejections',
+  runtimes: 'agent runtime failure_reason failure_detail failed_at_ms',
   sweeps: 'seq started_at_ms finished_at_ms due ok failed skipped results',
   tickets: 'digest person expires_at_ms ends_at_ms',
   town: 'one id name owner created_at_ms valid_from_ms sweep_at_ms key_set told_due_at_ms removal_due_at_ms removal_since_ms',

@@ -1,6 +1,6 @@
 /** What the town answers to people has the shape that the protocol declares: no field more, and none less. */
 import { expect } from 'vitest';
-import type { z } from 'zod';
+import { z } from 'zod';
 import {
   agentSchema,
   delegationSchema,
@@ -8,6 +8,8 @@ import {
   eventPageSchema,
   messageSchema,
   pageOf,
+  permissionSchema,
+  presetSchema,
   restoredSchema,
   streamTicketSchema,
   sweepReportSchema,
@@ -29,6 +31,10 @@ export const SHAPES: Readonly<Record<string, z.ZodType>> = {
   [`POST ${TOWN}/restored`]: restoredSchema,
   [`POST ${TOWN}/refresh`]: sweepReportSchema,
   [`GET ${TOWN}/events`]: eventPageSchema,
+  'GET /v1/presets': z.object({ items: z.array(presetSchema) }),
+  [`GET ${TOWN}/permissions`]: pageOf(permissionSchema),
+  [`GET ${TOWN}/permissions/{permission}`]: permissionSchema,
+  [`POST ${TOWN}/permissions/{permission}`]: permissionSchema,
   [`POST ${TOWN}/tickets`]: streamTicketSchema,
   [`GET ${TOWN}/delegations`]: pageOf(delegationSchema),
   [`POST ${TOWN}/agents`]: agentSchema,

@@ -34,6 +34,10 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`POST ${TOWN}/tickets`]: { opensFor: 'person' },
   [`GET ${TOWN}/stream`]: { opensFor: 'ticket' },
   [`GET ${TOWN}/delegations`]: { opensFor: 'person' },
+  'GET /v1/presets': { opensFor: 'person' },
+  [`GET ${TOWN}/permissions`]: { opensFor: 'person' },
+  [`GET ${TOWN}/permissions/{permission}`]: { opensFor: 'person' },
+  [`POST ${TOWN}/permissions/{permission}`]: { opensFor: 'person', body: { option: 'y' } },
   [`POST ${TOWN}/agents`]: { opensFor: 'person', body: { name: 'newcomer' } },
   [`GET ${TOWN}/agents`]: { opensFor: 'person' },
   [`GET ${AGENT}`]: { opensFor: 'person' },
@@ -124,9 +128,14 @@ function agentsPlaces({ delegations }: Scene, route: string, door: Place): Place
 }
 
 function personsPlaces(scene: Scene, route: string): Place[] {
-  const { town, agents, message, other, foreign, ghost } = scene;
+  const { town, agents, message, permission, other, foreign, ghost } = scene;
   const of = (name: string, fill: Place['fill'], outcome: Outcome = 'not_found'): Place => {
-    return { name, fill: { town: town.id, agent: agents.live.id, message, ...fill }, opensFor: RIGHT_PERSON, outcome };
+    return {
+      name,
+      fill: { town: town.id, agent: agents.live.id, message, permission, ...fill },
+      opensFor: RIGHT_PERSON,
+      outcome,
+    };
   };
   const places = [of('what is theirs', {}, 'accepted')];
   if (route.includes('{town}')) {
@@ -145,6 +154,7 @@ function personsPlaces(scene: Scene, route: string): Place[] {
       of('an agent that never was', { agent: `agt_${NO_ID}` }),
     );
   }
+  if (route.includes('{permission}')) places.push(of('one that nobody asked for', { permission: `prm_${NO_ID}` }));
   if (route.includes('{message}')) places.push(of('a message of another agent', { agent: agents.mate.id }));
   return places;
 }

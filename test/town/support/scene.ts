@@ -4,12 +4,15 @@ import { expect, vi } from 'vitest';
 import { base64url, randomBytes, sha256 } from '../../../src/lib/secret.ts';
 import {
   makeId,
+  messageIdSchema,
+  type AgentId,
   type AgentView,
   type DelegationId,
   type IssuedToken,
   type OpenSession,
   type TownId,
 } from '../../../src/protocol/index.ts';
+import { PermissionStore } from '../../../src/permissions/permission-store.ts';
 import { DelegationStore } from '../../../src/ledger/delegation-store.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
 import { lab } from './lab.ts';
@@ -30,6 +33,8 @@ export interface Scene {
   readonly agents: Readonly<Record<Fate, AgentView>>;
   /** Message of `live`. */
   readonly message: string;
+  /** What `live` asks, and nobody has answered. */
+  readonly permission: string;
   /** One that is open to `live`, and one in which it has no part. */
   readonly delegations: { readonly own: DelegationId; readonly others: DelegationId };
   /** Sessions of the two containers of `town`. */
@@ -60,6 +65,7 @@ export async function buildScene(): Promise<Scene> {
     town,
     agents: { ...agents, live: await town.read('live') },
     message,
+    permission: await askIn(town, agents.live.id, message),
     delegations: await openDelegations(town, agents),
     sessions: [sessionOf(town, 0), sessionOf(town, 1)],
     other,
@@ -124,6 +130,26 @@ async function settle(town: TestTown): Promise<Record<Fate, AgentView>> {
     failed: 'failed 1',
   });
   return agents;
+}
+
+/** A question of an agent, written past the verbs: it is open for a day. */
+export function askIn(town: TestTown, agent: AgentId, message: string): Promise<string> {
+  const now = lab.clock.now();
+  return runInDurableObject(town.stub, (_, { storage }) => {
+    const id = makeId('prm', randomBytes(20));
+    const turn = { agent, inc: 1, message: messageIdSchema.parse(message), attempt: 1 };
+    const asked = {
+      title: 'Write',
+      kind: 'edit',
+      input: '',
+      options: [{ id: 'y', name: 'Yes', kind: 'allow_once' as const }],
+    };
+    new PermissionStore(storage.sql).add(
+      { id, ...turn, ...asked, requestedAtMs: now, expiresAtMs: now + DAY_MS },
+      now + DAY_MS,
+    );
+    return id;
+  });
 }
 
 /** Written past the verbs, so that no agent is told of them and they stay open. */

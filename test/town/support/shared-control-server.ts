@@ -134,6 +134,8 @@ export const ORDERS: Readonly<Record<string, (shared: SharedControlServer) => Pu
     pushOf(shared, 'POST', `/agents/${shared.ada}/refresh-token`, { grant: grantFor(shared, shared.ada) }),
   'POST /agents/:agent/stop': (shared) => pushOf(shared, 'POST', `/agents/${shared.ada}/stop`, { inc: 1 }),
   'POST /agents/:agent/interrupt': (shared) => pushOf(shared, 'POST', `/agents/${shared.bob}/interrupt`, { inc: 1 }),
+  'POST /agents/:agent/permissions/:permission': (shared) =>
+    pushOf(shared, 'POST', `/agents/${shared.bob}/permissions/prm_${NO_ID}`, { inc: 1, option: null }),
   'POST /agents/:agent/retire': (shared) => pushOf(shared, 'POST', `/agents/${shared.ada}/retire`, { inc: 1 }),
 };
 

@@ -34,6 +34,7 @@ describe('what people are answered', () => {
       'GET /events?limit=200',
       'POST /tickets',
       'GET /delegations',
+      'GET /permissions',
       'GET /agents',
       'GET /agents/ada',
       'PATCH /agents/ada',
@@ -50,6 +51,7 @@ describe('what people are answered', () => {
       'DELETE ',
     ];
     await api('GET', '/v1/towns');
+    await api('GET', '/v1/presets');
     for (const call of calls) {
       const [method = '', path = ''] = call.split(' ');
       const { status } = await town.api(method, path, method === 'POST' || method === 'PATCH' ? {} : undefined);
