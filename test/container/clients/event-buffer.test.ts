@@ -1,22 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_EVENTS_PER_BATCH, MAX_EVENT_BATCH_BYTES, type TurnEvent } from '#protocol';
+import { MAX_EVENTS_PER_BATCH, MAX_EVENT_BATCH_BYTES } from '#protocol';
 import { EventBuffer } from '../../../container/clients/event-buffer.ts';
-import { messageId } from '../../support/ids.ts';
-
-const at = '2027-01-01T00:00:00.000Z';
-const started = (seed: number): TurnEvent => ({ type: 'turn.started', message: messageId(seed), attempt: 1, at });
-const delta = (text: string): TurnEvent => ({
-  type: 'turn.delta',
-  message: messageId(1),
-  attempt: 1,
-  at,
-  kind: 'text',
-  text,
-});
-const finished = (seed: number, reply = ''): TurnEvent => {
-  const result = { state: 'done' as const, reply, truncated: false };
-  return { type: 'turn.finished', message: messageId(seed), attempt: 1, at, result };
-};
+import { delta, finished, started } from '../support/turn-events.ts';
 
 describe('EventBuffer', () => {
   it('gives out events in order, at most 100 at once', () => {
@@ -43,9 +28,9 @@ describe('EventBuffer', () => {
 
   it('under pressure the oldest deltas go first; starts and results never do', () => {
     const buffer = new EventBuffer(4, 1e6);
-    for (const event of [started(1), delta('one'), delta('two'), finished(1), started(2), finished(2)])
+    for (const event of [started(1), delta('one'), delta('two'), finished(1, ''), started(2), finished(2, '')])
       buffer.add(event);
-    expect(buffer.take()).toEqual([started(1), finished(1), started(2), finished(2)]);
+    expect(buffer.take()).toEqual([started(1), finished(1, ''), started(2), finished(2, '')]);
   });
 
   it('is bounded in bytes too', () => {
@@ -71,7 +56,7 @@ describe('EventBuffer', () => {
 
   it('keeps results past every limit', () => {
     const buffer = new EventBuffer(2, 100);
-    for (let seed = 1; seed <= 5; seed += 1) buffer.add(finished(seed));
+    for (let seed = 1; seed <= 5; seed += 1) buffer.add(finished(seed, ''));
     expect(buffer.take()).toHaveLength(5);
   });
 });

@@ -1,29 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { eventBatchSchema, type TurnEvent } from '#protocol';
-import { EventReporter } from '../../../container/clients/event-reporter.ts';
-import { AgentScene, SECONDS } from '../support/agent-scene.ts';
+import { eventBatchSchema } from '#protocol';
+import { SECONDS, type AgentScene } from '../support/agent-scene.ts';
 import { hang, page, problemAnswer } from '../support/fake-town-api.ts';
 import { messageId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
-
-const at = '2027-01-01T00:00:00.000Z';
-const delta = (text: string): TurnEvent => ({
-  type: 'turn.delta',
-  message: messageId(1),
-  attempt: 1,
-  at,
-  kind: 'text',
-  text,
-});
-
-function reporting(): { scene: AgentScene; reporter: EventReporter; acknowledged: TurnEvent[] } {
-  const scene = new AgentScene();
-  const acknowledged: TurnEvent[] = [];
-  const { client, life, agent } = scene;
-  const { platform } = scene.context;
-  const onAcknowledged = (event: TurnEvent): void => void acknowledged.push(event);
-  return { scene, acknowledged, reporter: new EventReporter({ platform, client, life, agent, onAcknowledged }) };
-}
+import { delta, finished, reporting } from '../support/turn-events.ts';
 
 const counters = (scene: AgentScene): number[] =>
   scene.town.heard.map(({ body }) => eventBatchSchema.parse(JSON.parse(body)).counter);
@@ -75,8 +56,7 @@ describe('EventReporter', () => {
     scene.town.intercept = () => problemAnswer('unavailable');
     for (let turn = 1; turn <= 5; turn += 1) {
       for (let piece = 0; piece < 1000; piece += 1) reporter.add(delta(`${turn}.${piece}`));
-      const result = { state: 'done' as const, reply: `reply ${turn}`, truncated: false };
-      reporter.add({ type: 'turn.finished', message: messageId(turn), attempt: 1, at, result });
+      reporter.add(finished(turn));
       await scene.clock.advance(SECONDS);
     }
     scene.town.intercept = () => undefined;

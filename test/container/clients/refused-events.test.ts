@@ -1,31 +1,12 @@
 /** Reports that something refuses for what they say: each is found, bounded, and holds up nothing behind it for ever. */
 import { describe, expect, it } from 'vitest';
-import { eventBatchSchema, type TurnEvent } from '#protocol';
-import { EventReporter } from '../../../container/clients/event-reporter.ts';
-import { AgentScene, SECONDS } from '../support/agent-scene.ts';
+import { eventBatchSchema } from '#protocol';
+import { SECONDS, type AgentScene } from '../support/agent-scene.ts';
 import { problemAnswer, type Heard } from '../support/fake-town-api.ts';
 import { messageId } from '../../support/ids.ts';
+import { delta, finished, reporting, started } from '../support/turn-events.ts';
 
 const MINUTE = 60 * SECONDS;
-const at = '2027-01-01T00:00:00.000Z';
-const started = (seed: number): TurnEvent => ({ type: 'turn.started', message: messageId(seed), attempt: 1, at });
-const delta = (seed: number, text: string): TurnEvent => {
-  return { type: 'turn.delta', message: messageId(seed), attempt: 1, at, kind: 'text', text };
-};
-const finished = (seed: number, reply = `reply ${seed}`): TurnEvent => {
-  const result = { state: 'done' as const, reply, truncated: false };
-  return { type: 'turn.finished', message: messageId(seed), attempt: 1, at, result };
-};
-
-function reporting(): { scene: AgentScene; reporter: EventReporter; acknowledged: TurnEvent[] } {
-  const scene = new AgentScene();
-  const acknowledged: TurnEvent[] = [];
-  const { client, life, agent } = scene;
-  const { platform } = scene.context;
-  const onAcknowledged = (event: TurnEvent): void => void acknowledged.push(event);
-  return { scene, acknowledged, reporter: new EventReporter({ platform, client, life, agent, onAcknowledged }) };
-}
-
 const blocked = (status = 403): Response => new Response('<html>blocked</html>', { status });
 const isEvents = ({ path }: Heard): boolean => path.endsWith('/events');
 const sizeOf = ({ body }: Heard): number => eventBatchSchema.parse(JSON.parse(body)).events.length;
@@ -39,7 +20,7 @@ describe('a batch that is refused', () => {
       sizes.push(sizeOf(heard));
       return heard.body.includes('poison') ? problemAnswer('invalid_request') : undefined;
     };
-    const events = Array.from({ length: 100 }, (_, nth) => delta(1, nth === 37 ? 'poison' : `${nth}`));
+    const events = Array.from({ length: 100 }, (_, nth) => delta(nth === 37 ? 'poison' : `${nth}`));
     events.push(finished(1));
     for (const event of events) reporter.add(event);
     await scene.clock.advance(5 * MINUTE);
@@ -56,7 +37,7 @@ describe('a batch that is refused', () => {
   it('is sent at most four times a second while it is halved', async () => {
     const { scene, reporter } = reporting();
     scene.town.intercept = () => blocked(400);
-    for (let nth = 0; nth < 100; nth += 1) reporter.add(delta(1, `${nth}`));
+    for (let nth = 0; nth < 100; nth += 1) reporter.add(delta(`${nth}`));
     await scene.clock.advance(SECONDS - 1);
     expect(scene.town.heard).toHaveLength(4);
   });
@@ -148,7 +129,7 @@ describe('a result that is refused', () => {
       scene.town.intercept = intercept;
       return taken.then(() => blocked(400));
     };
-    reporter.add(delta(1, 'one'));
+    reporter.add(delta('one'));
     await scene.clock.advance(0);
     reporter.add(finished(2));
     await scene.clock.advance(10 * MINUTE);

@@ -1,6 +1,5 @@
 /** M-21: the loops of an agent outlive what goes wrong inside one of their rounds. */
 import { describe, expect, it } from 'vitest';
-import type { TurnEvent } from '#protocol';
 import { EventReporter } from '../../../container/clients/event-reporter.ts';
 import { Heartbeat, type WorkStatus } from '../../../container/clients/heartbeat.ts';
 import { Loop } from '../../../container/clients/loop.ts';
@@ -9,18 +8,9 @@ import { TestControlServer, message } from '../support/control-server.ts';
 import { hang } from '../support/fake-town-api.ts';
 import { agentId, messageId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
+import { delta } from '../support/turn-events.ts';
 
 const INTERVAL_MS = 30 * SECONDS;
-const at = '2027-01-01T00:00:00.000Z';
-const delta = (text: string): TurnEvent => ({
-  type: 'turn.delta',
-  message: messageId(1),
-  attempt: 1,
-  at,
-  kind: 'text',
-  text,
-});
-
 /** A heartbeat whose rounds break as long as `broken` says so. */
 function beating(): { scene: AgentScene; heartbeat: Heartbeat; weather: { broken: boolean } } {
   const scene = new AgentScene();

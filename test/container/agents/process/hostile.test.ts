@@ -3,16 +3,11 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Launch } from '#protocol';
-import { ProcessScene, isAlive, program } from './support/process-scene.ts';
+import { ProcessScene, agent, isAlive } from './support/process-scene.ts';
 
 let scene: ProcessScene;
 beforeEach(() => void (scene = new ProcessScene()));
 afterEach(() => scene.end());
-
-const agent = (mode: string, extra = '', change: Partial<Launch> = {}): Launch => {
-  const { args } = program('agent.ts');
-  return program('agent.ts', { ...change, args: [...args, mode, extra] });
-};
 
 const openFiles = (pid: number): string[] => readdirSync(`/proc/${pid}/fd`);
 

@@ -1,17 +1,12 @@
 /** What an agent does in its turns, and what it asks, as the town is told. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Launch, PermissionId } from '#protocol';
+import type { PermissionId } from '#protocol';
 import type { TurnOutput } from '../../../../container/agents/agent-process.ts';
-import { ProcessScene, program, type Turn } from './support/process-scene.ts';
+import { ProcessScene, agent, type Turn } from './support/process-scene.ts';
 
 let scene: ProcessScene;
 beforeEach(() => void (scene = new ProcessScene()));
 afterEach(() => scene.end());
-
-const agent = (mode: string, extra = '', change: Partial<Launch> = {}): Launch => {
-  const { args } = program('agent.ts');
-  return program('agent.ts', { ...change, args: [...args, mode, extra] });
-};
 
 const events = (said: readonly TurnOutput[]) =>
   said.flatMap((output) => (output.kind === 'event' ? [output.event] : []));

@@ -106,6 +106,12 @@ export function program(name: string, change: Partial<Launch> = {}): Launch {
   return launchSchema.parse({ command: process.execPath, args: [join(PROGRAMS, name)], ...change });
 }
 
+/** The agent that does what its mode says. */
+export const agent = (mode: string, extra = '', change: Partial<Launch> = {}): Launch => {
+  const { args } = program('agent.ts');
+  return program('agent.ts', { ...change, args: [...args, mode, extra] });
+};
+
 /** Whether a process is there. */
 export function isAlive(pid: number): boolean {
   try {

@@ -1,0 +1,26 @@
+/** What an agent reports of its turns, each at the same moment, and the reporter of one agent. */
+import type { TurnEvent } from '#protocol';
+import { EventReporter } from '../../../container/clients/event-reporter.ts';
+import { messageId } from '../../support/ids.ts';
+import { AgentScene } from './agent-scene.ts';
+
+const turn = (seed: number) => ({ message: messageId(seed), attempt: 1, at: '2027-01-01T00:00:00.000Z' });
+
+export const started = (seed: number): TurnEvent => ({ type: 'turn.started', ...turn(seed) });
+
+/** Of the first turn. */
+export const delta = (text: string): TurnEvent => ({ type: 'turn.delta', ...turn(1), kind: 'text', text });
+
+export const finished = (seed: number, reply = `reply ${seed}`): TurnEvent => {
+  return { type: 'turn.finished', ...turn(seed), result: { state: 'done', reply, truncated: false } };
+};
+
+/** A reporter, and what it was told that the town has. */
+export function reporting(): { scene: AgentScene; reporter: EventReporter; acknowledged: TurnEvent[] } {
+  const scene = new AgentScene();
+  const acknowledged: TurnEvent[] = [];
+  const { client, life, agent } = scene;
+  const { platform } = scene.context;
+  const onAcknowledged = (event: TurnEvent): void => void acknowledged.push(event);
+  return { scene, acknowledged, reporter: new EventReporter({ platform, client, life, agent, onAcknowledged }) };
+}
