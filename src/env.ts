@@ -1,6 +1,6 @@
 /** Variables -> validated, frozen `Config`. A variable arrives as text, as a number where `[vars]` of wrangler.toml has one, or not at all. An error names the variable and the rule, never the value. */
 import { z } from 'zod';
-import { MAX_RUNTIME_SECRET_BYTES, MAX_TOKEN_TTL_SECONDS } from '#protocol';
+import { ENVIRONMENT_NAME, MAX_RUNTIME_SECRET_BYTES, MAX_TOKEN_TTL_SECONDS } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
 import { parseJson } from '#lib/json.ts';
 import { Secret } from '#lib/secret.ts';
@@ -185,7 +185,7 @@ function readAgentSecrets(bindings: object): { values: ReadonlyMap<string, Secre
     if (!variable.startsWith(AGENT_SECRET_PREFIX)) continue;
     const name = variable.slice(AGENT_SECRET_PREFIX.length);
     const text = agentSecret.safeParse(value);
-    if (/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && text.success) values.set(name, new Secret(text.data));
+    if (ENVIRONMENT_NAME.test(name) && text.success) values.set(name, new Secret(text.data));
     else broken.push({ variable, rule: AGENT_SECRET_RULE });
   }
   return { values, broken };

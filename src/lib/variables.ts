@@ -1,5 +1,5 @@
 /** Variables of the Worker that may be set from outside; the table in the README. */
-export const WORKER_VARIABLES = [
+const WORKER_VARIABLES = [
   'PUBLIC_URL',
   'SIGNING_KEYS',
   'TRUST_DOMAIN',

@@ -5,9 +5,10 @@ import {
   type MessageId,
   type PermissionId,
   type PermissionState,
+  type ResolvedBy,
 } from '#protocol';
 import { parseJson } from '#lib/json.ts';
-import type { Permission, ResolvedBy } from './permission.ts';
+import type { Permission } from './permission.ts';
 
 const OPEN = "state IN ('open', 'answered')";
 const options = permissionOptionSchema.array();

@@ -1,8 +1,5 @@
 /** What an agent asked before it did something, and what became of it. */
-import type { AgentId, MessageId, PermissionId, PermissionOption, PermissionState } from '#protocol';
-
-/** Who settled it: a person, the policy of the agent's runtime, its deadline, or the end of its turn. */
-export type ResolvedBy = 'person' | 'policy' | 'deadline' | 'turn_ended';
+import type { AgentId, MessageId, PermissionId, PermissionOption, PermissionState, ResolvedBy } from '#protocol';
 
 export interface Permission {
   readonly seq: number;

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { agentIdSchema, messageIdSchema, permissionIdSchema, townIdSchema } from './ids.ts';
 import { MAX_OPTION_UNITS } from './limits.ts';
 import { pageOf } from './page.ts';
-import { OPTION_KINDS, permissionOptionSchema } from './permissions.ts';
+import { OPTION_KINDS, RESOLVED_BY, permissionOptionSchema } from './permissions.ts';
 import { ROLE_NAMES, SCOPES } from './roles.ts';
 import { runtimeSchema } from './runtime.ts';
 
@@ -97,7 +97,7 @@ export const permissionSchema = z.object({
   /** The option that was chosen, by its id; null: none. */
   option: z.string().nullable(),
   answered_by: z.string().nullable(),
-  resolved_by: z.enum(['person', 'policy', 'deadline', 'turn_ended']).nullable(),
+  resolved_by: z.enum(RESOLVED_BY).nullable(),
   resolved_at: time.nullable(),
 });
 export type PermissionView = z.infer<typeof permissionSchema>;

@@ -14,6 +14,10 @@ export const permissionOptionSchema = z.object({
 });
 export type PermissionOption = z.infer<typeof permissionOptionSchema>;
 
+/** Who settled it: a person, the policy of the agent's runtime, its deadline, or the end of its turn. */
+export const RESOLVED_BY = ['person', 'policy', 'deadline', 'turn_ended'] as const;
+export type ResolvedBy = (typeof RESOLVED_BY)[number];
+
 /**
  * `POST /agents/:agent/permissions/:permission`: a person's answer to what an agent asks. `option` is the id of one of its options;
  * null answers `cancelled`.

@@ -37,9 +37,12 @@ const RESERVED_NAMES: readonly string[] = ['HOME', 'USER', 'LOGNAME', 'LD_PRELOA
 const processText = (maxUnits: number) =>
   writtenText.max(maxUnits).refine((text) => !text.includes('\0'), 'must not contain NUL');
 
+/** What the name of an environment variable may be. */
+export const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+
 const environmentName = z
   .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be the name of an environment variable')
+  .regex(ENVIRONMENT_NAME, 'must be the name of an environment variable')
   .refine((name) => !RESERVED_NAMES.includes(name) && !name.startsWith('REEVE_'), 'is a name that Reeve sets itself');
 
 const variables = <V extends z.ZodType<string, string>>(value: V, limit: number) =>

@@ -16,7 +16,7 @@ import {
   MAX_TITLE_UNITS,
   MAX_TOOL_CALL_ID_UNITS,
 } from './limits.ts';
-import { permissionOptionSchema } from './permissions.ts';
+import { RESOLVED_BY, permissionOptionSchema } from './permissions.ts';
 import { START_FAILURES } from './runtime.ts';
 import { agentText } from './text.ts';
 
@@ -63,7 +63,7 @@ const permissionResolved = z.object({
   permission: permissionIdSchema,
   outcome: z.enum(['selected', 'cancelled']),
   option: z.string().max(MAX_OPTION_UNITS).nullable(),
-  by: z.enum(['person', 'policy', 'deadline', 'turn_ended']),
+  by: z.enum(RESOLVED_BY),
 });
 
 /** `crashed`: it ended by itself while it took prompts. `stopped`: the control server ended it without being asked to by the town. */

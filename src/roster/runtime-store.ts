@@ -9,7 +9,12 @@ export interface ProcessFailure {
   readonly atMs: number;
 }
 
-type FailureRow = { reason: ProcessFailure['reason'] | null; detail: string | null; atMs: number | null };
+type Row = {
+  runtime: string | null;
+  failure_reason: ProcessFailure['reason'] | null;
+  failure_detail: string | null;
+  failed_at_ms: number | null;
+};
 
 export class RuntimeStore {
   readonly #sql: SqlStorage;
@@ -18,12 +23,15 @@ export class RuntimeStore {
     this.#sql = sql;
   }
 
-  /** Null: the built-in agent. Throws on a row that no schema knows. */
-  of(agent: AgentId): Runtime | null {
-    const row = this.#sql
-      .exec<{ runtime: string | null }>('SELECT runtime FROM runtimes WHERE agent = ?', agent)
-      .toArray()[0];
-    return typeof row?.runtime === 'string' ? runtimeSchema.parse(parseJson(row.runtime)) : null;
+  /** `runtime` null: the built-in agent. Throws on a row that no schema knows. */
+  get(agent: AgentId): { readonly runtime: Runtime | null; readonly failure: ProcessFailure | null } {
+    const row = this.#sql.exec<Row>('SELECT * FROM runtimes WHERE agent = ?', agent).toArray()[0];
+    if (row === undefined) return { runtime: null, failure: null };
+    const { runtime, failure_reason: reason, failure_detail: detail, failed_at_ms: atMs } = row;
+    return {
+      runtime: runtime === null ? null : runtimeSchema.parse(parseJson(runtime)),
+      failure: reason === null || atMs === null ? null : { reason, detail: detail ?? '', atMs },
+    };
   }
 
   /** From its next start on. */
@@ -53,13 +61,5 @@ export class RuntimeStore {
        WHERE agent = ? AND failed_at_ms IS NOT NULL`,
       agent,
     );
-  }
-
-  failureOf(agent: AgentId): ProcessFailure | null {
-    const query = `SELECT failure_reason AS reason, failure_detail AS detail, failed_at_ms AS atMs
-       FROM runtimes WHERE agent = ? AND failed_at_ms IS NOT NULL`;
-    const row = this.#sql.exec<FailureRow>(query, agent).toArray()[0];
-    if (row === undefined || row.reason === null || row.atMs === null) return null;
-    return { reason: row.reason, detail: row.detail ?? '', atMs: row.atMs };
   }
 }

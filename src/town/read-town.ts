@@ -20,8 +20,7 @@ import { agentView, messageView, permissionView, townView } from './views/views.
 export function readAgent(p: TownPorts, id: AgentId): AgentView {
   const agent = p.agents.get(id);
   if (agent === null) throw new Error('an agent is never deleted');
-  const process = { runtime: p.runtimes.of(id), failure: p.runtimes.failureOf(id) };
-  return agentView(p.id, agent, process, p.tokens.get(id), p.town.get()?.sweepAtMs ?? 0);
+  return agentView(p.id, agent, p.runtimes.get(id), p.tokens.get(id), p.town.get()?.sweepAtMs ?? 0);
 }
 
 /** Agents with an id above `after`, in the order of ids; retired ones too. */

@@ -1,6 +1,7 @@
 /** The built-in agent as a program of its own: it speaks over its standard input and output, and ends with its input. */
 import { ndJsonStream } from '@agentclientprotocol/sdk';
 import { Readable, Writable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { builtInAgent } from './acp-agent.ts';
 import { SessionMemory } from './sessions.ts';
 
@@ -11,17 +12,8 @@ const agent = builtInAgent({
   incarnation: Number(REEVE_INCARNATION),
   memory: new SessionMemory(HOME),
   newId: () => crypto.randomUUID(),
-  pause: (ms, signal) =>
-    new Promise((resolve) => {
-      const timer = setTimeout(done, ms);
-      function done(): void {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      }
-      if (signal.aborted) done();
-      else signal.addEventListener('abort', done, { once: true });
-    }),
+  // It rejects only where the turn ends first, which is an end of the wait too.
+  pause: (ms, signal) => setTimeout(ms, undefined, { signal }).catch(() => undefined),
   post: async (url, headers, body) => {
     try {
       return await (await fetch(url, { method: 'POST', headers, body, redirect: 'manual' })).text();

@@ -44,5 +44,5 @@ export function changeAgent(p: TownPorts, idOrName: string, change: AgentChange)
 
 /** Undefined where it is the one that is stored. */
 function changedRuntime(p: TownPorts, agent: AgentId, wanted: Runtime | null): Runtime | null | undefined {
-  return JSON.stringify(p.runtimes.of(agent)) === JSON.stringify(wanted) ? undefined : wanted;
+  return JSON.stringify(p.runtimes.get(agent).runtime) === JSON.stringify(wanted) ? undefined : wanted;
 }

@@ -7,7 +7,7 @@ import type { TownPorts } from '../ports.ts';
  * kept nowhere (null: the built-in agent). An error names the secrets that the deployment does not have.
  */
 export function launchOf(p: TownPorts, agent: AgentId): Result<Launch | null, readonly string[]> {
-  const runtime = p.runtimes.of(agent);
+  const { runtime } = p.runtimes.get(agent);
   if (runtime === null) return ok(null);
   const { secrets: names, ...launch } = runtime;
   const values = names.map((name) => [name, p.secret(name)?.reveal()] as const);

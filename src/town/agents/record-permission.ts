@@ -1,6 +1,7 @@
 /** What agents ask, and what became of it, written down. Synchronous, inside a transaction of the caller. */
-import type { AgentId, MessageId, TurnEvent } from '#protocol';
-import type { Permission, ResolvedBy } from '../../permissions/permission.ts';
+import type { AgentId, MessageId, ResolvedBy, TurnEvent } from '#protocol';
+import { timestamp } from '#lib/clock.ts';
+import type { Permission } from '../../permissions/permission.ts';
 import type { Agent } from '../../roster/agent.ts';
 import type { TownPorts } from '../ports.ts';
 
@@ -25,7 +26,7 @@ export function recordRequested(p: TownPorts, agent: Agent, asked: Requested, no
   if (!p.permissions.add({ ...row, requestedAtMs: nowMs, expiresAtMs }, Math.max(expiresAtMs, nowMs) + CLOSE_AFTER_MS))
     return;
   p.permissions.prune(KEPT, PRUNED_AT_ONCE);
-  const data = { permission, message, attempt, title, kind, options, expires_at: new Date(expiresAtMs).toISOString() };
+  const data = { permission, message, attempt, title, kind, options, expires_at: timestamp(expiresAtMs) };
   p.events.append('reeve.permission.requested', agent.id, data, nowMs);
 }
 

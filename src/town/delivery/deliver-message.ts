@@ -129,7 +129,7 @@ function retryLater(p: TownPorts, agent: AgentId, retryAfterMs: number): void {
   p.messages.planQueue(agent, atMs);
 }
 
-/** A message that is refused so often, although it travels runIsolated, is given up. */
+/** A message that is refused so often, although it travels alone, is given up. */
 const MAX_REJECTIONS = 8;
 
 /**

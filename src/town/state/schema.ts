@@ -92,7 +92,7 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'ALTER TABLE queues ADD COLUMN tries INTEGER NOT NULL DEFAULT 0',
       'ALTER TABLE queues ADD COLUMN retry_at_ms INTEGER',
       'ALTER TABLE queues ADD COLUMN at_most INTEGER',
-      // The message that was refused last although it travelled runIsolated, and how often.
+      // The message that was refused last although it travelled alone, and how often.
       'ALTER TABLE queues ADD COLUMN rejected TEXT',
       'ALTER TABLE queues ADD COLUMN rejections INTEGER NOT NULL DEFAULT 0',
     ],

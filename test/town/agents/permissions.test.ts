@@ -2,6 +2,7 @@
 import { evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import type { PermissionView } from '../../../src/protocol/index.ts';
+import { Secret } from '../../../src/lib/secret.ts';
 import { handleEvents } from '../../../src/town/calls/handle-agent-report.ts';
 import { permissionId } from '../../support/ids.ts';
 import { inside } from '../support/raw-reader.ts';
@@ -144,7 +145,6 @@ describe('a process that ends by itself', () => {
 
 describe('a runtime', () => {
   it('travels with the start, with the values of its secrets, which are stored nowhere; without one the agent fails and says so', async () => {
-    const { Secret } = await import('../../../src/lib/secret.ts');
     const town = await TestTown.create();
     const runtime = { command: 'agent', args: ['--acp'], secrets: ['MODEL_KEY'] };
     await town.agent('bob');
@@ -162,7 +162,7 @@ describe('a runtime', () => {
       runtime: { command: 'agent', args: ['--acp'], secrets: { MODEL_KEY: 's3cret-value' } },
     });
     const stored = await inside(town, (p) =>
-      JSON.stringify([p.runtimes.of(p.agents.find('bob')?.id ?? 'agt_'), p.events.page(p.id, 0, 200)]),
+      JSON.stringify([p.runtimes.get(p.agents.find('bob')?.id ?? 'agt_'), p.events.page(p.id, 0, 200)]),
     );
     expect(stored).not.toContain('s3cret');
     lab.secrets.clear();
