@@ -1,5 +1,14 @@
 /** What the supervisor asks of a process that runs an agent: small enough for a child process behind a protocol. */
-import type { AgentId, DeliveredMessage, ExitReason, Launch, PermissionId, StartFailure, TurnEvent } from '#protocol';
+import type {
+  AgentId,
+  DeliveredMessage,
+  EarlierTurn,
+  ExitReason,
+  Launch,
+  PermissionId,
+  StartFailure,
+  TurnEvent,
+} from '#protocol';
 import type { TownTools } from '../clients/town-tools.ts';
 
 /** What a process is told when it starts. Its token is not among it: the supervisor calls the town on its behalf. */
@@ -10,6 +19,8 @@ export interface AgentLaunch {
   readonly role: string;
   /** Null: the built-in agent. */
   readonly runtime: Launch | null;
+  /** Its last turns with people, the oldest first. */
+  readonly earlier: readonly EarlierTurn[];
   /** Generation of the token that the agent's last call to the town carried; null before the first. */
   readonly lastGeneration: () => number | null;
   /** What it may ask of the town; trying again ends with `until`. */

@@ -99,11 +99,11 @@ export class Incarnation {
     this.#heartbeat = heartbeat;
     this.#reporter = reporter;
     this.#turns = turns;
-    const { name, role, runtime } = order;
+    const { name, role, runtime, earlier } = order;
     if (runtime?.credentials === 'file') refreshAtHalfLife({ platform, cell, client, townNowMs, life });
     const lastGeneration = (): number | null => client.lastGeneration;
     const town: AgentLaunch['town'] = (until) => townTools({ platform, client, life: until });
-    const launch: AgentLaunch = { agent, inc: cell.inc, name, role, runtime, lastGeneration, town, townNowMs };
+    const launch: AgentLaunch = { agent, inc: cell.inc, name, role, runtime, earlier, lastGeneration, town, townNowMs };
     // In a promise from the first step on, so that a spawn which throws leaves an incarnation that can be ended.
     this.#process = Promise.resolve(launch).then((launch) => {
       life.throwIfAborted();

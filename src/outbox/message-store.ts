@@ -5,6 +5,7 @@
 import {
   MAX_DELIVERY_BYTES,
   MAX_MESSAGES_PER_DELIVERY,
+  SYSTEM_SENDER,
   jsonBytes,
   type AgentId,
   type MessageId,
@@ -28,18 +29,12 @@ export class MessageStore {
 
   /** Queues a message. `deliverAtMs` null: its agent takes none now. */
   accept(message: QueuedMessage): void {
+    const { id, agent, seq, content, sender, idempotencyKey, bytes, deliverAtMs, createdAtMs } = message;
+    const values = [id, agent, seq, content, sender, idempotencyKey, bytes, deliverAtMs, createdAtMs];
     this.#sql.exec(
       `INSERT INTO messages (id, agent, seq, state, content, sender, idempotency_key, bytes, deliver_at_ms, created_at_ms)
        VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
-      message.id,
-      message.agent,
-      message.seq,
-      message.content,
-      message.sender,
-      message.idempotencyKey,
-      message.bytes,
-      message.deliverAtMs,
-      message.createdAtMs,
+      ...values,
     );
   }
 
@@ -61,6 +56,21 @@ export class MessageStore {
   *list(agent: AgentId, afterSeq: number, limit: number): Generator<Message> {
     const query = 'SELECT * FROM messages WHERE agent = ? AND seq > ? ORDER BY seq LIMIT ?';
     for (const row of this.#sql.exec<MessageRow>(query, agent, afterSeq, limit)) yield toMessage(row);
+  }
+
+  /** The agent's last turns with people that were done, the oldest first: at most `count`, and of each text so many units. */
+  lastTurns(agent: AgentId, count: number, units: number): { content: string; reply: string }[] {
+    return this.#sql
+      .exec<{ content: string; reply: string }>(
+        `SELECT substr(content, 1, ?1) AS content, substr(reply, 1, ?1) AS reply FROM messages
+         WHERE agent = ?2 AND state = 'done' AND sender <> ?3 ORDER BY seq DESC LIMIT ?4`,
+        units,
+        agent,
+        SYSTEM_SENDER,
+        count,
+      )
+      .toArray()
+      .toReversed();
   }
 
   /** The queued messages that share the next delivery: the oldest first, at most so many, within the limits of one request. */
@@ -167,13 +177,10 @@ export class MessageStore {
 
   /** Ends everything that is not final, with one reason. Returns the ids. */
   failAll(agent: AgentId, error: string, nowMs: number): MessageId[] {
-    return this.#ids(
-      `UPDATE messages SET state = 'failed', error = ?, finished_at_ms = ?, deliver_at_ms = NULL, kept_bytes = bytes
-       WHERE agent = ? AND ${OPEN} RETURNING id`,
-      error,
-      nowMs,
-      agent,
-    );
+    const fail = `UPDATE messages SET state = 'failed', error = ?, finished_at_ms = ?, deliver_at_ms = NULL, kept_bytes = bytes
+       WHERE agent = ? AND ${OPEN} RETURNING id`;
+    const failed = this.#sql.exec<{ id: MessageId }>(fail, error, nowMs, agent).toArray();
+    return failed.map(({ id }) => id);
   }
 
   /** Whether the agent works: it has a delivered, unfinished message. */
@@ -226,13 +233,6 @@ export class MessageStore {
   earliestDelivery(): number | null {
     const query = "SELECT MIN(deliver_at_ms) AS at FROM messages WHERE state = 'queued' AND deliver_at_ms IS NOT NULL";
     return this.#sql.exec<{ at: number | null }>(query).one().at;
-  }
-
-  #ids<T extends string>(query: string, ...bindings: SqlStorageValue[]): T[] {
-    return this.#sql
-      .exec<{ id: T }>(query, ...bindings)
-      .toArray()
-      .map((row) => row.id);
   }
 
   #exists(query: string, ...bindings: SqlStorageValue[]): boolean {

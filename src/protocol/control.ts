@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { agentIdSchema, bootIdSchema, containerNameSchema, messageIdSchema, sessionIdSchema } from './ids.ts';
 import {
   MAX_AGENTS_PER_PUSH,
+  MAX_EARLIER_TURNS,
+  MAX_EARLIER_UNITS,
   MAX_ERROR_UNITS,
   MAX_FAILURE_UNITS,
   MAX_MESSAGES_PER_DELIVERY,
@@ -90,6 +92,13 @@ export type SessionOpened = z.infer<typeof sessionOpenedSchema>;
 export const sessionClosedSchema = z.object({ session: sessionIdSchema });
 export type SessionClosed = z.infer<typeof sessionClosedSchema>;
 
+/** A turn that was done before this start: what was asked, and what was answered. */
+export const earlierTurnSchema = z.object({
+  content: agentText(MAX_EARLIER_UNITS),
+  reply: agentText(MAX_EARLIER_UNITS),
+});
+export type EarlierTurn = z.infer<typeof earlierTurnSchema>;
+
 /** `POST /agents/:agent/start`: the token travels inside, so it is in the box before the agent runs. */
 export const startAgentSchema = z.object({
   inc: counter,
@@ -98,6 +107,8 @@ export const startAgentSchema = z.object({
   grant: issuedTokenSchema,
   /** Null: the built-in agent. */
   runtime: launchSchema.nullable().default(null),
+  /** The last turns with people, the oldest first: for an agent that cannot take up its session. */
+  earlier: z.array(earlierTurnSchema).max(MAX_EARLIER_TURNS).default([]),
 });
 export type StartAgent = z.infer<typeof startAgentSchema>;
 

@@ -37,6 +37,9 @@ export const MAX_OPTION_UNITS = 256;
 /** The end of what a process wrote to stderr, and what is told of a start that failed, in UTF-16 code units. */
 export const MAX_STDERR_UNITS = 64 * 1024;
 export const MAX_FAILURE_UNITS = 2000;
+/** Turns of before that a start hands over, and the UTF-16 code units of each text; what is longer is cut. */
+export const MAX_EARLIER_TURNS = 10;
+export const MAX_EARLIER_UNITS = 4000;
 
 /** What runs an agent: UTF-16 code units of each text, how many of them, and bytes of a secret's value. */
 export const MAX_RUNTIME_COMMAND_UNITS = 256;

@@ -25,13 +25,16 @@ export class RuntimeStore {
 
   /** `runtime` null: the built-in agent. Throws on a row that no schema knows. */
   get(agent: AgentId): { readonly runtime: Runtime | null; readonly failure: ProcessFailure | null } {
-    const row = this.#sql.exec<Row>('SELECT * FROM runtimes WHERE agent = ?', agent).toArray()[0];
+    const row = this.#row(agent);
     if (row === undefined) return { runtime: null, failure: null };
-    const { runtime, failure_reason: reason, failure_detail: detail, failed_at_ms: atMs } = row;
-    return {
-      runtime: runtime === null ? null : runtimeSchema.parse(parseJson(runtime)),
-      failure: reason === null || atMs === null ? null : { reason, detail: detail ?? '', atMs },
-    };
+    const { runtime } = row;
+    return { runtime: runtime === null ? null : runtimeSchema.parse(parseJson(runtime)), failure: failureOf(row) };
+  }
+
+  /** Why its process came to nothing, without a look at what runs it. */
+  failureOf(agent: AgentId): ProcessFailure | null {
+    const row = this.#row(agent);
+    return row === undefined ? null : failureOf(row);
   }
 
   /** From its next start on. */
@@ -62,4 +65,12 @@ export class RuntimeStore {
       agent,
     );
   }
+
+  #row(agent: AgentId): Row | undefined {
+    return this.#sql.exec<Row>('SELECT * FROM runtimes WHERE agent = ?', agent).toArray()[0];
+  }
+}
+
+function failureOf({ failure_reason: reason, failure_detail: detail, failed_at_ms: atMs }: Row): ProcessFailure | null {
+  return reason === null || atMs === null ? null : { reason, detail: detail ?? '', atMs };
 }

@@ -55,6 +55,8 @@ export function readTown(p: TownPorts): TownView {
 const SWEEPS_LOOKED_AT = 24;
 /** The longest failing are the ones to look at first. */
 const FAILURES_SHOWN = 100;
+/** So are the oldest questions. */
+const QUESTIONS_SHOWN = 100;
 
 export function readHealth(p: TownPorts): TownHealth {
   const queued = new Map(p.messages.queued().map((queue) => [queue.agent, queue]));
@@ -67,6 +69,7 @@ export function readHealth(p: TownPorts): TownHealth {
           credential: p.tokens.get(agent.id),
           withdrawal: p.withdrawals.first(agent.id),
           queued: queued.get(agent.id) ?? null,
+          failure: p.runtimes.failureOf(agent.id),
         },
       ];
     } catch (thrown) {
@@ -80,6 +83,7 @@ export function readHealth(p: TownPorts): TownHealth {
     agents,
     unreadable,
     failures: p.failures.current(p.clock.now(), FAILURES_SHOWN),
+    questions: p.permissions.listOpen(0, QUESTIONS_SHOWN),
     sweeps,
     containers: p.containers.list(),
     schemaAhead: p.schemaAhead(),

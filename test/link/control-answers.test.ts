@@ -25,7 +25,7 @@ const OPENING = {
 };
 const MESSAGE = { message: messageId(1), attempt: 2, seq: 1, content: 'x', sender: 'person:dev' };
 const DELIVERY: DeliverMessages = { inc: 3, grant: GRANT, messages: [MESSAGE] };
-const START = { inc: 3, name: 'ada', role: 'worker', grant: GRANT, runtime: null };
+const START = { inc: 3, name: 'ada', role: 'worker', grant: GRANT, runtime: null, earlier: [] };
 
 const control = new FakeControl();
 const client = new ControlClient(control.backend, async () => 'signed.push.token', containerName(1), 5000);

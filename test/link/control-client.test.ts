@@ -93,7 +93,7 @@ describe('a request into a container', () => {
         () =>
           client().call('start', SESSION, {
             agent: AGENT,
-            body: { inc: 1, name: 'ada', role: 'worker', grant: GRANT, runtime: null },
+            body: { inc: 1, name: 'ada', role: 'worker', grant: GRANT, runtime: null, earlier: [] },
           }),
       ],
       [

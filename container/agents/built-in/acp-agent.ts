@@ -21,7 +21,12 @@ export interface AgentWorld {
 
 /** What the control server says of a message; without it, it is a person's. */
 const metaSchema = z.object({
-  reeve: z.object({ kind: z.enum(['user', 'system']), content: z.string(), generation: z.number().nullable() }),
+  reeve: z.object({
+    kind: z.enum(['user', 'system']),
+    content: z.string(),
+    generation: z.number().nullable(),
+    earlier: z.array(z.object({ content: z.string() })),
+  }),
 });
 
 const OPTIONS = [
@@ -81,9 +86,10 @@ async function work(
 ): Promise<void> {
   const given = prompt.map((block) => (block.type === 'text' ? block.text : '')).join('');
   const meta = metaSchema.safeParse(_meta);
-  const { kind, content, generation } = meta.success
+  const { kind, content, generation, earlier } = meta.success
     ? meta.data.reeve
-    : { kind: 'user' as const, content: given, generation: null };
+    : { kind: 'user' as const, content: given, generation: null, earlier: [] };
+  for (const turn of earlier) world.memory.add(sessionId, turn.content);
   const memory = world.memory.of(sessionId) ?? [];
   world.memory.add(sessionId, content);
   const pieces: Promise<void>[] = [];

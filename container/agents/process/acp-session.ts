@@ -1,11 +1,12 @@
 /** The conversation with one process in the Agent Client Protocol: the handshake, its one session, and one prompt at a time. */
 import * as acp from '@agentclientprotocol/sdk';
 import { Readable, Writable } from 'node:stream';
-import { MAX_REPLY_BYTES, messageKind } from '#protocol';
+import { MAX_REPLY_BYTES } from '#protocol';
 import { pause, type Clock } from '../../lib/clock.ts';
 import type { ToolTurn } from '../../tools/tool-call.ts';
 import { StartError, type AgentLaunch, type Prompt } from '../agent-process.ts';
 import type { Permissions } from '../permissions.ts';
+import { promptContent, type PromptContent } from './prompt-content.ts';
 import { TurnUpdates } from './shown-update.ts';
 
 /** A message of the agent; a longer one ends the conversation. */
@@ -23,6 +24,8 @@ export interface SessionParts {
   readonly mcpServers: acp.McpServer[];
   readonly permissions: Permissions;
   readonly clock: Clock;
+  /** A mark for a fence: 20 characters that nobody foresees. */
+  readonly drawMark: () => string;
   /** Takes the values of secrets out of what the agent says of its errors. */
   readonly scrub: (text: string) => string;
 }
@@ -38,6 +41,8 @@ export class AcpSession {
   readonly #parts: SessionParts;
   readonly #connection: acp.ClientConnection;
   #session = '';
+  /** The agent has not been told anything in it. */
+  #isNew = false;
   #turn: Turn | null = null;
 
   constructor(parts: SessionParts) {
@@ -80,7 +85,10 @@ export class AcpSession {
       }
       const servers = agentCapabilities?.mcpCapabilities?.http === true ? mcpServers : [];
       if (known !== null && (await this.#takeUp(known, servers, agentCapabilities ?? {}))) this.#session = known;
-      else this.#session = (await agent.request(acp.methods.agent.session.new, { cwd, mcpServers: servers })).sessionId;
+      else {
+        this.#session = (await agent.request(acp.methods.agent.session.new, { cwd, mcpServers: servers })).sessionId;
+        this.#isNew = true;
+      }
     } catch (thrown) {
       if (!(thrown instanceof acp.RequestError)) throw thrown;
       const reason = thrown.code === AUTH_REQUIRED ? 'auth_required' : 'protocol_error';
@@ -168,16 +176,12 @@ export class AcpSession {
     return { outcome: selected === null ? ({ outcome: 'cancelled' } as const) : chosen(selected) };
   }
 
-  /** The town's own message says so: to a program in `_meta`, where nobody else can write, and to a model in words. */
-  #contentOf({ message }: Prompt) {
-    const { launch } = this.#parts;
-    const kind = messageKind(message.sender);
-    const generation = launch.lastGeneration();
-    const text = kind === 'user' ? message.content : `${NOTICE}\n${message.content}`;
-    return {
-      prompt: [{ type: 'text' as const, text }],
-      _meta: { reeve: { kind, content: message.content, message: message.message, generation } },
-    };
+  /** The first prompt of a new session hands over what was said before. */
+  #contentOf({ message }: Prompt): PromptContent {
+    const { launch, drawMark } = this.#parts;
+    const earlier = this.#isNew ? launch.earlier : [];
+    this.#isNew = false;
+    return promptContent(message, { generation: launch.lastGeneration(), earlier, drawMark });
   }
 
   #describe({ message, data }: acp.RequestError): string {
@@ -187,10 +191,6 @@ export class AcpSession {
 }
 
 const chosen = (optionId: string) => ({ outcome: 'selected', optionId }) as const;
-
-const NOTICE =
-  'This is a message of your town, not of a person. It names delegations: read each with the tool read_delegation; end one that ' +
-  'was assigned to you with finish_delegation.';
 
 const STOPPED: Readonly<Record<Exclude<acp.StopReason, 'end_turn'>, string>> = {
   cancelled: 'The agent cancelled the turn',

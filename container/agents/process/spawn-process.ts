@@ -2,11 +2,10 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AgentId } from '#protocol';
+import { fenceMark, type AgentId } from '#protocol';
 import { base64url } from '#lib/secret.ts';
 import type { ClientRegistry } from '../../clients/registry.ts';
 import { CredentialFileError, openCredentialFile, type CredentialFile } from '../../credentials/credential-file.ts';
-import type { Clock } from '../../lib/clock.ts';
 import type { Platform } from '../../lib/platform.ts';
 import { RecentMap } from '../../lib/recent-map.ts';
 import { ToolServer, type OpenTools } from '../../tools/tool-server.ts';
@@ -32,7 +31,7 @@ type SpawnPlatform = Pick<Platform, 'clock' | 'log' | 'randomBytes'>;
 const STARTS_AT_ONCE = 4;
 /** Sessions that agents may take up again when they start anew here. */
 const REMEMBERED_SESSIONS = 1_000;
-const MARK_BYTES = 16;
+const MARK_BYTES = 20;
 const BUILT_IN = join(import.meta.dirname, '../built-in/main.ts');
 
 /** A session is taken up by the same command in the same place only. */
@@ -98,7 +97,7 @@ async function start(shared: Shared, launch: AgentLaunch, life: AbortSignal): Pr
     const { clock } = shared.platform;
     const child = await AgentChild.start(order, tail, shared.guard, clock);
     const permissions = permissionsOf(shared, launch);
-    session = sessionOf(clock, launch, order.cwd, child, tools, permissions);
+    session = sessionOf(shared.platform, launch, order.cwd, child, tools, permissions);
     const line = [order.file, ...order.args, order.cwd].join('\0');
     const known = shared.sessions.get(agent);
     const process = new AcpProcess({
@@ -143,7 +142,7 @@ function permissionsOf({ platform: { clock, randomBytes }, settings }: Shared, l
 }
 
 function sessionOf(
-  clock: Clock,
+  { clock, randomBytes }: SpawnPlatform,
   launch: AgentLaunch,
   cwd: string,
   { input, output }: AgentChild,
@@ -153,6 +152,7 @@ function sessionOf(
   const mcpServers = servers.map((server) => ({ ...server, headers: [...server.headers] }));
   const secrets = secretsOf(launch);
   return new AcpSession({
+    drawMark: () => fenceMark(randomBytes(MARK_BYTES)),
     input,
     output,
     launch,

@@ -1,5 +1,12 @@
 /** Starts an incarnation: the token travels inside the start request, so it is in the box before the agent runs (F10, M-09). */
-import type { AgentId, AgentStarted, SessionId, SwapResult } from '#protocol';
+import {
+  MAX_EARLIER_TURNS,
+  MAX_EARLIER_UNITS,
+  type AgentId,
+  type AgentStarted,
+  type SessionId,
+  type SwapResult,
+} from '#protocol';
 import { backoffMs } from '#lib/backoff.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
 import type { Agent } from '../../roster/agent.ts';
@@ -84,6 +91,7 @@ async function attempt(p: TownPorts, id: AgentId): Promise<void> {
   }
   const session = opened.value;
   let sent = 0;
+  const earlier = agent.inc === 1 ? [] : p.messages.lastTurns(id, MAX_EARLIER_TURNS, MAX_EARLIER_UNITS);
   // The one that is in use may be known without a word from the box: that is no sign of life.
   if (p.containers.get(agent.container)?.session !== session) recordSession(p, agent.container, session);
   const answer = await issueToken<AgentStarted>(p, {
@@ -93,7 +101,8 @@ async function attempt(p: TownPorts, id: AgentId): Promise<void> {
     send: async ([grant]) => {
       if (grant === undefined) throw new Error('issueToken sends what it allocated');
       sent = grant.gen;
-      const body = { inc: agent.inc, name: agent.name, role: agent.role, grant, runtime: launch.value };
+      const { inc, name, role } = agent;
+      const body = { inc, name, role, grant, runtime: launch.value, earlier };
       return p.link(agent.container).call('start', session, { agent: id, body });
     },
     swaps: (value) => [swapOf(value, sent)],

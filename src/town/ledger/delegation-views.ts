@@ -1,5 +1,5 @@
 /** Delegations as the outside sees them; texts only between the lines of a fence, and only for whom they concern. */
-import { fence, fillPage, makeId, type DelegationView, type DelegationWithText, type Page } from '#protocol';
+import { fence, fenceMark, fillPage, type DelegationView, type DelegationWithText, type Page } from '#protocol';
 import type { Delegation, DelegationHead } from '../../ledger/delegation.ts';
 import { timestamp } from '#lib/clock.ts';
 import { err, ok, type Result } from '#lib/result.ts';
@@ -7,10 +7,10 @@ import { randomBytes } from '#lib/secret.ts';
 import type { Agent } from '../../roster/agent.ts';
 import type { TownPorts } from '../ports.ts';
 
-const ID_BYTES = 20;
+const MARK_BYTES = 20;
 
 /** A mark that nobody can have known when the text was written: as random as an id. */
-export const drawMark = (): string => makeId('mark', randomBytes(ID_BYTES)).slice('mark_'.length);
+export const drawMark = (): string => fenceMark(randomBytes(MARK_BYTES));
 
 export function delegationView(delegation: DelegationHead): DelegationView {
   return {

@@ -128,3 +128,16 @@ export const OLD_KEY: Kind = {
   detail: 'Its token was signed by a key that is not the active one.',
   advice: 'The next sweep replaces it; POST .../refresh does so now.',
 };
+export const PROCESS_FAILED: Kind = {
+  code: 'process_failed',
+  status: 'amber',
+  detail: '',
+  advice:
+    'It is started again by itself, ever more rarely; its failure and the event reeve.agent.exited have what it wrote last. This goes with its next finished turn.',
+};
+export const ASKS: Kind = {
+  code: 'permission_waits',
+  status: 'amber',
+  detail: '',
+  advice: 'POST .../permissions/<id> answers; GET .../permissions?state=open lists what may be answered.',
+};

@@ -5,6 +5,8 @@ import { needsSweep, takesMessages, type Agent } from '../../roster/agent.ts';
 import type { Credential } from '../../tokens/token-store.ts';
 import type { ContainerRecord } from '../state/container-store.ts';
 import type { Withdrawal } from '../../outbox/withdrawal-store.ts';
+import type { Permission } from '../../permissions/permission.ts';
+import type { ProcessFailure } from '../../roster/runtime-store.ts';
 import type { FailedWork } from '../state/failure-store.ts';
 import type { SweepRecord } from '../state/sweep-store.ts';
 import * as kinds from './health-reasons.ts';
@@ -17,6 +19,8 @@ interface AgentHealth {
   readonly withdrawal: Withdrawal | null;
   /** Its queued messages, or null: there are none. */
   readonly queued: { readonly count: number; readonly sinceMs: number } | null;
+  /** Why its process came to nothing last, until a turn comes to its end. */
+  readonly failure: ProcessFailure | null;
 }
 
 export interface HealthInput {
@@ -25,6 +29,8 @@ export interface HealthInput {
   readonly unreadable: readonly Agent[];
   /** Due work that throws, the longest first. */
   readonly failures: readonly FailedWork[];
+  /** What agents ask and nobody has settled, the oldest first. */
+  readonly questions: readonly Permission[];
   readonly containers: readonly ContainerRecord[];
   /** Newest first. */
   readonly sweeps: readonly SweepRecord[];
@@ -59,6 +65,8 @@ export function townHealth(input: HealthInput): TownHealth {
     ...input.agents.flatMap((row) => agentReasons(input, row.agent, row.credential)),
     ...input.agents.flatMap(({ agent, withdrawal }) => withdrawalReasons(input, agent, withdrawal)),
     ...input.agents.flatMap((row) => queueReasons(input, row)),
+    ...input.agents.flatMap(({ agent, failure }) => processReasons(agent, failure)),
+    ...input.questions.map(questionReason),
   ];
   const worst = reasons.some(({ status }) => status === 'red') ? 'red' : 'amber';
   return { status: reasons.length === 0 ? 'green' : worst, reasons };
@@ -177,6 +185,29 @@ function queueReasons({ nowMs }: HealthInput, { agent, credential, queued }: Age
       advice: lastOutcome === 'refused' ? REFUSED_ADVICE : WAIT_ADVICE,
     },
   ];
+}
+
+/** Its process died and was started again, or is about to be: an agent that was given up has a reason of its own. */
+function processReasons(agent: Agent, failure: ProcessFailure | null): HealthReason[] {
+  if (failure === null || agent.state === 'failed') return [];
+  const { reason, detail, atMs } = failure;
+  return [
+    {
+      ...kinds.PROCESS_FAILED,
+      agent: agent.id,
+      since: timestamp(atMs),
+      detail: `Its process came to nothing: ${detail === '' ? reason : `${reason}, ${detail}`}.`,
+    },
+  ];
+}
+
+/** A turn stands still until it is settled. */
+function questionReason({ id, agent, title, state, requestedAtMs, expiresAtMs }: Permission): HealthReason {
+  const detail =
+    state === 'open'
+      ? `It asks '${title}' (${id}) and waits until ${timestamp(expiresAtMs)}.`
+      : `It has yet to take the answer to '${title}' (${id}).`;
+  return { ...kinds.ASKS, agent, since: timestamp(requestedAtMs), detail };
 }
 
 const WAIT_ADVICE =

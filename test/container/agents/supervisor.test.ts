@@ -82,7 +82,7 @@ describe('starting', () => {
     const session = await control.session();
     const grant = control.town.mint(agentId(1));
     processes.onSpawn = () => Promise.reject(new Error('no such command'));
-    const order = { inc: 1, name: 'ada', role: 'worker', grant, runtime: null };
+    const order = { inc: 1, name: 'ada', role: 'worker', grant, runtime: null, earlier: [] };
     expect((await control.push(session, 'POST', `/agents/${agentId(1)}/start`, order)).status).toBe(500);
     expect(await control.running(session)).toEqual([]);
     expect(control.registry.size).toBe(0);
@@ -118,7 +118,14 @@ describe('starting', () => {
     const processes = new Processes();
     const { control, session, agent, grant } = await TestControlServer.withAgent({ spawn: processes.spawn });
     processes.onSpawn = () => Promise.reject(new Error('no such command'));
-    const order = { inc: 2, name: 'ada', role: 'worker', grant: control.town.mint(agent, 2), runtime: null };
+    const order = {
+      inc: 2,
+      name: 'ada',
+      role: 'worker',
+      grant: control.town.mint(agent, 2),
+      runtime: null,
+      earlier: [],
+    };
     expect((await control.push(session, 'POST', `/agents/${agent}/start`, order)).status).toBe(500);
     processes.onSpawn = () => {};
     expect((await control.start(session, grant)).body).toMatchObject({ outcome: 'stale', inc: 1 });
@@ -255,7 +262,14 @@ describe('ending', () => {
       pullAddress: () => ({ url: TOWN_URL, session: sessionId(1), secret: new Secret(secretOf(1)) }),
     };
     const grant = control.town.mint(agentId(1));
-    const incarnation = new Incarnation(context, { inc: 1, name: 'ada', role: 'worker', grant, runtime: null });
+    const incarnation = new Incarnation(context, {
+      inc: 1,
+      name: 'ada',
+      role: 'worker',
+      grant,
+      runtime: null,
+      earlier: [],
+    });
     await Promise.all([incarnation.stop(), expect(incarnation.started()).rejects.toThrow()]);
     expect(processes.launches).toEqual([]);
   });
@@ -297,7 +311,14 @@ describe('a newer session', () => {
     const session = await control.session();
     const ready = Promise.withResolvers<void>();
     processes.onSpawn = () => ready.promise;
-    const order = { inc: 1, name: 'ada', role: 'worker', grant: control.town.mint(agentId(1)), runtime: null };
+    const order = {
+      inc: 1,
+      name: 'ada',
+      role: 'worker',
+      grant: control.town.mint(agentId(1)),
+      runtime: null,
+      earlier: [],
+    };
     const started = control.push(session, 'POST', `/agents/${agentId(1)}/start`, order);
     await expect.poll(() => processes.launches.length).toBe(1);
     await control.opened({ ...session, id: sessionId(2), epoch: 2 });

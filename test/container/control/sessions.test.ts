@@ -65,7 +65,7 @@ describe('Sessions', () => {
     const { session } = sessions.open(request(), NOW_SECONDS);
     if (session === null) throw new Error('not opened');
     const grant = context.town.mint(agentId(1));
-    await session.agents.start(agentId(1), { inc: 1, name: 'ada', role: 'worker', grant, runtime: null });
+    await session.agents.start(agentId(1), { inc: 1, name: 'ada', role: 'worker', grant, runtime: null, earlier: [] });
     sessions.end(session);
     expect([sessions.all, context.registry.size]).toEqual([[], 0]);
     await sessions.left();
@@ -83,7 +83,7 @@ describe('Sessions', () => {
       sessions.open(request({ container: containerName(seed), session: sessionId(seed) }), NOW_SECONDS).session;
     const [, working, used] = [1, 2, 3].map(open);
     const grant = town.mint(agentId(1));
-    await working?.agents.start(agentId(1), { inc: 1, name: 'ada', role: 'worker', grant, runtime: null });
+    await working?.agents.start(agentId(1), { inc: 1, name: 'ada', role: 'worker', grant, runtime: null, earlier: [] });
     await clock.advance(DAY_MS - 1);
     working?.agents.deliver({ inc: 1, grant, messages: [message(1, 'work 60')] });
     if (used !== undefined && used !== null) sessions.used(used);
@@ -117,11 +117,18 @@ describe('Sessions', () => {
     const sessions = sessionsOf(context);
     const { session } = sessions.open(request(), NOW_SECONDS);
     const grant = context.town.mint(agentId(1));
-    await session?.agents.start(agentId(1), { inc: 1, name: 'ada', role: 'worker', grant, runtime: null });
+    await session?.agents.start(agentId(1), { inc: 1, name: 'ada', role: 'worker', grant, runtime: null, earlier: [] });
     expect(context.registry.size).toBe(1);
     sessions.open(request({ session: sessionId(2), epoch: 11 }), NOW_SECONDS);
     expect(context.registry.size).toBe(0);
-    const late = { inc: 2, name: 'ada', role: 'worker', grant: context.town.mint(agentId(1), 2), runtime: null };
+    const late = {
+      inc: 2,
+      name: 'ada',
+      role: 'worker',
+      grant: context.town.mint(agentId(1), 2),
+      runtime: null,
+      earlier: [],
+    };
     expect(await session?.agents.start(agentId(1), late)).toBe('session_over');
     expect(context.registry.size).toBe(0);
   });

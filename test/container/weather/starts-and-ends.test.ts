@@ -18,7 +18,7 @@ async function hangingStart() {
   const agent = agentId(1);
   processes.ready = never;
   const grant = control.town.mint(agent);
-  const order = { inc: 1, name: 'ada', role: 'worker', grant, runtime: null };
+  const order = { inc: 1, name: 'ada', role: 'worker', grant, runtime: null, earlier: [] };
   const started = control.push(session, 'POST', `/agents/${agent}/start`, order);
   await expect.poll(() => processes.alive).toBe(1);
   return { processes, control, session, agent, grant, order, started };
@@ -127,7 +127,7 @@ describe('sessions that follow each other quickly', () => {
       heartbeat_seconds: 30,
     };
     const { session } = sessions.open(opening, ManualClock.START_MS / 1000);
-    const order = { inc: 1, name: 'ada', role: 'worker', grant: town.mint(agentId(1)), runtime: null };
+    const order = { inc: 1, name: 'ada', role: 'worker', grant: town.mint(agentId(1)), runtime: null, earlier: [] };
     expect(await session?.agents.start(agentId(1), order)).toMatchObject({ outcome: 'started' });
     // The process of the agent is on its way out and still there when the repeat comes.
     sessions.open({ ...opening, session: sessionId(2), epoch: 2 }, ManualClock.START_MS / 1000);

@@ -1,7 +1,7 @@
 /** What an agent asks before it acts: told to people, answered by one, and taken to the agent until it has the answer. */
 import { evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import type { PermissionView } from '../../../src/protocol/index.ts';
+import type { PermissionView, TownHealth } from '../../../src/protocol/index.ts';
 import { Secret } from '../../../src/lib/secret.ts';
 import { handleEvents } from '../../../src/town/calls/handle-agent-report.ts';
 import { permissionId } from '../../support/ids.ts';
@@ -52,6 +52,8 @@ function report(town: TestTown, event: object): Promise<void> {
 
 const read = async (town: TestTown): Promise<PermissionView> =>
   (await town.api<PermissionView>('GET', `/permissions/${ASKED}`)).body;
+const reasons = async (town: TestTown) => (await town.api<TownHealth>('GET', '/health')).body.reasons;
+const codes = async (town: TestTown) => (await reasons(town)).map(({ code }) => code);
 const answers = (town: TestTown) => town.container().requests.filter(({ path }) => path.includes('/permissions/'));
 const taken =
   (outcome: string) =>
@@ -66,6 +68,21 @@ describe('what an agent asks', () => {
     const { body } = await town.api<{ items: PermissionView[] }>('GET', '/permissions');
     expect(body.items).toMatchObject([{ id: ASKED, message, state: 'open', title: 'Write a file', options: OPTIONS }]);
     expect((await town.events()).filter(({ type }) => type === 'reeve.permission.requested')).toHaveLength(1);
+  });
+
+  it('stands in the health of its town while it is open, and says how to answer', async () => {
+    const { town } = await asking();
+    expect(await reasons(town)).toMatchObject([
+      {
+        code: 'permission_waits',
+        status: 'amber',
+        detail: expect.stringContaining(`'Write a file' (${ASKED}) and waits until`) as string,
+        advice: expect.stringContaining('POST .../permissions/<id>') as string,
+      },
+    ]);
+    town.container().after = taken('answered');
+    await town.api('POST', `/permissions/${ASKED}`, { kind: 'allow_once' });
+    expect(await reasons(town)).toEqual([]);
   });
 
   it('reaches the agent as the option of that kind, and is over then; the same answer again changes nothing', async () => {
@@ -140,6 +157,27 @@ describe('a process that ends by itself', () => {
     expect((await town.message('ada', message)).attempts).toBe(2);
     const types = (await town.events()).map(({ type }) => type);
     expect(types).toContain('reeve.agent.exited');
+  });
+
+  it('stands in the health of its town until a turn comes to its end', async () => {
+    const { town, message } = await asking();
+    await report(town, { type: 'process.exited', exit_code: 3, signal: null, reason: 'crashed', stderr: 'no ideas' });
+    const { id } = await town.read('ada');
+    expect(await reasons(town)).toContainEqual(
+      expect.objectContaining({
+        code: 'process_failed',
+        agent: id,
+        detail: 'Its process came to nothing: crashed, exit code 3: no ideas.',
+      }),
+    );
+    await town.elapse(1000);
+    await town.until('ada', message, 'working');
+    expect(await codes(town)).toContain('process_failed');
+    await report(town, {
+      type: 'turn.finished',
+      result: { state: 'done', reply: 'there', truncated: false },
+    });
+    expect(await codes(town)).not.toContain('process_failed');
   });
 });
 

@@ -24,6 +24,7 @@ const CALM = {
   agents: [],
   unreadable: [],
   failures: [],
+  questions: [],
   containers: [],
   schemaAhead: { steps: [], sinceMs: 0 },
   activeKid: 'kid',

@@ -23,6 +23,7 @@ async function spawned(): Promise<{
     name: 'ada',
     role: 'worker',
     runtime: null,
+    earlier: [],
     lastGeneration: () => 7,
     town: () => town.of('bob'),
     townNowMs: () => clock.nowMs(),

@@ -59,6 +59,16 @@ describe('the built-in agent as a process', () => {
     expect(said).toEqual([{ kind: 'text', text: 'remember the milk' }]);
   });
 
+  it('is told the last turns where its session is lost, and only then', async () => {
+    const earlier = [{ content: 'remember the milk', reply: 'You said: remember the milk' }];
+    const lost = await scene.start(null, 2, earlier);
+    expect(await scene.prompt(lost, 'recall').reply).toBe('remember the milk');
+    await lost.stop();
+    const kept = await scene.start(null, 3, [...earlier, { content: 'recall', reply: 'remember the milk' }]);
+    expect(await scene.prompt(kept, 'recall').reply).toBe('remember the milk\nrecall');
+    expect(await scene.prompt(kept, 'recall').reply).toBe('remember the milk\nrecall\nrecall');
+  });
+
   it('fails a turn, ends one that is interrupted, and goes on with the next', async () => {
     const agent = await scene.start();
     await expect(scene.prompt(agent, 'fail').reply).rejects.toThrow('asked to fail');

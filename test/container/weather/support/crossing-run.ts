@@ -77,7 +77,7 @@ export class CrossingRun {
     const { registry, town, clock } = this.#context;
     await this.#scheduler.waitFor(Promise.all(AGENTS.map((agent) => this.#agents.retire(agent, { inc: 1 }))));
     for (const agent of AGENTS) {
-      const late = { inc: 9, name: 'a', role: 'b', grant: town.mint(agent, 9), runtime: null };
+      const late = { inc: 9, name: 'a', role: 'b', grant: town.mint(agent, 9), runtime: null, earlier: [] };
       expect(await this.#scheduler.waitFor(this.#agents.start(agent, late))).toMatchObject({ outcome: 'retired' });
     }
     await this.#scheduler.waitFor(Promise.all(this.#sessions.all.map((session) => session.agents.end())));
@@ -100,7 +100,7 @@ export class CrossingRun {
         break;
       case 'start':
       case 'failing start': {
-        const started = this.#agents.start(agent, { inc, name: 'a', role: 'b', grant, runtime: null });
+        const started = this.#agents.start(agent, { inc, name: 'a', role: 'b', grant, runtime: null, earlier: [] });
         this.#answers.push(started.catch(() => 'failed'));
       }
     }

@@ -63,13 +63,14 @@ export class ProcessScene {
   }
 
   /** Starts the agent: the built-in one, or what the runtime says. */
-  async start(runtime: Launch | null = null, inc = 1): Promise<AgentProcess> {
+  async start(runtime: Launch | null = null, inc = 1, earlier: AgentLaunch['earlier'] = []): Promise<AgentProcess> {
     const launch: AgentLaunch = {
       agent: agentId(1),
       inc,
       name: 'ada',
       role: 'worker',
       runtime,
+      earlier,
       lastGeneration: () => 7,
       town: () => this.town.of('ada'),
       townNowMs: () => Date.parse('2027-01-01T00:00:00Z'),
