@@ -30,12 +30,9 @@ export class MessageStore {
   /** Queues a message. `deliverAtMs` null: its agent takes none now. */
   accept(message: QueuedMessage): void {
     const { id, agent, seq, content, sender, idempotencyKey, bytes, deliverAtMs, createdAtMs } = message;
-    const values = [id, agent, seq, content, sender, idempotencyKey, bytes, deliverAtMs, createdAtMs];
-    this.#sql.exec(
-      `INSERT INTO messages (id, agent, seq, state, content, sender, idempotency_key, bytes, deliver_at_ms, created_at_ms)
-       VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
-      ...values,
-    );
+    const insert = `INSERT INTO messages (id, agent, seq, state, content, sender, idempotency_key, bytes, deliver_at_ms, created_at_ms)
+      VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`;
+    this.#sql.exec(insert, id, agent, seq, content, sender, idempotencyKey, bytes, deliverAtMs, createdAtMs);
   }
 
   get(id: string): Message | null {
@@ -60,17 +57,10 @@ export class MessageStore {
 
   /** The agent's last turns with people that were done, the oldest first: at most `count`, and of each text so many units. */
   lastTurns(agent: AgentId, count: number, units: number): { content: string; reply: string }[] {
-    return this.#sql
-      .exec<{ content: string; reply: string }>(
-        `SELECT substr(content, 1, ?1) AS content, substr(reply, 1, ?1) AS reply FROM messages
-         WHERE agent = ?2 AND state = 'done' AND sender <> ?3 ORDER BY seq DESC LIMIT ?4`,
-        units,
-        agent,
-        SYSTEM_SENDER,
-        count,
-      )
-      .toArray()
-      .toReversed();
+    const query = `SELECT substr(content, 1, ?1) AS content, substr(reply, 1, ?1) AS reply FROM messages
+      WHERE agent = ?2 AND state = 'done' AND sender <> ?3 ORDER BY seq DESC LIMIT ?4`;
+    const turns = this.#sql.exec<{ content: string; reply: string }>(query, units, agent, SYSTEM_SENDER, count);
+    return turns.toArray().toReversed();
   }
 
   /** The queued messages that share the next delivery: the oldest first, at most so many, within the limits of one request. */
@@ -127,17 +117,27 @@ export class MessageStore {
     );
   }
 
-  /** The turn ended. Counts only for the current attempt and once: the first final state stays. */
-  finish(id: MessageId, attempt: number, result: TurnResult, nowMs: number): boolean {
+  /** Whether no turn has begun with this attempt, as far as is known. */
+  isWaiting(id: MessageId, attempt: number): boolean {
+    const waiting = `SELECT 1 FROM messages WHERE id = ? AND attempt = ? AND state IN ('queued', 'delivered')`;
+    return this.#exists(waiting, id, attempt);
+  }
+
+  /**
+   * It ended; `deliveredAtMs`: handed over then at the latest, null: perhaps never. Counts only for the current attempt and once: the
+   * first final state stays.
+   */
+  finish(id: MessageId, attempt: number, result: TurnResult, nowMs: number, deliveredAtMs: number | null): boolean {
     return this.#exists(
       `UPDATE messages SET state = ?, finished_at_ms = ?, deliver_at_ms = NULL, reply = ?, truncated = ?, error = ?,
-       kept_bytes = bytes + ? WHERE id = ? AND attempt = ? AND state IN ('queued', 'delivered', 'working') RETURNING id`,
+       kept_bytes = bytes + ?, delivered_at_ms = COALESCE(delivered_at_ms, ?) WHERE id = ? AND attempt = ? AND state IN ('queued', 'delivered', 'working') RETURNING id`,
       result.state,
       nowMs,
       result.state === 'done' ? result.reply : null,
       result.state === 'done' && result.truncated ? 1 : 0,
       result.state === 'failed' ? result.error : null,
       jsonBytes(result.state === 'done' ? result.reply : result.error),
+      deliveredAtMs,
       id,
       attempt,
     );

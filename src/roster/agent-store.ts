@@ -1,8 +1,13 @@
 /** Table `agents`. Synchronous; a read and its write hold no await between them. */
 import type { AgentId, AgentState, Role, Scope, SessionId } from '#protocol';
 import { DUE_COLUMNS, toAgent, type AgentRow, type DueColumn } from './agent-row.ts';
-import { HEARD_WRITTEN_EVERY_MS, canMove, type Agent, type StallReason } from './agent.ts';
+import { HEARD_WRITTEN_EVERY_MS, canMove, type Agent } from './agent.ts';
 import { LastSigns } from './last-signs.ts';
+
+/** What is written with a move; what is left out stays as it is, and a stall ends with the state. */
+export type MovedWith = Partial<
+  Pick<Agent, 'stalledWhy' | 'stalledAtMs' | 'watchedFromMs' | 'livenessCheckAtMs' | 'reported'>
+>;
 
 const LIVE = "state NOT IN ('retired')";
 
@@ -108,23 +113,23 @@ export class AgentStore {
     return this.#min('revive_at_ms');
   }
 
-  /** Moves an agent, clears the plans that its new state does not serve, and writes what was heard of it. Throws on a move that the states do not know: a broken invariant, not an outcome. */
-  move(id: AgentId, to: AgentState): void {
+  /**
+   * Moves an agent, clears the plans that its new state does not serve, and writes what was heard of it, with whatever else the move
+   * comes with. Throws on a move that the states do not know: a broken invariant, not an outcome.
+   */
+  move(id: AgentId, to: AgentState, also: MovedWith = {}): void {
     const agent = this.get(id);
     if (agent === null) throw new Error(`no agent ${id} to move`);
     if (!canMove(agent.state, to)) throw new Error(`agent ${id}: no move from ${agent.state} to ${to}`);
-    const update = `UPDATE agents SET state = ?1, stalled_why = NULL, stalled_at_ms = NULL, revive_at_ms = NULL,
-      last_heard_at_ms = ?3, progress_at_ms = ?4,
-      look_at_ms = CASE WHEN ?1 IN ('working', 'stalled') THEN look_at_ms END,
+    const moved = { ...agent, stalledWhy: null, stalledAtMs: null, ...also };
+    const update = `UPDATE agents SET state = ?1, stalled_why = ?5, stalled_at_ms = ?6, revive_at_ms = NULL,
+      last_heard_at_ms = ?3, progress_at_ms = ?4, watched_from_ms = ?7, reported = ?9,
+      look_at_ms = CASE WHEN ?1 IN ('working', 'stalled') THEN ?8 END,
       start_due_at_ms = CASE WHEN ?1 = 'starting' THEN start_due_at_ms END,
       end_due_at_ms = CASE WHEN ?1 IN ('stopped', 'retired') THEN end_due_at_ms END WHERE id = ?2`;
-    this.#sql.exec(update, to, id, agent.lastHeardAtMs, agent.progressAtMs);
-  }
-
-  /** It is at work, and no good sign is seen of it. */
-  stall(id: AgentId, why: StallReason, nowMs: number): void {
-    this.move(id, 'stalled');
-    this.#sql.exec('UPDATE agents SET stalled_why = ?, stalled_at_ms = ? WHERE id = ?', why, nowMs, id);
+    const { lastHeardAtMs, progressAtMs, stalledWhy, stalledAtMs, watchedFromMs, livenessCheckAtMs, reported } = moved;
+    const heard = [lastHeardAtMs, progressAtMs];
+    this.#sql.exec(update, to, id, ...heard, stalledWhy, stalledAtMs, watchedFromMs, livenessCheckAtMs, reported);
   }
 
   /** What it is and may do from now on. */
@@ -167,16 +172,22 @@ export class AgentStore {
   }
 
   /**
-   * It spoke. `progressAtMs` null: nothing new is known of its output. Whatever reads it here knows at once; its row is written where
-   * one of the two times moved by a minute, or the clock was set back.
+   * It spoke. `progressAtMs` null: nothing new is known of its output. Whatever reads it here knows at once; its row is written with
+   * its next move or report, or by `writeHeard`.
    */
   heard({ id, progressAtMs: before }: Agent, nowMs: number, progressAtMs: number | null): void {
     const latest = progressAtMs !== null && progressAtMs > (before ?? 0) ? progressAtMs : before;
     this.#signs.note(id, { lastHeardAtMs: nowMs, progressAtMs: latest });
+  }
+
+  /** Writes what was heard of it where one of the two times moved by a minute, or the clock was set back. */
+  writeHeard(id: AgentId): void {
+    const agent = this.get(id);
     const update = `UPDATE agents SET last_heard_at_ms = ?1, progress_at_ms = ?2
       WHERE id = ?3 AND (last_heard_at_ms IS NULL OR last_heard_at_ms NOT BETWEEN ?1 - ?4 + 1 AND ?1
         OR ?2 - COALESCE(progress_at_ms, 0) >= ?4)`;
-    this.#sql.exec(update, nowMs, latest, id, HEARD_WRITTEN_EVERY_MS);
+    if (agent === null) return;
+    this.#sql.exec(update, agent.lastHeardAtMs, agent.progressAtMs, id, HEARD_WRITTEN_EVERY_MS);
   }
 
   /** Whether it was heard by this object; otherwise what is known of that is what its row says. */
@@ -207,8 +218,12 @@ export class AgentStore {
     this.#sql.exec('UPDATE agents SET revive_at_ms = ? WHERE id = ?', atMs, id);
   }
 
+  /** It reported a batch of events; writes with it what was heard. */
   reported(id: AgentId, counter: number): void {
-    this.#sql.exec('UPDATE agents SET reported = ? WHERE id = ?', counter, id);
+    const agent = this.get(id);
+    if (agent === null) return;
+    const update = 'UPDATE agents SET reported = ?, last_heard_at_ms = ?, progress_at_ms = ? WHERE id = ?';
+    this.#sql.exec(update, counter, agent.lastHeardAtMs, agent.progressAtMs, id);
   }
 
   #one(query: string, ...bindings: SqlStorageValue[]): Agent | null {

@@ -109,26 +109,26 @@ export class TokenStore {
       .one().minted;
   }
 
-  /** A generation is confirmed. Older acks than the known one change nothing. Moves `min_gen` where a cut waits for it. */
-  ack(agent: AgentId, token: AckedToken, nowMs: number): void {
+  /** The agent called with a generation, which confirms it. Writes only where either is news; moves `min_gen` where a cut waits for it. */
+  used(agent: AgentId, token: AckedToken, nowMs: number): void {
     this.#sql.exec(
-      `UPDATE agent_tokens SET ${ACKED} WHERE agent = ?6 AND acked < ?1`,
+      `UPDATE agent_tokens SET ${ACKED}, in_use = MAX(in_use, ?1) WHERE agent = ?6 AND (acked < ?1 OR in_use < ?1)`,
       ...ackedBindings(agent, token, nowMs),
     );
   }
 
-  /** A push brought a generation to the container, or found it there: its ack and what the push came to, in one write. */
+  /**
+   * A push brought a generation to the container, or found it there: its ack and what the push came to, in one write. None where the
+   * agent called with it before the push was answered, and the last one came to the same.
+   */
   pushed(agent: AgentId, token: AckedToken, outcome: string, nowMs: number): void {
     this.#sql.exec(
-      `UPDATE agent_tokens SET ${ACKED}, last_outcome = ?7, last_error = NULL WHERE agent = ?6`,
+      `UPDATE agent_tokens SET ${ACKED}, last_outcome = ?7, last_error = NULL WHERE agent = ?6
+       AND (acked < ?1 OR last_outcome IS NOT ?7 OR last_error IS NOT NULL
+         OR minted <= ?1 AND (retry_at_ms IS NOT NULL OR retry_tries > 0))`,
       ...ackedBindings(agent, token, nowMs),
       outcome,
     );
-  }
-
-  /** The agent called with `gen`; written only when it grows. */
-  used(agent: AgentId, gen: number): void {
-    this.#sql.exec('UPDATE agent_tokens SET in_use = ?1 WHERE agent = ?2 AND in_use < ?1', gen, agent);
   }
 
   lagging(agent: AgentId, gen: number, nowMs: number): void {

@@ -34,7 +34,7 @@ function accept(nth: number, more: { agent?: typeof ADA; bytes?: number; deliver
 const over = (nth: number, atMs: number): void => {
   const id = accept(nth);
   messages.working(id, 1, atMs);
-  messages.finish(id, 1, DONE, atMs);
+  messages.finish(id, 1, DONE, atMs, atMs);
 };
 const idsOf = (agent = ADA) => [...messages.list(agent, 0, 100)].map(({ id }) => id);
 
@@ -61,7 +61,7 @@ describe('a step of a message', () => {
     const id = accept(1);
     messages.delivered(id, 1, 5);
     messages.queueAgain({ id, seq: 1, attempt: 1, crashedTurns: 0, state: 'delivered' }, 'new attempt');
-    expect([messages.delivered(id, 1, 6), messages.working(id, 1, 6), messages.finish(id, 1, DONE, 6)]).toEqual([
+    expect([messages.delivered(id, 1, 6), messages.working(id, 1, 6), messages.finish(id, 1, DONE, 6, 6)]).toEqual([
       false,
       false,
       false,
@@ -71,13 +71,13 @@ describe('a step of a message', () => {
 
   test('after its end changes nothing: the first final state stays', () => {
     const id = accept(1);
-    messages.finish(id, 1, DONE, 5);
+    messages.finish(id, 1, DONE, 5, 5);
     expect([messages.delivered(id, 1, 6), messages.working(id, 1, 6), messages.cancel(id, 6)]).toEqual([
       false,
       false,
       false,
     ]);
-    expect(messages.finish(id, 1, { state: 'failed', error: 'late' }, 6)).toBe(false);
+    expect(messages.finish(id, 1, { state: 'failed', error: 'late' }, 6, 6)).toBe(false);
     expect(messages.get(id)).toMatchObject({ state: 'done', reply: 'yes', finishedAtMs: 5 });
   });
 });

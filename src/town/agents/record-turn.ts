@@ -11,7 +11,7 @@ import type { TownPorts } from '../ports.ts';
 
 type TurnStep = Extract<TurnEvent, { type: 'turn.tool_call' | 'turn.plan' }>;
 
-interface Turn {
+export interface Turn {
   readonly message: MessageId;
   readonly attempt: number;
 }
@@ -19,6 +19,13 @@ interface Turn {
 export function recordTurnStarted(p: TownPorts, agent: AgentId, { message, attempt }: Turn, nowMs: number): void {
   if (!p.messages.working(message, attempt, nowMs)) return;
   p.events.append('reeve.turn.started', agent, { message, attempt }, nowMs);
+}
+
+/** The same where the end of the turn is at hand: told now, and written with its end. Returns whether it was news. */
+export function tellTurnStarted(p: TownPorts, agent: AgentId, { message, attempt }: Turn, nowMs: number): boolean {
+  if (!p.messages.isWaiting(message, attempt)) return false;
+  p.events.append('reeve.turn.started', agent, { message, attempt }, nowMs);
+  return true;
 }
 
 /** What an agent shows of a turn under way: a tool that it uses, or its plan. Only of the current attempt. */
@@ -29,14 +36,16 @@ export function recordTurnStep(p: TownPorts, agent: AgentId, step: TurnStep, now
   p.events.append(`reeve.${type}`, agent, data, nowMs);
 }
 
+/** `isTold`: its beginning was, in this transaction. */
 export function recordTurnFinished(
   p: TownPorts,
   agent: AgentId,
   { message, attempt, result }: Turn & { readonly result: TurnResult },
   nowMs: number,
+  isTold = false,
 ): void {
-  recordTurnStarted(p, agent, { message, attempt }, nowMs);
-  if (!p.messages.finish(message, attempt, result, nowMs)) return;
+  if (!isTold) tellTurnStarted(p, agent, { message, attempt }, nowMs);
+  if (!p.messages.finish(message, attempt, result, nowMs, nowMs)) return;
   p.events.append('reeve.turn.finished', agent, { message, attempt, state: result.state }, nowMs);
   closePermissions(p, agent, nowMs, message);
   p.agents.forgetRestarts(agent);

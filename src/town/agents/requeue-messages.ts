@@ -19,7 +19,7 @@ export function requeueMessages(p: TownPorts, agent: AgentId, lost: readonly Han
   for (const message of lost) {
     if (message.state === 'working' && message.crashedTurns + 1 >= MAX_BROKEN_TURNS) {
       const { id, attempt } = message;
-      if (p.messages.finish(id, attempt, { state: 'failed', error: BROKE_TOO_OFTEN }, nowMs)) dead.push(id);
+      if (p.messages.finish(id, attempt, { state: 'failed', error: BROKE_TOO_OFTEN }, nowMs, null)) dead.push(id);
     } else if (p.messages.queueAgain(message, 'new attempt')) again.push(message.id);
   }
   tell(p, agent, again, nowMs);

@@ -82,11 +82,11 @@ function refusal(
 /** A call is proof that the box holds this generation; one below the acked generation, a while later, is a stale copy (F4). */
 function note(p: TownPorts, { claims, kid }: VerifiedCall, credential: Credential): void {
   const now = p.clock.now();
-  if (claims.gen > credential.inUse) p.tokens.used(claims.agent, claims.gen);
-  if (claims.gen > credential.acked) {
+  if (claims.gen > credential.inUse || claims.gen > credential.acked) {
     const issuedAtMs = claims.iat * 1000;
-    p.tokens.ack(claims.agent, { gen: claims.gen, kid, issuedAtMs, expiresAtMs: claims.exp * 1000 }, now);
-  } else if (claims.gen < credential.acked && now - (credential.ackedAtMs ?? now) > LAG_GRACE_MS) {
+    p.tokens.used(claims.agent, { gen: claims.gen, kid, issuedAtMs, expiresAtMs: claims.exp * 1000 }, now);
+  }
+  if (claims.gen < credential.acked && now - (credential.ackedAtMs ?? now) > LAG_GRACE_MS) {
     p.tokens.lagging(claims.agent, claims.gen, now);
   }
 }

@@ -7,7 +7,13 @@ import { recordActivity } from '../containers/activity.ts';
 import { liveDelta } from '../stream/live-delta.ts';
 import { recordExit } from '../agents/process-failed.ts';
 import { recordRequested, recordResolved } from '../agents/record-permission.ts';
-import { recordTurnFinished, recordTurnStarted, recordTurnStep } from '../agents/record-turn.ts';
+import {
+  recordTurnFinished,
+  recordTurnStarted,
+  recordTurnStep,
+  tellTurnStarted,
+  type Turn,
+} from '../agents/record-turn.ts';
 import type { TownPorts } from '../ports.ts';
 import { recordHeard } from '../containers/check-liveness.ts';
 
@@ -16,6 +22,7 @@ export function handleHeartbeat(p: TownPorts, agent: Agent, beat: Heartbeat | nu
   const now = p.clock.now();
   const progressAt = beat?.last_progress_at ?? null;
   recordHeard(p, agent, progressAt === null ? null : Date.parse(progressAt));
+  p.agents.writeHeard(agent.id);
   const { minted, mintedAtMs, acked } = p.tokens.get(agent.id);
   return { minted, lagging: minted > acked && now - mintedAtMs >= UNACKED_GRACE_MS };
 }
@@ -35,30 +42,37 @@ export function handleEvents(p: TownPorts, agent: Agent, batch: EventBatch): Tak
   if (counter <= agent.reported) return { answer: { counter, repeated: true }, deltas: [] };
   const now = p.clock.now();
   const deltas: Delta[] = [];
+  const whole: WholeTurns = new Map(
+    events.flatMap((event) => (event.type === 'turn.finished' ? [[turnKey(event), 'untold']] : [])),
+  );
   events.forEach((event, at) => {
-    apply(p, agent, event, now);
+    apply(p, agent, event, now, whole);
     const delta = liveDelta(p, agent, event, `${agent.id}-${agent.inc}-${counter}-${at}`);
     if (delta !== null) deltas.push(delta);
   });
-  p.agents.reported(agent.id, counter);
   // What it tells of its turns is output, whatever its clock says: a batch counts once.
   recordHeard(p, agent, Math.min(now, Math.max(...events.map(({ at }) => Date.parse(at)))));
-  recordActivity(p, agent.id);
+  if (!recordActivity(p, agent.id, counter)) p.agents.reported(agent.id, counter);
   const exited = events.findLast((event) => event.type === 'process.exited');
   if (exited !== undefined) recordExit(p, agent, exited);
   return { answer: { counter, repeated: false }, deltas };
 }
 
+/** Turns whose end is in the batch: their beginning is told where it comes, and written with the end. */
+type WholeTurns = Map<string, 'untold' | 'told'>;
+const turnKey = ({ message, attempt }: Turn): string => `${message} ${attempt}`;
+
 const isOf = (p: TownPorts, agent: Agent, message: MessageId): boolean => p.messages.get(message)?.agent === agent.id;
 
 /** Only a message of this agent, in its current attempt, moves; anything else is old news and changes nothing. */
-function apply(p: TownPorts, agent: Agent, event: TurnEvent, nowMs: number): void {
+function apply(p: TownPorts, agent: Agent, event: TurnEvent, nowMs: number, whole: WholeTurns): void {
   switch (event.type) {
     case 'turn.started':
-      if (isOf(p, agent, event.message)) recordTurnStarted(p, agent.id, event, nowMs);
+      if (isOf(p, agent, event.message)) begin(p, agent, event, nowMs, whole);
       return;
     case 'turn.finished':
-      if (isOf(p, agent, event.message)) recordTurnFinished(p, agent.id, event, nowMs);
+      if (isOf(p, agent, event.message))
+        recordTurnFinished(p, agent.id, event, nowMs, whole.get(turnKey(event)) === 'told');
       return;
     case 'turn.tool_call':
     case 'turn.plan':
@@ -76,4 +90,10 @@ function apply(p: TownPorts, agent: Agent, event: TurnEvent, nowMs: number): voi
     case 'process.exited':
       return;
   }
+}
+
+function begin(p: TownPorts, agent: Agent, turn: Turn, nowMs: number, whole: WholeTurns): void {
+  const known = whole.get(turnKey(turn));
+  if (known === undefined) recordTurnStarted(p, agent.id, turn, nowMs);
+  else if (known === 'untold' && tellTurnStarted(p, agent.id, turn, nowMs)) whole.set(turnKey(turn), 'told');
 }

@@ -1,28 +1,30 @@
 import type { AgentId } from '#protocol';
 import { nextSweepAt } from '../../tokens/refresh-policy.ts';
 import type { TownPorts } from '../ports.ts';
-import { beginWatch } from './check-liveness.ts';
+import { beginWork } from './check-liveness.ts';
 
 /**
  * Brings an agent's state in line with its messages: it works while it holds an unfinished one. An idle agent's push is not
  * retried: its next message brings a fresh token. When the town goes from idle to working, a sweep that fell due while nobody
- * needed one is moved to its next phase. Synchronous, inside a transaction of the caller.
+ * needed one is moved to its next phase. Returns whether it moved; with the move the counter of the batch of events is written that
+ * told of it. Synchronous, inside a transaction of the caller.
  */
-export function recordActivity(p: TownPorts, id: AgentId): void {
+export function recordActivity(p: TownPorts, id: AgentId, counter?: number): boolean {
   const agent = p.agents.get(id);
-  if (agent === null) return;
+  if (agent === null) return false;
+  const reported = counter ?? agent.reported;
   if (p.messages.hasUnfinished(id)) {
-    if (agent.state !== 'idle') return;
+    if (agent.state !== 'idle') return false;
     const now = p.clock.now();
     const town = p.town.get();
     if (town !== null && town.sweepAtMs <= now && !p.agents.isAnyInUse()) {
       p.town.planSweep(nextSweepAt(p.id, p.settings.refreshIntervalMs, now));
     }
-    p.agents.move(id, 'working');
-    beginWatch(p, id);
-    return;
+    beginWork(p, agent, reported);
+    return true;
   }
-  if (agent.state !== 'working' && agent.state !== 'stalled') return;
-  p.agents.move(id, 'idle');
+  if (agent.state !== 'working' && agent.state !== 'stalled') return false;
+  p.agents.move(id, 'idle', { reported });
   p.tokens.retry(id, null, 0);
+  return true;
 }

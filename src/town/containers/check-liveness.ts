@@ -17,12 +17,22 @@ import type { TownPorts } from '../ports.ts';
  */
 const AHEAD_MS = 30_000;
 
-/** The agent goes to work: from now on it is waited for. A revoked one is not: nothing that it says is heard. */
-export function beginWatch(p: TownPorts, id: AgentId): void {
-  look(p, id, p.clock.now());
+/**
+ * The agent goes to work: from now on it is waited for. A revoked one is not: nothing that it says is heard. `reported`: of the batch
+ * of events that told of it.
+ */
+export function beginWork(p: TownPorts, agent: Agent, reported: number): void {
+  const now = p.clock.now();
+  const isWatched = issueRefusal(agent, p.tokens.get(agent.id)) === null;
+  const { livenessCheckAtMs } = judge({ ...agent, watchedFromMs: now }, p.settings.heartbeatMs, now);
+  const watch = isWatched ? { watchedFromMs: now, livenessCheckAtMs } : {};
+  p.agents.move(agent.id, 'working', { reported, ...watch });
 }
 
-/** The agent spoke, in a call that was authorised. `progressAtMs`: when it says that it last showed output; null: it does not say. */
+/**
+ * The agent spoke, in a call that was authorised. `progressAtMs`: when it says that it last showed output; null: it does not say. The
+ * caller writes it: with what else the call changes, or by `writeHeard`.
+ */
 export function recordHeard(p: TownPorts, agent: Agent, progressAtMs: number | null): void {
   const now = p.clock.now();
   const isKnown = progressAtMs !== null && progressAtMs <= now + AHEAD_MS;
@@ -90,7 +100,7 @@ function tell(p: TownPorts, agent: Agent, stalled: StallReason | null): void {
     p.agents.move(id, 'working');
     p.events.append('reeve.agent.recovered', id, { incarnation, was: agent.stalledWhy }, now);
   } else {
-    p.agents.stall(id, stalled, now);
+    p.agents.move(id, 'stalled', { stalledWhy: stalled, stalledAtMs: now });
     p.events.append('reeve.agent.stalled', id, { incarnation, why: stalled }, now);
   }
 }

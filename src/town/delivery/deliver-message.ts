@@ -154,7 +154,7 @@ function passOnRejected(
   retryLater(p, agent, 0);
   if (rejections < MAX_REJECTIONS) return false;
   const error = `delivery_refused: ${status}`;
-  if (!p.messages.finish(first.id, first.attempt, { state: 'failed', error }, nowMs)) return false;
+  if (!p.messages.finish(first.id, first.attempt, { state: 'failed', error }, nowMs, null)) return false;
   p.events.append('reeve.message.dead_lettered', agent, { messages: [first.id], error }, nowMs);
   recordFinished(p, agent, [first.id], nowMs);
   // The next one goes out at once; where it is refused as well, the wait is the one that has grown so far.

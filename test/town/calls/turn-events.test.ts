@@ -57,6 +57,36 @@ describe('a turn', () => {
     },
   );
 
+  it('of which one batch holds everything, twice even, is told once and in its order, with what it showed in between', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    town.container().outgoing = () => Promise.reject(new TypeError('the connection was reset'));
+    const message = await unanswered(town, 'work 3000');
+    const of = { message: message.id, attempt: 1, at: new Date(lab.clock.now()).toISOString() };
+    const begun = { ...of, type: 'turn.started' };
+    const call = {
+      ...of,
+      type: 'turn.tool_call',
+      tool_call: 'call-1',
+      title: 'reads',
+      kind: 'read',
+      status: 'completed',
+      detail: 'x',
+    };
+    const over = { ...of, type: 'turn.finished', result: { state: 'done', reply: 'well', truncated: false } };
+    const events = [begun, begun, call, over, begun, over];
+    const token = grantsOf(town).at(-1)?.token;
+    expect((await api('POST', '/v1/agent/events', { counter: 1, events }, token)).status).toBe(200);
+    expect(await town.message('ada', message.id)).toMatchObject({ state: 'done', delivered_at: expect.any(String) });
+    expect(await turnsOf(town, message)).toEqual(['started 1', 'tool_call 1', 'finished 1']);
+    const { state, last_heard_at } = await town.read('ada');
+    expect({ state, isHeard: last_heard_at !== null }).toEqual({ state: 'idle', isHeard: true });
+    expect((await api('POST', '/v1/agent/events', { counter: 1, events }, token)).body).toEqual({
+      counter: 1,
+      repeated: true,
+    });
+  });
+
   it('that was heard of step by step is told once, at the time at which it was handed over', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
