@@ -7,6 +7,8 @@ import { copyRenderer } from './docs-renderer.ts';
 import { envText, writePrivate, type Variables } from './dev-settings.ts';
 import { aborted } from './ending.ts';
 import type { Guard } from './guard.ts';
+import { migrateDirectory } from './migrate-directory.ts';
+import { ROOT, WRANGLER, baseEnv, logTail } from './programs.ts';
 
 export interface StackOptions {
   /** Holds secrets, logs and all state of the Worker. */
@@ -32,8 +34,6 @@ export interface Stack {
   readonly stop: () => Promise<void>;
 }
 
-const ROOT = join(import.meta.dirname, '..');
-const WRANGLER = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
 /** Events of the Worker's log that tell of a refused call. */
 const REFUSED = /"(?:agent\.call_refused|token\.refused)"/g;
 const READY_MS = 60_000;
@@ -49,7 +49,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   mkdirSync(logs, { recursive: true, mode: 0o700 });
   const envFile = join(options.stateDir, 'worker.env');
   writePrivate(envFile, envText(options.variables));
-  await migrateDirectory(options, logs);
+  await migrateDirectory({ ...options, logs });
   options.signal?.throwIfAborted();
   const { guard } = options;
   const worker = startChild(workerProgram(options, envFile, logs), guard);
@@ -63,7 +63,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const failed = worker.exited.then((code) => {
     return stopping
       ? new Promise<string>(() => undefined)
-      : `the Worker ended with code ${code}\n${tail(logs, 'worker')}`;
+      : `the Worker ended with code ${code}\n${logTail(logs, 'worker')}`;
   });
   try {
     await Promise.race([
@@ -88,21 +88,6 @@ const cancelled = (signal: AbortSignal): Promise<never> =>
   aborted(signal).then(() => Promise.reject(new Error('ended before it was ready')));
 
 const healthOf = (port: number): string => `http://127.0.0.1:${port}/health`;
-
-/** What every child gets: a path, a home for caches, and no surprises of the shell. */
-function baseEnv(): Record<string, string> {
-  const { PATH = '', HOME = '', NODE_EXTRA_CA_CERTS } = process.env;
-  return {
-    PATH,
-    HOME,
-    ...(NODE_EXTRA_CA_CERTS === undefined ? {} : { NODE_EXTRA_CA_CERTS }),
-    // Requests with their addresses would land on disk otherwise.
-    X_LOCAL_OBSERVABILITY: 'false',
-    WRANGLER_SEND_METRICS: 'false',
-    CI: 'true',
-    NO_COLOR: '1',
-  };
-}
 
 function workerProgram(options: StackOptions, envFile: string, logs: string): Program {
   return {
@@ -189,35 +174,6 @@ function keepRunning(program: Program, guard: Guard): { crash(): void; stop(): P
   };
 }
 
-/** Brings the local directory up to its migrations. */
-async function migrateDirectory({ stateDir, guard, signal }: StackOptions, logs: string): Promise<void> {
-  const program = {
-    name: 'migrations',
-    args: [
-      WRANGLER,
-      'd1',
-      'migrations',
-      'apply',
-      'DIRECTORY',
-      '--local',
-      '--config',
-      join(ROOT, 'wrangler.toml'),
-      '--persist-to',
-      join(stateDir, 'worker'),
-    ],
-    env: baseEnv(),
-    logFile: join(logs, 'migrations.log'),
-  };
-  signal?.throwIfAborted();
-  const child = startChild(program, guard);
-  const stop = (): void => void child.stop();
-  signal?.addEventListener('abort', stop);
-  const code = await child.exited;
-  signal?.removeEventListener('abort', stop);
-  signal?.throwIfAborted();
-  if (code !== 0) throw new Error(`the directory could not be migrated (code ${code})\n${tail(logs, 'migrations')}`);
-}
-
 /** Resolves when a GET answers 200; rejects after a minute. */
 async function answers(url: string): Promise<void> {
   const until = Date.now() + READY_MS;
@@ -233,10 +189,3 @@ async function answers(url: string): Promise<void> {
   }
   throw new Error(`${url} did not answer within ${READY_MS / 1000} s`);
 }
-
-const tail = (logs: string, name: string): string =>
-  readFileSync(join(logs, `${name}.log`), 'utf8')
-    .trimEnd()
-    .split('\n')
-    .slice(-15)
-    .join('\n');

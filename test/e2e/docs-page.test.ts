@@ -1,11 +1,10 @@
 /** The page at `/docs`, as the Worker serves it; in a real browser where there is one. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, rmSync } from 'node:fs';
 import { chromium, type Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../scripts/ports.ts';
 import { endAll, run, untilPrinted } from './support/command.ts';
+import { migratedFolder } from './support/migrated.ts';
 
 /** Debian's. */
 const CHROMIUM = '/usr/bin/chromium';
@@ -13,7 +12,7 @@ const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-background-networking
 /** What the page does not allow is said on its console. */
 const TELL = "addEventListener('securitypolicyviolation', (e) => console.error(e.violatedDirective, e.blockedURI))";
 
-const stateDir = mkdtempSync(join(tmpdir(), 'reeve-docs-'));
+const stateDir = migratedFolder('reeve-docs-');
 let origin: string;
 
 beforeAll(async () => {

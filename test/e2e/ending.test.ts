@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../scripts/ports.ts';
 import { PATIENT } from '../support/patient.ts';
 import { CTRL_C, openTerminal, processesWith, untilNoneWith, type Terminal } from './support/terminal.ts';
+import { addDirectory } from './support/migrated.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SLOW = { ...PATIENT, timeout: 90_000 };
@@ -19,6 +20,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'reeve-ending-'));
   // `npm run demo` keeps its state in a temporary folder.
   mkdirSync(join(folder, 'tmp'));
+  addDirectory(join(folder, 'state'));
   env = {
     REEVE_STATE_DIR: join(folder, 'state'),
     TMPDIR: join(folder, 'tmp'),

@@ -1,15 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentView } from '#protocol';
 import { ApiClient } from '../../scripts/api-client.ts';
 import { freePort, isFree } from '../../scripts/ports.ts';
 import { endAll, run, tokenIn, untilPrinted, type Run } from './support/command.ts';
 import { parentOf } from './support/parent-of.ts';
+import { migratedFolder } from './support/migrated.ts';
 
 const PATIENCE_SECONDS = 40;
-const stateDir = mkdtempSync(join(tmpdir(), 'reeve-placement-'));
+const stateDir = migratedFolder('reeve-placement-');
 let stack: Run;
 let ports: readonly number[];
 let api: ApiClient;

@@ -1,7 +1,6 @@
 /** A hundred readers of one town, over real connections, through what befalls a Worker. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StreamClient } from '../../client/stream-client.ts';
@@ -13,6 +12,7 @@ import { freePort } from '../../scripts/ports.ts';
 import { townId } from '../support/ids.ts';
 import { crashWorker, runtimeMemoryMib } from './support/crash-worker.ts';
 import { StalledReader } from './support/stalled-reader.ts';
+import { migratedFolder } from './support/migrated.ts';
 
 const READERS = 99;
 /** A hibernating object leaves memory after 10 s without a request (ms). */
@@ -20,7 +20,7 @@ const EVICTED_MS = 13_000;
 const RUN_MS = 240_000;
 const PATIENCE_SECONDS = 60;
 
-const stateDir = mkdtempSync(join(tmpdir(), 'reeve-stream-'));
+const stateDir = migratedFolder('reeve-stream-');
 let stack: Stack;
 let api: ApiClient;
 let port: number;

@@ -1,6 +1,5 @@
 /** A whole Reeve of which parts are killed while it works, and what its people, its town and its containers say of that afterwards. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { eventBatchSchema } from '#protocol';
@@ -11,6 +10,7 @@ import { startStack, type Stack } from '../../../scripts/dev-stack.ts';
 import { Guard } from '../../../scripts/guard.ts';
 import { freePort } from '../../../scripts/ports.ts';
 import { privateKeySetSchema, publicKeys } from '../../../src/tokens/key-set.ts';
+import { migratedFolder } from './migrated.ts';
 import { commandLineOf, descendantsOf } from './watch.ts';
 import { Wiretap } from './wiretap.ts';
 
@@ -62,7 +62,7 @@ export class Storm {
   }
 
   static async start(): Promise<Storm> {
-    const stateDir = mkdtempSync(join(tmpdir(), 'reeve-storm-'));
+    const stateDir = migratedFolder('reeve-storm-');
     const [worker, control, toControl, toTown] = [
       await freePort(),
       await freePort(),
