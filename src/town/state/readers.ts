@@ -15,10 +15,13 @@ export interface OpenSocket {
 
 /**
  * The open sockets of a town. They hibernate: the platform holds them while the object is not in memory, with their reader as
- * attachment, so nothing that counts is here.
+ * attachment. Each change is written there at once, because nothing tells the object that it is about to leave memory; it is read
+ * from there once, by the first look after that.
  */
 export class Readers {
   readonly #ctx: SocketContext;
+  /** The same as the attachments: the platform hands out one object for a socket as long as the town is in memory. */
+  readonly #known = new WeakMap<WebSocket, Reader>();
   /** When the first stream ends, in ms, or null; undefined: not known. */
   #firstEnd: number | null | undefined;
 
@@ -30,13 +33,13 @@ export class Readers {
   accept(socket: WebSocket, reader: Reader): void {
     this.#ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(STREAM_PING, STREAM_PONG));
     this.#ctx.acceptWebSocket(socket);
-    socket.serializeAttachment(reader);
+    this.keep(socket, reader);
     this.forget();
   }
 
   /** Those that can be written to. */
   open(): OpenSocket[] {
-    return this.#all().filter(({ socket }) => socket.readyState === WebSocket.OPEN);
+    return this.#all().filter(isOpen);
   }
 
   /**
@@ -44,8 +47,9 @@ export class Readers {
    * answers no close, so they hold no place, and their bytes count.
    */
   count(person: string): { readonly all: number; readonly own: number; readonly leftBytes: number } {
-    const open = this.open();
-    const cut = this.#all().filter(({ socket }) => socket.readyState !== WebSocket.OPEN);
+    const all = this.#all();
+    const open = all.filter(isOpen);
+    const cut = all.filter((one) => !isOpen(one));
     return {
       all: open.length,
       own: open.filter(({ reader }) => reader.person === person).length,
@@ -63,12 +67,17 @@ export class Readers {
   }
 
   readerOf(socket: WebSocket): Reader | null {
-    // Written by `accept` and `keep` from this very type, and by nobody else.
+    const known = this.#known.get(socket);
+    if (known !== undefined) return known;
+    // Written by `keep` from this very type, and by nothing else.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    return socket.deserializeAttachment() as Reader | null;
+    const kept = socket.deserializeAttachment() as Reader | null;
+    if (kept !== null) this.#known.set(socket, kept);
+    return kept;
   }
 
   keep(socket: WebSocket, reader: Reader): void {
+    this.#known.set(socket, reader);
     socket.serializeAttachment(reader);
   }
 
@@ -105,3 +114,5 @@ export class Readers {
     });
   }
 }
+
+const isOpen = ({ socket }: OpenSocket): boolean => socket.readyState === WebSocket.OPEN;

@@ -5,7 +5,7 @@ import type { PermissionView, TownHealth } from '../../../src/protocol/index.ts'
 import { Secret } from '../../../src/lib/secret.ts';
 import { handleEvents } from '../../../src/town/calls/handle-agent-report.ts';
 import { permissionId } from '../../support/ids.ts';
-import { inside } from '../support/raw-reader.ts';
+import { inside } from '../support/inside.ts';
 import { lab } from '../support/lab.ts';
 import { TestTown } from '../support/town.ts';
 

@@ -5,7 +5,7 @@
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { lab } from '../support/lab.ts';
-import { inside } from '../support/raw-reader.ts';
+import { inside } from '../support/inside.ts';
 import { TestTown } from '../support/town.ts';
 import type { AgentView, TownHealth } from '../../../src/protocol/index.ts';
 

@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { lab } from '../support/lab.ts';
-import { inside } from '../support/raw-reader.ts';
+import { inside } from '../support/inside.ts';
 import { TestTown } from '../support/town.ts';
 import type { TownView } from '../../../src/protocol/index.ts';
 

@@ -4,7 +4,7 @@ import { acceptMessage } from '../../../src/town/agents/accept-message.ts';
 import { messageId } from '../../support/ids.ts';
 import type { DeliverMessages, MessageView } from '../../../src/protocol/index.ts';
 import { HANGS, lab, type LabRequest } from '../support/lab.ts';
-import { inside } from '../support/raw-reader.ts';
+import { inside } from '../support/inside.ts';
 import { TestTown } from '../support/town.ts';
 import { PATIENT } from '../../support/patient.ts';
 

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Slots } from '../../../src/town/state/slots.ts';
 import type { SweepReport } from '../../../src/town/state/sweep-store.ts';
 import { HANGS, lab, nextTurn } from '../support/lab.ts';
-import { inside } from '../support/raw-reader.ts';
+import { inside } from '../support/inside.ts';
 import { takeSnapshot } from '../support/snapshot.ts';
 import { TestTown } from '../support/town.ts';
 import { PATIENT } from '../../support/patient.ts';

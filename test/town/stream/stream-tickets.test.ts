@@ -16,7 +16,8 @@ import {
 } from '../../../src/protocol/index.ts';
 import { tablesOf } from '../support/footprint.ts';
 import { lab } from '../support/lab.ts';
-import { RawReader, inside, knockAt, readersOf, refusalOf, ticketFor } from '../support/raw-reader.ts';
+import { inside } from '../support/inside.ts';
+import { RawReader, knockAt, readersOf, refusalOf, ticketFor } from '../support/raw-reader.ts';
 import { TestTown } from '../support/town.ts';
 import { weather } from '../support/weather.ts';
 import { DEV_TOKEN, PUBLIC_URL, deployment } from '../support/wiring.ts';

@@ -1,13 +1,12 @@
 /** A reader of the stream, in the raw: every frame as it came. It confirms only what the test tells it to. */
-import { SELF, runInDurableObject } from 'cloudflare:test';
+import { SELF } from 'cloudflare:test';
 import { expect, vi } from 'vitest';
 import type { EventData } from '../../../src/events/event-store.ts';
 import type { Reader } from '../../../src/events/reader.ts';
 import type { Problem } from '../../../src/protocol/index.ts';
-import type { TownPorts } from '../../../src/town/ports.ts';
-import { townPorts } from '../../../src/town/town-ports.ts';
+import { inside } from './inside.ts';
 import { api, type TestTown } from './town.ts';
-import { PUBLIC_URL, labTownWiring } from './wiring.ts';
+import { PUBLIC_URL } from './wiring.ts';
 import { PATIENT } from '../../support/patient.ts';
 
 export interface StreamEvent {
@@ -109,13 +108,4 @@ export function happen(town: TestTown, count: number, step = count, data: EventD
 /** The readers of a town, as they are kept with their sockets. */
 export function readersOf(town: TestTown): Promise<Reader[]> {
   return inside(town, (p) => p.readers.open().map(({ reader }) => reader));
-}
-
-/** Works on the town's own database and sockets, past every request. */
-export function inside<T>(town: TestTown, work: (p: TownPorts) => T | Promise<T>): Promise<T> {
-  return runInDurableObject(town.stub, (_, state) => work(townPorts(state, labTownWiring(noWayOut))));
-}
-
-function noWayOut(): never {
-  throw new Error('nothing is called from here');
 }
