@@ -1,15 +1,13 @@
 /** Table `agents`. Synchronous; a read and its write hold no await between them. */
 import type { AgentId, AgentState, Role, Scope, SessionId } from '#protocol';
 import { DUE_COLUMNS, toAgent, type AgentRow, type DueColumn } from './agent-row.ts';
-import { HEARD_WRITTEN_EVERY_MS, canMove, type Agent } from './agent.ts';
+import { HEARD_WRITTEN_EVERY_MS, canMove, type Agent, type MovedWith } from './agent.ts';
 import { LastSigns } from './last-signs.ts';
 
-/** What is written with a move; what is left out stays as it is, and a stall ends with the state. */
-export type MovedWith = Partial<
-  Pick<Agent, 'stalledWhy' | 'stalledAtMs' | 'watchedFromMs' | 'livenessCheckAtMs' | 'reported'>
->;
-
-const LIVE = "state NOT IN ('retired')";
+/** As indexes have it, which do not change with each move of an agent; a trigger keeps it. */
+const LIVE = 'retired = 0';
+/** With `look_at_ms`, the index `agents_at_work` has these and no others. */
+const AT_WORK = "state IN ('working', 'stalled')";
 
 /** Few are live, and no index has both them alone and their ids. */
 const byId = (agents: readonly Agent[]): Agent[] => agents.toSorted((one, other) => (one.id < other.id ? -1 : 1));
@@ -73,12 +71,12 @@ export class AgentStore {
 
   /** Agents that use a token now: what a sweep looks at. */
   inUse(): Agent[] {
-    return byId(this.#many("SELECT * FROM agents WHERE state IN ('working', 'stalled')"));
+    return byId(this.#many(`SELECT * FROM agents WHERE ${AT_WORK}`));
   }
 
   /** Whether there is one of these. Asked at the end of each transaction, so it reads one row, however many there are. */
   isAnyInUse(): boolean {
-    return this.#sql.exec("SELECT 1 FROM agents WHERE state IN ('working', 'stalled') LIMIT 1").toArray().length > 0;
+    return this.#sql.exec(`SELECT 1 FROM agents WHERE ${AT_WORK} LIMIT 1`).toArray().length > 0;
   }
 
   startsDue(nowMs: number, limit: number): Agent[] {
@@ -127,8 +125,8 @@ export class AgentStore {
       look_at_ms = CASE WHEN ?1 IN ('working', 'stalled') THEN ?8 END,
       start_due_at_ms = CASE WHEN ?1 = 'starting' THEN start_due_at_ms END,
       end_due_at_ms = CASE WHEN ?1 IN ('stopped', 'retired') THEN end_due_at_ms END WHERE id = ?2`;
-    const { lastHeardAtMs, progressAtMs, stalledWhy, stalledAtMs, watchedFromMs, livenessCheckAtMs, reported } = moved;
-    const heard = [lastHeardAtMs, progressAtMs];
+    const { stalledWhy, stalledAtMs, watchedFromMs, livenessCheckAtMs, reported } = moved;
+    const heard = [agent.lastHeardAtMs, agent.progressAtMs];
     this.#sql.exec(update, to, id, ...heard, stalledWhy, stalledAtMs, watchedFromMs, livenessCheckAtMs, reported);
   }
 
@@ -182,12 +180,11 @@ export class AgentStore {
 
   /** Writes what was heard of it where one of the two times moved by a minute, or the clock was set back. */
   writeHeard(id: AgentId): void {
-    const agent = this.get(id);
+    const { lastHeardAtMs, progressAtMs } = this.get(id) ?? {};
     const update = `UPDATE agents SET last_heard_at_ms = ?1, progress_at_ms = ?2
       WHERE id = ?3 AND (last_heard_at_ms IS NULL OR last_heard_at_ms NOT BETWEEN ?1 - ?4 + 1 AND ?1
         OR ?2 - COALESCE(progress_at_ms, 0) >= ?4)`;
-    if (agent === null) return;
-    this.#sql.exec(update, agent.lastHeardAtMs, agent.progressAtMs, id, HEARD_WRITTEN_EVERY_MS);
+    this.#sql.exec(update, lastHeardAtMs ?? null, progressAtMs ?? null, id, HEARD_WRITTEN_EVERY_MS);
   }
 
   /** Whether it was heard by this object; otherwise what is known of that is what its row says. */
@@ -220,10 +217,9 @@ export class AgentStore {
 
   /** It reported a batch of events; writes with it what was heard. */
   reported(id: AgentId, counter: number): void {
-    const agent = this.get(id);
-    if (agent === null) return;
+    const { lastHeardAtMs, progressAtMs } = this.get(id) ?? {};
     const update = 'UPDATE agents SET reported = ?, last_heard_at_ms = ?, progress_at_ms = ? WHERE id = ?';
-    this.#sql.exec(update, counter, agent.lastHeardAtMs, agent.progressAtMs, id);
+    this.#sql.exec(update, counter, lastHeardAtMs ?? null, progressAtMs ?? null, id);
   }
 
   #one(query: string, ...bindings: SqlStorageValue[]): Agent | null {
@@ -239,12 +235,14 @@ export class AgentStore {
 
   /** Agents whose time has come, the longest waiting first. */
   #due(column: DueColumn, nowMs: number, limit: number): Agent[] {
-    return this.#many(`SELECT * FROM agents WHERE ${column} <= ? ORDER BY ${column} LIMIT ?`, nowMs, limit);
+    return this.#many(`SELECT * FROM agents WHERE ${withTime(column)} <= ? ORDER BY ${column} LIMIT ?`, nowMs, limit);
   }
 
   #min(column: DueColumn): number | null {
-    return this.#sql
-      .exec<{ at: number | null }>(`SELECT MIN(${column}) AS at FROM agents WHERE ${column} IS NOT NULL`)
-      .one().at;
+    const query = `SELECT MIN(${column}) AS at FROM agents WHERE ${withTime(column)} IS NOT NULL`;
+    return this.#sql.exec<{ at: number | null }>(query).one().at;
   }
 }
+
+/** As the index of the column has it. */
+const withTime = (column: DueColumn): string => (column === 'look_at_ms' ? `${AT_WORK} AND ${column}` : column);

@@ -52,6 +52,11 @@ export interface Agent {
   readonly reviveAtMs: number | null;
 }
 
+/** What is written with a move; what is left out stays as it is, and a stall ends with the state. */
+export type MovedWith = Partial<
+  Pick<Agent, 'stalledWhy' | 'stalledAtMs' | 'watchedFromMs' | 'livenessCheckAtMs' | 'reported'>
+>;
+
 const MOVES: Readonly<Record<AgentState, readonly AgentState[]>> = {
   starting: ['starting', 'idle', 'stopped', 'failed', 'retired'],
   idle: ['idle', 'starting', 'working', 'stopped', 'failed', 'retired'],

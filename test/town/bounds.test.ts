@@ -110,7 +110,7 @@ describe('a page of a list', () => {
       for (let nth = 0; nth < 8; nth += 1) {
         const id = makeId('agt', randomBytes(20));
         sql.exec(
-          "INSERT INTO agents SELECT ?, ?, role, scopes, 'retired', inc, container, session, process_id, created_at_ms, last_heard_at_ms, reported, NULL, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, NULL FROM agents WHERE id = ?",
+          "INSERT INTO agents SELECT ?, ?, role, scopes, 'retired', inc, container, session, process_id, created_at_ms, last_heard_at_ms, reported, NULL, 0, NULL, 0, 0, NULL, NULL, NULL, NULL, 0, NULL, 1 FROM agents WHERE id = ?",
           id,
           `r${nth}`,
           ada,

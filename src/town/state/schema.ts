@@ -2,6 +2,10 @@
 import type { Migration } from '#lib/migrate.ts';
 import { FIRST_STEPS } from './first-schema.ts';
 
+const AGENT_COLUMNS = `id, name, role, scopes, state, inc, container, session, process_id, created_at_ms, last_heard_at_ms, reported,
+  start_due_at_ms, start_tries, end_due_at_ms, end_tries, watched_from_ms, progress_at_ms, look_at_ms, stalled_why, stalled_at_ms,
+  restarts, revive_at_ms, retired`;
+
 export const TOWN_SCHEMA: readonly Migration[] = [
   ...FIRST_STEPS,
   {
@@ -153,6 +157,39 @@ export const TOWN_SCHEMA: readonly Migration[] = [
        ) STRICT`,
       'CREATE INDEX permissions_by_due ON permissions (due_at_ms) WHERE due_at_ms IS NOT NULL',
       "CREATE INDEX permissions_open ON permissions (agent, seq) WHERE state IN ('open', 'answered')",
+    ],
+  },
+  {
+    id: '0025-live-agents',
+    statements: [
+      // Whether an agent is retired, apart from its state: an index of those that live, over the state, is written with each move.
+      'ALTER TABLE agents ADD COLUMN retired INTEGER NOT NULL DEFAULT 0',
+      "UPDATE agents SET retired = 1 WHERE state = 'retired'",
+      // The same table, in which the names of live agents are kept apart by that column.
+      `CREATE TABLE agents_next (
+         id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, scopes TEXT NOT NULL, state TEXT NOT NULL,
+         inc INTEGER NOT NULL, container INTEGER NOT NULL, session TEXT, process_id INTEGER,
+         created_at_ms INTEGER NOT NULL, last_heard_at_ms INTEGER, reported INTEGER NOT NULL DEFAULT 0,
+         start_due_at_ms INTEGER, start_tries INTEGER NOT NULL DEFAULT 0,
+         end_due_at_ms INTEGER, end_tries INTEGER NOT NULL DEFAULT 0,
+         watched_from_ms INTEGER NOT NULL DEFAULT 0, progress_at_ms INTEGER, look_at_ms INTEGER,
+         stalled_why TEXT, stalled_at_ms INTEGER, restarts INTEGER NOT NULL DEFAULT 0, revive_at_ms INTEGER,
+         retired INTEGER NOT NULL DEFAULT 0
+       ) STRICT`,
+      `INSERT INTO agents_next (${AGENT_COLUMNS}) SELECT ${AGENT_COLUMNS} FROM agents`,
+      'CREATE UNIQUE INDEX agents_live ON agents_next (name) WHERE retired = 0',
+      'DROP TABLE agents',
+      'ALTER TABLE agents_next RENAME TO agents',
+      'CREATE INDEX agents_by_start ON agents (start_due_at_ms) WHERE start_due_at_ms IS NOT NULL',
+      'CREATE INDEX agents_by_end ON agents (end_due_at_ms) WHERE end_due_at_ms IS NOT NULL',
+      'CREATE INDEX agents_by_revival ON agents (revive_at_ms) WHERE revive_at_ms IS NOT NULL',
+      // Who is at work, and, in its order, when they are looked at next: only an agent at work is.
+      "CREATE INDEX agents_at_work ON agents (look_at_ms) WHERE state IN ('working', 'stalled')",
+      'CREATE INDEX agents_by_container ON agents (container) WHERE retired = 0',
+      "CREATE INDEX agents_left ON agents (container) WHERE state = 'retired' AND session IS NOT NULL",
+      `CREATE TRIGGER agents_retire AFTER UPDATE OF state ON agents WHEN NEW.state = 'retired' AND NEW.retired = 0 BEGIN
+         UPDATE agents SET retired = 1 WHERE id = NEW.id;
+       END`,
     ],
   },
 ];

@@ -18,7 +18,7 @@ const TABLES = {
   agent_tokens:
     'agent minted minted_at_ms acked acked_at_ms in_use min_gen issued_at_ms expires_at_ms kid lagging_gen lagging_at_ms reason last_outcome last_error retry_at_ms retry_tries revoked_at_ms cut_at_gen failing_since_ms',
   agents:
-    'id name role scopes state inc container session process_id created_at_ms last_heard_at_ms reported start_due_at_ms start_tries end_due_at_ms end_tries watched_from_ms progress_at_ms look_at_ms stalled_why stalled_at_ms restarts revive_at_ms',
+    'id name role scopes state inc container session process_id created_at_ms last_heard_at_ms reported start_due_at_ms start_tries end_due_at_ms end_tries watched_from_ms progress_at_ms look_at_ms stalled_why stalled_at_ms restarts revive_at_ms retired',
   containers:
     'idx session held_until_ms failures renew_due_at_ms renew_tries probe_at_ms probe_tries unheard_since_ms lost_at_ms refused_since_ms lifts lift_from_ms missed',
   delegations:
@@ -95,6 +95,32 @@ describe('the schema of a town', () => {
       [0, 6],
       [0, 0],
     ]);
+  });
+
+  it('keeps names of live agents apart, and gives that of one free that is retired, also by a release that knows nothing of the column', async () => {
+    const stub = env.TOWN.getByName(makeId('town', randomBytes(20)));
+    const seen = await runInDurableObject(stub, (_, { storage }) => {
+      const { sql } = storage;
+      const before = TOWN_SCHEMA.findIndex(({ id }) => id.endsWith('-live-agents'));
+      migrate(storage, TOWN_SCHEMA.slice(0, before));
+      const add = (id: string, state: string) =>
+        sql.exec(
+          `INSERT INTO agents (id, name, role, scopes, state, inc, container, created_at_ms)
+           VALUES (?, 'ada', 'worker', '', ?, 1, 0, 0)`,
+          id,
+          state,
+        );
+      for (const id of ['a1', 'a2']) add(id, 'retired');
+      add('a3', 'working');
+      migrate(storage, TOWN_SCHEMA);
+      const agents = new AgentStore(sql);
+      const first = agents.find('ada')?.id;
+      expect(() => add('a4', 'idle')).toThrow(/UNIQUE/);
+      sql.exec("UPDATE agents SET state = 'retired' WHERE id = 'a3'");
+      add('a5', 'idle');
+      return [first, agents.find('ada')?.id, agents.live().map(({ id }) => id), agents.list('', 10).length];
+    });
+    expect(seen).toEqual(['a3', 'a5', ['a5'], 4]);
   });
 
   it('refuses to run over a database of which a step is not the one of the list', async () => {

@@ -11,8 +11,8 @@ export function giveAPast(town: TestTown, count: number): Promise<void> {
     for (let nth = 0; nth < count; nth += 1) {
       const [gone, owner] = [agentId(nth), live[nth % live.length]?.id ?? ''];
       sql.exec(
-        `INSERT INTO agents (id, name, role, scopes, state, inc, container, created_at_ms)
-         VALUES (?, 'gone', 'worker', '', 'retired', 1, 0, ?)`,
+        `INSERT INTO agents (id, name, role, scopes, state, inc, container, created_at_ms, retired)
+         VALUES (?, 'gone', 'worker', '', 'retired', 1, 0, ?, 1)`,
         gone,
         now,
       );
