@@ -11,6 +11,13 @@ export interface Question {
   readonly options: readonly PermissionOption[];
 }
 
+/** A question that is told. */
+export interface OpenQuestion {
+  readonly id: PermissionId;
+  /** Resolves with the id of the option that was selected; null: `cancelled`. Never rejects. */
+  readonly answer: Promise<string | null>;
+}
+
 export interface PermissionParts {
   readonly policy: PermissionPolicy;
   readonly clock: Clock;
@@ -47,16 +54,25 @@ export class Permissions {
   }
 
   /** Resolves with the id of the option that was selected; null: `cancelled`. `turn.signal` aborts when the turn is over. */
-  ask({ title, kind, input, options }: Question, turn: Pick<Prompt, 'emit' | 'signal'>): Promise<string | null> {
-    const { policy, clock, randomBytes, townNowMs, deadlineMs } = this.#parts;
+  async ask(question: Question, turn: Pick<Prompt, 'emit' | 'signal'>): Promise<string | null> {
+    return (await this.open(question, turn, this.#parts.policy)?.answer) ?? null;
+  }
+
+  /** Asks without waiting. Null: the turn is over, or has asked too much. Under `ask` only a person answers. */
+  open(
+    { title, kind, input, options }: Question,
+    turn: Pick<Prompt, 'emit' | 'signal'>,
+    policy: PermissionPolicy,
+  ): OpenQuestion | null {
+    const { clock, randomBytes, townNowMs, deadlineMs } = this.#parts;
     const asked = (this.#asked.get(turn.signal) ?? 0) + 1;
     this.#asked.set(turn.signal, asked);
-    if (turn.signal.aborted || asked > MAX_QUESTIONS) return Promise.resolve(null);
+    if (turn.signal.aborted || asked > MAX_QUESTIONS) return null;
     const permission = makeId('prm', randomBytes(ID_BYTES));
     const tell = (event: ShownEvent): void => turn.emit({ kind: 'event', event });
     const expires_at = new Date(townNowMs() + deadlineMs).toISOString();
     tell({ type: 'permission.requested', permission, title, kind, input, options: [...options], expires_at });
-    return new Promise((resolve) => {
+    const answer = new Promise<string | null>((resolve) => {
       const answered = new AbortController();
       const settle: Open['settle'] = (option, by) => {
         if (!this.#open.delete(permission)) return;
@@ -72,6 +88,7 @@ export class Permissions {
       turn.signal.addEventListener('abort', ended, { once: true });
       afterWhile(clock, answered.signal, deadlineMs, () => settle(null, 'deadline'));
     });
+    return { id: permission, answer };
   }
 
   /** A person's answer; null: `cancelled`. False where this is not open, or has no such option. */

@@ -2,7 +2,7 @@ import type { TownTools } from '../clients/town-tools.ts';
 import { pause, type Clock } from '../lib/clock.ts';
 import { firstAbort } from '../lib/first-abort.ts';
 import type { ToolResult } from './tool-result.ts';
-import { TOOLS } from './tool-table.ts';
+import { TOOLS, type AskedPeople } from './tool-table.ts';
 
 /** The turn that an agent works on. */
 export interface ToolTurn {
@@ -10,6 +10,7 @@ export interface ToolTurn {
   readonly over: AbortSignal;
   /** Takes what the agent says that it is at: the `current_task` of its heartbeat. */
   readonly report: (task: string) => void;
+  readonly people: AskedPeople;
 }
 
 /** One incarnation of one agent, as its tools see it. */
@@ -25,6 +26,8 @@ export interface ToolUser {
 
 /** Shorter than the minute after which MCP clients give up, so that the model reads why. */
 const CALL_MS = 45_000;
+/** A call waits this long (ms) for a person; the next one goes on waiting. */
+const PERSON_MS = 40_000;
 
 /**
  * One call of a tool. It ends with its turn, with `gone`, and after `CALL_MS`, whatever comes first. A request that is on its way
@@ -48,7 +51,10 @@ export async function callTool(
     if (end === 'elapsed') return { ok: false, code: 'timeout' };
     return { ok: false, code: gone.aborted ? 'over' : 'turn_over' };
   });
-  const result = tool.run({ town: user.town(call.signal), report: turn.report }, args);
+  const { report, people } = turn;
+  const orPending = <T>(answer: Promise<T>) =>
+    Promise.race([answer, pause(clock, call.signal, PERSON_MS).then(() => 'pending' as const)]);
+  const result = tool.run({ town: user.town(call.signal), report, people, orPending }, args);
   const first = await Promise.race([result, cut]);
   call.end();
   return first;

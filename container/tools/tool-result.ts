@@ -21,6 +21,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   malformed_answer:
     'No answer of the town came back. What changes something may have happened: look before you do it again.',
   paused: 'The town does not accept calls from here at present. Try again in a minute.',
+  unknown_question: 'You asked no such question in this turn.',
   no_turn: 'The tools work only while you work on a message.',
   turn_over: 'The turn that this call was made in is over. Stop.',
   over: 'This agent was stopped. Stop.',

@@ -1,23 +1,39 @@
 /** The tools of a town, as a model sees them. What other agents wrote comes in the fences that the town puts around it. */
 import {
+  MAX_OPTION_UNITS,
+  MAX_PERMISSION_OPTIONS,
   MAX_TASK_UNITS,
+  MAX_TITLE_UNITS,
   agentIdSchema,
   agentText,
   delegationIdSchema,
   delegationResultSchema,
   newDelegationSchema,
   newMailSchema,
+  permissionIdSchema,
   type DelegationWithText,
+  type PermissionId,
 } from '#protocol';
 import { z } from 'zod';
 import type { ToolAnswer, TownTools } from '../clients/town-tools.ts';
 import type { ToolResult } from './tool-result.ts';
+
+/** What is asked of people in one turn. */
+export interface AskedPeople {
+  /** Asks for one of the choices; null: it has asked too much. Does not wait. */
+  ask(question: string, choices: readonly string[]): PermissionId | null;
+  /** Resolves with the choice, and with null where there is none any more; null: it was not asked in this turn. */
+  answerTo(id: PermissionId): Promise<string | null> | null;
+}
 
 /** What a call may use: the town, as the agent that calls, and the turn that the call belongs to. */
 export interface ToolContext {
   readonly town: TownTools;
   /** Says what the agent is at. */
   readonly report: (task: string) => void;
+  readonly people: AskedPeople;
+  /** Waits as long as a call may. */
+  readonly orPending: <T>(answer: Promise<T>) => Promise<T | 'pending'>;
 }
 
 export interface Tool {
@@ -41,6 +57,9 @@ interface Definition<T extends z.ZodObject> {
 /** A position in the mailbox, as the town gives it out. */
 const mailCursor = z.string().regex(/^\d{1,15}$/, 'expected the `next` of a page of mail');
 const finishSchema = delegationResultSchema.extend({ id: delegationIdSchema });
+
+const personText = (maxUnits: number) => z.string().trim().min(1).max(maxUnits);
+const choicesSchema = z.array(personText(MAX_OPTION_UNITS)).min(2).max(MAX_PERMISSION_OPTIONS);
 
 export const TOOLS: readonly Tool[] = [
   define('peers', {
@@ -97,7 +116,33 @@ export const TOOLS: readonly Tool[] = [
       return { ok: true, texts: ['Noted.'] };
     },
   }),
+  define('ask_person', {
+    description:
+      'Asks the people of the town a question and waits for one of the choices. It may take minutes: where there is no answer yet you get the ' +
+      'id of the question for read_answer.',
+    schema: z.strictObject({ question: personText(MAX_TITLE_UNITS), choices: choicesSchema.default(['Yes', 'No']) }),
+    run: async (context, { question, choices }) => {
+      const id = context.people.ask(question, choices);
+      return id === null ? { ok: false, code: 'limit_exceeded' } : answerOf(context, id);
+    },
+  }),
+  define('read_answer', {
+    description: 'Waits on for the answer to a question that you asked with ask_person in this turn, by its id.',
+    schema: z.strictObject({ id: permissionIdSchema }),
+    isReading: true,
+    run: (context, { id }) => answerOf(context, id),
+  }),
 ];
+
+async function answerOf({ people, orPending }: ToolContext, id: PermissionId): Promise<ToolResult> {
+  const answer = people.answerTo(id);
+  if (answer === null) return { ok: false, code: 'unknown_question' };
+  const said = await orPending(answer.then((choice) => ({ choice })));
+  if (said === 'pending')
+    return { ok: true, texts: [`No answer yet. Wait on with read_answer, id ${id}; do not ask again.`] };
+  const { choice } = said;
+  return { ok: true, texts: [choice === null ? 'The question was closed without an answer.' : `answer: ${choice}`] };
+}
 
 function define<T extends z.ZodObject>(name: string, { description, schema, isReading, run }: Definition<T>): Tool {
   return {

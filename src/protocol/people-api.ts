@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { agentIdSchema, messageIdSchema, permissionIdSchema, townIdSchema } from './ids.ts';
 import { MAX_OPTION_UNITS } from './limits.ts';
 import { pageOf } from './page.ts';
-import { OPTION_KINDS, RESOLVED_BY, permissionOptionSchema } from './permissions.ts';
+import { DECISION_KINDS, RESOLVED_BY, permissionOptionSchema } from './permissions.ts';
 import { ROLE_NAMES, SCOPES } from './roles.ts';
 import { runtimeSchema } from './runtime.ts';
 
@@ -105,7 +105,7 @@ export type PermissionView = z.infer<typeof permissionSchema>;
 /** A person's answer: one of the options, by its id or by what it means, or that it is to be cancelled. */
 export const permissionAnswerSchema = z.union([
   z.strictObject({ option: z.string().min(1).max(MAX_OPTION_UNITS) }),
-  z.strictObject({ kind: z.enum(OPTION_KINDS) }),
+  z.strictObject({ kind: z.enum(DECISION_KINDS) }),
   z.strictObject({ cancelled: z.literal(true) }),
 ]);
 

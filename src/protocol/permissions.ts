@@ -5,8 +5,10 @@ import { MAX_OPTION_UNITS } from './limits.ts';
 import { agentText } from './text.ts';
 
 /** What granting or refusing means; ids and names of options differ between agents. */
-export const OPTION_KINDS = ['allow_once', 'allow_always', 'reject_once', 'reject_always'] as const;
-export type OptionKind = (typeof OPTION_KINDS)[number];
+export const DECISION_KINDS = ['allow_once', 'allow_always', 'reject_once', 'reject_always'] as const;
+export type DecisionKind = (typeof DECISION_KINDS)[number];
+/** `choice`: one answer to a question of the agent, which neither grants nor refuses anything. */
+export const OPTION_KINDS = [...DECISION_KINDS, 'choice'] as const;
 export const permissionOptionSchema = z.object({
   id: z.string().min(1).max(MAX_OPTION_UNITS),
   name: agentText(MAX_OPTION_UNITS),

@@ -6,6 +6,7 @@ import { pause, type Clock } from '../../lib/clock.ts';
 import type { ToolTurn } from '../../tools/tool-call.ts';
 import { StartError, type AgentLaunch, type Prompt } from '../agent-process.ts';
 import type { Permissions } from '../permissions.ts';
+import { PersonQuestions } from '../person-questions.ts';
 import { promptContent, type PromptContent } from './prompt-content.ts';
 import { TurnUpdates } from './shown-update.ts';
 
@@ -34,6 +35,7 @@ interface Turn {
   readonly prompt: Prompt;
   readonly updates: TurnUpdates;
   readonly over: AbortController;
+  readonly people: PersonQuestions;
   reply: string;
 }
 
@@ -100,12 +102,15 @@ export class AcpSession {
   get toolTurn(): ToolTurn | null {
     const turn = this.#turn;
     if (turn === null) return null;
-    return { over: turn.over.signal, report: (task) => turn.prompt.emit({ kind: 'task', task }) };
+    const report = (task: string): void => turn.prompt.emit({ kind: 'task', task });
+    return { over: turn.over.signal, report, people: turn.people };
   }
 
   /** Works on one message; rejects where the agent does, and where the conversation is over. */
   async prompt(prompt: Prompt): Promise<string> {
-    const turn: Turn = { prompt, updates: new TurnUpdates(), over: new AbortController(), reply: '' };
+    const over = new AbortController();
+    const people = new PersonQuestions(this.#parts.permissions, { emit: prompt.emit, signal: over.signal });
+    const turn: Turn = { prompt, updates: new TurnUpdates(), over, people, reply: '' };
     this.#turn = turn;
     const cancel = (): void => this.#cancel(turn);
     prompt.signal.addEventListener('abort', cancel, { once: true });

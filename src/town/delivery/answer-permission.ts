@@ -1,5 +1,5 @@
 /** A person's answer to what an agent asks: stored first, then sent until its control server has taken it (T12). */
-import type { AgentId, OptionKind, PermissionAnswered, PermissionId } from '#protocol';
+import type { AgentId, DecisionKind, PermissionAnswered, PermissionId } from '#protocol';
 import { backoffMs } from '#lib/backoff.ts';
 import { err, ok, type Result } from '#lib/result.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
@@ -15,7 +15,7 @@ import type { TownPorts } from '../ports.ts';
 export const ANSWER_WAIT_MS = 3000;
 
 /** By the id of an option, or by what it means; null: none of them. */
-export type PermissionChoice = { readonly option: string } | { readonly kind: OptionKind } | null;
+export type PermissionChoice = { readonly option: string } | { readonly kind: DecisionKind } | null;
 
 /** `over`: it has its end, or another answer. `unknown_option`: it offers no such option. */
 export type AnswerRefusal = 'not_found' | 'over' | 'unknown_option';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MAX_TASK_UNITS, delegationIdSchema, makeId } from '#protocol';
 import { agentId } from '../../support/ids.ts';
-import { ToolScene, say } from './support/tool-scene.ts';
+import { ToolScene, Turn, say } from './support/tool-scene.ts';
 
 let scene: ToolScene;
 beforeEach(() => void (scene = new ToolScene()));
@@ -19,6 +19,8 @@ describe('the tools of a town', () => {
       'read_delegation',
       'finish_delegation',
       'report_status',
+      'ask_person',
+      'read_answer',
     ]);
     for (const { description = '', inputSchema } of tools) {
       expect(description.length).toBeGreaterThan(40);
@@ -121,3 +123,75 @@ describe('what the town refuses', () => {
     expect(scene.log.text()).not.toContain('"rm"');
   });
 });
+
+describe('a question to people', () => {
+  it('is told with its choices, whatever the policy for permissions, and answered with the one that was chosen', async () => {
+    const client = await scene.client();
+    const said = say(client, 'ask_person', { question: 'Which colour?', choices: ['red', 'blue'] });
+    const { turn, id } = await asked();
+    expect(turn.told).toMatchObject([
+      {
+        event: {
+          type: 'permission.requested',
+          title: 'Which colour?',
+          kind: 'question',
+          options: [
+            { id: 'choice-1', name: 'red', kind: 'choice' },
+            { id: 'choice-2', name: 'blue', kind: 'choice' },
+          ],
+        },
+      },
+    ]);
+    expect(turn.permissions.answer(id, 'choice-2')).toBe(true);
+    expect(await said).toEqual({ isError: false, text: 'answer: blue' });
+  });
+
+  it('that takes long is waited for by read_answer, as often as it takes', async () => {
+    const client = await scene.client();
+    const first = say(client, 'ask_person', { question: 'Go on?' });
+    const { turn, id } = await asked();
+    await scene.clock.advance(40_000);
+    expect((await first).text).toBe(`No answer yet. Wait on with read_answer, id ${id}; do not ask again.`);
+    const second = say(client, 'read_answer', { id });
+    await expect.poll(() => scene.clock.pending).toBe(3);
+    await scene.clock.advance(40_000);
+    expect((await second).text).toMatch(/^No answer yet\./);
+    turn.permissions.answer(id, 'choice-1');
+    expect((await say(client, 'read_answer', { id })).text).toBe('answer: Yes');
+    expect((await say(client, 'read_answer', { id })).text).toBe('answer: Yes');
+  });
+
+  it('is closed by its deadline, and by the end of its turn; one of another turn is unknown', async () => {
+    const client = await scene.client();
+    const first = say(client, 'ask_person', { question: 'Go on?' });
+    const { turn, id } = await asked();
+    await scene.clock.advance(40_000);
+    await first;
+    await scene.clock.advance(600_000);
+    expect((await say(client, 'read_answer', { id })).text).toBe('The question was closed without an answer.');
+    const second = say(client, 'ask_person', { question: 'And now?' });
+    await expect.poll(() => turn.questions).toHaveLength(2);
+    turn.end();
+    expect((await second).text).toMatch(/^turn_over\n/);
+    expect(turn.told.at(-1)).toMatchObject({ event: { outcome: 'cancelled', by: 'turn_ended' } });
+    scene.turn = new Turn(scene.clock);
+    expect((await say(client, 'read_answer', { id })).text).toMatch(/^unknown_question\n/);
+  });
+
+  it('needs two choices or more, none of them empty', async () => {
+    const client = await scene.client();
+    for (const choices of [['one'], ['one', ' '], Array.from({ length: 17 }, (_, at) => `${at}`)]) {
+      expect((await say(client, 'ask_person', { question: 'Which?', choices })).text).toMatch(/^invalid_arguments: /);
+    }
+    expect(scene.turn?.told).toEqual([]);
+  });
+});
+
+/** The question that was told first. */
+async function asked() {
+  const turn = scene.turn ?? new Turn();
+  await expect.poll(() => turn.questions.length).toBeGreaterThan(0);
+  const [id] = turn.questions;
+  if (id === undefined) throw new Error('nothing was asked');
+  return { turn, id };
+}

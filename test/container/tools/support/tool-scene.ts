@@ -1,6 +1,11 @@
 /** A tool server, agents with tools, and clients of them that are the protocol's own. */
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import type { PermissionId } from '#protocol';
+import type { TurnOutput } from '../../../../container/agents/agent-process.ts';
+import { Permissions } from '../../../../container/agents/permissions.ts';
+import { PersonQuestions } from '../../../../container/agents/person-questions.ts';
+import type { Clock } from '../../../../container/lib/clock.ts';
 import type { TownTools } from '../../../../container/clients/town-tools.ts';
 import type { ToolTurn, ToolUser } from '../../../../container/tools/tool-call.ts';
 import { ToolServer, type OpenTools, type ToolAccess } from '../../../../container/tools/tool-server.ts';
@@ -8,6 +13,8 @@ import { FakeTools } from '../../support/fake-tools.ts';
 import { agentId } from '../../../support/ids.ts';
 import { KeptLog } from '../../support/log.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+
+const randomBytes = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count));
 
 /** What a call came to, as a model reads it. */
 export interface Said {
@@ -18,9 +25,34 @@ export interface Said {
 /** A turn that the test ends. */
 export class Turn implements ToolTurn {
   readonly tasks: string[] = [];
+  /** What it told of its questions. */
+  readonly told: TurnOutput[] = [];
+  readonly permissions: Permissions;
+  readonly people: ToolTurn['people'];
   readonly #over = new AbortController();
   readonly over: AbortSignal = this.#over.signal;
   readonly report = (task: string): void => void this.tasks.push(task);
+
+  constructor(clock: Clock = new ManualClock()) {
+    this.permissions = new Permissions({
+      policy: 'allow',
+      clock,
+      randomBytes,
+      townNowMs: () => Date.parse('2027-01-01T00:00:00Z'),
+      deadlineMs: 600_000,
+    });
+    this.people = new PersonQuestions(this.permissions, {
+      emit: (output) => void this.told.push(output),
+      signal: this.over,
+    });
+  }
+
+  /** The questions that were told, by id. */
+  get questions(): PermissionId[] {
+    return this.told.flatMap((output) =>
+      output.kind === 'event' && output.event.type === 'permission.requested' ? [output.event.permission] : [],
+    );
+  }
 
   end(): void {
     this.#over.abort();
@@ -34,9 +66,9 @@ export class ToolScene {
   readonly server = new ToolServer({
     clock: this.clock,
     log: this.log,
-    randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+    randomBytes,
   });
-  turn: Turn | null = new Turn();
+  turn: Turn | null = new Turn(this.clock);
   readonly #clients: Client[] = [];
   readonly #opened: OpenTools[] = [];
 
