@@ -1,14 +1,16 @@
-/** Time comes in as an argument: rules take `now`, effects take a `Clock`, tests turn the hands. */
+/** Time is an argument: pure rules take `now`, effects take a `Clock`, and tests pass a clock that they set. */
 export interface Clock {
   /** Milliseconds since the epoch. Read again after every await that costs time. */
   now(): number;
 }
 
+/** The time of this machine. Entry points pass it on; nothing else reads the time of day. */
 export const systemClock: Clock = { now: () => Date.now() };
 
 /** Calls `run` once after `ms`; the returned function cancels that. */
 export type After = (ms: number, run: () => void) => () => void;
 
+/** The platform's timer. A pending one keeps a Durable Object in memory, so cancel it with the work that it bounds. */
 export const after: After = (ms, run) => {
   const timer = setTimeout(run, ms);
   return () => clearTimeout(timer);
@@ -49,7 +51,7 @@ export async function within<T>(ms: number, work: Promise<T>, timer: After = aft
 }
 
 /**
- * Works on each item in one of a few lanes, so that one which takes its time holds up one lane and no other. Bound each piece of
+ * Works on the items with `lanes` workers at a time, so that a slow item delays one worker and no other. Bound each piece of
  * work with `within`; it must not reject. Items may come page by page.
  */
 export async function sideBySide<T>(

@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts';
 
 type Fields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
+/** Writes structured lines. `event` is a stable name, such as `http.request`; no token text may be in a field (T6). */
 export interface Log {
   info(event: string, fields?: Fields): void;
   warn(event: string, fields?: Fields): void;
@@ -12,13 +13,14 @@ export interface Log {
 const line = (level: string, event: string, fields: Fields | undefined): string =>
   JSON.stringify({ level, event, ...fields });
 
+/** Writes each line to the console method of its level, which Workers Logs keeps. */
 export const consoleLog: Log = {
   info: (event, fields) => console.log(line('info', event, fields)),
   warn: (event, fields) => console.warn(line('warn', event, fields)),
   error: (event, fields) => console.error(line('error', event, fields)),
 };
 
-/** A row of repeats ends when so long (ms) nothing was added to it: what comes then is news again. */
+/** A row of repeats ends when nothing was added to it for so long (ms): the next one counts as the first again. */
 const QUIET_MS = 600_000;
 /** Rows that are counted at once; past it the one that was added to longest ago is forgotten. */
 const MAX_ROWS = 1000;
@@ -28,7 +30,7 @@ const VARYING: readonly string[] = ['error', 'request_id', 'generation'];
 /**
  * A log in which warnings and errors that repeat come ever more rarely: the first three of a row, then the 4th, 8th, 16th and so on,
  * each with its number as `repeats`. A row is one event about one thing; another reason, town or agent is another row, so what
- * changes is told at once. Information always is.
+ * changes is logged at once. Information always is.
  */
 export function rarely(log: Log, clock: Clock): Log {
   const rows = new Map<string, { count: number; lastAtMs: number }>();

@@ -38,7 +38,7 @@ export function stepsAhead(sql: Sql, steps: readonly Migration[]): readonly stri
   return storedSteps(sql).slice(steps.length);
 }
 
-/** Whether anything was ever migrated here. Reads only, so that an object that nobody created stays empty. */
+/** Whether anything was ever migrated here. Reads only, so that an object which was never created stays empty. */
 export function isMigrated(sql: Sql): boolean {
   return sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").toArray().length > 0;
 }

@@ -22,7 +22,7 @@ export async function readText(message: Message, limit: number): Promise<string 
   return body === null ? null : new TextDecoder().decode(body);
 }
 
-/** All that a stream brings, or null where that is more than `limit` bytes. `took` hears of the bytes of each piece. */
+/** All that a stream brings, or null where that is more than `limit` bytes. `took` is called with the bytes of each piece. */
 export async function collect(
   reader: ReadableStreamDefaultReader<Uint8Array>,
   limit: number,

@@ -1,10 +1,12 @@
 /** An expected outcome: a value or a tagged reason. Only broken invariants and misconfiguration throw. */
 export type Result<T, E> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E };
 
+/** An outcome that holds a value. */
 export function ok<T>(value: T): { readonly ok: true; readonly value: T } {
   return { ok: true, value };
 }
 
+/** An outcome that holds the reason why there is no value. */
 export function err<E>(error: E): { readonly ok: false; readonly error: E } {
   return { ok: false, error };
 }

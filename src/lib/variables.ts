@@ -45,8 +45,8 @@ const SLIPS = 2;
 const MIN_CHARS = 8;
 
 /**
- * One line for each variable that nobody reads although it looks as if: with our prefix, or so near to one of ours that it may
- * be meant. An empty one counts as not given. Names only, never a value.
+ * One line for each variable that is not read, but may have been meant to be: it has our prefix, or its name is close to one of
+ * ours. An empty one counts as not given. Names only, never a value.
  */
 export function strangeVariables(given: Readonly<Record<string, unknown>>): string[] {
   const names = Object.keys(given).filter((name) => given[name] !== '' && given[name] !== undefined);

@@ -1,4 +1,4 @@
-/** What an agent, and the box on its behalf, says to the town. JSON in snake_case, times RFC 3339. */
+/** What an agent, and its control server on its behalf, says to the town. JSON in snake_case, times RFC 3339. */
 import { z } from 'zod';
 import { messageIdSchema, sessionIdSchema } from './ids.ts';
 import { MAX_EVENTS_PER_BATCH, MAX_TASK_UNITS } from './limits.ts';
@@ -17,7 +17,10 @@ export const heartbeatSchema = z.object({
 });
 export type Heartbeat = z.infer<typeof heartbeatSchema>;
 
-/** Answer to a heartbeat. `lagging`: a newer generation was minted 10 s ago or more and is not acked yet; the box pulls. */
+/**
+ * Answer to a heartbeat. `lagging`: a newer generation was minted 10 s ago or more and is not acked yet; the control server
+ * pulls.
+ */
 export const heartbeatAnswerSchema = z.object({ minted: z.number().int(), lagging: z.boolean() });
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
 
@@ -27,17 +30,18 @@ export const eventBatchSchema = z.object({
   events: z.array(turnEventSchema).min(1).max(MAX_EVENTS_PER_BATCH),
 });
 export type EventBatch = z.infer<typeof eventBatchSchema>;
+/** Answer to a batch of events. `repeated`: the counter was not new, and nothing was stored again. */
 export const eventBatchAnswerSchema = z.object({ counter: z.number().int(), repeated: z.boolean() });
 export type EventBatchAnswer = z.infer<typeof eventBatchAnswerSchema>;
 
 /**
- * `POST /v1/container/:container/agents/:agent/token`: the box asks for a fresh token of one of its agents, with the session
- * secret as bearer. The answer is a `IssuedToken`.
+ * `POST /v1/container/:container/agents/:agent/token`: the control server asks for a fresh token of one of its agents, with
+ * the session secret as bearer. The answer is an `IssuedToken`.
  */
 export const pullSchema = z.object({
   session: sessionIdSchema,
   inc: z.number().int().min(1),
-  /** The generation that the box holds. */
+  /** The generation that the control server holds. */
   gen: z.number().int().min(0),
 });
 export type Pull = z.infer<typeof pullSchema>;
@@ -45,5 +49,5 @@ export type Pull = z.infer<typeof pullSchema>;
 /** `POST /v1/container/hello`, with `CONTAINER_SECRET` as bearer: a control server came up. A hint, nothing is taken from it. */
 export const helloSchema = z.object({ version: z.number().int().min(1) });
 export type Hello = z.infer<typeof helloSchema>;
-/** Answer to a hello: the towns are told. */
+/** Answer to a hello: the towns are informed. */
 export const helloAnswerSchema = z.object({ status: z.literal('accepted') });

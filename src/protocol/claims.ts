@@ -18,6 +18,7 @@ const base = {
   jti: z.string().min(8).max(64),
 };
 
+/** Claims of an agent's token. `scope` is a list separated by spaces; times are NumericDate (s). */
 export const agentClaimsSchema = z.object({
   ...base,
   aud: z.string(),
@@ -30,6 +31,7 @@ export const agentClaimsSchema = z.object({
 });
 export type AgentClaims = z.infer<typeof agentClaimsSchema>;
 
+/** Claims of a push token: it is good for one request of the town to one control server. */
 export const pushClaimsSchema = z.object({
   ...base,
   /** The session; for `PUT /session`, which opens one, the boot. */

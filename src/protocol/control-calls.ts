@@ -32,6 +32,7 @@ interface ControlCall {
   readonly within: 'push' | 'message';
 }
 
+/** Every call of the control API. The routes of the control server, the client and the link type are derived from it. */
 export const CONTROL_CALLS = {
   start: {
     method: 'POST',
@@ -69,7 +70,7 @@ export const CONTROL_CALLS = {
     answer: agentEndedSchema,
     within: 'push',
   },
-  /** Who runs there, and what of their messages is held. */
+  /** Which agents run there, and the states of the messages that it holds for them. */
   list: { method: 'GET', path: '/agents', body: null, answer: runningAgentsSchema, within: 'push' },
   interrupt: {
     method: 'POST',
@@ -89,6 +90,7 @@ export const CONTROL_CALLS = {
 
 export type ControlCallName = keyof typeof CONTROL_CALLS;
 
+/** The names of the calls, in the order of the table. */
 export const CONTROL_CALL_NAMES = Object.keys(CONTROL_CALLS).filter(
   (name): name is ControlCallName => name in CONTROL_CALLS,
 );
@@ -103,6 +105,7 @@ export type ControlOrder<N extends ControlCallName> = {
   ? { readonly permission: PermissionId }
   : { readonly permission?: never });
 
+/** The body of a successful answer to this call. */
 export type ControlCallAnswer<N extends ControlCallName> = z.infer<Row<N>['answer']>;
 
 /** For a call that needs nothing but its session. */

@@ -1,4 +1,4 @@
-/** What the town says to a control server, and what it answers. JSON in snake_case, times RFC 3339. */
+/** What the town sends to a control server, and what the control server answers. JSON in snake_case, times RFC 3339. */
 import { z } from 'zod';
 import { agentIdSchema, bootIdSchema, containerNameSchema, messageIdSchema, sessionIdSchema } from './ids.ts';
 import {
@@ -16,8 +16,8 @@ import { agentText, cutToJsonBytes } from './text.ts';
 const counter = z.number().int().min(1);
 
 /**
- * One minted token on its way to its agent. The fields beside the text repeat its claims, so that the box orders tokens
- * without reading them. `issued_at` and `expires_at` are the town's time.
+ * One minted token on its way to its agent. The fields beside the text repeat its claims, so that the control server
+ * orders tokens without reading them. `issued_at` and `expires_at` are the town's time.
  */
 export const issuedTokenSchema = z.object({
   agent: agentIdSchema,
@@ -47,7 +47,7 @@ export const SWAP_OUTCOMES = [
 ] as const;
 export type SwapOutcome = (typeof SWAP_OUTCOMES)[number];
 
-/** The ack. `inc` and `gen` are those that the box holds after the swap; 0 where it holds none. */
+/** The ack. `inc` and `gen` are those that the control server holds after the swap; 0 where it holds none. */
 export const swapResultSchema = z.object({
   agent: agentIdSchema,
   inc: z.number().int().min(0),
@@ -71,7 +71,9 @@ export const SWAP_STATUS = {
 export const healthSchema = z.object({ status: z.literal('ok'), version: z.number().int(), boot: bootIdSchema });
 export type Health = z.infer<typeof healthSchema>;
 
-/** `PUT /session`. `secret` is 256 bits in base64url; the box shows it when it pulls. `epoch` fences out older sessions. */
+/**
+ * `PUT /session`. `secret` is 256 bits in base64url; the control server shows it when it pulls. `epoch` fences out older ones.
+ */
 export const openSessionSchema = z.object({
   version: z.number().int().min(1),
   container: containerNameSchema,
@@ -81,6 +83,7 @@ export const openSessionSchema = z.object({
   heartbeat_seconds: z.number().min(1).max(3600),
 });
 export type OpenSession = z.infer<typeof openSessionSchema>;
+/** Answer to `PUT /session`. `boot` identifies this run of the control server's process. */
 export const sessionOpenedSchema = z.object({
   session: sessionIdSchema,
   boot: bootIdSchema,
@@ -99,7 +102,7 @@ export const earlierTurnSchema = z.object({
 });
 export type EarlierTurn = z.infer<typeof earlierTurnSchema>;
 
-/** `POST /agents/:agent/start`: the token travels inside, so it is in the box before the agent runs. */
+/** `POST /agents/:agent/start`: the token travels inside, so it is in the container before the agent runs. */
 export const startAgentSchema = z.object({
   inc: counter,
   name: z.string().min(1).max(64),
@@ -118,8 +121,10 @@ export type StartAgent = z.infer<typeof startAgentSchema>;
  * `failed`, 502: no process could be made, and `failure` says why. One that ends after that says so in an event.
  */
 export const START_STATUS = { started: 200, current: 200, stale: 409, retired: 410, failed: 502 } as const;
+/** Why no process could be made. `detail` is for people, and no code decides by it. */
 export const startFailureSchema = z.object({ reason: z.enum(START_FAILURES), detail: agentText(MAX_FAILURE_UNITS) });
 export type StartFailed = z.infer<typeof startFailureSchema>;
+/** Answer to a start. `inc` and `gen` are those that run here after it; 0 where none does. */
 export const agentStartedSchema = z.object({
   agent: agentIdSchema,
   inc: z.number().int().min(0),
@@ -132,6 +137,7 @@ export const agentStartedSchema = z.object({
 });
 export type AgentStarted = z.infer<typeof agentStartedSchema>;
 
+/** One message of a delivery. `attempt` grows with each hand-over; `seq` is the town's order of the agent's messages. */
 export const deliveredMessageSchema = z.object({
   message: messageIdSchema,
   attempt: counter,
@@ -141,7 +147,7 @@ export const deliveredMessageSchema = z.object({
 });
 export type DeliveredMessage = z.infer<typeof deliveredMessageSchema>;
 
-/** `POST /agents/:agent/messages`: the grant is applied before any of the messages is taken. */
+/** `POST /agents/:agent/messages`: the token is applied before any of the messages is taken. */
 export const deliverMessagesSchema = z.object({
   inc: counter,
   grant: issuedTokenSchema,
@@ -152,8 +158,8 @@ export type DeliverMessages = z.infer<typeof deliverMessagesSchema>;
 const turnDone = z.object({ state: z.literal('done'), reply: agentText(), truncated: z.boolean() });
 
 /**
- * A turn's result as the box keeps it until the town has acknowledged it. A reply is cut to `MAX_REPLY_BYTES` and an error to
- * `MAX_ERROR_UNITS` wherever one is read, so a town stores no longer one, whatever its box sends.
+ * A turn's result as the control server keeps it until the town has acknowledged it. A reply is cut to `MAX_REPLY_BYTES` and an
+ * error to `MAX_ERROR_UNITS` wherever one is read, so a town stores no longer one, whatever its control server sends.
  */
 export const turnResultSchema = z.discriminatedUnion('state', [
   turnDone.overwrite(({ state, reply, truncated }) => {
@@ -164,7 +170,7 @@ export const turnResultSchema = z.discriminatedUnion('state', [
 ]);
 export type TurnResult = z.infer<typeof turnResultSchema>;
 
-/** What the box holds of one (message, attempt). `result` is there once the turn is over. */
+/** What the control server holds of one (message, attempt). `result` is there once the turn is over. */
 export const heldMessageSchema = z.object({
   message: messageIdSchema,
   attempt: counter,
@@ -173,7 +179,7 @@ export const heldMessageSchema = z.object({
 });
 export type HeldMessage = z.infer<typeof heldMessageSchema>;
 
-/** Answer to a delivery: the swap's outcome, and for each message what the box now holds. Empty where the swap refused. */
+/** Answer to a delivery: the swap's outcome, and for each message what is held then. Empty where the swap refused. */
 export const messagesAcceptedSchema = z.object({
   swap: swapResultSchema,
   messages: z.array(heldMessageSchema).max(MAX_MESSAGES_PER_DELIVERY),
@@ -183,14 +189,17 @@ export type MessagesAccepted = z.infer<typeof messagesAcceptedSchema>;
 /** `POST /agents/:agent/refresh-token` and `POST /agents/refresh-tokens`. */
 export const refreshTokenSchema = z.object({ grant: issuedTokenSchema });
 export type RefreshToken = z.infer<typeof refreshTokenSchema>;
+/** A batch of tokens, each for another agent. */
 export const refreshTokensSchema = z.object({ grants: z.array(issuedTokenSchema).min(1).max(MAX_AGENTS_PER_PUSH) });
 export type RefreshTokens = z.infer<typeof refreshTokensSchema>;
+/** Answer to a batch: one result per token, in their order. */
 export const swapResultsSchema = z.object({ results: z.array(swapResultSchema) });
 export type SwapResults = z.infer<typeof swapResultsSchema>;
 
 /** `POST /agents/:agent/stop` and `/retire`. Both are idempotent: an agent that does not run is already stopped. */
 export const endAgentSchema = z.object({ inc: counter });
 export type EndAgent = z.infer<typeof endAgentSchema>;
+/** Answer to a stop or a teardown. */
 export const agentEndedSchema = z.object({
   agent: agentIdSchema,
   inc: z.number().int().min(0),
@@ -199,7 +208,7 @@ export const agentEndedSchema = z.object({
 });
 export type AgentEnded = z.infer<typeof agentEndedSchema>;
 
-/** Error of a turn that somebody ended before the agent did. */
+/** Error of a turn that was ended from outside before the agent ended it. */
 export const INTERRUPTED = 'interrupted';
 
 /**
@@ -215,6 +224,7 @@ export const interruptAgentSchema = z.object({
 export type InterruptAgent = z.infer<typeof interruptAgentSchema>;
 /** `idle`: there was no such turn. The other two say that this incarnation does not run here. */
 export const INTERRUPT_STATUS = { interrupted: 200, idle: 200, incarnation_mismatch: 409, unknown_agent: 404 } as const;
+/** Answer to an interrupt, with its outcome. */
 export const agentInterruptedSchema = z.object({
   agent: agentIdSchema,
   /** The incarnation that runs here; 0 where none does. */
@@ -223,7 +233,9 @@ export const agentInterruptedSchema = z.object({
 });
 export type AgentInterrupted = z.infer<typeof agentInterruptedSchema>;
 
-/** `GET /agents`: what runs for the session of the push token, and what it holds, without results: there may be thousands. */
+/**
+ * `GET /agents`: the agents of the push token's session, and the messages they hold, without results: there may be thousands.
+ */
 export const runningAgentsSchema = z.object({
   agents: z.array(
     z.object({

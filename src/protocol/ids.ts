@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 
+/** The ids as types: the prefix keeps ids of different kinds apart at compile time. */
 export type TownId = `town_${string}`;
 export type AgentId = `agt_${string}`;
 export type MessageId = `msg_${string}`;
@@ -28,6 +29,7 @@ function branded<T extends string>(pattern: RegExp, rule: string): z.ZodType<T, 
 const idOf = <T extends string>(prefix: string): z.ZodType<T, T> =>
   branded<T>(new RegExp(`^${prefix}_[${ALPHABET}]{${LENGTH}}$`), `expected an id like ${prefix}_…`);
 
+/** Schemas of the ids above: each accepts its own prefix and length only. */
 export const townIdSchema = idOf<TownId>('town');
 export const agentIdSchema = idOf<AgentId>('agt');
 export const messageIdSchema = idOf<MessageId>('msg');
@@ -37,6 +39,7 @@ export const permissionIdSchema = idOf<PermissionId>('prm');
 export const sessionIdSchema = idOf<SessionId>('ses');
 export const bootIdSchema = idOf<BootId>('boot');
 
+/** The name of an `AgentContainer`, in the one spelling that is accepted. */
 export const containerNameSchema = branded<ContainerName>(
   // One name for one container: no leading zeros. As many indexes as a town could fill if each agent had one of its own, many times over.
   new RegExp(`^town_[${ALPHABET}]{${LENGTH}}:(?:0|[1-9][0-9]{0,5})$`),

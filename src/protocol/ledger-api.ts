@@ -22,13 +22,14 @@ export type Peers = z.infer<typeof peersSchema>;
 /** `POST /v1/agent/mail`. Who sends it is in the token. */
 export const newMailSchema = z.strictObject({ to: peer, text });
 export type NewMail = z.infer<typeof newMailSchema>;
+/** Answer to a mail: it is stored. `to` is the id of its reader, also where the sender gave a name. */
 export const mailSentSchema = z.object({ id: mailIdSchema, to: agentIdSchema, sent_at: time });
 export type MailSent = z.infer<typeof mailSentSchema>;
 
 /**
  * `GET /v1/agent/mail`: the oldest first, from the first unread one on. `cursor` is the `next` of a page: it says that everything
- * up to there was read, and asks for what follows. `next` is null where nothing is left, so whoever goes on until then has
- * marked all of it; a page whose answer was lost comes again.
+ * up to there was read, and asks for what follows. `next` is null where nothing is left, so a reader that goes on until then
+ * has marked all of it; a page whose answer was lost comes again.
  */
 export const mailPageSchema = z.object({
   items: z.array(z.object({ id: mailIdSchema, from: agentIdSchema, sent_at: time, text: fenced })),
@@ -57,7 +58,7 @@ export type NewDelegation = z.infer<typeof newDelegationSchema>;
 /** As it is sent: what has a default may be left out. */
 export type DelegationOrder = z.input<typeof newDelegationSchema>;
 
-/** What everybody may know of a delegation. */
+/** What both agents and people may see of a delegation. */
 export const delegationSchema = z.object({
   id: delegationIdSchema,
   from: agentIdSchema,
@@ -85,7 +86,7 @@ export type DelegationResult = z.infer<typeof delegationResultSchema>;
 /** Who the town's own messages come from: no person and no agent can be called like this. */
 export const SYSTEM_SENDER = 'system:delegations';
 
-/** Whether a message is the town's own, or somebody's. */
+/** Whether a message was written by the town itself, or by a person or agent. */
 export function messageKind(sender: string): 'user' | 'system' {
   return sender === SYSTEM_SENDER ? 'system' : 'user';
 }

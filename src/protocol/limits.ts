@@ -34,10 +34,10 @@ export const MAX_PLAN_ENTRY_UNITS = 1024;
 export const MAX_PLAN_WORD_UNITS = 32;
 export const MAX_PERMISSION_OPTIONS = 16;
 export const MAX_OPTION_UNITS = 256;
-/** The end of what a process wrote to stderr, and what is told of a start that failed, in UTF-16 code units. */
+/** The end of what a process wrote to stderr, and the reason that is given for a failed start, in UTF-16 code units. */
 export const MAX_STDERR_UNITS = 64 * 1024;
 export const MAX_FAILURE_UNITS = 2000;
-/** Turns of before that a start hands over, and the UTF-16 code units of each text; what is longer is cut. */
+/** Earlier turns that a start hands over, and the UTF-16 code units of each text; what is longer is cut. */
 export const MAX_EARLIER_TURNS = 10;
 export const MAX_EARLIER_UNITS = 4000;
 
@@ -87,7 +87,7 @@ export const MAX_EVENTS_PER_BATCH = 100;
 export const MAX_CALLS_PER_MINUTE = 300;
 export const MAX_LETTERS_PER_MINUTE = 30;
 
-/** Mails that wait in one agent's box, and the bytes of their texts. */
+/** Mails that wait in one agent's inbox, and the bytes of their texts. */
 export const MAX_MAILS_WAITING = 1000;
 export const MAX_MAIL_BYTES_WAITING = 8 * 1024 * 1024;
 /**

@@ -15,8 +15,9 @@ export const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.arra
 const FRAME_BYTES = 256;
 
 /**
- * Fills a page with views of rows, in their order: as many as fit into the bytes of its JSON text, and at least one, so that whoever follows `next` comes to the
- * end. Rows are taken one by one, and one more than the page shows: a lazy source loads no other.
+ * Fills a page with views of rows, in their order: as many as fit into the bytes of its JSON text, and at least one, so that a
+ * reader who follows `next` comes to the end. Rows are taken one by one, and one more than the page shows: a lazy source loads
+ * no other.
  * @param cursor of the last row that is shown: the next page begins after it
  */
 export function fillPage<Row, View>(

@@ -147,7 +147,7 @@ const healthReasonSchema = z.object({
 });
 export type HealthReason = z.infer<typeof healthReasonSchema>;
 
-/** `green`: no reason. `amber`: something needs a look. `red`: agents are without a valid token, or about to be. */
+/** `green`: no reason. `amber`: something needs attention. `red`: agents are without a valid token, or about to be. */
 export const townHealthSchema = z.object({
   status: z.enum(['green', 'amber', 'red']),
   reasons: z.array(healthReasonSchema),

@@ -9,6 +9,7 @@ export const DECISION_KINDS = ['allow_once', 'allow_always', 'reject_once', 'rej
 export type DecisionKind = (typeof DECISION_KINDS)[number];
 /** `choice`: one answer to a question of the agent, which neither grants nor refuses anything. */
 export const OPTION_KINDS = [...DECISION_KINDS, 'choice'] as const;
+/** One option of a question. Its `kind` says what it means; `name` is the agent's own text for people. */
 export const permissionOptionSchema = z.object({
   id: z.string().min(1).max(MAX_OPTION_UNITS),
   name: agentText(MAX_OPTION_UNITS),
@@ -36,6 +37,7 @@ export const ANSWER_STATUS = {
   incarnation_mismatch: 409,
   unknown_agent: 404,
 } as const;
+/** Answer of the control server to a person's decision. */
 export const permissionAnsweredSchema = z.object({
   agent: agentIdSchema,
   /** The incarnation that runs here; 0 where none does. */

@@ -1,6 +1,7 @@
 /** Agents that many people run, by name: what starts them over ACP, and what each needs. */
 import { z } from 'zod';
 
+/** Names of the presets; a name keeps its meaning, because runtimes that are stored refer to it. */
 export const PRESET_NAMES = ['built-in', 'claude', 'codex', 'gemini', 'opencode'] as const;
 export const presetNameSchema = z.enum(PRESET_NAMES);
 export type PresetName = z.infer<typeof presetNameSchema>;
@@ -19,6 +20,7 @@ export const presetSchema = z.object({
 });
 export type Preset = z.infer<typeof presetSchema>;
 
+/** What each preset starts. Commands are looked up in the PATH of the control server. */
 export const PRESETS: Readonly<Record<PresetName, Omit<Preset, 'name' | 'allowed'>>> = {
   'built-in': {
     command: null,

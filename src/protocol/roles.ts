@@ -4,6 +4,7 @@
 export const SCOPES = ['heartbeat', 'events', 'mail', 'peers', 'delegate', 'exchange', 'agents'] as const;
 export type Scope = (typeof SCOPES)[number];
 
+/** Roles of agents; `ROLES` says what each may ask for. */
 export const ROLE_NAMES = ['worker', 'mayor'] as const;
 export type Role = (typeof ROLE_NAMES)[number];
 

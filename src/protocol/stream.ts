@@ -9,15 +9,15 @@ export const ticketSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'expected a 
 
 /** A stream ends with the credential of its person, and after this long (s) at the latest. */
 export const MAX_STREAM_SECONDS = 3600;
-/** Sockets of one town: of one person, and of all. What is sent to a reader that stalls is held in memory, so they are few. */
+/** Sockets of one town: of one person, and of all. What is sent to a reader that stalls stays in memory, so they are few. */
 export const MAX_STREAMS_PER_PERSON = 100;
 export const MAX_STREAMS_PER_TOWN = 128;
 /**
- * A reader that says nothing for so long (ms), not even a ping, gives up its place where somebody else needs one: three of the
+ * A reader that says nothing for so long (ms), not even a ping, gives up its place where another reader needs one: three of the
  * pings that a client sends (client/connection.ts) did not come.
  */
 export const READER_SILENT_MS = 75_000;
-/** What streams that were cut did not take is held until the platform lets go of them: past so many bytes nobody else comes in. */
+/** What closed streams have not read stays in memory until the platform drops them: past so many bytes no reader is let in. */
 export const MAX_LEFT_BEHIND_BYTES = 32 * 1024 * 1024;
 /** A reader that has not confirmed so many stored events is cut; past so many deltas it gets no more of them. */
 export const MAX_UNACKED_EVENTS = 1000;
@@ -38,7 +38,7 @@ export const STREAM_CLOSE = {
   too_large: { code: 1009, reason: 'the frame is too large' },
   /** The credential that it was opened with is over: come again with a new ticket. */
   ended: { code: 4001, reason: 'the credential ended' },
-  /** Too much is unconfirmed; or nothing was heard of it, and its place was needed. */
+  /** Too much is unconfirmed; or it was silent, and its place was needed. */
   stalled: { code: 4008, reason: 'reconnect with after' },
 } as const;
 export type StreamClose = keyof typeof STREAM_CLOSE;
@@ -76,6 +76,7 @@ export function writeStreamRequest(request: StreamRequest): string {
   return encodeURIComponent(JSON.stringify(request));
 }
 
+/** Reads what `writeStreamRequest` wrote. Throws on any other text: only the Worker sets this header. */
 export function readStreamRequest(text: string): StreamRequest {
   return streamRequestSchema.parse(JSON.parse(decodeURIComponent(text)));
 }

@@ -8,7 +8,7 @@ import { z } from 'zod';
 /** Said of a text with half of a surrogate pair. */
 export const TEXT_RULE = 'must be well-formed text, without lone surrogates';
 
-/** What a person writes: refused where it is not whole, so that nobody finds another text stored than the one that was sent. */
+/** What a person writes: refused where it is not well-formed, so that the stored text is always the one that was sent. */
 export const writtenText = z.string().refine((text) => text.isWellFormed(), TEXT_RULE);
 
 /**

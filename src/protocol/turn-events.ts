@@ -41,7 +41,7 @@ const planEntry = z.object({
   priority: agentText(MAX_PLAN_WORD_UNITS),
 });
 
-/** A plan is told whole each time. */
+/** A plan is sent whole each time. */
 const plan = z.object({ type: z.literal('turn.plan'), ...turn, entries: z.array(planEntry).max(MAX_PLAN_ENTRIES) });
 
 const permissionRequested = z.object({
@@ -56,7 +56,7 @@ const permissionRequested = z.object({
   expires_at: at,
 });
 
-/** Each one that was asked is told once more, when the agent has its answer. `option` is null where none was selected. */
+/** Sent once for each permission that was asked, when the agent has its answer. `option` is null where none was selected. */
 const permissionResolved = z.object({
   type: z.literal('permission.resolved'),
   ...turn,
