@@ -1,8 +1,8 @@
 import type { Outside, Socket } from './outside.ts';
-import { parseFrame, type StreamDelta, type StreamEvent } from './stream-event.ts';
+import { parseFrame, type InFrame, type StreamDelta, type StreamEvent } from './stream-event.ts';
 
-/** Frames that may be unconfirmed, and for how long (ms): the town stops sending far beyond this. */
-const ACK_FRAMES = 100;
+/** Events and deltas after which a frame is confirmed at once, and for how long fewer are not (ms): the town stops sending far beyond this. */
+const ACK_COUNT = 100;
 const ACK_MS = 500;
 /** A connection that says nothing is asked after this (ms), and given up after that: networks go without a word. */
 const PING_MS = 25_000;
@@ -11,7 +11,7 @@ const SILENT_MS = 60_000;
 const OPENED_MS = 15_000;
 
 export interface ConnectionEvents {
-  /** The first frame: events follow this one. */
+  /** The first that it says: events follow this one. */
   readonly onOpened: (after: number) => void;
   /** False: it does not follow the one before; the connection is given up. */
   readonly onEvent: (event: StreamEvent) => boolean;
@@ -57,33 +57,40 @@ export class Connection {
     if (this.#over) return;
     this.#heardAtMs = this.#outside.nowMs();
     const frame = parseFrame(text);
-    // Before the first frame nothing else has a place.
-    if (frame === null || (this.#seq === null) !== (frame.kind === 'opened')) return this.#end(0);
-    switch (frame.kind) {
+    if (frame === null) return this.#end(0);
+    for (const one of frame) {
+      this.#take(one);
+      // A listener may have closed it.
+      if (this.#over) return;
+    }
+    this.#confirmSoon();
+  }
+
+  #take(one: InFrame): void {
+    // Before the opening nothing else has a place.
+    if ((this.#seq === null) !== (one.kind === 'opened')) return this.#end(0);
+    switch (one.kind) {
       case 'opened':
-        this.#seq = frame.after;
+        this.#seq = one.after;
         this.#watch();
-        return this.#on.onOpened(frame.after);
+        return this.#on.onOpened(one.after);
       case 'event':
-        if (!this.#on.onEvent(frame.event)) return this.#end(0);
-        this.#seq = frame.event.seq;
-        return this.#confirmSoon();
+        if (!this.#on.onEvent(one.event)) return this.#end(0);
+        this.#seq = one.event.seq;
+        this.#unconfirmed += 1;
+        return;
       case 'delta':
         this.#deltas += 1;
-        this.#confirmSoon();
-        return this.#on.onDelta(frame.delta);
-      case 'pong':
+        this.#unconfirmed += 1;
+        return this.#on.onDelta(one.delta);
       case 'other':
         return;
     }
   }
 
   #confirmSoon(): void {
-    // A listener may have closed it.
-    if (this.#over) return;
-    this.#unconfirmed += 1;
-    if (this.#unconfirmed >= ACK_FRAMES) this.#confirm();
-    else this.#cancelAck ??= this.#outside.after(ACK_MS, () => this.#confirm());
+    if (this.#unconfirmed >= ACK_COUNT) this.#confirm();
+    else if (this.#unconfirmed > 0) this.#cancelAck ??= this.#outside.after(ACK_MS, () => this.#confirm());
   }
 
   #confirm(): void {

@@ -13,22 +13,28 @@ export interface StreamDelta {
   readonly text: string;
 }
 
-/** `other` is what a newer town may say; null is what no town says. */
-type StreamFrame =
+/** One of those that a frame holds; `other` is what a newer town may say. */
+export type InFrame =
   | { readonly kind: 'opened'; readonly after: number }
   | { readonly kind: 'event'; readonly event: StreamEvent }
   | { readonly kind: 'delta'; readonly delta: StreamDelta }
-  | { readonly kind: 'pong' | 'other' };
+  | { readonly kind: 'other' };
 
 type Fields = Readonly<Record<string, unknown>>;
 
-export function parseFrame(text: string): StreamFrame | null {
-  const fields = fieldsOf(asJson(text));
+/** What a frame holds, in order; a pong holds nothing. Null is what no town says. */
+export function parseFrame(text: string): readonly InFrame[] | null {
+  const frame = asJson(text);
+  if (!Array.isArray(frame)) return fieldsOf(frame)?.['type'] === 'pong' ? [] : null;
+  const parsed = frame.map(parseEvent).filter((event) => event !== null);
+  return parsed.length === frame.length ? parsed : null;
+}
+
+function parseEvent(event: unknown): InFrame | null {
+  const fields = fieldsOf(event);
   if (fields === null || typeof fields['type'] !== 'string') return null;
   if (typeof fields['seq'] === 'number') return eventOf(fields, fields['seq']);
   switch (fields['type']) {
-    case 'pong':
-      return { kind: 'pong' };
     case 'reeve.stream.opened': {
       const after = fieldsOf(fields['data'])?.['after'];
       return typeof after === 'number' ? { kind: 'opened', after } : null;
@@ -40,14 +46,14 @@ export function parseFrame(text: string): StreamFrame | null {
   }
 }
 
-function eventOf({ id, type, subject, time, data }: Fields, seq: number): StreamFrame | null {
+function eventOf({ id, type, subject, time, data }: Fields, seq: number): InFrame | null {
   const content = fieldsOf(data);
   if (typeof id !== 'string' || typeof type !== 'string' || typeof subject !== 'string') return null;
   if (typeof time !== 'string' || content === null) return null;
   return { kind: 'event', event: { id, type, subject, time, seq, data: content } };
 }
 
-function deltaOf({ id, subject, data }: Fields): StreamFrame | null {
+function deltaOf({ id, subject, data }: Fields): InFrame | null {
   const { message, attempt, text } = fieldsOf(data) ?? {};
   if (typeof id !== 'string' || typeof subject !== 'string' || typeof message !== 'string') return null;
   if (typeof attempt !== 'number' || typeof text !== 'string') return null;

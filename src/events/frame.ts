@@ -1,12 +1,15 @@
-/** What a reader of the stream is sent: CloudEvents in their JSON format. Those that are `ephemeral` have no `seq` and are never stored. */
-import type { AgentId, MessageId, TownId } from '#protocol';
+/**
+ * What a reader of the stream is sent: frames, each a JSON array of CloudEvents (their JSON batch format). Those that are `ephemeral`
+ * have no `seq` and are never stored.
+ */
+import { MAX_TOWN_FRAME_BYTES, utf8Bytes, type AgentId, type MessageId, type TownId } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import type { TownEvent } from './event-store.ts';
 
-/** One frame, made once for all readers. */
-export interface Frame {
+/** One CloudEvent of a frame, made once for all readers. */
+export interface EventText {
   readonly text: string;
-  /** UTF-8 bytes of the text. */
+  /** UTF-8 bytes of the text, and two for what stands around it: those of a frame add up to what is sent, or to more. */
   readonly bytes: number;
 }
 
@@ -23,7 +26,7 @@ export interface Delta {
   readonly afterSeq: number;
 }
 
-/** The first frame of a stream. Events follow `after`; `missed` of those that the reader asked for are no longer kept. */
+/** The first that a stream says. Events follow `after`; `missed` of those that the reader asked for are no longer kept. */
 export interface Opening {
   readonly id: string;
   readonly after: number;
@@ -31,24 +34,48 @@ export interface Opening {
   readonly endsAtMs: number;
 }
 
-const encoder = new TextEncoder();
+/** What one step has for one reader, in as few frames as their limit allows. */
+export class FrameWriter {
+  readonly #send: (frame: string) => void;
+  #texts: string[] = [];
+  #bytes = 0;
 
-function frame(content: object): Frame {
+  constructor(send: (frame: string) => void) {
+    this.#send = send;
+  }
+
+  /** Sends what came before, where this one does not fit beside it. */
+  add({ text, bytes }: EventText): void {
+    if (this.#bytes + bytes > MAX_TOWN_FRAME_BYTES) this.flush();
+    this.#texts.push(text);
+    this.#bytes += bytes;
+  }
+
+  /** Sends what is left, at the end of the step. */
+  flush(): void {
+    if (this.#texts.length === 0) return;
+    this.#send(`[${this.#texts.join(',')}]`);
+    this.#texts = [];
+    this.#bytes = 0;
+  }
+}
+
+function inFrame(content: object): EventText {
   const text = JSON.stringify(content);
-  return { text, bytes: encoder.encode(text).length };
+  return { text, bytes: utf8Bytes(text) + 2 };
 }
 
-export function eventFrame(event: TownEvent): Frame {
-  return frame(event);
+export function eventText(event: TownEvent): EventText {
+  return inFrame(event);
 }
 
-export function deltaFrame(town: TownId, { id, agent, message, attempt, text, at }: Delta): Frame {
-  return frame({ ...envelope(town, 'reeve.turn.delta', id, agent, at), data: { message, attempt, text } });
+export function deltaText(town: TownId, { id, agent, message, attempt, text, at }: Delta): EventText {
+  return inFrame({ ...envelope(town, 'reeve.turn.delta', id, agent, at), data: { message, attempt, text } });
 }
 
-export function openingFrame(town: TownId, { id, after, missed, endsAtMs }: Opening, nowMs: number): Frame {
+export function openingText(town: TownId, { id, after, missed, endsAtMs }: Opening, nowMs: number): EventText {
   const data = { after, missed, ends_at: timestamp(endsAtMs) };
-  return frame({ ...envelope(town, 'reeve.stream.opened', id, town, timestamp(nowMs)), data });
+  return inFrame({ ...envelope(town, 'reeve.stream.opened', id, town, timestamp(nowMs)), data });
 }
 
 function envelope(town: TownId, type: string, id: string, subject: string, time: string): object {

@@ -1,4 +1,4 @@
-/** What a reader of the live stream and the town say to each other (docs/stream.md). Frames are JSON texts. */
+/** What a reader of the live stream and the town say to each other (docs/stream.md). Frames are JSON texts; those of the town hold events. */
 import { z } from 'zod';
 
 /** How long a ticket lives (s), and how many may wait to be used in one town. */
@@ -27,6 +27,8 @@ export const MAX_UNACKED_BYTES = 512 * 1024;
 /** While a reader catches up, so much is on its way to it; more follows when it confirms. */
 export const REPLAY_EVENTS = 500;
 export const REPLAY_BYTES = 256 * 1024;
+/** A frame of the town, in bytes: what a step has for a reader is one, and more where it does not fit. An event that is larger is one alone. */
+export const MAX_TOWN_FRAME_BYTES = 64 * 1024;
 /** A frame of a reader: all it has to say are a few numbers. */
 export const MAX_STREAM_FRAME_BYTES = 1024;
 

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { StreamClient, type Gap, type StreamClientOptions, type StreamState } from '../../client/stream-client.ts';
+import { parseFrame } from '../../client/stream-event.ts';
 import { STREAM_CLOSE, STREAM_PING, STREAM_PONG } from '#protocol';
 import { settle } from '../container/support/manual-clock.ts';
 import { FakeStream, eventOf } from './support/fake-stream.ts';
@@ -93,7 +96,7 @@ describe('a client', () => {
     expect([texts.join(''), seqs]).toEqual(['one two', [1, 2]]);
   });
 
-  test('confirms each 100 frames at once, and fewer half a second after the first', async () => {
+  test('confirms each 100 events and deltas at once, and fewer half a second after the first', async () => {
     const { stream } = follow();
     await settle();
     stream.happen(60);
@@ -106,6 +109,33 @@ describe('a client', () => {
     expect(stream.last.unacked).toBe(1);
     await stream.clock.advance(1);
     expect(stream.last.acked).toEqual({ seq: 61, deltas: 40 });
+  });
+
+  test('confirms a frame once, however much it holds', async () => {
+    const { stream, seqs } = follow();
+    await settle();
+    const heard: string[] = [];
+    stream.last.hear = (text) => void heard.push(text);
+    stream.happen(250);
+    expect(seqs).toEqual(range(1, 250));
+    expect(heard.map((text) => JSON.parse(text) as unknown)).toEqual([{ type: 'ack', seq: 250, deltas: 0 }]);
+  });
+
+  test('that its listener closes in the middle of a frame shows no more of it, and confirms nothing', async () => {
+    const stream = new FakeStream();
+    const seqs: number[] = [];
+    const { client } = follow(
+      {
+        onEvent: ({ seq }) => {
+          seqs.push(seq);
+          if (seq === 2) client.close();
+        },
+      },
+      stream,
+    );
+    await settle();
+    stream.happen(200);
+    expect([seqs, stream.last.acked.seq, stream.clock.pending]).toEqual([[1, 2], 0, 0]);
   });
 
   test('close ends it: nothing is called and nothing is left to run', async () => {
@@ -244,20 +274,34 @@ describe('what a town says', () => {
     const { stream, seqs } = follow();
     await settle();
     stream.happen(3);
-    stream.last.say(eventOf(2));
-    stream.last.say(eventOf(3));
-    stream.happen();
-    expect(seqs).toEqual([1, 2, 3, 4]);
+    stream.last.say([eventOf(2)]);
+    stream.last.say([eventOf(3), eventOf(4)]);
+    stream.last.events([5]);
+    expect(seqs).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test('of a frame that leaves one out, what comes before that is shown, and the rest when it comes again', async () => {
+    const { stream, seqs } = follow();
+    await settle();
+    stream.happen(1);
+    stream.last.say([eventOf(2), eventOf(4)]);
+    expect([seqs, stream.open]).toEqual([[1, 2], []]);
+    stream.happen(4);
+    await stream.clock.advance(SECONDS);
+    expect(seqs).toEqual(range(1, 5));
   });
 
   test.each([
-    ['an event that leaves one out', JSON.stringify(eventOf(9))],
+    ['an event that leaves one out', JSON.stringify([eventOf(9)])],
     ['no JSON', 'hello'],
     ['no object', '7'],
-    ['no type', '{"seq":4}'],
-    ['an event without data', '{"type":"a","id":"4","subject":"b","time":"c","seq":4}'],
-    ['a delta without text', '{"type":"reeve.turn.delta","id":"4","subject":"b","data":{}}'],
-    ['a second beginning', '{"type":"reeve.stream.opened","data":{"after":3}}'],
+    ['an event outside of a list', JSON.stringify(eventOf(4))],
+    ['a list in a list', JSON.stringify([[eventOf(4)]])],
+    ['no type', '[{"seq":4}]'],
+    ['an event without data', '[{"type":"a","id":"4","subject":"b","time":"c","seq":4}]'],
+    ['one without data beside a whole one', JSON.stringify([eventOf(4), { ...eventOf(5), data: null }])],
+    ['a delta without text', '[{"type":"reeve.turn.delta","id":"4","subject":"b","data":{}}]'],
+    ['a second beginning', '[{"type":"reeve.stream.opened","data":{"after":3}}]'],
   ])('%s: it comes again with its place, and shows nothing of it', async (_, text) => {
     const { stream, seqs } = follow();
     await settle();
@@ -269,13 +313,19 @@ describe('what a town says', () => {
     expect(seqs).toEqual(range(1, 5));
   });
 
-  test('a frame that it does not know is left alone', async () => {
+  test('what it does not know in a frame is left alone', async () => {
     const { stream, seqs } = follow();
     await settle();
-    stream.last.say({ type: 'reeve.stream.something', ephemeral: true, data: {} });
+    stream.last.say([{ type: 'reeve.stream.something', ephemeral: true, data: {} }]);
     stream.happen();
     expect([seqs, stream.connections.length]).toEqual([[1], 1]);
   });
+});
+
+test('reads the example of docs/stream.md', () => {
+  const document = readFileSync(join(import.meta.dirname, '../../docs/stream.md'), 'utf8');
+  const [, example = ''] = /```json\n(.+?)```/s.exec(document) ?? [];
+  expect(parseFrame(example)?.map(({ kind }) => kind)).toEqual(['event', 'delta']);
 });
 
 test('whatever the weather, every event is shown once and in order', async () => {

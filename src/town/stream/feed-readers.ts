@@ -1,9 +1,9 @@
 /**
  * Sends what happened to the readers of the stream, from the table and after it was committed: what was rolled back is never
  * seen. Each reader has its place in the table, so a feed that is lost is made up by the next, without gap and repeat. Synchronous
- * to the end: nothing can happen between the events and the deltas of one feed.
+ * to the end: nothing can happen between the events and the deltas of one feed, and they are one frame where they fit.
  */
-import { deltaFrame, eventFrame, type Delta, type Frame } from '../../events/frame.ts';
+import { FrameWriter, deltaText, eventText, type Delta, type EventText } from '../../events/frame.ts';
 import { afterDelta, afterEvent, afterFeed, roomOf, takesDeltas, type Reader } from '../../events/reader.ts';
 import { messageOf } from '#lib/result.ts';
 import type { TownPorts } from '../ports.ts';
@@ -12,7 +12,7 @@ import type { OpenSocket } from '../state/readers.ts';
 /** Events that are read from the table at once. */
 const PAGE = 100;
 
-type Page = readonly { readonly seq: number; readonly frame: Frame }[];
+type Page = readonly { readonly seq: number; readonly text: EventText }[];
 
 /** What one feed sends, read and made once for all readers: most are at the same place. Events by the `seq` that they follow. */
 interface Feed {
@@ -20,7 +20,7 @@ interface Feed {
   /** `seq` of the newest event, and of the oldest that is kept. */
   readonly head: number;
   readonly oldest: number;
-  readonly deltas: readonly { readonly afterSeq: number; readonly frame: Frame }[];
+  readonly deltas: readonly { readonly afterSeq: number; readonly text: EventText }[];
   readonly pages: Map<number, Page>;
 }
 
@@ -28,21 +28,23 @@ interface Feed {
 export function feedReaders(p: TownPorts, deltas: readonly Delta[] = []): void {
   const open = p.readers.open();
   if (open.length === 0) return;
-  const frames = deltas.map((delta) => ({ afterSeq: delta.afterSeq, frame: deltaFrame(p.id, delta) }));
-  const all = newFeed(p, frames);
+  const all = newFeed(
+    p,
+    deltas.map((delta) => ({ afterSeq: delta.afterSeq, text: deltaText(p.id, delta) })),
+  );
   for (const one of open) feed(p, one, all);
 }
 
-/** The same for one. */
-export function feedReader(p: TownPorts, one: OpenSocket): void {
-  feed(p, one, newFeed(p, []));
+/** The same for one; `opening` goes before everything else, where its stream begins. */
+export function feedReader(p: TownPorts, one: OpenSocket, opening?: EventText): void {
+  feed(p, one, newFeed(p, []), opening);
 }
 
 function newFeed(p: TownPorts, deltas: Feed['deltas']): Feed {
   return { nowMs: p.clock.now(), head: p.events.head(), oldest: p.events.oldest(), deltas, pages: new Map() };
 }
 
-function feed(p: TownPorts, { socket, reader }: OpenSocket, all: Feed): void {
+function feed(p: TownPorts, { socket, reader }: OpenSocket, all: Feed, opening?: EventText): void {
   try {
     const { nowMs, head, oldest } = all;
     // However late the alarm is that ends streams.
@@ -50,15 +52,18 @@ function feed(p: TownPorts, { socket, reader }: OpenSocket, all: Feed): void {
     // One that is overtaken by the pruning comes again too, and is told then how many it missed.
     const isLost = roomOf(reader, head).kind === 'stalled' || reader.sent < oldest - 1;
     if (reader.sent < head && isLost) return p.readers.close(socket, 'stalled');
+    const frames = new FrameWriter((frame) => socket.send(frame));
+    if (opening !== undefined) frames.add(opening);
     let now = reader;
-    for (const { afterSeq, frame } of all.deltas) {
-      now = sendEvents(p, socket, now, afterSeq, all);
+    for (const { afterSeq, text } of all.deltas) {
+      now = addEvents(p, frames, now, afterSeq, all);
       // One that is behind catches up with what is stored, and has its deltas in the replies.
       if (now.sent !== afterSeq || !takesDeltas(now)) continue;
-      socket.send(frame.text);
-      now = afterDelta(now, frame.bytes);
+      frames.add(text);
+      now = afterDelta(now, text.bytes);
     }
-    now = sendEvents(p, socket, now, head, all);
+    now = addEvents(p, frames, now, head, all);
+    frames.flush();
     // Most of the time nothing is new to a reader: nothing is written then.
     if (now !== reader || reader.live !== (reader.sent === head)) p.readers.keep(socket, afterFeed(now, head));
   } catch (thrown) {
@@ -67,16 +72,16 @@ function feed(p: TownPorts, { socket, reader }: OpenSocket, all: Feed): void {
   }
 }
 
-/** Sends events up to `until`, as far as there is room. */
-function sendEvents(p: TownPorts, socket: WebSocket, from: Reader, until: number, { head, pages }: Feed): Reader {
+/** Adds events up to `until`, as far as the reader has room. */
+function addEvents(p: TownPorts, frames: FrameWriter, from: Reader, until: number, { head, pages }: Feed): Reader {
   let reader = from;
   while (reader.sent < until) {
     const page = pageAfter(p, reader.sent, pages);
     if (page.length === 0) break;
-    for (const { seq, frame } of page) {
+    for (const { seq, text } of page) {
       if (seq > until || roomOf(reader, head).kind !== 'send') return reader;
-      socket.send(frame.text);
-      reader = afterEvent(reader, seq, frame.bytes);
+      frames.add(text);
+      reader = afterEvent(reader, seq, text.bytes);
     }
   }
   return reader;
@@ -85,7 +90,7 @@ function sendEvents(p: TownPorts, socket: WebSocket, from: Reader, until: number
 function pageAfter(p: TownPorts, after: number, pages: Map<number, Page>): Page {
   const known = pages.get(after);
   if (known !== undefined) return known;
-  const page = p.events.list(p.id, after, PAGE).map((event) => ({ seq: event.seq, frame: eventFrame(event) }));
+  const page = p.events.list(p.id, after, PAGE).map((event) => ({ seq: event.seq, text: eventText(event) }));
   pages.set(after, page);
   return page;
 }

@@ -8,7 +8,7 @@ import {
   readStreamRequest,
   STREAM_REQUEST_HEADER,
 } from '#protocol';
-import { openingFrame } from '../../events/frame.ts';
+import { openingText } from '../../events/frame.ts';
 import { newReader } from '../../events/reader.ts';
 import type { Ticket } from '../../events/ticket-store.ts';
 import { err, ok, type Result } from '#lib/result.ts';
@@ -62,7 +62,6 @@ function accept(p: TownPorts, { person, endsAtMs }: Ticket, asked: number | null
   const reader = newReader(person, after, head, endsAtMs, p.clock.now());
   p.readers.accept(ours, reader);
   const opening = { id: base64url(randomBytes(16)), after, missed: after - from, endsAtMs };
-  ours.send(openingFrame(p.id, opening, p.clock.now()).text);
-  feedReader(p, { socket: ours, reader });
+  feedReader(p, { socket: ours, reader }, openingText(p.id, opening, p.clock.now()));
   return new Response(null, { status: 101, webSocket: theirs });
 }

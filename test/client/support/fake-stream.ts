@@ -17,20 +17,22 @@ class FakeConnection {
     this.#on = on;
   }
 
-  say(frame: object | string): void {
+  /** A frame: its events, or any text. */
+  say(frame: readonly object[] | string): void {
     if (this.closed || this.mute) return;
     this.#on.onText(typeof frame === 'string' ? frame : JSON.stringify(frame));
   }
 
-  event(seq: number): void {
-    this.#sent = seq;
-    this.say(eventOf(seq));
+  /** In one frame, as what happens in one step is. */
+  events(seqs: readonly number[]): void {
+    this.#sent = seqs.at(-1) ?? this.#sent;
+    this.say(seqs.map(eventOf));
   }
 
   delta(text: string): void {
     this.#deltas += 1;
     const data = { message: 'msg_1', attempt: 1, text };
-    this.say({ id: `d${this.#deltas}`, type: 'reeve.turn.delta', subject: 'agt_1', ephemeral: true, data });
+    this.say([{ id: `d${this.#deltas}`, type: 'reeve.turn.delta', subject: 'agt_1', ephemeral: true, data }]);
   }
 
   hear(text: string): void {
@@ -102,10 +104,9 @@ export class FakeStream {
   }
 
   happen(count = 1): void {
-    for (let nth = 0; nth < count; nth += 1) {
-      this.head += 1;
-      for (const connection of this.open) connection.event(this.head);
-    }
+    const seqs = Array.from({ length: count }, (_, at) => this.head + 1 + at);
+    this.head += count;
+    for (const connection of this.open) connection.events(seqs);
   }
 
   #connect(address: string, on: SocketEvents): Socket {
@@ -121,8 +122,9 @@ export class FakeStream {
       const from = asked === null ? this.head : Math.min(Number(asked), this.head);
       const after = Math.max(from, this.oldest - 1);
       connection.start(after);
-      connection.say({ type: 'reeve.stream.opened', id: 'o', subject: 'town_1', ephemeral: true, data: { after } });
-      for (let seq = after + 1; seq <= this.head; seq += 1) connection.event(seq);
+      connection.say([{ type: 'reeve.stream.opened', id: 'o', subject: 'town_1', ephemeral: true, data: { after } }]);
+      const seqs = Array.from({ length: this.head - after }, (_, at) => after + 1 + at);
+      if (seqs.length > 0) connection.events(seqs);
     });
     return { send: (text) => connection.hear(text), close: () => void (connection.closed = true) };
   }

@@ -21,7 +21,9 @@ export async function followStreams(url: string, bearer: string, town: string): 
   const socket = new WebSocket(address);
   socket.addEventListener('message', ({ data }) => frames.push({ where: 'a frame of the stream', text: String(data) }));
   await once(socket, 'open');
-  while (frames.length < 20) await once(socket, 'message');
+  const events = (): number =>
+    frames.reduce((sum, { text }) => sum + z.array(z.unknown()).parse(JSON.parse(text)).length, 0);
+  while (events() < 20) await once(socket, 'message');
   // A frame that holds a secret is refused like any other that is none.
   socket.send(used);
   await once(socket, 'close');

@@ -19,13 +19,18 @@ export interface StreamEvent {
 }
 
 export class RawReader {
-  readonly events: StreamEvent[] = [];
+  /** What each frame held, and its bytes; a pong by itself. */
+  readonly frames: { readonly events: readonly StreamEvent[]; readonly bytes: number }[] = [];
   closed: { readonly code: number; readonly reason: string } | null = null;
   readonly #socket: WebSocket;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.addEventListener('message', ({ data }) => void this.events.push(JSON.parse(String(data)) as StreamEvent));
+    socket.addEventListener('message', ({ data }) => {
+      const text = String(data);
+      const frame = JSON.parse(text) as StreamEvent | StreamEvent[];
+      this.frames.push({ events: [frame].flat(), bytes: new TextEncoder().encode(text).length });
+    });
     socket.addEventListener('close', ({ code, reason }) => void (this.closed = { code, reason }));
     socket.accept();
   }
@@ -39,6 +44,11 @@ export class RawReader {
     const answer = await knockAt(town.id, { ticket, ...(after === undefined ? {} : { after: String(after) }) });
     if (answer.webSocket === null) throw new Error(`refused: ${answer.status} ${await answer.text()}`);
     return new RawReader(answer.webSocket);
+  }
+
+  /** Of all frames, in the order in which they arrived. */
+  get events(): StreamEvent[] {
+    return this.frames.flatMap(({ events }) => events);
   }
 
   /** `seq` of every stored event that arrived, in the order in which they did. */
