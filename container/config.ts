@@ -2,10 +2,11 @@
 import { z } from 'zod';
 import { parseJson } from '#lib/json.ts';
 import { Secret } from '#lib/secret.ts';
+import type { UserRange } from './agents/users/agent-users.ts';
 
 const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 
-/** A public key as `/.well-known/jwks.json` shows it. Members that are not listed are dropped: the box holds no signing key (A-24). */
+/** A public key as `/.well-known/jwks.json` shows it. Members that are not listed are dropped: the control server holds no signing key (A-24). */
 const publicKeySchema = z.object({
   kty: z.literal('EC'),
   crv: z.literal('P-256'),
@@ -58,6 +59,28 @@ const seconds = (least: number, most: number) =>
     .transform(Number)
     .refine((value) => value >= least && value <= most, `must be ${least} to ${most} seconds`);
 
+const USERS_RULE =
+  'must be the number of a first user, or of a first and a last one (20000-29999), from 1000 to 2000000000';
+const LEAST_UID = 1_000;
+const GREATEST_UID = 2_000_000_000;
+/** Users where only the first is said. */
+const DEFAULT_USERS = 10_000;
+const userRange = z.string().transform((text, context): UserRange => {
+  const [, from, to] = /^(\d{1,10})(?:-(\d{1,10}))?$/.exec(text) ?? [];
+  const first = Number(from);
+  const last = to === undefined ? Math.min(first + DEFAULT_USERS - 1, GREATEST_UID) : Number(to);
+  if (first >= LEAST_UID && first <= last && last <= GREATEST_UID) return { first, last };
+  context.addIssue({ code: 'custom', message: USERS_RULE });
+  return z.NEVER;
+});
+
+const DISK_RULE = 'must be 0 to 1000000 MiB';
+const mebibytes = z
+  .string()
+  .regex(/^\d{1,7}$/, DISK_RULE)
+  .transform(Number)
+  .refine((value) => value <= 1_000_000, DISK_RULE);
+
 const environmentSchema = z.object({
   REEVE_API_URL: origin,
   REEVE_ISSUER: origin.optional(),
@@ -69,6 +92,8 @@ const environmentSchema = z.object({
   AGENT_PATH: absolutePaths.optional(),
   AGENT_START_TIMEOUT_SECONDS: seconds(1, 600).default(60),
   AGENT_PERMISSION_SECONDS: seconds(1, 86_400).default(600),
+  AGENT_USERS: userRange.optional(),
+  AGENT_DISK_MB: mebibytes.default(1024),
 });
 
 /** The validated configuration, frozen. */
@@ -91,6 +116,10 @@ export interface Config {
   /** How long an agent may take until it takes prompts, and a person to answer what it asks (ms). */
   readonly agentStartMs: number;
   readonly agentPermissionMs: number;
+  /** Numbers of the users that agents run as; null: all run as this program's. */
+  readonly agentUsers: UserRange | null;
+  /** What an agent may have on the disk; 0: any amount. */
+  readonly agentDiskBytes: number;
 }
 
 /** `process.env`, or what stands for it. */
@@ -120,6 +149,8 @@ export function parseConfig(environment: Environment): ParsedConfig {
       agentPath: given.AGENT_PATH ?? null,
       agentStartMs: given.AGENT_START_TIMEOUT_SECONDS * 1000,
       agentPermissionMs: given.AGENT_PERMISSION_SECONDS * 1000,
+      agentUsers: given.AGENT_USERS ?? null,
+      agentDiskBytes: given.AGENT_DISK_MB * 1024 * 1024,
     }),
   };
 }

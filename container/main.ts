@@ -1,10 +1,12 @@
 /** Runs a control server on Node. The only impure file: it alone touches the process, the wall clock, timers and the network. */
 import { serve } from '@hono/node-server';
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { strangeVariables } from '#lib/variables.ts';
-import { agentProcesses } from './agents/process/spawn-process.ts';
-import type { Clock } from './lib/clock.ts';
+import { prepareRun } from './agents/process/prepare-run.ts';
+import { agentProcesses, type AgentProcesses } from './agents/process/spawn-process.ts';
+import { SYSTEM_ACCOUNTS } from './agents/users/account-files.ts';
+import { atMost, type Clock } from './lib/clock.ts';
 import { sharedRegistry } from './clients/registry.ts';
 import { parseConfig, type Config } from './config.ts';
 import { createControlServer, type ControlServer } from './control-server.ts';
@@ -24,6 +26,8 @@ Runs a Reeve control server: it starts, feeds and stops agents for a town.
   AGENT_PATH         where the commands of agents are looked for; default: this Node's directory and the system's
   AGENT_START_TIMEOUT_SECONDS  how long an agent may take until it takes prompts; default 60
   AGENT_PERMISSION_SECONDS     how long a person has to answer what an agent asks; default 600
+  AGENT_USERS        first number, or range, of Unix users that agents get, each its own; needs root. Default: they share this one
+  AGENT_DISK_MB      how much an agent may have on the disk, in MiB; default 1024, 0 for any amount
 `;
 
 /** Where a system has its commands. */
@@ -34,6 +38,8 @@ const EXIT_OPERATOR = 2;
 const MAX_HEADER_BYTES = 128 * 1024;
 /** Answers under way get this long (ms) to reach their readers; idle connections are closed at once. */
 const LAST_ANSWERS_MS = 1_000;
+/** Users and files of agents are removed within this (ms), or by the next start. */
+const LAST_REMOVALS_MS = 2_000;
 
 const clock: Clock = {
   wallMs: () => Date.now(),
@@ -51,11 +57,13 @@ function stopWith(code: number, line: string): never {
   process.exit(code);
 }
 
-function listen(server: ControlServer, { host, port }: Config): ReturnType<typeof serve> {
+function listen(server: ControlServer, { host, port, agentUsers }: Config): ReturnType<typeof serve> {
   const http = serve(
     { fetch: server.app.fetch, hostname: host, port, serverOptions: { maxHeaderSize: MAX_HEADER_BYTES } },
     (address) => {
-      log.info('ready', { host, port: address.port, boot: server.boot });
+      // Whether agents are kept apart by the system is said at each start.
+      const agent_users = agentUsers === null ? 'shared' : `${agentUsers.first}-${agentUsers.last}`;
+      log.info('ready', { host, port: address.port, boot: server.boot, agent_users });
       void server.hello();
     },
   );
@@ -65,13 +73,14 @@ function listen(server: ControlServer, { host, port }: Config): ReturnType<typeo
   return http;
 }
 
-function endOnSignals(server: ControlServer, http: ReturnType<typeof serve>): void {
+function endOnSignals(server: ControlServer, agents: AgentProcesses, http: ReturnType<typeof serve>): void {
   let isEnding = false;
   const end = async (signal: string): Promise<void> => {
     if (isEnding) return;
     isEnding = true;
     log.info('shutting_down', { signal });
     await server.shutdown();
+    await atMost(clock, LAST_REMOVALS_MS, agents.close());
     http.close(() => process.exit(0));
     clock.after(LAST_ANSWERS_MS, () => process.exit(0));
   };
@@ -94,26 +103,37 @@ function wantsHelp(): boolean {
   }
 }
 
-function main(): void {
+async function main(): Promise<void> {
   if (wantsHelp()) return void process.stdout.write(USAGE);
   const parsed = parseConfig(process.env);
   if (!parsed.ok) stopWith(EXIT_OPERATOR, parsed.error);
   for (const line of strangeVariables(process.env)) process.stderr.write(`reeve container: warning: ${line}\n`);
   const { config } = parsed;
+  const run = await prepareRun({
+    stateDir: config.agentStateDir,
+    range: config.agentUsers,
+    isRoot: process.getuid?.() === 0,
+    files: SYSTEM_ACCOUNTS,
+    clock,
+    log,
+  });
+  if (!run.ok) stopWith(EXIT_OPERATOR, run.error);
   const randomBytes = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count));
   const agents = agentProcesses(
     { clock, log, randomBytes },
     {
-      stateDir: resolve(config.agentStateDir),
+      stateDir: run.stateDir,
       path: config.agentPath ?? `${dirname(process.execPath)}:${SYSTEM_PATH}`,
       apiUrl: config.apiUrl,
       startTimeoutMs: config.agentStartMs,
       permissionMs: config.agentPermissionMs,
+      diskBytes: config.agentDiskBytes,
+      users: run.users,
     },
     sharedRegistry(),
   );
   const server = createControlServer({ config, clock, fetch, log, randomBytes, ...agents });
-  endOnSignals(server, listen(server, config));
+  endOnSignals(server, agents, listen(server, config));
 }
 
-main();
+await main();

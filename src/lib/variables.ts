@@ -38,6 +38,8 @@ const KNOWN: readonly string[] = [
   'AGENT_PATH',
   'AGENT_START_TIMEOUT_SECONDS',
   'AGENT_PERMISSION_SECONDS',
+  'AGENT_USERS',
+  'AGENT_DISK_MB',
 ];
 const PREFIX = 'REEVE_';
 /** Letters that may be wrong in a name, and the least length of one in which that many are a slip and no other word. */

@@ -66,8 +66,11 @@ const permissionResolved = z.object({
   by: z.enum(RESOLVED_BY),
 });
 
-/** `crashed`: it ended by itself while it took prompts. `stopped`: the control server ended it without being asked to by the town. */
-export const EXIT_REASONS = [...START_FAILURES, 'crashed', 'stopped'] as const;
+/**
+ * `crashed`: it ended by itself while it took prompts. `stopped`: the control server ended it without being asked to by the town.
+ * `disk_full`: likewise, because it had more on the disk than it may.
+ */
+export const EXIT_REASONS = [...START_FAILURES, 'crashed', 'stopped', 'disk_full'] as const;
 export type ExitReason = (typeof EXIT_REASONS)[number];
 
 /** The last event of an incarnation whose process ended by itself; what it held comes to no result. */

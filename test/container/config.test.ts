@@ -21,6 +21,8 @@ describe('parseConfig', () => {
         agentPath: null,
         agentStartMs: 60_000,
         agentPermissionMs: 600_000,
+        agentUsers: null,
+        agentDiskBytes: 1024 * 1024 * 1024,
       },
     });
     expect(parsed.ok && Object.isFrozen(parsed.config)).toBe(true);
@@ -39,8 +41,11 @@ describe('parseConfig', () => {
       AGENT_PATH: '/usr/bin:/bin',
       AGENT_START_TIMEOUT_SECONDS: '5',
       AGENT_PERMISSION_SECONDS: '7',
+      AGENT_USERS: '20000-29999',
+      AGENT_DISK_MB: '0',
     });
-    const agents = { agentStateDir: '/var/lib/agents', agentPath: '/usr/bin:/bin' };
+    const users = { agentUsers: { first: 20_000, last: 29_999 }, agentDiskBytes: 0 };
+    const agents = { agentStateDir: '/var/lib/agents', agentPath: '/usr/bin:/bin', ...users };
     expect(parsed).toMatchObject({ ok: true, config: { ...agents, agentStartMs: 5000, agentPermissionMs: 7000 } });
     expect(parsed).toMatchObject({
       ok: true,
@@ -56,6 +61,12 @@ describe('parseConfig', () => {
     ['AGENT_PATH', 'hush', 'AGENT_PATH must be absolute directories, by colon'],
     ['AGENT_START_TIMEOUT_SECONDS', '601', 'AGENT_START_TIMEOUT_SECONDS must be 1 to 600 seconds'],
     ['AGENT_PERMISSION_SECONDS', '0', 'AGENT_PERMISSION_SECONDS must be 1 to 86400 seconds'],
+    ['AGENT_USERS', 'hush', 'AGENT_USERS must be the number of a first user'],
+    ['AGENT_USERS', '999', 'AGENT_USERS must be the number of a first user'],
+    ['AGENT_USERS', '30000-29999', 'AGENT_USERS must be the number of a first user'],
+    ['AGENT_USERS', '20000-2000000001', 'AGENT_USERS must be the number of a first user'],
+    ['AGENT_DISK_MB', '-1', 'AGENT_DISK_MB must be 0 to 1000000 MiB'],
+    ['AGENT_DISK_MB', '1000001', 'AGENT_DISK_MB must be 0 to 1000000 MiB'],
     ['REEVE_API_URL', 'hush', 'REEVE_API_URL must be an http or https origin'],
     ['REEVE_API_URL', 'https://hush:hush@town.example', 'REEVE_API_URL must be an http or https origin'],
     ['REEVE_API_URL', 'https://town.example/hush', 'REEVE_API_URL must be an http or https origin'],
@@ -75,6 +86,11 @@ describe('parseConfig', () => {
       expect(JSON.stringify(parsed)).not.toContain('hush');
     });
   }
+
+  it('makes 10,000 users of a first one', () => {
+    const parsed = parseConfig({ ...VALID, AGENT_USERS: '20000' });
+    expect(parsed).toMatchObject({ ok: true, config: { agentUsers: { first: 20_000, last: 29_999 } } });
+  });
 
   it('names every variable that is wrong, in one line', () => {
     const parsed = parseConfig({ CONTAINER_PORT: 'x' });

@@ -1,8 +1,11 @@
 /** The real program, as a process of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -14,6 +17,7 @@ import { keySetOf, signPush } from './support/push.ts';
 
 const MAIN = fileURLToPath(new URL('../../container/main.ts', import.meta.url));
 const ENVIRONMENT = { REEVE_API_URL: 'http://127.0.0.1:9', CONTAINER_PORT: '0' };
+const NOT_ROOT = { uid: 65_534 };
 const readySchema = z.object({ event: z.literal('ready'), port: z.number(), boot: z.string() });
 
 class Program {
@@ -23,8 +27,12 @@ class Program {
   stdout = '';
   stderr = '';
 
-  constructor(environment: Record<string, string>, args: readonly string[] = []) {
-    const child = spawn(process.execPath, [MAIN, ...args], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(environment: Record<string, string>, args: readonly string[] = [], user: { readonly uid?: number } = {}) {
+    const child = spawn(process.execPath, [MAIN, ...args], {
+      ...user,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#child = child;
     Program.running.add(child);
     child.stdout.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
@@ -70,6 +78,7 @@ describe('container/main.ts', () => {
       const address = await program.ready();
       const health = healthSchema.parse(await (await fetch(`${address}/health`)).json());
       expect(program.stdout).toContain(health.boot);
+      expect(program.stdout).toContain('"agent_users":"shared"');
       expect((await fetch(`${address}/agents`)).status).toBe(401);
       program.kill(signal);
       expect(await program.exitCode()).toBe(0);
@@ -142,6 +151,49 @@ describe('container/main.ts', () => {
     expect(await program.exitCode()).toBe(2);
     expect(program.stderr).toBe('reeve container: CONTAINER_SECRET must have at least 16 characters\n');
     expect(program.stdout).toBe('');
+  });
+
+  describe.skipIf(process.getuid?.() !== 0)('AGENT_USERS, as root', () => {
+    it('is refused with 2 and one line where the control server is not root', async () => {
+      const program = new Program({ ...ENVIRONMENT, AGENT_USERS: '20000' }, [], NOT_ROOT);
+      expect(await program.exitCode()).toBe(2);
+      expect(program.stderr).toBe('reeve container: AGENT_USERS needs a control server that runs as root\n');
+      expect(program.stdout).toBe('');
+    });
+
+    it('is refused with 2 and one line where its users may not enter the state directory', async () => {
+      const closed = mkdtempSync(join(tmpdir(), 'reeve-closed-'));
+      try {
+        const program = new Program({ ...ENVIRONMENT, AGENT_USERS: '20000', AGENT_STATE_DIR: closed });
+        expect(await program.exitCode()).toBe(2);
+        const rule = 'AGENT_STATE_DIR must be where all users may enter, with AGENT_USERS';
+        expect(program.stderr).toBe(`reeve container: ${rule}\n`);
+      } finally {
+        rmSync(closed, { recursive: true });
+      }
+    });
+
+    it('is told at each start, and a run that ends in order leaves nothing in the state directory', async () => {
+      const base = mkdtempSync(join(tmpdir(), 'reeve-main-'));
+      chmodSync(base, 0o711);
+      try {
+        const program = new Program({ ...ENVIRONMENT, AGENT_USERS: '20000', AGENT_STATE_DIR: join(base, 'state') });
+        await program.ready();
+        expect(program.stdout).toContain('"agent_users":"20000-29999"');
+        expect(readdirSync(join(base, 'state'))).toHaveLength(1);
+        program.kill('SIGTERM');
+        expect(await program.exitCode()).toBe(0);
+        expect(readdirSync(join(base, 'state'))).toEqual([]);
+      } finally {
+        rmSync(base, { recursive: true });
+      }
+    });
+  });
+
+  it('ends with 2 and one line where the state directory cannot be made', async () => {
+    const program = new Program({ ...ENVIRONMENT, AGENT_STATE_DIR: join(MAIN, 'state') });
+    expect(await program.exitCode()).toBe(2);
+    expect(program.stderr).toBe('reeve container: AGENT_STATE_DIR cannot be used: ENOTDIR\n');
   });
 
   it('ends with 2 and one line where the port is taken', async () => {

@@ -25,6 +25,10 @@ export interface AcpParts {
   readonly onSession: (id: string) => void;
   /** Whether the system has killed something for want of memory since the child began. */
   readonly isOutOfMemory: () => boolean;
+  /** Resolves to what is to be said where the agent has too much on the disk, to null when `life` ends first. */
+  readonly diskFull: (life: AbortSignal) => Promise<string | null>;
+  /** Frees the disk, once the process is gone. Never rejects. */
+  readonly clearDisk: () => Promise<void>;
 }
 
 interface Cause {
@@ -41,6 +45,8 @@ export class AcpProcess implements AgentProcess {
   #cause: Cause | null = null;
   #isReady = false;
   #isStopping = false;
+  /** Resolves when what it has on the disk is gone, where that was too much. */
+  #isCleared: Promise<void> | null = null;
 
   constructor(parts: AcpParts) {
     this.#parts = parts;
@@ -51,6 +57,7 @@ export class AcpProcess implements AgentProcess {
     this.ready.catch(() => {});
     session.over.addEventListener('abort', () => this.#conversationOver(session.over.reason), { once: true });
     child.input.once('error', () => this.#conversationOver(null));
+    void parts.diskFull(this.#life.signal).then((detail) => detail !== null && this.#endFull(detail));
   }
 
   get processId(): number {
@@ -84,6 +91,7 @@ export class AcpProcess implements AgentProcess {
     this.#isStopping = true;
     this.#life.abort();
     await Promise.all([this.#parts.child.stop(), this.#parts.tools.close()]);
+    await this.#isCleared;
     this.#parts.session.close();
   }
 
@@ -116,14 +124,24 @@ export class AcpProcess implements AgentProcess {
     void this.#parts.child.stop();
   }
 
-  #end({ code, signal }: ChildExit): Promise<ProcessEnd> {
+  /** At once: until SIGKILL it goes on to write. */
+  #endFull(detail: string): void {
+    if (this.#life.signal.aborted) return;
+    const { child, clearDisk } = this.#parts;
+    this.#cause ??= { reason: 'disk_full', detail };
+    child.kill();
+    this.#isCleared = child.exited.then(clearDisk);
+  }
+
+  async #end({ code, signal }: ChildExit): Promise<ProcessEnd> {
     const { session, tools, tail } = this.#parts;
     this.#life.abort();
     session.close();
     void tools.close();
+    await this.#isCleared;
     if (this.#isStopping) return new Promise(() => {});
     const { reason, detail } = this.#cause ?? this.#causeOf(signal, tail.text());
-    return Promise.resolve({ exitCode: code, signal, reason, detail, stderr: tail.text() });
+    return { exitCode: code, signal, reason, detail, stderr: tail.text() };
   }
 
   #causeOf(signal: string | null, stderr: string): Cause {

@@ -3,8 +3,9 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { afterWhile, pause, type Clock } from '../../lib/clock.ts';
 import { StartError } from '../agent-process.ts';
+import type { AgentUser } from '../users/agent-users.ts';
 import type { OrphanGuard } from './orphan-guard.ts';
-import { killMarked, signalGroup } from './process-group.ts';
+import { killMarked, killUser, signalGroup } from './process-group.ts';
 import type { StderrTail } from './stderr-tail.ts';
 
 /** After SIGTERM a group has this long (ms) before SIGKILL. */
@@ -20,6 +21,8 @@ export interface ChildOrder {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly mark: string;
+  /** Null: the control server's own. */
+  readonly user: AgentUser | null;
 }
 
 export interface ChildExit {
@@ -51,16 +54,18 @@ export class AgentChild {
 
   /** Starts it; resolves when there is a process. Rejects with `StartError`. */
   static start(order: ChildOrder, tail: StderrTail, guard: OrphanGuard, clock: Clock): Promise<AgentChild> {
-    const { file, args, argv0, cwd, env, mark } = order;
+    const { file, args, argv0, cwd, env, mark, user } = order;
+    // With a user, the system's call for other groups is made too, with none.
+    const ids = user === null ? {} : { uid: user.uid, gid: user.gid };
     return new Promise((resolve, reject) => {
-      const child = spawn(file, args, { argv0, cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+      const child = spawn(file, args, { argv0, cwd, env, ...ids, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
       child.stderr.on('data', (chunk: Buffer) => tail.add(chunk));
       // What it does not read or write any more shows in its end.
       for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on('error', () => {});
       const { pid } = child;
       child.once('error', (thrown: Error & { code?: string }) => reject(startError(thrown, file)));
       if (pid === undefined) return;
-      const release = guard.watch(pid, mark);
+      const release = guard.watch(pid, mark, user?.uid ?? null);
       const closed = new Promise<void>((done) => child.once('close', () => done()));
       const exited = new Promise<ChildExit>((done) => {
         child.once('exit', (code, signal) => {
@@ -69,7 +74,8 @@ export class AgentChild {
             over.abort();
             // What outlived it: its children, also those that left its group.
             signalGroup(pid, 'SIGKILL');
-            killMarked([mark]);
+            if (user === null) killMarked([mark]);
+            else killUser(user.uid);
             release();
             for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy();
             done({ code, signal });

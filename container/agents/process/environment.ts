@@ -1,24 +1,16 @@
 import { userInfo } from 'node:os';
-import { join } from 'node:path';
-import type { AgentId } from '#protocol';
 import type { AgentLaunch } from '../agent-process.ts';
 import { MARK_NAME } from './process-group.ts';
 
 /** Where agents live, and what they find. */
 export interface ProcessSettings {
-  /** Absolute. One directory for each agent lies in it. */
+  /** Absolute. One folder for each agent lies in it. */
   readonly stateDir: string;
   /** Absolute directories, by colon. */
   readonly path: string;
   /** The town's origin, for agents that call it themselves. */
   readonly apiUrl: string;
 }
-
-/** The agent's own directory, for its user alone. */
-export const homeOf = ({ stateDir }: ProcessSettings, agent: AgentId): string => join(stateDir, agent);
-
-/** Where its token lies, if it wants it in a file: not in its home, in which it may write. */
-export const tokenFolderOf = ({ stateDir }: ProcessSettings, agent: AgentId): string => join(stateDir, 'tokens', agent);
 
 /**
  * What a process finds in its environment, built from nothing: no variable of the control server is among it. What the runtime sets
@@ -30,8 +22,8 @@ export function environmentOf(
   settings: ProcessSettings,
   mark: string,
   token: { readonly path: string } | null,
+  user: string = userInfo().username,
 ) {
-  const user = userInfo().username;
   return {
     PATH: settings.path,
     LANG: 'C.UTF-8',

@@ -1,14 +1,20 @@
 /** The guard's own program; see orphan-guard.ts. When its standard input ends, it ends what it was told of and was not told off. */
 import { createInterface } from 'node:readline';
 import { GUARD_LINE } from './orphan-guard.ts';
-import { killMarked, signalGroup } from './process-group.ts';
+import { killMarked, killUser, signalGroup } from './process-group.ts';
 
-/** What is left when there is nobody to tell more: the mark of each leader. */
-async function untilTold(): Promise<Map<string, string>> {
-  const agents = new Map<string, string>();
+interface Watched {
+  readonly mark: string;
+  /** NaN: it shares the control server's. */
+  readonly uid: number;
+}
+
+/** What is left when there is no one to tell more, by leader. */
+async function untilTold(): Promise<Map<string, Watched>> {
+  const agents = new Map<string, Watched>();
   for await (const line of createInterface(process.stdin)) {
-    const [, sign, leader = '', mark = ''] = GUARD_LINE.exec(line) ?? [];
-    if (sign === '+') agents.set(leader, mark);
+    const [, sign, leader = '', mark = '', uid] = GUARD_LINE.exec(line) ?? [];
+    if (sign === '+') agents.set(leader, { mark, uid: Number(uid) });
     else agents.delete(leader);
   }
   return agents;
@@ -16,4 +22,5 @@ async function untilTold(): Promise<Map<string, string>> {
 
 const left = await untilTold();
 for (const leader of left.keys()) signalGroup(Number(leader), 'SIGKILL');
-killMarked([...left.values()]);
+killMarked([...left.values()].map(({ mark }) => mark));
+for (const { uid } of left.values()) if (Number.isInteger(uid)) killUser(uid);

@@ -1,8 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
-/** What the guard is told, one line each: a process group and the mark of its incarnation, that are there or not any more. */
-export const GUARD_LINE = /^(\+|-)(\d+) (\S+)$/;
+/**
+ * What the guard is told, one line each: a process group, the mark of its incarnation, and its user where that is its own, that are
+ * there or not any more.
+ */
+export const GUARD_LINE = /^(\+|-)(\d+) (\S+)(?: (\d+))?$/;
 
 /**
  * A process that ends the agents of a control server which died without doing so itself: kill -9 leaves no time for it. The guard is
@@ -19,13 +22,14 @@ export class OrphanGuard {
   }
 
   /** Watches a group until the returned function is called. */
-  watch(leader: number, mark: string): () => void {
+  watch(leader: number, mark: string, uid: number | null): () => void {
     this.#watched += 1;
     this.#process ??= this.#start();
-    this.#tell(`+${leader} ${mark}`);
+    const line = uid === null ? `${leader} ${mark}` : `${leader} ${mark} ${uid}`;
+    this.#tell(`+${line}`);
     return () => {
       this.#watched -= 1;
-      this.#tell(`-${leader} ${mark}`);
+      this.#tell(`-${line}`);
       if (this.#watched > 0) return;
       this.#process?.stdin?.end();
       this.#process = null;

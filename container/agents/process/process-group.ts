@@ -19,6 +19,30 @@ export function killMarked(marks: readonly string[]): void {
   }
 }
 
+/** Processes of a user, also those that took its rights off or put a user's on: any of their four numbers is its own. */
+export function userProcesses(uid: number): number[] {
+  return processIds().filter((pid) => usersOf(pid).includes(uid));
+}
+
+/** Every user as whom something runs. */
+export function usersOfProcesses(): ReadonlySet<number> {
+  return new Set(processIds().flatMap(usersOf));
+}
+
+/** Kills all that runs as a user, and what it starts meanwhile. Only where there is a `/proc`. */
+export function killUser(uid: number): void {
+  const killed = new Set<number>();
+  for (;;) {
+    // One that is killed starts no other: a look that finds no new one is the last.
+    const found = userProcesses(uid).filter((pid) => !killed.has(pid));
+    if (found.length === 0) return;
+    for (const pid of found) {
+      send(pid, 'SIGKILL');
+      killed.add(pid);
+    }
+  }
+}
+
 function send(target: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(target, signal);
@@ -44,5 +68,17 @@ function environmentOf(pid: number): readonly string[] {
     return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
   } catch {
     return []; // It ended meanwhile, or is another user's.
+  }
+}
+
+/** Real, effective, saved and file system user; none of one that is dead and only waits to be asked for its exit. */
+function usersOf(pid: number): readonly number[] {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    // A process whose first thread ended looks dead too while others run.
+    if (/^State:\s+[ZX]/m.test(status) && !/^Threads:\s+([2-9]|\d\d)/m.test(status)) return [];
+    return (/^Uid:\s+(.*)$/m.exec(status)?.[1] ?? '').split(/\s+/).map(Number);
+  } catch {
+    return []; // It ended meanwhile.
   }
 }

@@ -1,28 +1,33 @@
 /** Starts agents as processes of their own: what a runtime says, or the built-in agent. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fenceMark, type AgentId } from '#protocol';
-import { base64url } from '#lib/secret.ts';
 import type { ClientRegistry } from '../../clients/registry.ts';
-import { CredentialFileError, openCredentialFile, type CredentialFile } from '../../credentials/credential-file.ts';
 import type { Platform } from '../../lib/platform.ts';
 import { RecentMap } from '../../lib/recent-map.ts';
 import { ToolServer, type OpenTools } from '../../tools/tool-server.ts';
-import { StartError, type AgentLaunch, type AgentProcess, type Spawn } from '../agent-process.ts';
+import type { AgentLaunch, AgentProcess, Spawn } from '../agent-process.ts';
 import { Permissions } from '../permissions.ts';
+import type { AgentUser, AgentUsers } from '../users/agent-users.ts';
 import { AcpProcess } from './acp-process.ts';
 import { AcpSession } from './acp-session.ts';
-import { AgentChild, type ChildOrder } from './child.ts';
-import { environmentOf, homeOf, tokenFolderOf, type ProcessSettings } from './environment.ts';
-import { checkDirectory, findCommand } from './find-command.ts';
+import { AgentChild } from './child.ts';
+import { diskUse } from './disk-use.ts';
+import { overBudget } from './disk-watch.ts';
+import type { ProcessSettings } from './environment.ts';
+import { orderOf, secretsOf } from './launch-order.ts';
 import { OrphanGuard } from './orphan-guard.ts';
+import { emptyPlace, filesElsewhere, placeOf, removePlace } from './place.ts';
 import { StartQueue } from './start-queue.ts';
 import { StderrTail, scrub } from './stderr-tail.ts';
 
 export interface SpawnSettings extends ProcessSettings {
   readonly startTimeoutMs: number;
   readonly permissionMs: number;
+  /** What an agent may have on the disk; 0: any amount. */
+  readonly diskBytes: number;
+  /** Where agents have users of their own; null: all run as the control server's. */
+  readonly users: AgentUsers | null;
 }
 
 type SpawnPlatform = Pick<Platform, 'clock' | 'log' | 'randomBytes'>;
@@ -32,7 +37,7 @@ const STARTS_AT_ONCE = 4;
 /** Sessions that agents may take up again when they start anew here. */
 const REMEMBERED_SESSIONS = 1_000;
 const MARK_BYTES = 20;
-const BUILT_IN = join(import.meta.dirname, '../built-in/main.ts');
+const MIB = 1024 * 1024;
 
 /** A session is taken up by the same command in the same place only. */
 interface KnownSession {
@@ -43,8 +48,10 @@ interface KnownSession {
 /** Agents of one control server. */
 export interface AgentProcesses {
   readonly spawn: Spawn;
-  /** Removes the home and the session of an agent that does not come back. Never rejects. */
+  /** Removes the files, the user and the session of an agent that does not come back. Never rejects. */
   readonly forget: (agent: AgentId) => Promise<void>;
+  /** Removes all users and files, when no agent runs. Never rejects. */
+  readonly close: () => Promise<void>;
 }
 
 /** How a control server starts its agents. All of them share one tool server, one guard and one queue of starts. */
@@ -65,15 +72,31 @@ export function agentProcesses(
   };
   return {
     spawn: (launch, life) => start(shared, launch, life),
-    forget: async (agent) => {
-      shared.sessions.delete(agent);
-      const folders = [homeOf(settings, agent), tokenFolderOf(settings, agent)];
-      const gone = await Promise.allSettled(folders.map((folder) => rm(folder, { recursive: true, force: true })));
-      const left = gone.filter(({ status }) => status === 'rejected').length;
-      if (left > 0) platform.log.warn('agent_files_left', { agent, failures: left });
+    forget: (agent) => forget(shared, [agent]),
+    close: async () => {
+      await forget(shared, settings.users?.agents ?? []);
+      await rm(settings.stateDir, { recursive: true, force: true }).catch(() => warnOfLeft(shared, 'all'));
     },
   };
 }
+
+/** The user goes last, so that its number is never given to another agent while something of the first is left. */
+async function forget(shared: Shared, agents: readonly AgentId[]): Promise<void> {
+  const { sessions, settings } = shared;
+  const cleared = await Promise.all(
+    agents.map(async (agent) => {
+      sessions.delete(agent);
+      const user = settings.users?.peek(agent) ?? null;
+      const isQuiet = user === null || (await settings.users?.kill(user)) === true;
+      const isClear = isQuiet && (await removePlace(placeOf(settings.stateDir, agent), user));
+      if (!isClear) warnOfLeft(shared, agent);
+      return isClear ? [agent] : [];
+    }),
+  );
+  await settings.users?.release(cleared.flat()).catch(() => warnOfLeft(shared, 'users'));
+}
+
+const warnOfLeft = ({ platform }: Shared, agent: string): void => platform.log.warn('agent_files_left', { agent });
 
 interface Shared {
   readonly platform: SpawnPlatform;
@@ -86,7 +109,7 @@ interface Shared {
 }
 
 async function start(shared: Shared, launch: AgentLaunch, life: AbortSignal): Promise<AgentProcess> {
-  const order = orderOf(shared, launch);
+  const order = await orderOf(shared, launch);
   const tail = new StderrTail(secretsOf(launch));
   const oomBefore = oomKills();
   let session: AcpSession | null = null;
@@ -111,6 +134,7 @@ async function start(shared: Shared, launch: AgentLaunch, life: AbortSignal): Pr
       known: known?.command === line ? known.id : null,
       onSession: (id) => shared.sessions.set(agent, { id, command: line }),
       isOutOfMemory: () => oomKills() > oomBefore,
+      ...diskOf(shared, launch.agent, order.user),
     });
     if (life.aborted) await process.stop();
     life.throwIfAborted();
@@ -121,18 +145,25 @@ async function start(shared: Shared, launch: AgentLaunch, life: AbortSignal): Pr
   }
 }
 
-const secretsOf = ({ runtime }: AgentLaunch): string[] => Object.values(runtime?.secrets ?? {});
-
-/** What is to be started, after all that can be wrong with it was looked at. Throws `StartError`. */
-function orderOf(shared: Shared, launch: AgentLaunch): ChildOrder {
-  const { settings, platform } = shared;
-  const home = homeOf(settings, launch.agent);
-  mkdirSync(home, { recursive: true, mode: 0o700 });
-  const { command, args, cwd } = commandOf(launch, home);
-  checkDirectory(cwd);
-  const mark = base64url(Uint8Array.from(platform.randomBytes(MARK_BYTES)));
-  const env = environmentOf(launch, home, settings, mark, tokenFileOf(shared, launch));
-  return { file: findCommand(command, env.PATH, cwd), args, argv0: command, cwd, env, mark };
+/** How its room on the disk is watched, and freed: what its home and the public folders of the system hold of it. */
+function diskOf({ platform: { clock, log }, settings, sessions }: Shared, agent: AgentId, user: AgentUser | null) {
+  const place = placeOf(settings.stateDir, agent);
+  const { diskBytes: budgetBytes } = settings;
+  const elsewhere = (): string[] => (user === null ? [] : filesElsewhere(user.uid));
+  const measure = (): Promise<number> => diskUse([place.home, ...elsewhere()]);
+  return {
+    diskFull: async (life: AbortSignal) => {
+      if (budgetBytes === 0) return null;
+      const bytes = await overBudget({ clock, life, budgetBytes, measure });
+      if (bytes === null) return null;
+      const used = Number.isFinite(bytes) ? `${Math.ceil(bytes / MIB)} MiB` : 'too many files';
+      return `it had ${used} on the disk, more than its ${budgetBytes / MIB} MiB`;
+    },
+    clearDisk: async () => {
+      sessions.delete(agent);
+      if (!(await emptyPlace(place, user))) log.warn('agent_files_left', { agent });
+    },
+  };
 }
 
 function permissionsOf({ platform: { clock, randomBytes }, settings }: Shared, launch: AgentLaunch): Permissions {
@@ -162,24 +193,6 @@ function sessionOf(
     clock,
     scrub: (text) => scrub(text, secrets),
   });
-}
-
-/** Its token in a file, where it asks for one; the file goes with its incarnation. */
-function tokenFileOf({ settings, registry }: Shared, { agent, inc, runtime }: AgentLaunch): CredentialFile | null {
-  if (runtime?.credentials !== 'file') return null;
-  const directory = tokenFolderOf(settings, agent);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  try {
-    return openCredentialFile({ registry, agent, inc, directory, owner: null });
-  } catch (thrown) {
-    if (thrown instanceof CredentialFileError) throw new StartError('spawn_failed', thrown.message);
-    throw thrown;
-  }
-}
-
-function commandOf({ runtime }: AgentLaunch, home: string) {
-  if (runtime === null) return { command: process.execPath, args: [BUILT_IN], cwd: home };
-  return { command: runtime.command, args: runtime.args, cwd: runtime.cwd ?? home };
 }
 
 /** How often the system has killed a process of this container for want of memory; 0 where it does not say. */

@@ -70,7 +70,7 @@ it('an agent that does not come back leaves nothing on the disk', async () => {
   const started = await scene.start(program('agent.ts', { credentials: 'file' }));
   await started.stop();
   await scene.agents.forget(agentId(1));
-  expect(readdirSync(scene.stateDir, { recursive: true })).toEqual(['tokens']);
+  expect(readdirSync(scene.stateDir, { recursive: true })).toEqual([]);
 });
 
 it('agents end with a control server that is killed, also those that do not care', async () => {

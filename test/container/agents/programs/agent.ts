@@ -2,7 +2,7 @@
  * A small agent in the Agent Client Protocol, without any library, that behaves as its first argument says; by default well. What it
  * says in JSON-RPC is written out here, so that a test of the other side depends on nobody's reading of the protocol.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
@@ -38,9 +38,14 @@ const AT_START: Readonly<Record<string, () => void>> = {
   mute: () => closeSync(1),
 };
 
-const IN_TURN: Readonly<Record<string, (id: number | undefined) => void>> = {
+const IN_TURN: Readonly<Record<string, (id: number | undefined, prompt: string) => void>> = {
   good: (id) => {
     text('hello');
+    end(id);
+  },
+  shell: (id, prompt) => {
+    const { stdout, stderr } = spawnSync('/bin/sh', ['-c', prompt], { encoding: 'utf8' });
+    text(`${stdout}${stderr}`);
     end(id);
   },
   exit: () => process.exit(7),
@@ -75,7 +80,13 @@ const IN_TURN: Readonly<Record<string, (id: number | undefined) => void>> = {
   },
 };
 
-function receive({ id, method, result }: Message): void {
+/** The text of the first part of a prompt. */
+function promptOf(params: object | undefined): string {
+  const { prompt } = params as { readonly prompt: readonly { readonly text: string }[] };
+  return prompt[0]?.text ?? '';
+}
+
+function receive({ id, method, params, result }: Message): void {
   if (method === 'initialize') {
     if (mode === 'silent') return;
     answer(id, { protocolVersion: mode === 'version' ? 99 : 1, agentCapabilities: {} });
@@ -85,7 +96,7 @@ function receive({ id, method, result }: Message): void {
     else answer(id, { sessionId: 'session-1' });
     // Node leaves the file open when it is done with its input.
     if (mode === 'blind') process.stdin.destroy().once('close', () => closeSync(0));
-  } else if (method === 'session/prompt') (IN_TURN[mode] ?? IN_TURN['good'])?.(id);
+  } else if (method === 'session/prompt') (IN_TURN[mode] ?? IN_TURN['good'])?.(id, promptOf(params));
   else if (method === 'session/cancel' && mode === 'ask') for (const one of waiting.splice(0)) end(one, 'cancelled');
   else if (id === 100) {
     text(JSON.stringify(result));

@@ -1,5 +1,5 @@
 /** Real processes of agents, and the tools of a town that is played. Whatever a test does, none of them outlives it. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { launchSchema, type Launch } from '#protocol';
@@ -18,7 +18,7 @@ import { KeptLog } from '../../../support/log.ts';
 
 const PROGRAMS = join(import.meta.dirname, '../../programs');
 
-const realClock: Clock = {
+export const realClock: Clock = {
   wallMs: () => Date.now(),
   monoMs: () => performance.now(),
   after: (ms, run) => {
@@ -52,20 +52,27 @@ export class ProcessScene {
       stateDir: this.stateDir,
       path,
       apiUrl: 'https://town.example',
-      startTimeoutMs: 60_000,
+      startTimeoutMs: 600_000,
       permissionMs: 600_000,
+      diskBytes: 0,
+      users: null,
       ...settings,
     };
     const randomBytes = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count));
-    // Waits of ten seconds pass in half of one.
-    const clock: Clock = { ...realClock, after: (ms, run) => realClock.after(ms >= 10_000 ? ms / 20 : ms, run) };
+    // Waits of five seconds pass in a quarter of one.
+    const clock: Clock = { ...realClock, after: (ms, run) => realClock.after(ms >= 5_000 ? ms / 20 : ms, run) };
     this.agents = agentProcesses({ clock, log: this.log, randomBytes }, all, this.registry);
   }
 
   /** Starts the agent: the built-in one, or what the runtime says. */
-  async start(runtime: Launch | null = null, inc = 1, earlier: AgentLaunch['earlier'] = []): Promise<AgentProcess> {
+  async start(
+    runtime: Launch | null = null,
+    inc = 1,
+    earlier: AgentLaunch['earlier'] = [],
+    seed = 1,
+  ): Promise<AgentProcess> {
     const launch: AgentLaunch = {
-      agent: agentId(1),
+      agent: agentId(seed),
       inc,
       name: 'ada',
       role: 'worker',
@@ -98,7 +105,7 @@ export class ProcessScene {
   async end(): Promise<void> {
     this.life.abort();
     await Promise.all(this.#started.map((one) => one.stop()));
-    rmSync(this.stateDir, { recursive: true, force: true });
+    await this.agents.close();
   }
 }
 

@@ -1,0 +1,105 @@
+/**
+ * Where an agent lives on the disk: a folder that only its user may enter, in which it cannot write; in it its token, where it asks
+ * for one, and its home. Whatever rights an agent gives away in its home, no other agent comes as far.
+ */
+import { spawn } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AgentId } from '#protocol';
+import type { AgentUser } from '../users/agent-users.ts';
+
+export interface Place {
+  /** Holds the token. */
+  readonly folder: string;
+  readonly home: string;
+}
+
+export function placeOf(stateDir: string, agent: AgentId): Place {
+  const folder = join(stateDir, agent);
+  return { folder, home: join(folder, 'home') };
+}
+
+/** Makes what is missing. `user`: whose home it is; null: the control server's own. Throws what the system says. */
+export function makePlace({ folder, home }: Place, user: AgentUser | null): void {
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  if (user === null) return;
+  // The owner first: for a moment fewer have access than may, never more.
+  chownSync(folder, 0, user.gid);
+  chmodSync(folder, 0o710);
+  chownSync(home, user.uid, user.gid);
+}
+
+/** Removes it all. Whatever runs as the user is gone by then. Resolves to whether nothing is left; never rejects. */
+export async function removePlace(place: Place, user: AgentUser | null): Promise<boolean> {
+  if (!(await emptyPlace(place, user))) return false;
+  return rm(place.folder, { recursive: true, force: true }).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Removes what the agent has on the disk: its home, and what its user has elsewhere. Resolves to whether it is gone; never rejects. */
+export async function emptyPlace({ home }: Place, user: AgentUser | null): Promise<boolean> {
+  try {
+    if (user === null) await rm(home, { recursive: true, force: true });
+    else await removeAs(user, home);
+  } catch {
+    return false;
+  }
+  return user === null || removeElsewhere(user);
+}
+
+/** Places of a system in which everybody may write. */
+const PUBLIC_FOLDERS = ['/tmp', '/var/tmp', '/dev/shm'];
+
+/** What a user has in the public folders of the system. */
+export function filesElsewhere(uid: number): string[] {
+  return PUBLIC_FOLDERS.flatMap((folder) => {
+    try {
+      return readdirSync(folder)
+        .map((name) => join(folder, name))
+        .filter((path) => ownerOf(path) === uid);
+    } catch {
+      return []; // A system without it.
+    }
+  });
+}
+
+function ownerOf(path: string): number | null {
+  try {
+    return lstatSync(path).uid;
+  } catch {
+    return null; // It went meanwhile.
+  }
+}
+
+async function removeElsewhere(user: AgentUser): Promise<boolean> {
+  const files = filesElsewhere(user.uid);
+  if (files.length > 0) await runAs(user, '/bin/rm', ['-rf', '--', ...files]);
+  return filesElsewhere(user.uid).length === 0;
+}
+
+/**
+ * With the rights of the user itself: a link that is put in the way meanwhile leads nowhere that the user could not remove by itself.
+ * The directory itself lies in one in which the user may not write.
+ */
+async function removeAs(user: AgentUser, directory: string): Promise<void> {
+  if (!existsSync(directory)) return;
+  await runAs(user, '/bin/rm', ['-rf', '--', directory]);
+  if (readdirSync(directory).length > 0) {
+    // Caches of some tools are not writable, even for their owner.
+    await runAs(user, '/bin/chmod', ['-R', 'u+rwx', '--', directory]);
+    await runAs(user, '/bin/rm', ['-rf', '--', directory]);
+  }
+  await rmdir(directory);
+}
+
+/** Resolves at its end, however it ends: what it was to do is looked at by who asks for it. */
+function runAs({ uid, gid }: AgentUser, file: string, args: readonly string[]): Promise<void> {
+  return new Promise((resolve) => {
+    const child = spawn(file, args, { uid, gid, cwd: '/', env: {}, stdio: 'ignore' });
+    child.once('error', () => resolve());
+    child.once('close', () => resolve());
+  });
+}
