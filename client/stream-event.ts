@@ -1,15 +1,16 @@
 /** What a town sends its readers (docs/stream.md), read without a schema library: this runs in browsers as it is. */
-import type { EventView } from '#protocol';
+import type { DeltaKind, EventView } from '#protocol';
 
 /** A stored event: a CloudEvent with its place in the town's history. */
 export type StreamEvent = Readonly<Pick<EventView, 'id' | 'type' | 'subject' | 'time' | 'seq' | 'data'>>;
 
-/** A piece of a reply, while it is written. */
+/** A piece of a reply while it is written, or of what its agent thinks on the way. */
 export interface StreamDelta {
   readonly id: string;
   readonly agent: string;
   readonly message: string;
   readonly attempt: number;
+  readonly kind: DeltaKind;
   readonly text: string;
 }
 
@@ -54,10 +55,11 @@ function eventOf({ id, type, subject, time, data }: Fields, seq: number): InFram
 }
 
 function deltaOf({ id, subject, data }: Fields): InFrame | null {
-  const { message, attempt, text } = fieldsOf(data) ?? {};
+  const { message, attempt, kind, text } = fieldsOf(data) ?? {};
   if (typeof id !== 'string' || typeof subject !== 'string' || typeof message !== 'string') return null;
   if (typeof attempt !== 'number' || typeof text !== 'string') return null;
-  return { kind: 'delta', delta: { id, agent: subject, message, attempt, text } };
+  if (kind !== 'text' && kind !== 'thought') return null;
+  return { kind: 'delta', delta: { id, agent: subject, message, attempt, kind, text } };
 }
 
 function fieldsOf(value: unknown): Fields | null {

@@ -11,7 +11,7 @@ import { stateDirFrom } from './state-dir.ts';
 
 const USAGE = `Usage: npm run follow -- <town> [--after <seq>]
 
-Shows the events of a town of a Reeve that npm start runs, and the replies of its agents while they are written.
+Shows the events of a town of a Reeve that npm start runs, and the replies and thoughts of its agents while they are written.
 Ends with Ctrl-C, or when the town may not be read any more (exit code 1).
 
   --after <seq>   begin after this event; 0 for all that are kept. Without it: with the next one
@@ -70,7 +70,7 @@ function terminal(onOver: () => void): Omit<StreamClientOptions, 'address' | 'ti
     void process.stdout.write(`${String(seq).padStart(7)}  ${what}\n`);
   return {
     onEvent: ({ seq, time, type, subject, data }) => line(seq, `${time}  ${type}  ${subject}  ${quoted(data)}`),
-    onDelta: ({ agent, text }) => line('', `${agent}  ${quoted(text)}`),
+    onDelta: ({ agent, kind, text }) => line('', `${agent}  ${kind === 'thought' ? 'thinks ' : ''}${quoted(text)}`),
     onGap: ({ from, to }) =>
       line('', to > from ? `events ${from + 1} to ${to} are no longer kept` : `the town is back at ${to}`),
     onState: (state) => {

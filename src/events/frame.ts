@@ -2,7 +2,7 @@
  * What a reader of the stream is sent: frames, each a JSON array of CloudEvents (their JSON batch format). Those that are `ephemeral`
  * have no `seq` and are never stored.
  */
-import { MAX_TOWN_FRAME_BYTES, utf8Bytes, type AgentId, type MessageId, type TownId } from '#protocol';
+import { MAX_TOWN_FRAME_BYTES, utf8Bytes, type AgentId, type DeltaKind, type MessageId, type TownId } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import type { TownEvent } from './event-store.ts';
 
@@ -13,13 +13,14 @@ export interface EventText {
   readonly bytes: number;
 }
 
-/** A piece of an agent's output in the middle of a turn: shown live, and come again in the reply. */
+/** A piece of an agent's output in the middle of a turn, shown live: a text comes again in the reply, a thought does not. */
 export interface Delta {
   /** Unique in the town: who reported it, and where. */
   readonly id: string;
   readonly agent: AgentId;
   readonly message: MessageId;
   readonly attempt: number;
+  readonly kind: DeltaKind;
   readonly text: string;
   readonly at: string;
   /** The town's newest event when it was reported: it is shown after that one, and before the next. */
@@ -69,8 +70,8 @@ export function eventText(event: TownEvent): EventText {
   return inFrame(event);
 }
 
-export function deltaText(town: TownId, { id, agent, message, attempt, text, at }: Delta): EventText {
-  return inFrame({ ...envelope(town, 'reeve.turn.delta', id, agent, at), data: { message, attempt, text } });
+export function deltaText(town: TownId, { id, agent, message, attempt, kind, text, at }: Delta): EventText {
+  return inFrame({ ...envelope(town, 'reeve.turn.delta', id, agent, at), data: { message, attempt, kind, text } });
 }
 
 export function openingText(town: TownId, { id, after, missed, endsAtMs }: Opening, nowMs: number): EventText {

@@ -86,14 +86,17 @@ const processExited = z.object({
   stderr: agentText(MAX_STDERR_UNITS),
 });
 
+/** What a piece of an agent's output is: of its reply, or of what it thinks, which is in no reply and shown live only. */
+export const DELTA_KINDS = ['text', 'thought'] as const;
+export type DeltaKind = (typeof DELTA_KINDS)[number];
+
 /** Results count only for the current (message, attempt). */
 export const turnEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('turn.started'), ...turn }),
   z.object({
     type: z.literal('turn.delta'),
     ...turn,
-    /** `text` is a piece of the reply, `thought` none. */
-    kind: z.enum(['text', 'thought']).default('text'),
+    kind: z.enum(DELTA_KINDS).default('text'),
     text: agentText(MAX_DELTA_UNITS),
   }),
   z.object({ type: z.literal('turn.finished'), ...turn, result: turnResultSchema }),

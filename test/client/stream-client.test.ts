@@ -96,6 +96,16 @@ describe('a client', () => {
     expect([texts.join(''), seqs]).toEqual(['one two', [1, 2]]);
   });
 
+  test('tells thoughts from text, and confirms both', async () => {
+    const kinds: string[] = [];
+    const { stream } = follow({ onDelta: ({ kind, text }) => void kinds.push(`${kind} ${text}`) });
+    await settle();
+    stream.last.delta('hm', 'thought');
+    stream.last.delta('yes');
+    await stream.clock.advance(500);
+    expect([kinds, stream.last.acked.deltas]).toEqual([['thought hm', 'text yes'], 2]);
+  });
+
   test('confirms each 100 events and deltas at once, and fewer half a second after the first', async () => {
     const { stream } = follow();
     await settle();
@@ -301,6 +311,10 @@ describe('what a town says', () => {
     ['an event without data', '[{"type":"a","id":"4","subject":"b","time":"c","seq":4}]'],
     ['one without data beside a whole one', JSON.stringify([eventOf(4), { ...eventOf(5), data: null }])],
     ['a delta without text', '[{"type":"reeve.turn.delta","id":"4","subject":"b","data":{}}]'],
+    [
+      'a delta of no known kind',
+      '[{"type":"reeve.turn.delta","id":"4","subject":"b","data":{"message":"m","attempt":1,"kind":"song","text":"c"}}]',
+    ],
     ['a second beginning', '[{"type":"reeve.stream.opened","data":{"after":3}}]'],
   ])('%s: it comes again with its place, and shows nothing of it', async (_, text) => {
     const { stream, seqs } = follow();

@@ -168,6 +168,15 @@ describe('npm run follow', () => {
     expect(seqs).toEqual(seqs.map((_, at) => at + 1));
   });
 
+  it('shows what an agent thinks while it works, and tells it from its reply', async () => {
+    const town = await api.createTown('thoughtful');
+    await api.createAgent(town, 'ada');
+    const { code, out } = await run([town], /reeve\.turn\.finished/, () => api.send(town, 'ada', 'work 1'));
+    expect(code).toBe(0);
+    expect(out).toMatch(/^ {9}agt_\w+ {2}thinks ".* of 1 s/m);
+    expect(out).toMatch(/^ {9}agt_\w+ {2}"worked 1 s/m);
+  });
+
   it('a town that is not there is told, with exit code 1', async () => {
     const { code, out, err } = await run([townId(1)], /never/);
     expect([code, out, err]).toEqual([1, '', `reeve: ${stack.url} says that this town is not there, or not yours\n`]);

@@ -5,12 +5,12 @@ import type { TownPorts } from '../ports.ts';
 
 /**
  * A piece of output for live readers, in its place among the events of the transaction that takes it; null for anything else, and
- * for what an agent only thinks or an earlier attempt still says. It is never stored.
+ * for what an earlier attempt still says. It is never stored.
  */
 export function liveDelta(p: TownPorts, agent: Agent, event: TurnEvent, id: string): Delta | null {
-  if (event.type !== 'turn.delta' || event.kind !== 'text') return null;
+  if (event.type !== 'turn.delta') return null;
   const turn = p.messages.turnOf(event.message);
   if (turn?.agent !== agent.id || turn.attempt !== event.attempt) return null;
-  const { attempt, text, at } = event;
-  return { id, agent: agent.id, message: event.message, attempt, text, at, afterSeq: p.events.head() };
+  const { attempt, kind, text, at } = event;
+  return { id, agent: agent.id, message: event.message, attempt, kind, text, at, afterSeq: p.events.head() };
 }

@@ -29,9 +29,9 @@ class FakeConnection {
     this.say(seqs.map(eventOf));
   }
 
-  delta(text: string): void {
+  delta(text: string, kind = 'text'): void {
     this.#deltas += 1;
-    const data = { message: 'msg_1', attempt: 1, text };
+    const data = { message: 'msg_1', attempt: 1, kind, text };
     this.say([{ id: `d${this.#deltas}`, type: 'reeve.turn.delta', subject: 'agt_1', ephemeral: true, data }]);
   }
 

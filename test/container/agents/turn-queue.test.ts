@@ -111,14 +111,16 @@ describe('order', () => {
 });
 
 describe('what is reported', () => {
-  it('a start, the pieces of text, and the result, with the town’s time', async () => {
+  it('a start, the pieces of text and of thoughts, and the result, with the town’s time', async () => {
     const scene = await working();
+    scene.prompts[0]?.emit({ kind: 'thought', text: 'hm' });
     scene.prompts[0]?.emit({ kind: 'text', text: 'a piece' });
     await scene.reply('the reply');
     const at = new Date(ManualClock.START_MS).toISOString();
     const stamp = { message: messageId(1), attempt: 1, at };
     expect(scene.events).toEqual([
       { type: 'turn.started', ...stamp },
+      { type: 'turn.delta', ...stamp, kind: 'thought', text: 'hm' },
       { type: 'turn.delta', ...stamp, kind: 'text', text: 'a piece' },
       { type: 'turn.finished', ...stamp, result: { state: 'done', reply: 'the reply', truncated: false } },
     ]);
@@ -136,10 +138,12 @@ describe('what is reported', () => {
     }
   });
 
-  it('a long piece of text goes out in several events, a long error cut', async () => {
+  it('a long piece of text or of a thought goes out in several events, a long error cut', async () => {
     const scene = await working();
-    scene.prompts[0]?.emit({ kind: 'text', text: 'y'.repeat(40_000) });
-    expect(scene.events.filter(({ type }) => type === 'turn.delta')).toHaveLength(3);
+    for (const kind of ['text', 'thought'] as const) {
+      scene.prompts[0]?.emit({ kind, text: 'y'.repeat(40_000) });
+      expect(scene.events.filter((event) => event.type === 'turn.delta' && event.kind === kind)).toHaveLength(3);
+    }
     await scene.fail(new Error('z'.repeat(5_000)));
     expect(scene.queue.held()[0]?.result).toEqual({ state: 'failed', error: 'z'.repeat(2_000) });
   });

@@ -35,7 +35,7 @@ describe('what one step has for a reader', () => {
     const first = await inside(town, (p) => {
       const head = p.events.head();
       const ids = { agent: makeId('agt', new Uint8Array(20)), message: makeId('msg', new Uint8Array(20)) };
-      const delta = { ...ids, attempt: 1, at: '2100-01-01T00:00:00.000Z' };
+      const delta = { ...ids, attempt: 1, kind: 'text' as const, at: '2100-01-01T00:00:00.000Z' };
       p.transaction(() => {
         for (let nth = 0; nth < 3; nth += 1) p.events.append('reeve.agent.started', p.id, {}, p.clock.now());
       });

@@ -1,6 +1,7 @@
 /** The live stream: what every reader sees, and what it takes to be cut. */
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it, vi } from 'vitest';
+import { tablesOf } from '../support/footprint.ts';
 import { lab } from '../support/lab.ts';
 import { EVENT_LIFE_MS, EventStore } from '../../../src/events/event-store.ts';
 import { MAX_STREAM_SECONDS, STREAM_CLOSE, makeId, messageIdSchema } from '../../../src/protocol/index.ts';
@@ -169,9 +170,11 @@ describe('deltas', () => {
     const batch = {
       counter: 1000,
       events: [
+        delta('let me see', { kind: 'thought' }),
         delta('one'),
         delta('of an attempt that is over', { attempt: 2 }),
         delta('of somebody else', { message: bobs.id }),
+        delta('thought by somebody else', { message: bobs.id, kind: 'thought' }),
         delta('two'),
         { type: 'turn.finished', message: mine.id, attempt: 1, at, result },
         delta('after the end'),
@@ -183,8 +186,18 @@ describe('deltas', () => {
     await happen(town, 1);
     const head = await headOf(town);
     await reader.until(({ seqs }) => seqs.at(-1) === head);
-    const shown = reader.events.slice(1).map(({ type, data }) => (type === 'reeve.turn.delta' ? data['text'] : type));
-    expect(shown).toEqual(['one', 'two', 'reeve.turn.finished', 'reeve.agent.started']);
+    const shown = reader.events
+      .slice(1)
+      .map(({ type, data }) => (type === 'reeve.turn.delta' ? [data['kind'], data['text']] : type));
+    expect(shown).toEqual([
+      ['thought', 'let me see'],
+      ['text', 'one'],
+      ['text', 'two'],
+      'reeve.turn.finished',
+      'reeve.agent.started',
+    ]);
+    // A thought is stored nowhere, not even in the reply.
+    expect(JSON.stringify(await tablesOf(town.id, town.stub))).not.toContain('let me see');
     const ids = reader.events.flatMap(({ ephemeral, id }) => (ephemeral === true ? [id] : []));
     expect(new Set(ids).size).toBe(ids.length);
   });
@@ -289,9 +302,11 @@ describe('a reader that stalls', () => {
     const say = (count: number, text: string) =>
       inside(town, (p) => {
         const delta = { agent, message, attempt: 1, text, at: '2100-01-01T00:00:00.000Z', afterSeq: p.events.head() };
+        // Thoughts count like text.
+        const kindOf = (id: number) => (id % 2 === 0 ? 'thought' : 'text');
         feedReaders(
           p,
-          range(1, count).map((id) => ({ ...delta, id: String(id) })),
+          range(1, count).map((id) => ({ ...delta, id: String(id), kind: kindOf(id) })),
         );
       });
     await say(505, 'x');
