@@ -17,7 +17,7 @@ export interface Config {
   readonly refreshIntervalMs: number;
   readonly heartbeatSeconds: number;
   readonly pushTimeoutMs: number;
-  /** Origins of control servers that somebody else runs. */
+  /** Origins of control servers that the operator runs outside Cloudflare. */
   readonly containerUrls: readonly string[];
   readonly containerSecret: Secret;
   readonly agentsPerContainer: number;

@@ -5,12 +5,14 @@ import { AgentContainer as ContainerObject } from './link/agent-container.ts';
 import { Town as TownObject } from './town/town.ts';
 import { wireLink, wireTown } from './wiring.ts';
 
+/** The Durable Object of one town. */
 export class Town extends TownObject {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, wireTown(env));
   }
 }
 
+/** The Durable Object in front of one control server. */
 export class AgentContainer extends ContainerObject {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, wireLink(env));

@@ -67,7 +67,9 @@ export function wireTown(env: Env): TownWiring | null {
   };
 }
 
-/** Wiring of an AgentContainer. Throws where the configuration is refused: nobody calls it then. */
+/**
+ * Wiring of an AgentContainer. Throws where the configuration is refused: the Worker answers 503 then, and does not call it.
+ */
 export function wireLink(env: Env): LinkWiring {
   const config = parseConfig(env);
   if (!config.ok) throw new Error('misconfigured');

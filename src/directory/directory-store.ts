@@ -7,6 +7,7 @@ import type { TownId } from '#protocol';
 /** A town that is past its time by this much (ms) does not come back by itself: an alarm rings, is retried, or is lost. */
 export const OVERDUE_MS = 10 * 60_000;
 
+/** A town as it is listed for its owner. */
 export interface TownEntry {
   readonly id: TownId;
   readonly name: string;
@@ -31,6 +32,7 @@ type Row = {
   deleted_at_ms: number | null;
 };
 
+/** The towns by id and by owner. A method rejects where D1 cannot be reached. */
 export class Directory {
   readonly #db: D1Database;
 
@@ -57,7 +59,7 @@ export class Directory {
       .run();
   }
 
-  /** From here on nobody finds the town; it stays due until its entry is removed, so the watchdog does. Idempotent. */
+  /** From here on no caller finds the town; it stays due until its entry is removed, so the watchdog finds it. Idempotent. */
   async markDeleted(id: TownId, nowMs: number): Promise<void> {
     await this.#db
       .prepare('UPDATE towns SET deleted_at_ms = ?1, next_due_at_ms = ?1 WHERE id = ?2 AND deleted_at_ms IS NULL')

@@ -1,6 +1,6 @@
 /**
  * Table `events`: what happened in a town, in order. Every append takes the next `seq` without a gap, and what is no longer kept
- * goes from the old end only, so a reader that knows the last `seq` it has seen misses nothing without being told.
+ * goes from the old end only, so a reader that knows the last `seq` it has seen misses nothing without learning of it.
  */
 import { fillPage, utf8Bytes, type EventView, type Page, type TownId } from '#protocol';
 
@@ -53,6 +53,7 @@ export type EventType =
  * shows of its work (tool calls, plans, what its process wrote last) has no other place, and is for people alone.
  */
 type EventValue = string | number | boolean | null | string[] | Record<string, string | number>[];
+/** What an event says beyond its type and subject. */
 export type EventData = { [key: string]: EventValue };
 
 /** An event as people read it, of one of the types above. */
@@ -69,7 +70,7 @@ export const MAX_EVENTS_KEPT = 100_000;
 export const EVENT_LIFE_MS = 30 * 24 * 3_600_000;
 const MAX_EVENT_BYTES = 256 * 1024 * 1024;
 /**
- * Every so many appends the old end is looked at, with each one where too many bytes are kept, and at most twice as many are
+ * Every so many appends the old end is checked, with each one where too many bytes are kept, and at most twice as many are
  * removed: bounded work, and it catches up.
  */
 const PRUNE_EVERY = 64;
@@ -86,6 +87,7 @@ const BEFORE = 'total_bytes - length(CAST(data AS BLOB))';
 
 type Row = { seq: number; type: EventType; subject: string; at_ms: number; data: string };
 
+/** Table `events`: appended to inside the transaction of the change that an event reports. */
 export class EventStore {
   readonly #sql: SqlStorage;
   readonly #onAppend: () => void;

@@ -66,14 +66,17 @@ function inFrame(content: object): EventText {
   return { text, bytes: utf8Bytes(text) + 2 };
 }
 
+/** A stored event; its `seq` is what the reader confirms. */
 export function eventText(event: TownEvent): EventText {
   return inFrame(event);
 }
 
+/** A piece of a reply that is being written. Not stored, so a reader may miss it. */
 export function deltaText(town: TownId, { id, agent, message, attempt, kind, text, at }: Delta): EventText {
   return inFrame({ ...envelope(town, 'reeve.turn.delta', id, agent, at), data: { message, attempt, kind, text } });
 }
 
+/** The first event of a stream: where it begins, and how many events before that are pruned. */
 export function openingText(town: TownId, { id, after, missed, endsAtMs }: Opening, nowMs: number): EventText {
   const data = { after, missed, ends_at: timestamp(endsAtMs) };
   return inFrame({ ...envelope(town, 'reeve.stream.opened', id, town, timestamp(nowMs)), data });

@@ -41,6 +41,7 @@ export interface Reader {
 /** An attachment holds 16 KB; half of the marks go where there are more, which makes the count of bytes coarser, never lower. */
 const MAX_MARKS = 32;
 
+/** A reader that has everything up to event `after`, in a town whose newest one is `head`. */
 export function newReader(person: string, after: number, head: number, endsAtMs: number, nowMs: number): Reader {
   const at = { sent: after, acked: after, live: after === head, headAtAck: head };
   return { person, endsAtMs, heardAtMs: nowMs, ...at, deltas: 0, deltasAcked: 0, bytes: 0, bytesAcked: 0, marks: [] };
@@ -63,10 +64,12 @@ export function takesDeltas(reader: Reader): boolean {
   return reader.live && unacked < MAX_UNACKED_DELTAS && unackedBytes(reader) < MAX_UNACKED_BYTES / 2;
 }
 
+/** The reader after an event of so many bytes was sent to it. */
 export function afterEvent(reader: Reader, seq: number, bytes: number): Reader {
   return { ...reader, sent: seq, bytes: reader.bytes + bytes };
 }
 
+/** The reader after a delta of so many bytes was sent to it. */
 export function afterDelta(reader: Reader, bytes: number): Reader {
   return { ...reader, deltas: reader.deltas + 1, bytes: reader.bytes + bytes };
 }

@@ -1,5 +1,6 @@
 /** Table `tickets`: who may open a stream. A ticket opens one, soon; of its text only the SHA-256 is here. */
 
+/** The right to open one stream, once. */
 export interface Ticket {
   /** SHA-256 of the ticket, base64url. */
   readonly digest: string;
@@ -12,6 +13,7 @@ export interface Ticket {
 
 type Row = { digest: string; person: string; expires_at_ms: number; ends_at_ms: number };
 
+/** Tickets that were issued and not used yet. Synchronous. */
 export class TicketStore {
   readonly #sql: SqlStorage;
 
@@ -20,7 +22,7 @@ export class TicketStore {
   }
 
   /**
-   * Adds one; false: `max` wait already. Those that nobody used in time go first. One that waits already is not added again:
+   * Adds one; false: `max` wait already. Those that were not used in time go first. One that waits already is not added again:
    * the platform may bring a call twice.
    */
   add(ticket: Ticket, max: number, nowMs: number): boolean {

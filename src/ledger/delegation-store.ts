@@ -107,8 +107,8 @@ export class DelegationStore {
   }
 
   /**
-   * Ends one that is open, and plans its announcement, unless `announced` is false: nobody is there to hear it. False: it was over
-   * before, and stays as it was.
+   * Ends one that is open, and plans its announcement, unless `announced` is false: no agent is left to receive it. Returns
+   * false where it was over before; it stays as it was.
    */
   end(id: DelegationId, ending: Ending, nowMs: number, announced = true): boolean {
     const found = this.get(id);
@@ -168,15 +168,15 @@ export class DelegationStore {
     this.#sql.exec('UPDATE delegations SET deadline_at_ms = ? WHERE id = ?', atMs, id);
   }
 
-  /** Nobody is there any more to announce anything to. */
-  unheard(from: AgentId): void {
+  /** The agent that is to be informed is retired: nothing more is announced to it. */
+  dropAnnouncements(from: AgentId): void {
     this.#sql.exec(
       'UPDATE delegations SET announce_at_ms = NULL WHERE from_agent = ? AND announce_at_ms IS NOT NULL',
       from,
     );
   }
 
-  /** Notes that somebody else sent a result; true the first time. */
+  /** Records that an agent other than the target sent a result; true the first time. */
   warn(id: DelegationId): boolean {
     return (
       this.#sql.exec('UPDATE delegations SET warned = 1 WHERE id = ? AND warned = 0 RETURNING id', id).toArray()

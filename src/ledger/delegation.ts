@@ -9,6 +9,7 @@ import {
   type MessageId,
 } from '#protocol';
 
+/** A task that one agent gave to another, and what came of it. */
 export interface Delegation {
   /** Order in the town, from 1. */
   readonly seq: number;
@@ -28,10 +29,10 @@ export interface Delegation {
   readonly result: string | null;
   /** Why the town ended it. */
   readonly error: 'agent_retired' | null;
-  /** When its end is announced to `from`, or null: it is not over, was announced, or nobody is there to hear it. */
+  /** When its end is announced to `from`, or null: it is not over, was announced, or `from` is retired. */
   readonly announceAtMs: number | null;
   readonly announcedAtMs: number | null;
-  /** Whether a result from somebody else was told of. */
+  /** Whether a result from an agent other than the target was reported in an event already. */
   readonly warned: boolean;
 }
 
@@ -48,7 +49,7 @@ export function isOver(state: DelegationState): boolean {
 
 /**
  * Depth of a delegation that `caller` makes for `parent`; refused where the parent is not the caller's to work on any more, or
- * the chain would be too long. The chain is the rows': nobody says how deep they are.
+ * the chain would be too long. The depth comes from the stored rows, never from the caller.
  */
 export function depthUnder(parent: DelegationHead | null, caller: AgentId): number | 'parent_not_open' | 'too_deep' {
   if (parent === null) return 1;

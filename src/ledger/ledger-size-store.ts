@@ -9,7 +9,7 @@ export class LedgerSizeStore {
     this.#sql = sql;
   }
 
-  /** Bytes of JSON text of all texts, and of the room that is held for the results of open delegations. */
+  /** Bytes of JSON text of all texts, and of the room that is reserved for the results of open delegations. */
   bytes(): number {
     return this.#sql.exec<{ bytes: number }>('SELECT bytes FROM ledger_size').one().bytes;
   }

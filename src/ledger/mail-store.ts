@@ -2,6 +2,7 @@
 import { MAX_MAIL_PAGE_BYTES, jsonBytes, type AgentId, type MailId } from '#protocol';
 import { oldestFirst } from './oldest-first.ts';
 
+/** One mail from agent to agent. */
 export interface Mail {
   /** Order in the town, from 1. */
   readonly seq: number;
@@ -27,7 +28,7 @@ type Row = {
 };
 
 /**
- * Unread mail is kept this long (ms), and then until the next mail of anybody. What was read is of no more use to anybody, and goes
+ * Unread mail is kept this long (ms), and then until the next mail in the town. Mail that was read is of no more use, and goes
  * soon: no sooner than it counts for its sender's quota of a minute.
  */
 export const MAIL_LIFE_MS = 30 * 24 * 3_600_000;
@@ -35,6 +36,7 @@ export const READ_MAIL_LIFE_MS = 600_000;
 /** Rows that one step forgets at most: more than come in one. */
 const PRUNE_STEP = 100;
 
+/** The inboxes of all agents of the town. */
 export class MailStore {
   readonly #sql: SqlStorage;
 
@@ -42,7 +44,7 @@ export class MailStore {
     this.#sql = sql;
   }
 
-  /** Puts a mail into its reader's box; the same id again changes nothing. Old mail of anybody makes room. */
+  /** Puts a mail into its reader's inbox; the same id again changes nothing. Expired mail of any agent is removed first. */
   add(mail: Pick<Mail, 'id' | 'from' | 'to' | 'text' | 'sentAtMs'>): void {
     this.#sql.exec(
       `INSERT INTO mail (id, from_agent, to_agent, text, bytes, sent_at_ms) VALUES (?, ?, ?, ?, ?, ?)
@@ -101,7 +103,7 @@ export class MailStore {
     for (const { seq } of oldestFirst(rows, bytes)) this.#sql.exec('DELETE FROM mail WHERE seq = ?', seq);
   }
 
-  /** What waits in this agent's box. */
+  /** What waits in this agent's inbox. */
   waiting(to: AgentId): { readonly count: number; readonly bytes: number } {
     return this.#sql
       .exec<{ count: number; bytes: number }>(

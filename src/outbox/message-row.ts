@@ -2,6 +2,7 @@
 import type { AgentId, MessageId, MessageState } from '#protocol';
 import type { Message } from './message.ts';
 
+/** The columns, by their names. `works` counts turns that had begun when the message was queued again. */
 export type MessageRow = {
   id: MessageId;
   agent: AgentId;
@@ -23,6 +24,7 @@ export type MessageRow = {
   error: string | null;
 };
 
+/** The message that a row holds. */
 export function toMessage(row: MessageRow): Message {
   return {
     id: row.id,

@@ -20,6 +20,7 @@ const OPEN = 'finished_at_ms IS NULL';
 const QUEUED = `${OPEN} AND state = 'queued'`;
 const UNFINISHED = `${OPEN} AND state IN ('delivered', 'working')`;
 
+/** Messages in all their states. Synchronous; a read and its write have no await between them. */
 export class MessageStore {
   readonly #sql: SqlStorage;
 
@@ -77,7 +78,7 @@ export class MessageStore {
     });
   }
 
-  /** They are about to be sent: from here on the box may hold them. */
+  /** They are about to be sent: from here on the control server may hold them. */
   sending(ids: readonly MessageId[]): void {
     for (const id of ids) {
       this.#sql.exec("UPDATE messages SET tries = tries + 1 WHERE id = ? AND state = 'queued'", id);
@@ -95,7 +96,7 @@ export class MessageStore {
     this.#sql.exec(`UPDATE messages SET tries = 0 WHERE agent = ? AND ${QUEUED} AND tries > 0`, agent);
   }
 
-  /** The box holds this attempt. A repeat, or an answer to an older attempt, changes nothing. */
+  /** The control server holds this attempt. A repeat, or an answer to an older attempt, changes nothing. */
   delivered(id: MessageId, attempt: number, nowMs: number): boolean {
     return this.#exists(
       `UPDATE messages SET state = 'delivered', delivered_at_ms = ?, deliver_at_ms = NULL
@@ -143,7 +144,7 @@ export class MessageStore {
     );
   }
 
-  /** What the box has of the agent's messages, as far as the town knows, in order. */
+  /** What the control server has of the agent's messages, as far as the town knows, in order. */
   handedOver(agent: AgentId): HandedOver[] {
     return this.#sql
       .exec<HandedOver>(
@@ -165,7 +166,7 @@ export class MessageStore {
     );
   }
 
-  /** Ends a message that nothing has been heard of. One that is handed over, or final, stays as it is. */
+  /** Ends a message that was not taken by a control server yet. One that is handed over, or final, stays as it is. */
   cancel(id: MessageId, nowMs: number): boolean {
     return this.#exists(
       `UPDATE messages SET state = 'cancelled', finished_at_ms = ?, deliver_at_ms = NULL, kept_bytes = bytes

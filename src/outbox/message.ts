@@ -1,6 +1,7 @@
 /** A message to an agent, and the states that it goes through. */
 import type { AgentId, MessageId, MessageState } from '#protocol';
 
+/** One message to one agent, stored before anything is sent (T12). */
 export interface Message {
   readonly id: MessageId;
   readonly agent: AgentId;
@@ -36,7 +37,7 @@ export type QueuedMessage = Pick<
   'id' | 'agent' | 'seq' | 'content' | 'sender' | 'idempotencyKey' | 'bytes' | 'createdAtMs' | 'deliverAtMs'
 >;
 
-/** A message that was handed over, as somebody saw it: it moves only where it is still like that. */
+/** A message that was handed over, as its reader saw it: it moves only where its row is still the same. */
 export type HandedOver = Pick<Message, 'id' | 'seq' | 'attempt' | 'crashedTurns'> & {
   readonly state: 'delivered' | 'working';
 };

@@ -1,14 +1,15 @@
 /**
  * Table `queues`: per agent, and for the whole town, what its messages come to. Triggers on `messages` keep it, so no way of
- * writing a message can forget it, and whether one more may wait is told without a look at those that do. Per agent also how its
+ * writing a message can forget it, and whether one more may wait is known without reading those that do. Per agent also how its
  * deliveries fare: a failure concerns the whole queue, also what did not fit into the request that failed.
  */
 import { MAX_MESSAGES_PER_DELIVERY, type AgentId, type MessageId } from '#protocol';
 
+/** The size of one agent's queue, or of all queues of the town together. */
 export interface QueueSize {
   /** The highest `seq` ever given; it only grows, also when messages are pruned. */
   readonly lastSeq: number;
-  /** Messages that no turn has begun with: queued, or handed over and waiting in the box. */
+  /** Messages that no turn has begun with: queued, or handed over and waiting in the container. */
   readonly waiting: number;
   /** Bytes of JSON text of these. */
   readonly bytes: number;
@@ -18,6 +19,7 @@ export interface QueueSize {
   readonly keptBytes: number;
 }
 
+/** How the deliveries of one agent's queue fare. */
 export interface QueueRetry {
   /** Deliveries that failed in a row. */
   readonly tries: number;
@@ -33,6 +35,7 @@ type Row = { last_seq: number; waiting: number; bytes: number; finished: number;
 /** The row of the whole town. */
 const TOWN = '';
 
+/** Read by the limits on messages; written by triggers, but for the retries. */
 export class QueueStore {
   readonly #sql: SqlStorage;
 
@@ -91,7 +94,7 @@ export class QueueStore {
     );
   }
 
-  /** What failed is gone, or is heard again: the next delivery goes out as if none had failed. */
+  /** What failed is gone, or answers again: the next delivery goes out as if none had failed. */
   forget(agent: AgentId): void {
     this.#sql.exec(
       `UPDATE queues SET tries = 0, retry_at_ms = NULL, at_most = NULL

@@ -1,10 +1,12 @@
 /**
- * Table `withdrawals`: cancelled messages that the box may hold, because a delivery of them was sent and not answered. Each is a row
- * until the box has confirmed that it does not run, or until the incarnation that it was sent to is gone.
+ * Table `withdrawals`: cancelled messages that the control server may hold, because a delivery of them was sent and not
+ * answered. Each is a row until the control server has confirmed that it does not run it, or until the incarnation that it
+ * was sent to is gone.
  */
 import type { AgentId, MessageId } from '#protocol';
 import { firstAgents } from './first-agents.ts';
 
+/** One cancelled message that is to be taken back from its control server. */
 export interface Withdrawal {
   readonly message: MessageId;
   readonly agent: AgentId;
@@ -17,6 +19,7 @@ export interface Withdrawal {
 
 type Row = { message: MessageId; agent: AgentId; inc: number; since_ms: number; due_at_ms: number; tries: number };
 
+/** Withdrawals that are not confirmed yet. */
 export class WithdrawalStore {
   readonly #sql: SqlStorage;
 
@@ -45,7 +48,7 @@ export class WithdrawalStore {
     this.#sql.exec('UPDATE withdrawals SET due_at_ms = ?, tries = ? WHERE agent = ?', dueAtMs, tries, agent);
   }
 
-  /** The box has confirmed it. */
+  /** The control server has confirmed it. */
   confirmed(message: MessageId): void {
     this.#sql.exec('DELETE FROM withdrawals WHERE message = ?', message);
   }

@@ -41,6 +41,7 @@ type Asked = Pick<
   'id' | 'agent' | 'inc' | 'message' | 'attempt' | 'title' | 'kind' | 'input' | 'options' | 'requestedAtMs'
 > & { readonly expiresAtMs: number };
 
+/** What agents asked; an answer is kept until its agent has it. */
 export class PermissionStore {
   readonly #sql: SqlStorage;
 
@@ -88,7 +89,7 @@ export class PermissionStore {
     return this.#many(`SELECT * FROM permissions WHERE ${OPEN} AND agent = ? ORDER BY seq`, agent);
   }
 
-  /** A person answers what is open; from here on its agent is told until it is. */
+  /** A person answers what is open; from here on the answer is sent to its agent until it has arrived. */
   answer(id: PermissionId, option: string | null, by: string, nowMs: number, dueAtMs: number): void {
     this.#sql.exec(
       `UPDATE permissions SET state = 'answered', option_id = ?, answered_by = ?, answered_at_ms = ?, due_at_ms = ?, tries = 0

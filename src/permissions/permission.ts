@@ -1,6 +1,7 @@
 /** What an agent asked before it did something, and what became of it. */
 import type { AgentId, MessageId, PermissionId, PermissionOption, PermissionState, ResolvedBy } from '#protocol';
 
+/** One question of an agent, and its answer once there is one. */
 export interface Permission {
   readonly seq: number;
   readonly id: PermissionId;

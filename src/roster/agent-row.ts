@@ -32,6 +32,7 @@ export type AgentRow = {
 export const DUE_COLUMNS = ['start_due_at_ms', 'end_due_at_ms', 'look_at_ms', 'revive_at_ms'] as const;
 export type DueColumn = (typeof DUE_COLUMNS)[number];
 
+/** The agent that a row holds. */
 export function toAgent(row: AgentRow): Agent {
   return {
     id: row.id,

@@ -12,6 +12,7 @@ const AT_WORK = "state IN ('working', 'stalled')";
 /** Few are live, and no index has both them alone and their ids. */
 const byId = (agents: readonly Agent[]): Agent[] => agents.toSorted((one, other) => (one.id < other.id ? -1 : 1));
 
+/** Agents, with the signs of life that are not written to their rows yet. */
 export class AgentStore {
   readonly #sql: SqlStorage;
   readonly #signs = new LastSigns();
@@ -48,8 +49,8 @@ export class AgentStore {
     return byId(this.#many(`SELECT * FROM agents WHERE ${LIVE} ORDER BY name`));
   }
 
-  /** Whoever needs a look: live agents, and retired ones whose container has yet to confirm. */
-  watched(): Agent[] {
+  /** Live agents, and retired ones whose container has yet to confirm the teardown. */
+  liveOrEnding(): Agent[] {
     const ending = this.#many("SELECT * FROM agents WHERE end_due_at_ms > 0 AND state = 'retired'");
     return byId([...this.live(), ...ending]);
   }
@@ -69,7 +70,7 @@ export class AgentStore {
     return byId(this.#many(`SELECT * FROM agents WHERE container = ? AND ${left}`, container));
   }
 
-  /** Agents that use a token now: what a sweep looks at. */
+  /** Agents that use a token now: what a sweep refreshes. */
   inUse(): Agent[] {
     return byId(this.#many(`SELECT * FROM agents WHERE ${AT_WORK}`));
   }
@@ -112,8 +113,8 @@ export class AgentStore {
   }
 
   /**
-   * Moves an agent, clears the plans that its new state does not serve, and writes what was heard of it, with whatever else the move
-   * comes with. Throws on a move that the states do not know: a broken invariant, not an outcome.
+   * Moves an agent, clears the plans that its new state does not serve, and  writes its last signs of life, with whatever
+   * else the move comes with. Throws on a move that the states do not know: a broken invariant, not an outcome.
    */
   move(id: AgentId, to: AgentState, also: MovedWith = {}): void {
     const agent = this.get(id);
@@ -170,15 +171,15 @@ export class AgentStore {
   }
 
   /**
-   * It spoke. `progressAtMs` null: nothing new is known of its output. Whatever reads it here knows at once; its row is written with
-   * its next move or report, or by `writeHeard`.
+   * It sent a sign of life. `progressAtMs` null: nothing new is known of its output. Readers of this store see it at once;
+   * the row is written with its next move or report, or by `writeHeard`.
    */
-  heard({ id, progressAtMs: before }: Agent, nowMs: number, progressAtMs: number | null): void {
+  recordHeard({ id, progressAtMs: before }: Agent, nowMs: number, progressAtMs: number | null): void {
     const latest = progressAtMs !== null && progressAtMs > (before ?? 0) ? progressAtMs : before;
-    this.#signs.note(id, { lastHeardAtMs: nowMs, progressAtMs: latest });
+    this.#signs.record(id, { lastHeardAtMs: nowMs, progressAtMs: latest });
   }
 
-  /** Writes what was heard of it where one of the two times moved by a minute, or the clock was set back. */
+  /** Writes its last signs of life where one of the two times moved by a minute, or the clock was set back. */
   writeHeard(id: AgentId): void {
     const { lastHeardAtMs, progressAtMs } = this.get(id) ?? {};
     const update = `UPDATE agents SET last_heard_at_ms = ?1, progress_at_ms = ?2
@@ -187,17 +188,17 @@ export class AgentStore {
     this.#sql.exec(update, lastHeardAtMs ?? null, progressAtMs ?? null, id, HEARD_WRITTEN_EVERY_MS);
   }
 
-  /** Whether it was heard by this object; otherwise what is known of that is what its row says. */
+  /** Whether this object has received a sign of life of it; otherwise only its row says when the last one came. */
   isHeardHere(id: AgentId): boolean {
     return this.#signs.has(id);
   }
 
-  /** From `fromMs` on it is expected to be heard, and it is looked at next at `livenessCheckAtMs`. */
-  watch(id: AgentId, fromMs: number, livenessCheckAtMs: number): void {
+  /** From `fromMs` on signs of life are expected of it, and it is checked next at `livenessCheckAtMs`. */
+  monitor(id: AgentId, fromMs: number, livenessCheckAtMs: number): void {
     this.#sql.exec('UPDATE agents SET watched_from_ms = ?, look_at_ms = ? WHERE id = ?', fromMs, livenessCheckAtMs, id);
   }
 
-  /** Plans the next look at it, or clears the plan. */
+  /** Plans the next liveness check, or clears the plan. */
   planLivenessCheck(id: AgentId, atMs: number | null): void {
     this.#sql.exec('UPDATE agents SET look_at_ms = ? WHERE id = ?', atMs, id);
   }
@@ -206,7 +207,7 @@ export class AgentStore {
     this.#sql.exec('UPDATE agents SET restarts = restarts + 1 WHERE id = ?', id);
   }
 
-  /** It finished a turn, or somebody revived it: what was before counts no more. */
+  /** It finished a turn, or was revived: what was before counts no more. */
   forgetRestarts(id: AgentId): void {
     this.#sql.exec('UPDATE agents SET restarts = 0 WHERE id = ? AND restarts > 0', id);
   }
@@ -215,7 +216,7 @@ export class AgentStore {
     this.#sql.exec('UPDATE agents SET revive_at_ms = ? WHERE id = ?', atMs, id);
   }
 
-  /** It reported a batch of events; writes with it what was heard. */
+  /** It reported a batch of events; its last signs of life are written with it. */
   reported(id: AgentId, counter: number): void {
     const { lastHeardAtMs, progressAtMs } = this.get(id) ?? {};
     const update = 'UPDATE agents SET reported = ?, last_heard_at_ms = ?, progress_at_ms = ? WHERE id = ?';

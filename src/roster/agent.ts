@@ -1,7 +1,7 @@
 /** Who lives in a town: an agent, its states and the moves between them. Pure. */
 import { ROLES, type AgentId, type AgentState, type Role, type Scope, type SessionId } from '#protocol';
 
-/** Why an agent at work is stalled: nothing is heard of it, or it is heard and gets nowhere. */
+/** Why an agent at work is stalled: it sends no sign of life, or it does and shows no output. */
 export type StallReason = 'silent' | 'no_output';
 
 /** Whether an agent of this role may be granted all of these scopes. */
@@ -11,11 +11,12 @@ export function isWithinRole(role: Role, scopes: readonly Scope[]): boolean {
 }
 
 /**
- * What is heard of an agent is written at most so often (ms). In between it is remembered; an object that was evicted since has what
- * the row says, which is older than the truth by less than this.
+ * Signs of life of an agent are written at most so often (ms). In between they are kept in memory; an object that was
+ * evicted since has what the row says, which is older than the truth by less than this.
  */
 export const HEARD_WRITTEN_EVERY_MS = 60_000;
 
+/** One agent: who it is, where it runs, and what is planned for it. Its token is elsewhere, in `agent_tokens`. */
 export interface Agent {
   readonly id: AgentId;
   readonly name: string;
@@ -38,11 +39,11 @@ export interface Agent {
   readonly startTries: number;
   readonly endDueAtMs: number | null;
   readonly endTries: number;
-  /** Since when it is expected to be heard: it began to work, or the town came back from being away. */
+  /** Since when signs of life are expected of it: it began to work, or the town came back from being away. */
   readonly watchedFromMs: number;
   /** When it last showed output, by the town's clock, or null: never. */
   readonly progressAtMs: number | null;
-  /** When it is looked at next, or null: nobody waits for it. */
+  /** When its next liveness check is, or null: no sign of life is expected. */
   readonly livenessCheckAtMs: number | null;
   readonly stalledWhy: StallReason | null;
   readonly stalledAtMs: number | null;
@@ -88,7 +89,7 @@ export interface Housing {
   readonly population: ReadonlyMap<number, number>;
   /** Agents a container. */
   readonly capacity: number;
-  /** Containers of which nothing is heard. */
+  /** Containers that were abandoned because they were silent. */
   readonly lost: ReadonlySet<number>;
   /** Addresses that containers take by turns: those whose indexes differ by a multiple of it share one. */
   readonly addresses: number;

@@ -1,17 +1,21 @@
-/** What was heard of agents between two writes of their rows. In memory only: after an eviction the rows are what is left. */
+/**
+ * The last signs of life of agents between two writes of their rows. In memory only: after an eviction the rows are what is
+ * left.
+ */
 import type { AgentId } from '#protocol';
 import type { Agent } from './agent.ts';
 
 type Signs = Pick<Agent, 'lastHeardAtMs' | 'progressAtMs'>;
 
-/** Twice as many as live in a town: of those heard last, whoever does not fit is retired. */
+/** Twice as many as live in a town: those that do not fit were silent for longest, and are retired. */
 const MOST_KNOWN = 1000;
 
+/** Bounded; `over` lays what is known here over a row. */
 export class LastSigns {
-  /** The one that was heard last comes last. */
+  /** In the order of their last signs of life. */
   readonly #known = new Map<AgentId, Signs>();
 
-  note(id: AgentId, signs: Signs): void {
+  record(id: AgentId, signs: Signs): void {
     this.#known.delete(id);
     this.#known.set(id, signs);
     const [first] = this.#known.keys();
@@ -22,7 +26,7 @@ export class LastSigns {
     return this.#known.has(id);
   }
 
-  /** An agent as its row has it, with what was heard of it since. */
+  /** An agent as its row has it, with the signs of life that came since. */
   over(agent: Agent): Agent {
     return { ...agent, ...this.#known.get(agent.id) };
   }

@@ -16,6 +16,7 @@ type Row = {
   failed_at_ms: number | null;
 };
 
+/** Runtimes by agent. No row: the built-in agent, whose process has not failed. */
 export class RuntimeStore {
   readonly #sql: SqlStorage;
 
@@ -31,7 +32,7 @@ export class RuntimeStore {
     return { runtime: runtime === null ? null : runtimeSchema.parse(parseJson(runtime)), failure: failureOf(row) };
   }
 
-  /** Why its process came to nothing, without a look at what runs it. */
+  /** Why its process came to nothing, without reading what runs it. */
   failureOf(agent: AgentId): ProcessFailure | null {
     const row = this.#row(agent);
     return row === undefined ? null : failureOf(row);

@@ -16,6 +16,7 @@ export const MAX_KEYS = 16;
 /** What no schema shows, but only the import of the keys. */
 export const KEYS_RULE = 'must hold valid P-256 key pairs, each with the RFC 7638 thumbprint of its key as kid';
 
+/** One P-256 signing key as a JWK, with its state. */
 export const privateKeySchema = z.object({
   kty: z.literal('EC', 'must be EC'),
   crv: z.literal('P-256', 'must be P-256'),
@@ -29,6 +30,7 @@ export const privateKeySchema = z.object({
   reeve_state: z.enum(KEY_STATES),
 });
 
+/** `SIGNING_KEYS`: exactly one active key, and no kid twice. */
 export const privateKeySetSchema = z
   .object({
     keys: z

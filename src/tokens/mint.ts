@@ -23,6 +23,7 @@ export interface Issuer {
   readonly ttlSeconds: number;
 }
 
+/** What one agent token is to say. `gen` is allocated before the token is minted (T2). */
 export interface AgentTokenOrder {
   readonly town: TownId;
   readonly agent: AgentId;

@@ -1,4 +1,4 @@
-/** When a token is due. Pure: this file answers "when does it refresh?". */
+/** When a token is due. Pure: the whole rule of when a token is refreshed is in this file. */
 
 /** A failed push is tried again within 15 s, doubling to 5 min, for as long as the agent lives. */
 export const PUSH_RETRY = { firstMs: 15_000, maxMs: 300_000 } as const;
@@ -6,7 +6,7 @@ export const PUSH_RETRY = { firstMs: 15_000, maxMs: 300_000 } as const;
 export const SAFETY_RETRY_MS = 15_000;
 /** A call with a generation below the acked one counts as lagging this long after the ack (ms): requests under way are no sign. */
 export const LAG_GRACE_MS = 60_000;
-/** A mint that is unacked this long (ms) is told to the agent in the answer to its heartbeat. */
+/** A mint that is unacked this long (ms) is reported to the agent in the answer to its heartbeat. */
 export const UNACKED_GRACE_MS = 10_000;
 
 /**

@@ -79,6 +79,7 @@ function ackedBindings(agent: AgentId, token: AckedToken, nowMs: number): SqlSto
   return [token.gen, nowMs, token.issuedAtMs, token.expiresAtMs, token.kid, agent];
 }
 
+/** Generations and times of each agent's tokens. The text of a token is not here (T6). */
 export class TokenStore {
   readonly #sql: SqlStorage;
 
@@ -95,7 +96,7 @@ export class TokenStore {
     return toCredential(this.#sql.exec<Row>('SELECT * FROM agent_tokens WHERE agent = ?', agent).one());
   }
 
-  /** The next generation, stored before it is minted (T2), with the retry that repeats the push if nothing is heard of it. */
+  /** The next generation, stored before it is minted (T2), with the retry that repeats the push if it is not answered. */
   allocate(agent: AgentId, reason: IssueReason, nowMs: number, retryAtMs: number): number {
     return this.#sql
       .exec<{ minted: number }>(

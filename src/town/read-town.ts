@@ -61,7 +61,7 @@ const QUESTIONS_SHOWN = 100;
 export function readHealth(p: TownPorts): TownHealth {
   const queued = new Map(p.messages.queued().map((queue) => [queue.agent, queue]));
   const unreadable: Agent[] = [];
-  const agents = p.agents.watched().flatMap((agent) => {
+  const agents = p.agents.liveOrEnding().flatMap((agent) => {
     try {
       return [
         {

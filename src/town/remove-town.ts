@@ -28,7 +28,7 @@ export function beginRemoval(p: TownPorts): void {
 /** Asks all containers side by side to confirm; in each, the first agent that is not confirmed leaves the rest to the alarm. */
 export async function confirmAll(p: TownPorts): Promise<void> {
   const owed = new Map<number, AgentId[]>();
-  for (const { id, container } of p.agents.watched()) owed.set(container, [...(owed.get(container) ?? []), id]);
+  for (const { id, container } of p.agents.liveOrEnding()) owed.set(container, [...(owed.get(container) ?? []), id]);
   await Promise.all(
     [...owed.values()].map(async (agents) => {
       for (const id of agents) {

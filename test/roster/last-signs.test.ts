@@ -6,9 +6,9 @@ const signs = (lastHeardAtMs: number) => ({ lastHeardAtMs, progressAtMs: null })
 
 test('of a thousand agents the signs are kept; the next one takes the place of the one that was silent for longest', () => {
   const last = new LastSigns();
-  for (let nth = 1; nth <= 1000; nth += 1) last.note(agentId(nth), signs(nth));
-  last.note(agentId(1), signs(1001));
+  for (let nth = 1; nth <= 1000; nth += 1) last.record(agentId(nth), signs(nth));
+  last.record(agentId(1), signs(1001));
   expect([last.has(agentId(1)), last.has(agentId(2))]).toEqual([true, true]);
-  last.note(agentId(1001), signs(1002));
+  last.record(agentId(1001), signs(1002));
   expect([1, 2, 3, 1001].map((nth) => last.has(agentId(nth)))).toEqual([true, false, true, true]);
 });

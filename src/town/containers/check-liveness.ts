@@ -36,7 +36,7 @@ export function beginWork(p: TownPorts, agent: Agent, reported: number): void {
 export function recordHeard(p: TownPorts, agent: Agent, progressAtMs: number | null): void {
   const now = p.clock.now();
   const isKnown = progressAtMs !== null && progressAtMs <= now + AHEAD_MS;
-  p.agents.heard(agent, now, isKnown ? Math.min(progressAtMs, now) : null);
+  p.agents.recordHeard(agent, now, isKnown ? Math.min(progressAtMs, now) : null);
   look(p, agent.id);
 }
 
@@ -74,7 +74,7 @@ function look(p: TownPorts, id: AgentId, anewMs: number | null = null): void {
   if (stalled === 'silent' && !isAsked) probeSoon(p, agent.container, now);
   // When one that is silent is given up follows from its row: from then on that has to say since when it was waited for.
   if (begun !== null || (stalled === 'silent' && signs.watchedFromMs > agent.watchedFromMs))
-    p.agents.watch(id, signs.watchedFromMs, judgement.livenessCheckAtMs);
+    p.agents.monitor(id, signs.watchedFromMs, judgement.livenessCheckAtMs);
   else if (!isLookedAtBefore(agent, judgement.livenessCheckAtMs, now))
     p.agents.planLivenessCheck(id, judgement.livenessCheckAtMs);
 }

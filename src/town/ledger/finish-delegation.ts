@@ -73,5 +73,5 @@ export function endDelegationsOf(p: TownPorts, agent: AgentId, nowMs: number): v
     p.delegations.end(id, { state: 'cancelled', result: null, error: null }, nowMs, false);
     p.events.append('reeve.delegation.finished', agent, { delegation: id, state: 'cancelled' }, nowMs);
   }
-  p.delegations.unheard(agent);
+  p.delegations.dropAnnouncements(agent);
 }
