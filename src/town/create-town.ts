@@ -9,7 +9,8 @@ export function createTown(p: TownPorts, { name, owner }: Pick<TownRecord, 'name
     const now = p.clock.now();
     const sweepAtMs = nextSweepAt(p.id, p.settings.refreshIntervalMs, now);
     const { keySet } = p.settings;
-    // The directory has the town as due since it was entered there. That is no plan of the town, so whatever it says first is news.
+    // The directory has the town as due since it was entered there. That is no plan of the town, so whatever it says first
+    // is published.
     p.town.create({ id: p.id, name, owner, createdAtMs: now, sweepAtMs, keySet, publishedDueAtMs: 0 });
     p.events.append('reeve.town.created', p.id, { name }, now);
   });

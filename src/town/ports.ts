@@ -65,6 +65,7 @@ export interface TownWiring {
   readonly directory: (town: TownId) => TownDirectory;
 }
 
+/** What the steps of a town work with: its stores, the clock, the link and the settings. */
 export interface TownPorts extends Omit<TownWiring, 'link' | 'directory'> {
   readonly id: TownId;
   /** Since when this object is in memory (ms). */

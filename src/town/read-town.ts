@@ -17,6 +17,7 @@ import type { TownPorts } from './ports.ts';
 import { dueTimes } from './alarm/run-due.ts';
 import { agentView, messageView, permissionView, townView } from './views/views.ts';
 
+/** One agent as people see it. Throws where there is none: the caller has found it. */
 export function readAgent(p: TownPorts, id: AgentId): AgentView {
   const agent = p.agents.get(id);
   if (agent === null) throw new Error('an agent is never deleted');
@@ -40,11 +41,13 @@ export function listPermissions(p: TownPorts, open: boolean, after: number, limi
   return fillPage(found, limit, permissionView, ({ seq }) => String(seq));
 }
 
+/** One question of an agent, by its id. */
 export function readPermission(p: TownPorts, id: string): Result<PermissionView, 'not_found'> {
   const found = p.permissions.get(id);
   return found === null ? err('not_found') : ok(permissionView(found));
 }
 
+/** The town as its owner sees it. */
 export function readTown(p: TownPorts): TownView {
   const town = p.town.get();
   if (town === null) throw new Error('the caller made sure that the town exists');
@@ -53,11 +56,12 @@ export function readTown(p: TownPorts): TownView {
 
 /** Sweeps with something to do are what counts; a day of them is kept. */
 const SWEEPS_LOOKED_AT = 24;
-/** The longest failing are the ones to look at first. */
+/** The ones that fail for longest come first. */
 const FAILURES_SHOWN = 100;
 /** So are the oldest questions. */
 const QUESTIONS_SHOWN = 100;
 
+/** The town's health, computed from the rows at this moment. */
 export function readHealth(p: TownPorts): TownHealth {
   const queued = new Map(p.messages.queued().map((queue) => [queue.agent, queue]));
   const unreadable: Agent[] = [];

@@ -1,8 +1,8 @@
 /**
  * The end of a town, in steps that each may be the last before a crash: the directory is marked, then the town; its agents are
  * retired, its containers confirm and are given up, everything stored is wiped, and the directory's entry goes last. A container
- * that has not confirmed after ten minutes is waited for no longer: what runs there has no town that would hear it. The stored due
- * times bring the alarm back, and where even that is lost the watchdog.
+ * that has not confirmed after ten minutes is waited for no longer: what runs there has no town that would accept its calls.
+ * The stored due times bring the alarm back, and where even that is lost the watchdog.
  */
 import type { AgentId } from '#protocol';
 import { SAFETY_RETRY_MS } from '../tokens/refresh-policy.ts';
@@ -14,7 +14,7 @@ import { waitsUntil } from './alarm/removal-due.ts';
 /** A container that could not be given up is asked again after this (ms). */
 const RETRY_MS = 60_000;
 
-/** From here on nobody is let in, no token of an agent is accepted, and no stream goes on. A second one changes nothing. */
+/** From here on no person is let in, no token of an agent is accepted, and no stream goes on. A second one changes nothing. */
 export function beginRemoval(p: TownPorts): void {
   p.transaction(() => {
     if (p.town.get()?.removalDueAtMs !== null) return;

@@ -13,6 +13,7 @@ import { publishDue } from './alarm/publish-due.ts';
 /** A person who deletes a town waits at most this long (ms) for its containers. */
 const REMOVAL_WAIT_MS = 8000;
 
+/** The town was never created, or is gone. */
 export type Missing = 'not_found';
 /** What a call comes to: a value, or why not; every call may meet a town that is not there. */
 export type Answered<T, E = never> = Promise<Result<T, E | Missing>>;
@@ -102,7 +103,7 @@ export class TownGate {
     this.#ctx.waitUntil(runIsolated(p, work, run).then(() => this.leave(p)));
   }
 
-  /** The alarm is set for what is due, exactly at the end of its own `run`; the directory hears of it behind the answer. */
+  /** The alarm is set for what is due, exactly at the end of its own `run`; the directory is informed after the answer. */
   async leave(p: TownPorts, run: RunBegun | null = null): Promise<void> {
     // Wiped meanwhile: there is nothing to be due.
     if (!this.#isThere(p)) return;

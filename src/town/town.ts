@@ -34,6 +34,7 @@ import type { TownRecord } from './state/town-store.ts';
 import { townPorts } from './town-ports.ts';
 import { withdrawMessages } from './delivery/withdraw-messages.ts';
 
+/** The Durable Object of one town: a table of contents, which wires and delegates. */
 export class Town extends DurableObject {
   readonly #gate: TownGate;
 
@@ -237,7 +238,7 @@ export class Town extends DurableObject {
     return this.#gate.run((p) => pullToken(p, request));
   }
 
-  /** A control server came up somewhere: looks whether one of this town's containers is meant. Whoever says so waits briefly. */
+  /** A control server came up somewhere: checks whether it is one of this town's containers. The caller waits briefly. */
   async hello(): Promise<void> {
     await this.#gate.run(async (p) => ok(await this.#gate.briefly(p, 'hello', HELLO_WAIT_MS, handleHello(p))));
   }

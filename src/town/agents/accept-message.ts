@@ -8,6 +8,7 @@ import type { TownPorts } from '../ports.ts';
 import { isServed } from './queue-plan.ts';
 import { messageView } from '../views/views.ts';
 
+/** A message as its sender writes it. */
 export interface NewMessage {
   /** Drawn by the caller, so that a repeated call makes one message. */
   readonly id: MessageId;
@@ -21,6 +22,7 @@ export interface NewMessage {
 
 /** `idempotency_key_reused`: the sender gave this key to another message. `limit_exceeded`: too much waits already. */
 export type AcceptRefusal = 'agent_retired' | 'idempotency_key_reused' | 'limit_exceeded';
+/** Why nothing was stored; `not_found`: no such agent. */
 export type SendRefusal = AcceptRefusal | 'not_found';
 
 /** Accepts a message for an agent, by id or by the name of a live one. */
@@ -39,7 +41,7 @@ export function sendMessage(
  * Writes a message before anything is sent (T12), with the repeat that delivers it if this object dies now. The same id or key
  * again returns what is there, whatever became of it, so a sender that was not answered may ask again as long as the message is
  * kept (M-39). The caller
- * answers with the row and runs `serveAgent`.
+ * returns the row and runs `serveAgent`.
  */
 export function acceptMessage(p: TownPorts, message: NewMessage): Result<Message, AcceptRefusal> {
   const { id, agent, content, sender, idempotencyKey = null } = message;

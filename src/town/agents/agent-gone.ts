@@ -7,6 +7,7 @@ import type { TownPorts } from '../ports.ts';
 import { requeueAll } from './requeue-messages.ts';
 import { REVIVE_AFTER_MS, restartWaitMs } from './restart-plan.ts';
 
+/** Why the incarnation is gone, and whether its container still runs. */
 export interface Gone {
   /** For the event: how it was found out. */
   readonly why:
@@ -14,7 +15,7 @@ export interface Gone {
     | 'session_changed'
     | 'incarnation_mismatch'
     | 'unknown_agent'
-    /** It was heard no more, and its container has confirmed that it is stopped. */
+    /** It was silent, and its container has confirmed that it is stopped. */
     | 'stopped_silent'
     /** Its container was abandoned. */
     | 'container_lost'

@@ -9,9 +9,9 @@ import { planWithdrawal } from './plan-withdrawal.ts';
 export type CancelRefusal = 'not_found' | 'state_conflict';
 
 /**
- * Ends a message that is still queued. A second one changes nothing. Where a delivery of it was sent and not answered, the box may
- * hold it all the same: its withdrawal is stored with its end, the caller runs `withdrawMessages`, and what the box says of it
- * counts no more.
+ * Ends a message that is still queued. A second one changes nothing. Where a delivery of it was sent and not answered, the
+ * control server may hold it all the same: its withdrawal is stored with its end, the caller runs `withdrawMessages`, and
+ * what the control server says of it counts no more.
  */
 export function cancelMessage(p: TownPorts, idOrName: string, id: string): Result<MessageView, CancelRefusal> {
   return p.transaction(() => {

@@ -4,6 +4,7 @@ import type { Agent } from '../../roster/agent.ts';
 import { containerForNew } from './place-agent.ts';
 import type { TownPorts } from '../ports.ts';
 
+/** An agent as a person asks for it. */
 export interface NewAgent {
   /** Drawn by the caller, so that a repeated call makes one agent. */
   readonly id: AgentId;
@@ -16,7 +17,7 @@ export interface NewAgent {
 }
 
 /**
- * Adds an agent, places it in the first container with room, and plans its first start for now. The same id again answers the
+ * Adds an agent, places it in the first container with room, and plans its first start for now. The same id again returns the
  * agent that is there. The caller runs `serveAgent`.
  */
 export function createAgent(p: TownPorts, agent: NewAgent): Result<Agent, 'name_taken' | 'limit_exceeded'> {

@@ -1,7 +1,7 @@
 /**
  * Due work on one row after the other. A row that nothing can be done with, because it or what it refers to is broken, fails
- * alone: it is logged, noted for the town's health, and its due time moves on, so that the alarm does not come back for it at
- * once for ever (F9).
+ * alone: it is logged, recorded for the town's health, and its due time moves on, so that the alarm does not come back for
+ * it at once for ever (F9).
  */
 import { backoffMs } from '#lib/backoff.ts';
 import { messageOf } from '#lib/result.ts';
@@ -50,7 +50,7 @@ export async function oneIsolated(
   }
 }
 
-/** Work on this row threw: a person hears of it, and it is tried again later. Never throws. */
+/** Work on this row threw: it shows in the town's health, and is tried again later. Never throws. */
 export function recordWorkFailure(
   p: TownPorts,
   work: string,
@@ -62,7 +62,7 @@ export function recordWorkFailure(
   isDone(p, work, () =>
     p.transaction(() => {
       const wait = (tries: number): number => backoffMs(BROKEN_RETRY, tries, p.random());
-      postpone(p.failures.note(work, subject, p.clock.now(), wait));
+      postpone(p.failures.record(work, subject, p.clock.now(), wait));
     }),
   );
 }

@@ -4,8 +4,9 @@ import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import type { TownPorts } from '../ports.ts';
 
 /**
- * Plans that a cancelled message is taken back from the box, where a delivery of the message was sent (`tries`) to an incarnation that still runs. One that is being stopped ends
- * with all that it holds. Synchronous, inside the transaction that cancels.
+ * Plans that a cancelled message is taken back from its control server, where a delivery of the message was sent (`tries`)
+ * to an incarnation that still runs. One that is being stopped ends with all that it holds. Synchronous, inside the
+ * transaction that cancels.
  */
 export function planWithdrawal(p: TownPorts, { id, agent: owner, tries }: Message): void {
   const agent = p.agents.get(owner);

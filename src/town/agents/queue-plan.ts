@@ -10,7 +10,7 @@ export function isServed(p: TownPorts, agent: Agent): boolean {
 
 /**
  * Plans the agent's queue, where it is served; elsewhere the queue waits for what releases the agent, which plans it anew: a due time
- * that nobody serves would keep the alarm ringing. Synchronous, inside a transaction of the caller.
+ * that no work serves would make the alarm fire in a loop. Synchronous, inside a transaction of the caller.
  */
 export function planQueue(p: TownPorts, id: AgentId, atMs: number): void {
   const agent = p.agents.get(id);

@@ -8,11 +8,14 @@ import type { TownPorts } from '../ports.ts';
 type Requested = Extract<TurnEvent, { type: 'permission.requested' }>;
 type Resolved = Extract<TurnEvent, { type: 'permission.resolved' }>;
 
-/** The container ends what nobody answers; only one of which nothing is heard for this long (ms) after is ended here. */
+/**
+ * The control server closes a question that is not answered; one that it does not report for this long (ms) after is closed
+ * here.
+ */
 const CLOSE_AFTER_MS = 60_000;
 /** A deadline is at most so far ahead (ms), whatever the container says: a question keeps its turn, and the town, waiting. */
 const MAX_OPEN_MS = 24 * 3_600_000;
-/** What is over is kept for a look back; so many, and so many are forgotten in one step. */
+/** Questions that are over stay readable; so many, and so many are forgotten in one step. */
 const KEPT = 1000;
 const PRUNED_AT_ONCE = 100;
 
@@ -30,7 +33,9 @@ export function recordRequested(p: TownPorts, agent: Agent, asked: Requested, no
   p.events.append('reeve.permission.requested', agent.id, data, nowMs);
 }
 
-/** The agent has its answer. What a policy settled at once was never asked of anyone, and is told all the same. */
+/**
+ * The agent has its answer. A question that a policy settled at once was never shown to a person, and is reported all the same.
+ */
 export function recordResolved(p: TownPorts, agent: Agent, resolved: Resolved, nowMs: number): void {
   const { permission, message, attempt, outcome, option, by } = resolved;
   const known = p.permissions.get(permission);
@@ -47,7 +52,7 @@ export function closePermissions(p: TownPorts, agent: AgentId, nowMs: number, me
   }
 }
 
-/** Nothing is heard of it long after its deadline. */
+/** It was not reported as over, long after its deadline. */
 export function expirePermission(p: TownPorts, permission: Permission, nowMs: number): void {
   resolvePermission(p, permission, { state: 'cancelled', option: null, by: 'deadline' }, nowMs);
 }

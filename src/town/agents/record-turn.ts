@@ -1,8 +1,8 @@
 /**
- * What the box says of a turn: in an event, or in the answer to a delivery that was repeated, whichever comes first. It counts
- * for the current attempt and once, and is told in an event where it does. Every turn is told from its beginning: where its end
- * is the first that is heard of it, because the delivery's answer and the report of its start were lost, it began then at the
- * latest. Synchronous, inside a transaction of the caller.
+ * What the control server says of a turn: in an event, or in the answer to a delivery that was repeated, whichever comes
+ * first. It counts for the current attempt and once, and an event is written where it does. Every turn gets an event of its
+ * start: where its end is the first report of it, because the delivery's answer and the report of its start were lost, it
+ * began then at the latest. Synchronous, inside a transaction of the caller.
  */
 import type { AgentId, MessageId, TurnEvent, TurnResult } from '#protocol';
 import { closePermissions } from './record-permission.ts';
@@ -11,18 +11,22 @@ import type { TownPorts } from '../ports.ts';
 
 type TurnStep = Extract<TurnEvent, { type: 'turn.tool_call' | 'turn.plan' }>;
 
+/** One attempt to work on a message. */
 export interface Turn {
   readonly message: MessageId;
   readonly attempt: number;
 }
 
+/** Records that the turn began. Nothing changes where it is not the current attempt, or began before. */
 export function recordTurnStarted(p: TownPorts, agent: AgentId, { message, attempt }: Turn, nowMs: number): void {
   if (!p.messages.working(message, attempt, nowMs)) return;
   p.events.append('reeve.turn.started', agent, { message, attempt }, nowMs);
 }
 
-/** The same where the end of the turn is at hand: told now, and written with its end. Returns whether it was news. */
-export function tellTurnStarted(p: TownPorts, agent: AgentId, { message, attempt }: Turn, nowMs: number): boolean {
+/**
+ * The same where the end of the turn is at hand: the event is written now, the row with its end. Returns whether it was new.
+ */
+export function announceTurnStarted(p: TownPorts, agent: AgentId, { message, attempt }: Turn, nowMs: number): boolean {
   if (!p.messages.isWaiting(message, attempt)) return false;
   p.events.append('reeve.turn.started', agent, { message, attempt }, nowMs);
   return true;
@@ -36,15 +40,15 @@ export function recordTurnStep(p: TownPorts, agent: AgentId, step: TurnStep, now
   p.events.append(`reeve.${type}`, agent, data, nowMs);
 }
 
-/** `isTold`: its beginning was, in this transaction. */
+/** `isAnnounced`: the event of its start was written in this transaction. */
 export function recordTurnFinished(
   p: TownPorts,
   agent: AgentId,
   { message, attempt, result }: Turn & { readonly result: TurnResult },
   nowMs: number,
-  isTold = false,
+  isAnnounced = false,
 ): void {
-  if (!isTold) tellTurnStarted(p, agent, { message, attempt }, nowMs);
+  if (!isAnnounced) announceTurnStarted(p, agent, { message, attempt }, nowMs);
   if (!p.messages.finish(message, attempt, result, nowMs, nowMs)) return;
   p.events.append('reeve.turn.finished', agent, { message, attempt, state: result.state }, nowMs);
   closePermissions(p, agent, nowMs, message);

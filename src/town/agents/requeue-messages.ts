@@ -1,11 +1,11 @@
-/** What the box held is gone with it: it is queued again, unless it was lost in a turn too often. */
+/** What the control server held is gone with its process: it is queued again, unless it was lost in a turn too often. */
 import { MAX_BROKEN_TURNS, type AgentId, type MessageId } from '#protocol';
 import type { HandedOver } from '../../outbox/message.ts';
 import { closePermissions } from './record-permission.ts';
 import { recordFinished } from './record-finished.ts';
 import type { TownPorts } from '../ports.ts';
 
-/** Told to the sender of a message whose turn never came to an end. */
+/** The error of a message whose turn never came to an end. */
 const BROKE_TOO_OFTEN = 'attempts_exhausted';
 
 /**
@@ -29,9 +29,9 @@ export function requeueMessages(p: TownPorts, agent: AgentId, lost: readonly Han
 }
 
 /**
- * Queues messages again whose turns are over in the box, and whose results did not come: in the same attempt, so that the box answers
- * with what it holds, and a report that is under way all the while counts in its turn. Synchronous, inside a transaction of the
- * caller.
+ * Queues messages again whose turns are over in the control server, and whose results did not come: in the same attempt, so
+ * that it answers with what it holds, and a report that is under way all the while counts in its turn. Synchronous, inside a
+ * transaction of the caller.
  */
 export function queueForResult(p: TownPorts, agent: AgentId, over: readonly HandedOver[], nowMs: number): void {
   const again = over.filter((message) => p.messages.queueAgain(message, 'same attempt'));
@@ -47,7 +47,7 @@ function tell(p: TownPorts, agent: AgentId, messages: MessageId[], nowMs: number
   if (messages.length > 0) p.events.append('reeve.message.queued_again', agent, { messages }, nowMs);
 }
 
-/** All that the agent held, because it, its session or its container is gone. What was under way to it reached nobody. */
+/** All that the agent held, because it, its session or its container is gone. What was under way to it did not arrive. */
 export function requeueAll(p: TownPorts, agent: AgentId, nowMs: number): void {
   requeueMessages(p, agent, p.messages.handedOver(agent), nowMs);
   p.messages.forgetTries(agent);

@@ -3,7 +3,8 @@ import type { TownPorts } from '../ports.ts';
 
 /**
  * Refuses every token of the agent that is out, from here on, and mints none until a person starts it again. Its messages wait;
- * a turn that it is in goes on in the box, but nothing that it says is accepted. A second one changes nothing that matters.
+ * a turn that it is in goes on in the container, but nothing that it says is accepted. A second one changes nothing that
+ * matters.
  */
 export function revokeAgent(p: TownPorts, id: AgentId): void {
   p.transaction(() => {
@@ -12,7 +13,7 @@ export function revokeAgent(p: TownPorts, id: AgentId): void {
     const now = p.clock.now();
     p.tokens.revoke(id, now);
     p.messages.planQueue(id, null);
-    // Nothing that it says is heard from here on, so nobody waits for it.
+    // Nothing that it says is accepted from here on, so no sign of life is expected.
     p.agents.planLivenessCheck(id, null);
     if (agent.state === 'starting') {
       p.agents.move(id, 'idle');

@@ -4,7 +4,8 @@ import { dueTimes } from './run-due.ts';
 
 /**
  * Tells the directory when this town has something to do next, so that the watchdog can miss it. One at a time, and the plan is
- * read when it is sent, so an older one never comes last. A failure leaves what was told as it was, and the next one tells it.
+ * read when it is sent, so an older one never comes last. A failure leaves the published time as it was, and the next call
+ * publishes it.
  */
 export function publishDue(p: TownPorts): Promise<void> {
   return p.flights.run('tell', async () => {

@@ -10,12 +10,12 @@ export interface RunBegun {
 
 /**
  * Sets the alarm for what is due next, or none (T5). Exactly at the end of a `run`, where the guard has to go; elsewhere an alarm
- * that rings too early is left alone. What two runs in a row left due as it was is put off, and told: nobody serves it, and without
- * that the alarm would ring for it for ever. Returns when something is due, which may be past.
+ * that fires too early is left alone. What two runs in a row left due as it was is put off and logged: no work serves it, and
+ * otherwise the alarm would fire for it without end. Returns when something is due, which may be past.
  */
 export async function rearm(p: TownPorts, run: RunBegun | null): Promise<number | null> {
   await p.alarm.read();
-  // Planned after the await: in it somebody may have made something due.
+  // Planned after the await: in it another request may have made something due.
   const now = p.clock.now();
   const due = dueTimes(p);
   const unmoved = run === null ? [] : p.alarm.learn({ ...run, endedAtMs: now, after: due });

@@ -26,7 +26,7 @@ export function dueTimes(p: TownPorts): DueTimes {
   return { ...p.due.read(() => storedDueTimes(p)), socketEnd: p.readers.firstEnd() };
 }
 
-/** From the stores. A sweep, and a look at a lost container, count only while an agent is at work: an idle town sleeps. */
+/** From the stores. A sweep, and the probe of a lost container, count only while an agent is at work: an idle town sleeps. */
 function storedDueTimes(p: TownPorts): StoredDueTimes {
   const isAtWork = p.agents.isAnyInUse();
   return {
@@ -95,13 +95,14 @@ export async function runDue(p: TownPorts): Promise<void> {
 
 /** The stored plan of a push moves on before it is sent. */
 function moveRetry(p: TownPorts, id: AgentId, nowMs: number): void {
-  // Whoever is not at work gets a fresh token with what comes next: a push to it that this object died in is not repeated.
+  // An agent that is not at work gets a fresh token with what comes next: a push to it that this object died in is not
+  // repeated.
   if (needsSweep(p.agents.get(id)?.state ?? 'retired')) {
     p.tokens.retry(id, nowMs + SAFETY_RETRY_MS, p.tokens.get(id).retryTries);
   } else p.tokens.retry(id, null, 0);
 }
 
-/** Work on one agent: where it throws, all that is due of this agent waits, and of nobody else. */
+/** Work on one agent: where it throws, all that is due of this agent waits, and of no other. */
 function onAgent(p: TownPorts, work: string, id: AgentId, run: () => Promise<void>): Promise<void> {
   return oneIsolated(p, work, id, run, (atMs) => {
     // What has moved ahead to a repeat counts as due too: the repeat would throw as well.
@@ -132,7 +133,7 @@ function onContainer(p: TownPorts, work: 'probe' | 'renew', index: number, run: 
   });
 }
 
-/** A broken invariant in one piece of work ends that piece, and is told. */
+/** A broken invariant in one piece of work ends that piece, and is logged. */
 export async function runIsolated(p: TownPorts, work: string, run: () => Promise<void>): Promise<void> {
   try {
     await run();

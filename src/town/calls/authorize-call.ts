@@ -24,12 +24,14 @@ type Reason =
   | 'missing_scope'
   | 'too_many_calls';
 
-/** What the caller is told: the terminal codes end its client; anything else is a plain 401, 403 for the scope, 429 for its rate. */
+/**
+ * What the caller learns: the terminal codes end its client; anything else is a plain 401, 403 for the scope, 429 for its rate.
+ */
 export type CallRefusal = TerminalCode | 'invalid_token' | 'insufficient_scope' | 'limit_exceeded';
 
 /**
  * Does what an accepted call asks for, as its agent, in the transaction that accepts it: no other step comes between. Where the
- * work refuses, that the agent called is noted all the same; where it throws, nothing of the call is.
+ * work refuses, that the agent called is recorded all the same; where it throws, nothing of the call is.
  */
 export function asAgent<T, E>(
   p: TownPorts,
@@ -43,7 +45,7 @@ export function asAgent<T, E>(
   });
 }
 
-/** Accepts or refuses a call, and notes the generation that it was made with. */
+/** Accepts or refuses a call, and records the generation that it was made with. */
 function authorize(p: TownPorts, call: VerifiedCall, scope: Scope): Result<Agent, CallRefusal> {
   const agent = p.agents.get(call.claims.agent);
   if (agent === null) return refuse(p, call, 'unknown_agent');
@@ -53,7 +55,7 @@ function authorize(p: TownPorts, call: VerifiedCall, scope: Scope): Result<Agent
   const rate = p.calls.take(agent.id, p.clock.now());
   if (rate === 'refused_first') return refuse(p, call, 'too_many_calls');
   if (rate === 'refused') return err('limit_exceeded');
-  note(p, call, credential);
+  recordGeneration(p, call, credential);
   recordAlive(p, agent.container);
   return ok(agent);
 }
@@ -75,12 +77,14 @@ function refusal(
   if (claims.gen > credential.minted) return 'generation_ahead';
   if (claims.gen < credential.minGen) return 'generation_cut';
   if (claims.iat * 1000 < (p.town.get()?.validFromMs ?? 0)) return 'before_valid_from';
-  // The row as well: a grant that was narrowed holds at once.
+  // The row as well: scopes that were narrowed hold at once, for tokens that were minted before too.
   return claims.scope.split(' ').includes(scope) && agent.scopes.includes(scope) ? null : 'missing_scope';
 }
 
-/** A call is proof that the box holds this generation; one below the acked generation, a while later, is a stale copy (F4). */
-function note(p: TownPorts, { claims, kid }: VerifiedCall, credential: Credential): void {
+/**
+ * A call is proof that the container has this generation; one below the acked generation, a while later, is a stale copy (F4).
+ */
+function recordGeneration(p: TownPorts, { claims, kid }: VerifiedCall, credential: Credential): void {
   const now = p.clock.now();
   if (claims.gen > credential.inUse || claims.gen > credential.acked) {
     const issuedAtMs = claims.iat * 1000;

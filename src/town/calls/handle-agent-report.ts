@@ -11,13 +11,13 @@ import {
   recordTurnFinished,
   recordTurnStarted,
   recordTurnStep,
-  tellTurnStarted,
+  announceTurnStarted,
   type Turn,
 } from '../agents/record-turn.ts';
 import type { TownPorts } from '../ports.ts';
 import { recordHeard } from '../containers/check-liveness.ts';
 
-/** Notes the heartbeat, and tells the agent when a newer token of its own is out that nobody confirmed. */
+/** Records the heartbeat, and tells the agent when a newer token of its own was minted and not confirmed. */
 export function handleHeartbeat(p: TownPorts, agent: Agent, beat: Heartbeat | null): HeartbeatAnswer {
   const now = p.clock.now();
   const progressAt = beat?.last_progress_at ?? null;
@@ -27,6 +27,7 @@ export function handleHeartbeat(p: TownPorts, agent: Agent, beat: Heartbeat | nu
   return { minted, lagging: minted > acked && now - mintedAtMs >= UNACKED_GRACE_MS };
 }
 
+/** The answer to a batch, and the deltas in it, which go to live readers and are not stored. */
 export interface TakenBatch {
   readonly answer: EventBatchAnswer;
   /** For live readers, once the batch is committed. */
@@ -43,7 +44,7 @@ export function handleEvents(p: TownPorts, agent: Agent, batch: EventBatch): Tak
   const now = p.clock.now();
   const deltas: Delta[] = [];
   const whole: WholeTurns = new Map(
-    events.flatMap((event) => (event.type === 'turn.finished' ? [[turnKey(event), 'untold']] : [])),
+    events.flatMap((event) => (event.type === 'turn.finished' ? [[turnKey(event), 'unannounced']] : [])),
   );
   events.forEach((event, at) => {
     apply(p, agent, event, now, whole);
@@ -58,13 +59,13 @@ export function handleEvents(p: TownPorts, agent: Agent, batch: EventBatch): Tak
   return { answer: { counter, repeated: false }, deltas };
 }
 
-/** Turns whose end is in the batch: their beginning is told where it comes, and written with the end. */
-type WholeTurns = Map<string, 'untold' | 'told'>;
+/** Turns whose end is in the batch: the event of their start is written where it comes, the row with the end. */
+type WholeTurns = Map<string, 'unannounced' | 'announced'>;
 const turnKey = ({ message, attempt }: Turn): string => `${message} ${attempt}`;
 
 const isOf = (p: TownPorts, agent: Agent, message: MessageId): boolean => p.messages.get(message)?.agent === agent.id;
 
-/** Only a message of this agent, in its current attempt, moves; anything else is old news and changes nothing. */
+/** Only a message of this agent, in its current attempt, moves; anything else is out of date and changes nothing. */
 function apply(p: TownPorts, agent: Agent, event: TurnEvent, nowMs: number, whole: WholeTurns): void {
   switch (event.type) {
     case 'turn.started':
@@ -72,7 +73,7 @@ function apply(p: TownPorts, agent: Agent, event: TurnEvent, nowMs: number, whol
       return;
     case 'turn.finished':
       if (isOf(p, agent, event.message))
-        recordTurnFinished(p, agent.id, event, nowMs, whole.get(turnKey(event)) === 'told');
+        recordTurnFinished(p, agent.id, event, nowMs, whole.get(turnKey(event)) === 'announced');
       return;
     case 'turn.tool_call':
     case 'turn.plan':
@@ -95,5 +96,6 @@ function apply(p: TownPorts, agent: Agent, event: TurnEvent, nowMs: number, whol
 function begin(p: TownPorts, agent: Agent, turn: Turn, nowMs: number, whole: WholeTurns): void {
   const known = whole.get(turnKey(turn));
   if (known === undefined) recordTurnStarted(p, agent.id, turn, nowMs);
-  else if (known === 'untold' && tellTurnStarted(p, agent.id, turn, nowMs)) whole.set(turnKey(turn), 'told');
+  else if (known === 'unannounced' && announceTurnStarted(p, agent.id, turn, nowMs))
+    whole.set(turnKey(turn), 'announced');
 }

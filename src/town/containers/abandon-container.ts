@@ -1,4 +1,4 @@
-/** A container of which nothing is heard is given up, and its agents live elsewhere; when it is heard again, it is taken back. */
+/** A silent container is given up, and its agents live elsewhere; when it gives a sign of life again, it is taken back. */
 import { backoffMs } from '#lib/backoff.ts';
 import { agentGone, beginIncarnation } from '../agents/agent-gone.ts';
 import { recordAnswer, recordSession } from './containers.ts';
@@ -22,7 +22,7 @@ export async function abandonContainer(p: TownPorts, index: number): Promise<voi
     const ids = agents.filter(({ session }) => session !== null).map(({ id }) => id);
     p.events.append('reeve.container.lost', `${p.id}:${index}`, { agents: ids }, now);
     for (const agent of agents) {
-      // A start that was sent may have landed there unheard: only a new incarnation is sure to be the only one.
+      // A start that was sent may have landed there without an answer: only a new incarnation is sure to be the only one.
       if (agent.state === 'starting') beginIncarnation(p, agent);
       else agentGone(p, agent, { why: 'container_lost', containerRuns: false });
     }
@@ -34,8 +34,8 @@ export async function abandonContainer(p: TownPorts, index: number): Promise<voi
 
 /**
  * No container will confirm: it is abandoned, and what still runs in it ends before it is used again (K-12). A stopped agent may start
- * elsewhere. A retired one keeps its session, by which the town knows that nobody has confirmed, until the container has a new one.
- * Synchronous, inside a transaction of the caller.
+ * elsewhere. A retired one keeps its session, by which the town knows that no container has confirmed, until the container
+ * has a new one. Synchronous, inside a transaction of the caller.
  */
 export function giveUpEnds(p: TownPorts, container: number): void {
   const now = p.clock.now();

@@ -5,9 +5,9 @@ import { beginWork } from './check-liveness.ts';
 
 /**
  * Brings an agent's state in line with its messages: it works while it holds an unfinished one. An idle agent's push is not
- * retried: its next message brings a fresh token. When the town goes from idle to working, a sweep that fell due while nobody
- * needed one is moved to its next phase. Returns whether it moved; with the move the counter of the batch of events is written that
- * told of it. Synchronous, inside a transaction of the caller.
+ * retried: its next message brings a fresh token. When the town goes from idle to working, a sweep that fell due while no agent
+ * needed one is moved to its next phase. Returns whether it moved; with the move the counter of the batch of events that
+ * reported it is written. Synchronous, inside a transaction of the caller.
  */
 export function recordActivity(p: TownPorts, id: AgentId, counter?: number): boolean {
   const agent = p.agents.get(id);

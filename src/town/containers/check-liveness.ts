@@ -1,7 +1,7 @@
 /**
- * Agents at work are waited for: each has a time by which it is heard (T5). One that is not, or that shows no output, is stalled,
- * which is no end: it is well again as soon as there is a good sign. Silence makes the town ask the container. Synchronous; the
- * functions that move an agent run inside a transaction of the caller.
+ * Agents at work are monitored: each has a time by which it gives a sign of life (T5). One that does not, or that shows no
+ * output, is stalled, which is no end: it is well again as soon as there is a good sign. Silence makes the town ask the
+ * container. Synchronous; the functions that move an agent run inside a transaction of the caller.
  */
 import type { AgentId } from '#protocol';
 import { needsSweep, type Agent, type StallReason } from '../../roster/agent.ts';
@@ -18,15 +18,15 @@ import type { TownPorts } from '../ports.ts';
 const AHEAD_MS = 30_000;
 
 /**
- * The agent goes to work: from now on it is waited for. A revoked one is not: nothing that it says is heard. `reported`: of the batch
- * of events that told of it.
+ * The agent goes to work: from now on signs of life are expected of it. Not of a revoked one: nothing that it says is accepted.
+ * `reported`: the counter of the batch of events that reported it.
  */
 export function beginWork(p: TownPorts, agent: Agent, reported: number): void {
   const now = p.clock.now();
-  const isWatched = issueRefusal(agent, p.tokens.get(agent.id)) === null;
+  const isMonitored = issueRefusal(agent, p.tokens.get(agent.id)) === null;
   const { livenessCheckAtMs } = judge({ ...agent, watchedFromMs: now }, p.settings.heartbeatMs, now);
-  const watch = isWatched ? { watchedFromMs: now, livenessCheckAtMs } : {};
-  p.agents.move(agent.id, 'working', { reported, ...watch });
+  const monitored = isMonitored ? { watchedFromMs: now, livenessCheckAtMs } : {};
+  p.agents.move(agent.id, 'working', { reported, ...monitored });
 }
 
 /**
@@ -37,25 +37,25 @@ export function recordHeard(p: TownPorts, agent: Agent, progressAtMs: number | n
   const now = p.clock.now();
   const isKnown = progressAtMs !== null && progressAtMs <= now + AHEAD_MS;
   p.agents.recordHeard(agent, now, isKnown ? Math.min(progressAtMs, now) : null);
-  look(p, agent.id);
+  checkOne(p, agent.id);
 }
 
-/** Looks at everybody whose time has come. */
+/** Checks every agent whose time has come. */
 export function checkLiveness(p: TownPorts, limit: number): void {
   const now = p.clock.now();
   const due = new Map(
     p.agents.livenessChecksDue(now, limit).map(({ id, livenessCheckAtMs }) => [id, livenessCheckAtMs]),
   );
-  const lookAt = (id: AgentId): void => {
+  const check = (id: AgentId): void => {
     const livenessCheckAtMs = due.get(id) ?? null;
-    // While the town was away nobody could be heard: it waits anew.
-    look(p, id, livenessCheckAtMs !== null && wasAway(livenessCheckAtMs, now) ? now : null);
+    // While the town was away no sign of life could arrive: its time begins anew.
+    checkOne(p, id, livenessCheckAtMs !== null && wasAway(livenessCheckAtMs, now) ? now : null);
   };
-  eachIsolated(p, 'look', [...due.keys()], lookAt, (id, atMs) => p.agents.postpone(id, now, atMs));
+  eachIsolated(p, 'look', [...due.keys()], check, (id, atMs) => p.agents.postpone(id, now, atMs));
 }
 
-/** Judges an agent by its signs, tells where that changed, and plans the next look. `anewMs`: it is waited for from then on. */
-function look(p: TownPorts, id: AgentId, anewMs: number | null = null): void {
+/** Judges an agent by its signs, publishes a change, and plans the next check. `anewMs`: signs are expected from then on. */
+function checkOne(p: TownPorts, id: AgentId, anewMs: number | null = null): void {
   const agent = p.agents.get(id);
   if (agent === null) return;
   if (!needsSweep(agent.state) || issueRefusal(agent, p.tokens.get(id)) !== null) {
@@ -63,37 +63,38 @@ function look(p: TownPorts, id: AgentId, anewMs: number | null = null): void {
     return;
   }
   const now = p.clock.now();
-  // At work since before the town waited for anybody: its time begins now.
+  // At work since before the town monitored its agents: its time begins now.
   const begun = anewMs ?? (agent.watchedFromMs === 0 ? now : null);
-  const signs = { ...agent, watchedFromMs: begun ?? waitedForSince(p, agent) };
+  const signs = { ...agent, watchedFromMs: begun ?? expectedSince(p, agent) };
   const judgement = judge(signs, p.settings.heartbeatMs, now);
   const stalled = stillStalled(signs, agent.stalledWhy, judgement.stalled);
-  if (stalled !== agent.stalledWhy) tell(p, agent, stalled);
-  // One that did not answer is asked at its own pace, however many in it are looked at meanwhile.
+  if (stalled !== agent.stalledWhy) publish(p, agent, stalled);
+  // One that did not answer is asked at its own pace, however many agents in it are checked meanwhile.
   const isAsked = (p.containers.get(agent.container)?.probeTries ?? 0) > 0;
   if (stalled === 'silent' && !isAsked) probeSoon(p, agent.container, now);
-  // When one that is silent is given up follows from its row: from then on that has to say since when it was waited for.
+  // When one that is silent is given up follows from its row: from then on that has to say since when signs of life were
+  // expected.
   if (begun !== null || (stalled === 'silent' && signs.watchedFromMs > agent.watchedFromMs))
     p.agents.monitor(id, signs.watchedFromMs, judgement.livenessCheckAtMs);
-  else if (!isLookedAtBefore(agent, judgement.livenessCheckAtMs, now))
+  else if (!isCheckedBefore(agent, judgement.livenessCheckAtMs, now))
     p.agents.planLivenessCheck(id, judgement.livenessCheckAtMs);
 }
 
 /**
- * Since when it is waited for. One that this object has not heard may have been heard by the one before it, after its row was written:
- * its time begins with the last moment at which that may have been.
+ * Since when signs of life are expected. One of which this object has none may have given one to the object before it, after
+ * its row was written: its time begins with the last moment at which that may have been.
  */
-function waitedForSince(p: TownPorts, agent: Agent): number {
+function expectedSince(p: TownPorts, agent: Agent): number {
   if (p.agents.isHeardHere(agent.id)) return agent.watchedFromMs;
   return Math.max(agent.watchedFromMs, mayBeHeardAt(agent.lastHeardAtMs, p.upAtMs));
 }
 
-/** A look that comes sooner plans anew when its time has come: to put it off with each heartbeat would cost a write each time. */
-function isLookedAtBefore({ livenessCheckAtMs: planned }: Agent, atMs: number, nowMs: number): boolean {
+/** A check that comes sooner plans the next one itself: to put it off with each heartbeat would cost a write each time. */
+function isCheckedBefore({ livenessCheckAtMs: planned }: Agent, atMs: number, nowMs: number): boolean {
   return planned !== null && planned > nowMs && planned <= atMs;
 }
 
-function tell(p: TownPorts, agent: Agent, stalled: StallReason | null): void {
+function publish(p: TownPorts, agent: Agent, stalled: StallReason | null): void {
   const now = p.clock.now();
   const { id, inc: incarnation } = agent;
   if (stalled === null) {

@@ -1,4 +1,4 @@
-/** What the town does when it hears of a container: a session taken into use, a failure held against it. */
+/** What the town does with each answer of a container: it takes a session into use, or backs off after a failure. */
 import type { SessionId } from '#protocol';
 import { backoffMs } from '#lib/backoff.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
@@ -40,8 +40,8 @@ export function recordSession(p: TownPorts, index: number, session: SessionId): 
 }
 
 /**
- * Its start waits only for the container, which is heard now: it need not wait any longer. A start that was sent, and failed, keeps
- * its wait: it may be what took the container down, and would do so again at once, with all that runs there (K-13).
+ * Its start waits only for the container, which answers now: it need not wait any longer. A start that was sent, and failed,
+ * keeps its wait: it may be what took the container down, and would do so again at once, with all that runs there (K-13).
  */
 function isNotAsked(p: TownPorts, agent: Agent): boolean {
   return agent.startTries > 0 && p.tokens.get(agent.id).lastOutcome === NOT_REACHED;
@@ -58,14 +58,14 @@ export async function openContainer(p: TownPorts, index: number, wake: boolean):
 function recordAnswered(p: TownPorts, index: number): void {
   p.transaction(() => {
     const was = p.containers.get(index);
-    p.containers.heard(index);
+    p.containers.answered(index);
     if (was !== null && isMissed(was)) releaseWaiting(p, was);
   });
 }
 
 /**
- * Something in it spoke, as itself: an agent that runs there, or whoever holds the session's secret. It is there; the way to it may
- * still be blocked, so its failures stay counted, and the next one holds it back for longer.
+ * It called by itself: an agent that runs there, or its control server with the session's secret. It is there; the way to it
+ * may still be blocked, so its failures stay counted, and the next one backs off for longer.
  */
 export function recordAlive(p: TownPorts, index: number): void {
   p.transaction(() => {
@@ -76,7 +76,7 @@ export function recordAlive(p: TownPorts, index: number): void {
   });
 }
 
-/** Somebody asked it and got no answer, and there has been no sign of it since. */
+/** It was asked and did not answer, and there has been no sign of life since. */
 function isMissed({ missed, unheardSinceMs, lostAtMs }: ContainerRecord): boolean {
   return lostAtMs === null && (missed || unheardSinceMs !== null);
 }
@@ -100,7 +100,7 @@ export function recordAnswer(p: TownPorts, index: number, answer: LinkAnswer<unk
       const wait = backoffMs(PUSH_RETRY, failures, p.random(), answer.retryAfterMs);
       const now = p.clock.now();
       // One that is busy has said so: it is alive, and asks for the wait.
-      p.containers.hold(index, now + wait, answer.reason === 'busy' ? now + wait : now + LIFT_AFTER_FAILURE_MS);
+      p.containers.backOff(index, now + wait, answer.reason === 'busy' ? now + wait : now + LIFT_AFTER_FAILURE_MS);
       return;
     }
   }
@@ -110,14 +110,14 @@ export function recordAnswer(p: TownPorts, index: number, answer: LinkAnswer<unk
 const PROBE_AFTER_MS = 15_000;
 
 /**
- * Somebody waits for this container, and it was not reached: it is asked from now on until it answers or is abandoned. Whoever
- * works there is watched anyway; this is for those who wait to start, or for their messages.
+ * Work waits for this container, and it was not reached: it is asked from now on until it answers or is abandoned. Agents at
+ * work there are monitored anyway; this is for those that wait to start, or for their messages.
  */
 export function doubtContainer(p: TownPorts, index: number): void {
   const container = p.containers.get(index);
   if (container === null || container.lostAtMs !== null) return;
   const now = p.clock.now();
-  p.containers.unheard(index, now);
+  p.containers.unanswered(index, now);
   probeSoon(p, index, now + PROBE_AFTER_MS);
 }
 

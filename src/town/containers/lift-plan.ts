@@ -1,6 +1,7 @@
-/** When a sign of life of a container lifts what is held against it. Pure. */
+/** When a sign of life of a container ends the backoff after a failure. Pure. */
 import { PUSH_RETRY } from '../../tokens/refresh-policy.ts';
 
+/** How often signs of life ended a backoff early, without an answer in between. */
 export interface Lifts {
   /** Lifts in a row, each soon after the one before. */
   readonly lifts: number;

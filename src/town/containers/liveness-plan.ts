@@ -1,33 +1,37 @@
-/** When an agent at work counts as stalled, and when it is given up. Pure: this file answers "why is it stalled?". */
+/** When an agent at work counts as stalled, and when it is given up. Pure: the whole rule is in this file. */
 import { HEARD_WRITTEN_EVERY_MS, type StallReason } from '../../roster/agent.ts';
 
 /** An agent that missed so many heartbeats in a row is silent. */
 const SILENT_AFTER_BEATS = 3;
 /** An agent that works this long (ms) without output is stalled. */
 const NO_OUTPUT_AFTER_MS = 15 * 60_000;
-/** An agent that is silent this long (ms) is given up, where its container answers; so is a container that nobody hears. */
+/** An agent that is silent this long (ms) is given up, where its container answers; so is a container that is silent. */
 export const GIVEN_UP_AFTER_MS = 10 * 60_000;
-/** Whatever is due and comes later than this (ms) was not on time: in between the town was away and could hear nobody. */
+/**
+ * Whatever is due and comes later than this (ms) was not on time: in between the town was away and no sign of life could
+ * arrive.
+ */
 const AWAY_AFTER_MS = 60_000;
 
 /** What the town has of an agent at work, all by its own clock. */
 export interface Signs {
-  /** Since when it is waited for: it began to work, or the town came back. */
+  /** Since when signs of life are expected: it began to work, or the town came back. */
   readonly watchedFromMs: number;
   readonly lastHeardAtMs: number | null;
   readonly progressAtMs: number | null;
 }
 
+/** What the signs of one agent come to. */
 export interface Judgement {
-  /** Null: it is well. Silence comes first: nothing is known of the output of who is not heard. */
+  /** Null: it is well. Silence comes first: nothing is known of the output of a silent agent. */
   readonly stalled: StallReason | null;
   /** It was silent for so long that, where its container answers, it is started anew. */
   readonly isGivenUp: boolean;
-  /** When it is looked at next, if nothing is heard of it before. */
+  /** When it is checked next, if it gives no sign of life before. */
   readonly livenessCheckAtMs: number;
 }
 
-/** Beats that come rarely make it slower: nobody is stalled before three of them are missing, or given up before a fourth is. */
+/** Rare heartbeats make it slower: no agent is stalled before three are missing, or given up before a fourth is. */
 export function judge(signs: Signs, heartbeatMs: number, nowMs: number): Judgement {
   const heardAtMs = Math.max(signs.watchedFromMs, signs.lastHeardAtMs ?? 0);
   const patienceMs = SILENT_AFTER_BEATS * heartbeatMs;
@@ -55,8 +59,8 @@ export function stillStalled(signs: Signs, was: StallReason | null, judged: Stal
 }
 
 /**
- * When an agent may have been heard last that this object, which came up at `upAtMs`, has not heard: what was heard of it before is in
- * its row to the minute.
+ * When the last sign of life may have come of an agent of which this object, which came up at `upAtMs`, has none: what came
+ * before is in its row to the minute.
  */
 export function mayBeHeardAt(writtenMs: number | null, upAtMs: number): number {
   if (writtenMs === null) return 0;

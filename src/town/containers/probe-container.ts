@@ -1,5 +1,5 @@
 /**
- * A container of which somebody waits to hear is asked who runs in it (`GET /agents`). Its answer tells who is gone and which
+ * A container whose answer is needed is asked which agents run in it (`GET /agents`). Its answer tells who is gone and which
  * messages were lost; without an answer for ten minutes it is abandoned. A probe never starts a container (T10).
  */
 import { NO_ORDER, type SessionId } from '#protocol';
@@ -30,7 +30,10 @@ export function probeContainer(p: TownPorts, index: number): Promise<void> {
   });
 }
 
-/** Whether it is asked all the same, now that it is held back: its ten minutes are over. Otherwise its probe waits as long. */
+/**
+ * Whether it is asked all the same, now that the town backs off from it: its ten minutes are over. Otherwise its probe waits
+ * as long.
+ */
 function prepareAgain(p: TownPorts, index: number): boolean {
   return p.transaction(() => {
     const waitsUntilMs = heldBack(p, index);
@@ -50,7 +53,7 @@ function prepare(p: TownPorts, index: number): boolean {
       p.containers.alive(index);
       return false;
     }
-    // While the town was away nobody could be heard: the ten minutes begin anew.
+    // While the town was away no sign of life could arrive: the ten minutes begin anew.
     if (wasAway(container.probeAtMs, now)) p.containers.alive(index);
     const waitsUntilMs = heldBack(p, index);
     p.containers.planProbe(index, waitsUntilMs ?? now + SAFETY_RETRY_MS, container.probeTries);
@@ -124,12 +127,12 @@ function isGivenUp(p: TownPorts, agent: Agent | null): boolean {
   return agent !== null && isMissed(p, agent) && judge(agent, p.settings.heartbeatMs, p.clock.now()).isGivenUp;
 }
 
-/** It is silent, and somebody waits for it: one that was revoked meanwhile is left to its turn. */
+/** It is silent, and signs of life are expected of it: one that was revoked meanwhile may finish its turn. */
 function isMissed(p: TownPorts, agent: Agent): boolean {
   return agent.stalledWhy === 'silent' && issueRefusal(agent, p.tokens.get(agent.id)) === null;
 }
 
-/** Alone, and only once the box has confirmed that it runs no more (K-12): the others in this container go on. */
+/** Alone, and only once the control server has confirmed that it runs no more (K-12): the others in this container go on. */
 async function stopSilent(p: TownPorts, session: SessionId, agent: Agent): Promise<void> {
   const answer = await p.link(agent.container).call('stop', session, { agent: agent.id, body: { inc: agent.inc } });
   switch (answer.kind) {
@@ -141,12 +144,12 @@ async function stopSilent(p: TownPorts, session: SessionId, agent: Agent): Promi
       return;
     case 'asleep':
     case 'unreachable':
-      // The next probe sees what became of it. The container is not held back for this: nobody else in it waits for the stop.
+      // The next probe sees what became of it. No backoff of the container for this: no other agent in it waits for the stop.
       return;
   }
 }
 
-/** It does not run: nobody in it does. Whoever has work wakes it again, at the pace of its own restarts. */
+/** It does not run, so no agent in it does. An agent with work wakes it again, at the pace of its own restarts. */
 function asleep(p: TownPorts, index: number): void {
   p.containers.planProbe(index, null, 0);
   p.containers.alive(index);
@@ -156,7 +159,7 @@ function asleep(p: TownPorts, index: number): void {
 async function unanswered(p: TownPorts, index: number, retryAfterMs: number): Promise<void> {
   const isOver = p.transaction(() => {
     const now = p.clock.now();
-    p.containers.unheard(index, now);
+    p.containers.unanswered(index, now);
     const container = p.containers.get(index);
     const overAtMs = (container?.unheardSinceMs ?? now) + GIVEN_UP_AFTER_MS;
     const tries = (container?.probeTries ?? 0) + 1;
@@ -167,7 +170,10 @@ async function unanswered(p: TownPorts, index: number, retryAfterMs: number): Pr
   if (isOver) await abandonContainer(p, index);
 }
 
-/** Somebody waits to hear of it: one whose stop or teardown is not confirmed, a new session that it owes, or an agent that is silent, that cannot be started, or that has messages waiting or to be withdrawn. */
+/**
+ * Whether its answer is needed, by an agent whose stop or teardown is not confirmed, a new session that it owes, or an agent
+ * that is silent, that cannot be started, or that has messages waiting or to be withdrawn.
+ */
 function isNeeded(p: TownPorts, index: number): boolean {
   if (p.agents.endingIn(index).length > 0 || (p.containers.get(index)?.renewDueAtMs ?? null) !== null) return true;
   return p.agents.inContainer(index).some((agent) => {
@@ -178,12 +184,12 @@ function isNeeded(p: TownPorts, index: number): boolean {
   });
 }
 
-/** It answered: it is asked again while somebody in it is silent, at the latest when that one is given up. */
+/** It answered: it is asked again while an agent in it is silent, at the latest when that one is given up. */
 function nextProbe(p: TownPorts, index: number): number | null {
   const now = p.clock.now();
-  const looks = p.agents
+  const checks = p.agents
     .inContainer(index)
     .filter((agent) => isMissed(p, agent))
     .map((agent) => judge(agent, p.settings.heartbeatMs, now).livenessCheckAtMs);
-  return looks.length === 0 ? null : Math.max(Math.min(...looks), now + PUSH_RETRY.firstMs);
+  return checks.length === 0 ? null : Math.max(Math.min(...checks), now + PUSH_RETRY.firstMs);
 }

@@ -1,4 +1,4 @@
-/** What the town thinks that runs in a container, held against what the container says. Synchronous. */
+/** Compares what should run in a container with what the container says. Synchronous. */
 import type { AgentId, HeldMessage, RunningAgents, SessionId } from '#protocol';
 import type { HandedOver } from '../../outbox/message.ts';
 import { takesMessages } from '../../roster/agent.ts';
@@ -24,10 +24,10 @@ export function seenIn(p: TownPorts, index: number, session: SessionId): Seen[] 
 }
 
 /**
- * Of those who were seen before the request, whoever is missing in the answer is gone. Of their messages, only what had been
- * handed over before the request, is unchanged since, and is missing in the answer is queued again: what was under way while the
- * container answered is no loss. So is what is over there, while its result never came: the box runs no message twice, and
- * answers the new attempt with the result that it holds. Inside a transaction of the caller.
+ * Of the agents that were seen before the request, each one that is missing in the answer is gone. Of their messages, only
+ * what had been handed over before the request, is unchanged since, and is missing in the answer is queued again: what was
+ * under way while the container answered is no loss. So is what is over there, while its result never came: the control
+ * server runs no message twice, and answers the new attempt with the result that it holds. Inside a transaction of the caller.
  */
 export function reconcile(
   p: TownPorts,
@@ -58,7 +58,7 @@ export function reconcile(
   }
 }
 
-/** Whether the box has come to an end with the attempt that was handed over. */
+/** Whether the control server has come to an end with the attempt that was handed over. */
 function isOver(held: HeldMessage | undefined, { attempt }: HandedOver): boolean {
   return held?.attempt === attempt && (held.state === 'done' || held.state === 'failed');
 }

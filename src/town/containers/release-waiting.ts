@@ -10,13 +10,13 @@ import type { TownPorts } from '../ports.ts';
 /** Outcome of a start that was never sent, because its container had no session to send it in. */
 export const NOT_REACHED = 'unreachable';
 
-/** Outcomes of something that answers: it may take its time, whoever else is alive. */
+/** Outcomes of something that answers: a sign of life does not shorten its wait. */
 const ANSWERED: readonly (string | null)[] = ['busy', 'server_error', 'refused'];
 
 /**
- * Lifts the hold of a container, as it was before the sign, and brings forward what waits for it: deliveries, starts, ends, pushes
- * and its new session. When that is, `nextLift` says, so a container that speaks and cannot be reached is not asked in a loop. What
- * was refused, or was asked to wait, keeps its own time. Inside a transaction of the caller.
+ * Lifts the backoff of a container, as it was before the sign of life, and brings forward what waits for it: deliveries,
+ * starts, ends, pushes and its new session. When that is, `nextLift` says, so a container that speaks and cannot be reached
+ * is not asked in a loop. What was refused, or was asked to wait, keeps its own time. Inside a transaction of the caller.
  */
 export function releaseWaiting(p: TownPorts, was: ContainerRecord): void {
   const { atMs, lifts, liftFromMs } = nextLift(was, p.clock.now());
@@ -31,7 +31,7 @@ export function releaseWaiting(p: TownPorts, was: ContainerRecord): void {
   if (was.renewTries > 0 && (was.renewDueAtMs ?? 0) > atMs) p.containers.planRenewal(was.index, atMs, was.renewTries);
 }
 
-/** What waits longer than `atMs`, for the hold itself or for its next try after one that nothing answered. */
+/** What waits longer than `atMs`, for the backoff itself or for its next try after one without an answer. */
 function releaseAgent(p: TownPorts, agent: Agent, backoffUntilMs: number, atMs: number): void {
   const { id, state, startDueAtMs, startTries } = agent;
   const { retryAtMs, retryTries, lastOutcome, mintedAtMs } = p.tokens.get(id);
@@ -41,7 +41,8 @@ function releaseAgent(p: TownPorts, agent: Agent, backoffUntilMs: number, atMs: 
   };
   if (state === 'starting') {
     if (!waits(startDueAtMs, startTries)) return;
-    // One that was sent may be what keeps the box from answering: it is not repeated on the heels of the last try (K-13).
+    // One that was sent may be what keeps the control server from answering: it is not repeated on the heels of the last try
+    // (K-13).
     const earliestMs = lastOutcome === NOT_REACHED ? atMs : Math.max(atMs, mintedAtMs + SAFETY_RETRY_MS);
     p.agents.planStart(id, Math.min(earliestMs, startDueAtMs), startTries);
     return;

@@ -14,7 +14,7 @@ export function renewContainer(p: TownPorts, index: number): Promise<void> {
   return p.flights.run(`renew:${index}`, async () => {
     const owed = p.containers.get(index);
     if (owed === null || owed.renewDueAtMs === null) return;
-    // The first one may ask a container that is held back: a person waits for it. A repeat may not.
+    // The first one may ask a container that the town backs off from: a person waits for it. A repeat may not.
     const isFirst = owed.renewTries === 0;
     const held = isFirst ? null : backoffUntil(p, index);
     p.containers.planRenewal(index, held ?? p.clock.now() + SAFETY_RETRY_MS, owed.renewTries);
@@ -36,7 +36,7 @@ export function renewContainer(p: TownPorts, index: number): Promise<void> {
       // Abandoned meanwhile: its session is given up, and replaced before it is used again.
       if (p.containers.get(index)?.renewDueAtMs === null) return;
       if (answer.kind !== 'unreachable') {
-        // Asleep: nobody runs in it, and the session was given up.
+        // Asleep: no agent runs in it, and the session was given up.
         p.containers.planRenewal(index, null, 0);
         return;
       }

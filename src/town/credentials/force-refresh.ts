@@ -6,7 +6,7 @@ import { batches, heldBack, pushBatch, reportOf } from './refresh-sweep.ts';
 import { sweepReportView } from '../views/views.ts';
 
 /**
- * A person's refresh, now: ages, throttles and holds are passed over, and the answer is what the containers really did with
+ * A person's refresh, now: ages, throttles and backoffs are passed over, and the answer is what the containers really did with
  * each agent (K-05, A-14). With `revokeOlder`, everything older is refused from the moment the new token is acked.
  */
 export async function forceRefresh(

@@ -15,20 +15,22 @@ import { issueRefusal, type IssueRefusal } from '../agents/issue-refusal.ts';
 import { recordFailure, recordSwap } from './record-outcome.ts';
 import type { TownPorts } from '../ports.ts';
 
+/** Tokens to mint for agents of one container, and how they are sent. */
 export interface IssueOrder<T> {
   /** All in one container. They are read again in the transaction; a moved incarnation is left out. */
   readonly agents: readonly Agent[];
   readonly reason: IssueReason;
   /** Stored in the transaction of the allocation, for each agent that gets a token. */
   readonly also?: (agent: Agent, gen: number, nowMs: number) => void;
-  readonly send: (grants: readonly IssuedToken[]) => Promise<LinkAnswer<T>>;
+  readonly send: (tokens: readonly IssuedToken[]) => Promise<LinkAnswer<T>>;
   /** What the answer says of each agent's swap; an agent that it leaves out counts as failed. Null: the answer is no ack. */
   readonly swaps: ((value: T) => readonly SwapResult[]) | null;
 }
 
+/** The link's own answer, or why nothing was sent. */
 export type IssueAnswer<T> =
   | LinkAnswer<T>
-  /** Nobody got a token: every agent is refused or has moved on. Nothing was sent. */
+  /** No token was minted: every agent is refused or has moved on. Nothing was sent. */
   | { readonly kind: 'refused'; readonly code: IssueRefusal | 'incarnation_superseded' }
   /** The keys could not sign. Recorded as a failed push; the stored retry stands. */
   | { readonly kind: 'mint_failed' };
@@ -98,7 +100,7 @@ async function mint(p: TownPorts, { agent, gen }: Allocation): Promise<Ready | n
   }
 }
 
-/** The only place where a minted token's text leaves its wrapper: on its way to the box. */
+/** The only place where a minted token's text leaves its wrapper: on its way to the control server. */
 function toIssuedToken(minted: MintedToken): IssuedToken {
   return {
     agent: minted.order.agent,

@@ -1,4 +1,7 @@
-/** The safety net under the pushes: the box asks for a fresh token of one of its agents, with its session's secret (A-12, F11). */
+/**
+ * The safety net under the pushes: the control server asks for a fresh token of one of its agents, with its session's secret
+ * (A-12, F11).
+ */
 import type { AgentId, IssuedToken, Pull, TerminalCode } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
 import { needsSweep } from '../../roster/agent.ts';
@@ -6,10 +9,11 @@ import { recordAlive } from '../containers/containers.ts';
 import { issueToken } from './issue-token.ts';
 import type { TownPorts } from '../ports.ts';
 
+/** A pull of one agent's token, with what proves who asks. */
 export interface PullRequest extends Pull {
   readonly container: number;
   readonly agent: AgentId;
-  /** base64url SHA-256 of the secret that the box showed. */
+  /** base64url SHA-256 of the secret that the control server showed. */
   readonly secretDigest: string;
 }
 
@@ -33,10 +37,10 @@ export async function pullToken(p: TownPorts, request: PullRequest): Promise<Res
   const answer = await issueToken<IssuedToken>(p, {
     agents: [{ ...agent, inc: request.inc }],
     reason: 'pull',
-    send: async ([grant]) => {
-      if (grant === undefined) throw new Error('issueToken sends what it allocated');
-      pulled = grant;
-      return { kind: 'answered', value: grant };
+    send: async ([token]) => {
+      if (token === undefined) throw new Error('issueToken sends what it allocated');
+      pulled = token;
+      return { kind: 'answered', value: token };
     },
     swaps: null,
   });

@@ -14,7 +14,7 @@ type PushFailure =
   /** The container answered, but said nothing of this agent. */
   | { readonly kind: 'no_result' };
 
-/** Records the box's own outcome for one agent. An incarnation that moved on meanwhile is left alone. */
+/** Records the control server's own outcome for one agent. An incarnation that moved on meanwhile is left alone. */
 export function recordSwap(p: TownPorts, pushed: Agent, minted: MintedToken, swap: SwapResult): void {
   const agent = p.agents.get(pushed.id);
   if (agent === null || agent.inc !== pushed.inc) return;
@@ -25,7 +25,7 @@ export function recordSwap(p: TownPorts, pushed: Agent, minted: MintedToken, swa
       p.tokens.pushed(agent.id, { ...minted, gen: minted.order.gen }, swap.outcome, now);
       return;
     case 'stale':
-      // The box holds a newer one, whose own push or pull records it.
+      // The control server holds a newer one, whose own push or pull records it.
       p.tokens.closed(agent.id, 'stale', null);
       return;
     case 'incarnation_mismatch':
@@ -40,7 +40,7 @@ export function recordSwap(p: TownPorts, pushed: Agent, minted: MintedToken, swa
   }
 }
 
-/** Records that a push did not arrive, or that nobody knows. */
+/** Records that a push did not arrive, or that this is not known. */
 export function recordFailure(p: TownPorts, pushed: Agent, failure: PushFailure): void {
   const agent = p.agents.get(pushed.id);
   if (agent === null || agent.inc !== pushed.inc) return;
@@ -50,7 +50,7 @@ export function recordFailure(p: TownPorts, pushed: Agent, failure: PushFailure)
       agentGone(p, agent, { why: 'asleep', containerRuns: false });
       return;
     case 'session_changed':
-      // Its next start brings the token; whoever sent takes the new session into use.
+      // Its next start brings the token; the sender takes the new session into use.
       p.tokens.closed(agent.id, 'session_changed', null);
       return;
     case 'unreachable':

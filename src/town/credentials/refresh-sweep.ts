@@ -12,7 +12,8 @@ import type { SweepReport, SweepResult } from '../state/sweep-store.ts';
 
 /**
  * Refreshes every agent at work whose token is due. Runs until `until` or 1,000 agents; what is left is due at once and goes on
- * in the next run, without doing anybody twice. Containers are served side by side, and none waits for another's failure (F9).
+ * in the next run, without doing any agent twice. Containers are served side by side, and none waits for another's failure
+ * (F9).
  */
 export async function refreshSweep(p: TownPorts, until: number): Promise<void> {
   const startedAtMs = p.clock.now();
@@ -90,7 +91,7 @@ export function heldBack(p: TownPorts, id: AgentId): SweepResult {
   return { agent: id, outcome: 'held', generation: p.tokens.get(id).acked };
 }
 
-/** Sends fresh tokens to agents of one container and reports the box's own outcome for each. */
+/** Sends fresh tokens to agents of one container and returns the control server's own outcome for each. */
 export async function pushBatch(
   p: TownPorts,
   batch: readonly Agent[],
@@ -108,10 +109,10 @@ export async function pushBatch(
     agents: here,
     reason,
     ...(also === undefined ? {} : { also }),
-    send: async (grants) => {
-      const [only] = grants;
-      if (grants.length !== 1 || only === undefined)
-        return p.link(container).call('refreshMany', session, { agent: null, body: { grants: [...grants] } });
+    send: async (tokens) => {
+      const [only] = tokens;
+      if (tokens.length !== 1 || only === undefined)
+        return p.link(container).call('refreshMany', session, { agent: null, body: { grants: [...tokens] } });
       const single = await p.link(container).call('refreshOne', session, { agent: only.agent, body: { grant: only } });
       return single.kind === 'answered' ? { kind: 'answered', value: { results: [single.value] } } : single;
     },
@@ -145,7 +146,10 @@ function isRefusedWhole(answer: IssueAnswer<SwapResults>): boolean {
   return answer.kind === 'unreachable' && answer.reason === 'refused';
 }
 
-/** Counts: `ok` where the box now holds a fresh token, `skipped` where nothing was to be pushed, `failed` for all else. */
+/**
+ * Counts: `ok` where the control server now holds a fresh token, `skipped` where nothing was to be pushed, `failed` for all
+ * else.
+ */
 export function reportOf(results: SweepResult[]): SweepReport {
   const ok = results.filter(({ outcome }) => ['applied', 'current', 'stale'].includes(outcome)).length;
   const skipped = results.filter(({ outcome }) => SKIPPED.includes(outcome)).length;

@@ -20,7 +20,7 @@ export type PermissionChoice = { readonly option: string } | { readonly kind: De
 /** `over`: it has its end, or another answer. `unknown_option`: it offers no such option. */
 export type AnswerRefusal = 'not_found' | 'over' | 'unknown_option';
 
-/** Stores the answer, and returns which agent is to be told. The same answer again changes nothing. */
+/** Stores the answer, and returns which agent it is for. The same answer again changes nothing. */
 export function answerPermission(
   p: TownPorts,
   id: string,
@@ -55,7 +55,7 @@ export function sendAnswers(p: TownPorts, agent: AgentId): Promise<void> {
   });
 }
 
-/** What the alarm finds due: an answer that was not taken, or a question of which nothing is heard after its deadline. */
+/** What the alarm finds due: an answer that was not taken, or a question that was not reported as over after its deadline. */
 export async function tendPermission(p: TownPorts, id: PermissionId): Promise<void> {
   const asked = p.permissions.get(id);
   if (asked === null) return;

@@ -78,9 +78,9 @@ async function attempt(p: TownPorts, id: AgentId): Promise<boolean> {
       p.messages.planQueue(id, now + SAFETY_RETRY_MS);
       p.messages.sending(ids(batch));
     },
-    send: async ([grant]) => {
-      if (grant === undefined) throw new Error('issueToken sends what it allocated');
-      const body = { inc: agent.inc, grant, messages: batch.map(toWire) };
+    send: async ([token]) => {
+      if (token === undefined) throw new Error('issueToken sends what it allocated');
+      const body = { inc: agent.inc, grant: token, messages: batch.map(toWire) };
       return p.link(agent.container).call('deliver', session, { agent: id, body });
     },
     swaps: (value) => [value.swap],
@@ -134,7 +134,7 @@ const MAX_REJECTIONS = 8;
 
 /**
  * Something refused the request for what is in it, or for its size: half as many messages follow at once, until one travels alone.
- * That one is tried again a bounded number of times, and then it fails, so that it does not hold up all behind it for ever.
+ * That one is tried again a bounded number of times, and then it fails, so that it does not delay all behind it for ever.
  */
 function passOnRejected(
   p: TownPorts,
@@ -164,14 +164,17 @@ function passOnRejected(
 }
 
 /**
- * Asleep, or another session: its next start follows at once. Anything else comes back through the alarm, so that a box which
- * contradicts itself is not asked in a loop.
+ * Asleep, or another session: its next start follows at once. Anything else comes back through the alarm, so that a control
+ * server which contradicts itself is not asked in a loop.
  */
 function startsAtOnce({ kind }: IssueAnswer<MessagesAccepted>): boolean {
   return kind === 'asleep' || kind === 'session_changed';
 }
 
-/** What the box says that it holds. Each step counts only for the current attempt, so an answer that comes late changes nothing. */
+/**
+ * What the control server says that it holds. Each step counts only for the current attempt, so an answer that comes late
+ * changes nothing.
+ */
 function take(p: TownPorts, agent: AgentId, held: HeldMessage, nowMs: number): void {
   switch (held.state) {
     case 'delivered':
@@ -191,7 +194,7 @@ function take(p: TownPorts, agent: AgentId, held: HeldMessage, nowMs: number): v
   }
 }
 
-/** Whether an earlier message of the agent is in the box and, as far as the town knows, not over. */
+/** Whether an earlier message of the agent is in the control server and, as far as the town knows, not over. */
 function isBehind(p: TownPorts, agent: AgentId, id: MessageId): boolean {
   const seq = p.messages.get(id)?.seq ?? 0;
   return p.messages.handedOver(agent).some((other) => other.seq < seq);

@@ -34,7 +34,9 @@ export function retireAgent(p: TownPorts, id: AgentId): void {
   });
 }
 
-/** Stop. Its token is refused from here on and its messages wait; what it held is queued again once the box confirms. */
+/**
+ * Stop. Its token is refused from here on and its messages wait; what it held is queued again once the control server confirms.
+ */
 export function stopAgent(p: TownPorts, id: AgentId): void {
   p.transaction(() => {
     const agent = p.agents.get(id);
@@ -51,12 +53,15 @@ export function stopAgent(p: TownPorts, id: AgentId): void {
   });
 }
 
-/** Tells the box to stop or retire the agent, until it says that it did. Single flight per agent; repeated by its due time. */
+/**
+ * Tells the control server to stop or retire the agent, until it says that it did. Single flight per agent; repeated by its
+ * due time.
+ */
 export function confirmEnd(p: TownPorts, id: AgentId): Promise<void> {
   return p.flights.run(`end:${id}`, async () => {
     const asked = p.agents.get(id);
     if (asked === null || asked.endDueAtMs === null) return;
-    // The first one may ask a container that is held back: somebody waits for it. A repeat may not.
+    // The first one may ask a container that the town backs off from: a person waits for it. A repeat may not.
     const isFirst = asked.endTries === 0;
     const held = isFirst ? null : backoffUntil(p, asked.container);
     p.agents.planEnd(id, held ?? p.clock.now() + SAFETY_RETRY_MS, asked.endTries);

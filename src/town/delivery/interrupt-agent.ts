@@ -1,4 +1,4 @@
-/** Ends turns before their agents do. The box reports the end like that of any other turn. */
+/** Ends turns before their agents do. The control server reports the end like that of any other turn. */
 import type { AgentId, AgentInterrupted, InterruptAgent } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
@@ -10,7 +10,7 @@ import type { TownPorts } from '../ports.ts';
 /** `not_supported`: its control server does not know the request. `unavailable`: the agent was not reached. */
 export type InterruptRefusal = 'not_found' | 'agent_retired' | 'not_supported' | 'unavailable';
 
-/** Ends the turn that the agent is in, and answers which agent that is. Nothing to end is a success. */
+/** Ends the turn that the agent is in, and returns which agent that is. Nothing to end is a success. */
 export async function interruptAgent(p: TownPorts, idOrName: string): Promise<Result<AgentId, InterruptRefusal>> {
   const agent = p.agents.find(idOrName);
   if (agent === null) return err('not_found');
@@ -20,8 +20,8 @@ export async function interruptAgent(p: TownPorts, idOrName: string): Promise<Re
   const answer = await sendInterrupt(p, agent.id, working === undefined ? {} : { message: working.id });
   const isRefused = answer?.kind === 'unreachable' && answer.reason === 'refused' && answer.rejected === undefined;
   if (isRefused) return err('not_supported');
-  const heard = answer === null || (answer.kind === 'answered' && RUNS.includes(answer.value.outcome));
-  return heard ? ok(agent.id) : err('unavailable');
+  const isEnded = answer === null || (answer.kind === 'answered' && RUNS.includes(answer.value.outcome));
+  return isEnded ? ok(agent.id) : err('unavailable');
 }
 
 /** Outcomes of an agent that runs there; any other one is gone, and what it was at runs again. */

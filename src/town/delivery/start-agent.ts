@@ -1,4 +1,7 @@
-/** Starts an incarnation: the token travels inside the start request, so it is in the box before the agent runs (F10, M-09). */
+/**
+ * Starts an incarnation: the token travels inside the start request, so it is in the container before the agent runs (F10,
+ * M-09).
+ */
 import {
   MAX_EARLIER_TURNS,
   MAX_EARLIER_UNITS,
@@ -54,7 +57,7 @@ export function requestStart(p: TownPorts, id: AgentId): void {
 export async function startOnce(p: TownPorts, agent: Agent): Promise<boolean> {
   const now = p.clock.now();
   if (agent.startDueAtMs === null || agent.startDueAtMs > now) return false;
-  // A first start may ask a container that is held back: somebody waits for it. A repeat may not.
+  // A first start may ask a container that the town backs off from: a person waits for it. A repeat may not.
   const held = agent.startTries === 0 ? null : backoffUntil(p, agent.container);
   // The repeat is stored before anything is sent, and also while this one waits for its slot.
   p.agents.planStart(agent.id, held ?? now + SAFETY_RETRY_MS, agent.startTries);
@@ -92,17 +95,17 @@ async function attempt(p: TownPorts, id: AgentId): Promise<void> {
   const session = opened.value;
   let sent = 0;
   const earlier = agent.inc === 1 ? [] : p.messages.lastTurns(id, MAX_EARLIER_TURNS, MAX_EARLIER_UNITS);
-  // The one that is in use may be known without a word from the box: that is no sign of life.
+  // The one that is in use may be known without an answer of the control server: that is no sign of life.
   if (p.containers.get(agent.container)?.session !== session) recordSession(p, agent.container, session);
   const answer = await issueToken<AgentStarted>(p, {
     agents: [agent],
     reason: 'start',
     also: (_, __, now) => p.agents.planStart(id, now + SAFETY_RETRY_MS, agent.startTries),
-    send: async ([grant]) => {
-      if (grant === undefined) throw new Error('issueToken sends what it allocated');
-      sent = grant.gen;
+    send: async ([token]) => {
+      if (token === undefined) throw new Error('issueToken sends what it allocated');
+      sent = token.gen;
       const { inc, name, role } = agent;
-      const body = { inc, name, role, grant, runtime: launch.value, earlier };
+      const body = { inc, name, role, grant: token, runtime: launch.value, earlier };
       return p.link(agent.container).call('start', session, { agent: id, body });
     },
     swaps: (value) => [swapOf(value, sent)],
@@ -121,7 +124,7 @@ function swapOf(value: AgentStarted, sent: number): SwapResult {
 
 function settle(p: TownPorts, asked: Agent, session: SessionId, answer: IssueAnswer<AgentStarted>): void {
   if (answer.kind === 'refused') {
-    // Retired, revoked, stopped or started anew meanwhile: whoever did that owns what comes next, and has planned it.
+    // Retired, revoked, stopped or started anew meanwhile: the request that did that owns what comes next, and has planned it.
     return;
   }
   if (answer.kind !== 'mint_failed') recordAnswer(p, asked.container, answer);
@@ -141,7 +144,7 @@ function conclude(
   answer: Exclude<IssueAnswer<AgentStarted>, { kind: 'refused' }>,
 ): void {
   if (answer.kind !== 'answered') {
-    // The box was reached, and could not do it: the command is broken, not the way to it.
+    // The control server was reached, and could not do it: the command is broken, not the way to it.
     if (answer.kind === 'unreachable' && answer.reason === 'server_error') postponeBroken(p, agent, answer);
     else postpone(p, agent, answer);
     return;
@@ -160,8 +163,8 @@ function conclude(
       );
       return;
     case 'stale':
-      // The box stopped this incarnation, or runs a higher one: only a higher start reaches it. One that says so of every start
-      // is not asked in a loop.
+      // The control server stopped this incarnation, or runs a higher one: only a higher start reaches it. One that says so
+      // of every start is not asked in a loop.
       restartAgent(p, agent);
       return;
     case 'retired':
@@ -181,7 +184,7 @@ function refuseLaunch(p: TownPorts, agent: Agent, missing: readonly string[]): v
 }
 
 /**
- * Whether its container may be started for it: for a message, or because somebody asked for this agent. A start that failed is
+ * Whether its container may be started for it: for a message, or because a person asked for this agent. A start that failed is
  * repeated without messages only while the container runs anyway (K-13).
  */
 function mayWake(p: TownPorts, agent: Agent): boolean {
@@ -198,7 +201,7 @@ function rest(p: TownPorts, agent: Agent): void {
   p.agents.ended(agent.id);
 }
 
-/** A start that the box could not carry out counts as a restart without a finished turn. */
+/** A start that the control server could not carry out counts as a restart without a finished turn. */
 function postponeBroken(p: TownPorts, agent: Agent, answer: LinkAnswer<unknown>): void {
   const waitMs = restartWaitMs(agent.restarts);
   if (waitMs === null) {

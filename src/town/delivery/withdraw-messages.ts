@@ -1,4 +1,4 @@
-/** A cancelled message is taken back from the box, which may hold it although nothing of its delivery was heard. */
+/** A cancelled message is taken back from the control server, which may hold it although its delivery was not answered. */
 import type { AgentId } from '#protocol';
 import { backoffMs } from '#lib/backoff.ts';
 import { PUSH_RETRY, SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
@@ -7,7 +7,10 @@ import { sendInterrupt } from './interrupt-agent.ts';
 import { mayHold } from '../agents/plan-withdrawal.ts';
 import type { TownPorts } from '../ports.ts';
 
-/** Asks the box until it has confirmed each. Single flight per agent; what it does not confirm comes back by its due time. */
+/**
+ * Asks the control server until it has confirmed each. Single flight per agent; what it does not confirm comes back by its
+ * due time.
+ */
 export function withdrawMessages(p: TownPorts, id: AgentId): Promise<void> {
   return p.flights.run(`withdraw:${id}`, async () => {
     while (await withdrawOne(p, id));

@@ -43,7 +43,7 @@ function announceTo(p: TownPorts, id: AgentId, nowMs: number): boolean {
   if (agent === null || ended.length === 0) return false;
   const message = makeId('msg', randomBytes(ID_BYTES));
   const notice: Notice = { notice: 'delegation.announced', delegations: ended };
-  // Where too much waits already it is told after the next cooldown.
+  // Where too much waits already it is announced after the next cooldown.
   if (!acceptMessage(p, { id: message, agent, content: JSON.stringify(notice), sender: SYSTEM_SENDER }).ok)
     return false;
   p.delegations.announced(id, nowMs);

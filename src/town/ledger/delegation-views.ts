@@ -9,9 +9,10 @@ import type { TownPorts } from '../ports.ts';
 
 const MARK_BYTES = 20;
 
-/** A mark that nobody can have known when the text was written: as random as an id. */
+/** A mark that no agent can have known when the text was written: as random as an id. */
 export const drawMark = (): string => fenceMark(randomBytes(MARK_BYTES));
 
+/** A delegation without its texts, as people and agents see it. */
 export function delegationView(delegation: DelegationHead): DelegationView {
   return {
     id: delegation.id,

@@ -9,9 +9,9 @@ import type { TownPorts } from '../ports.ts';
 import { RUN_BUDGET_AGENTS } from '../state/alarm-plan.ts';
 
 /**
- * Takes a result, from the target and from nobody else (M-30). It is stored together with its announcement's due time, so what
- * is not stored is not announced, and what is stored is not forgotten (M-31). The same result again changes nothing; another one
- * comes too late.
+ * Takes a result, from the target and from no other agent (M-30). It is stored together with its announcement's due time, so
+ * what is not stored is not announced, and what is stored is not forgotten (M-31). The same result again changes nothing;
+ * another one comes too late.
  */
 export function finishDelegation(
   p: TownPorts,
@@ -35,7 +35,7 @@ export function finishDelegation(
   });
 }
 
-/** Told once per delegation, whoever tries and however often: a row remembers it, so nobody can fill the log with it. */
+/** Reported once per delegation, whichever agent tries and however often: a row remembers it, so no agent can fill the log. */
 function refuseStranger(p: TownPorts, { id }: Delegation, agent: AgentId, nowMs: number): void {
   if (!p.delegations.warn(id)) return;
   p.log.warn('delegation.result_refused', { town: p.id, delegation: id, agent });

@@ -7,9 +7,9 @@ const PRUNED_AT_ONCE = 100;
 const COUNTED_MS = 60_000;
 
 /**
- * Whether so many more bytes of mail or delegations fit into what a town keeps of both. Room is made of what nobody waits for: of
- * mail that was read, and of delegations that are over and announced, each the oldest first. What is unread or open stays.
- * Synchronous, inside a transaction of the caller.
+ * Whether so many more bytes of mail or delegations fit into what a town keeps of both. Room is made of what no agent waits
+ * for: of mail that was read, and of delegations that are over and announced, each the oldest first. What is unread or open
+ * stays. Synchronous, inside a transaction of the caller.
  */
 export function hasLedgerRoom(p: TownPorts, bytes: number, nowMs: number): boolean {
   const over = (): number => p.ledgerSize.bytes() + bytes - p.settings.ledgerBytes;

@@ -1,4 +1,4 @@
-/** Mail between agents of one town. Nobody is woken by it: it waits in the box until its reader asks. */
+/** Mail between agents of one town. It wakes no agent: it waits in the inbox until its reader asks. */
 import {
   MAX_LETTERS_PER_MINUTE,
   MAX_MAIL_BYTES_WAITING,

@@ -1,4 +1,4 @@
-/** When the town's one alarm rings. Pure: this file answers "why did it wake up?". */
+/** When the town's one alarm fires. Pure: why a town woke up is decided in this file. */
 import { OVERDUE_MS } from '../../directory/directory-store.ts';
 
 /** Every reason for an alarm and when it is due, in ms; null where there is none. */
@@ -8,7 +8,7 @@ export interface DueTimes {
   readonly delivery: number | null;
   readonly start: number | null;
   readonly end: number | null;
-  /** A cancelled message that the box has yet to let go of. */
+  /** A cancelled message that the control server has yet to let go of. */
   readonly withdrawal: number | null;
   /** A new session that a container owes since a restore. */
   readonly renewal: number | null;
@@ -16,20 +16,20 @@ export interface DueTimes {
   readonly removal: number | null;
   /** The first stream whose credential is over. */
   readonly socketEnd: number | null;
-  /** A look at an agent at work, or a probe of a container that is in doubt. */
+  /** A liveness check of an agent at work, or a probe of a container that is in doubt. */
   readonly liveness: number | null;
   /** Another try for an agent that has failed. */
   readonly revival: number | null;
   /** The first deadline of an open delegation, and the first announcement that waits. */
   readonly delegation: number | null;
   readonly announcement: number | null;
-  /** A person's answer that an agent has yet to get, or a question of which nothing is heard after its deadline. */
+  /** A person's answer that an agent has yet to get, or a question that was not reported as over after its deadline. */
   readonly permission: number | null;
 }
 
-/** Set before any work: if the object dies in it, the alarm rings again this much later (ms). */
+/** Set before any work: if the object dies in it, the alarm fires again this much later (ms). */
 export const GUARD_MS = 15_000;
-/** A run of the alarm begins nothing new after this (ms), and looks at no more agents than this; the rest is due at once. */
+/** A run of the alarm begins nothing new after this (ms), and serves no more agents than this; the rest is due at once. */
 export const RUN_BUDGET_MS = 10_000;
 export const RUN_BUDGET_AGENTS = 1000;
 /** An alarm that is overdue by more than this (ms) was lost. */
@@ -72,10 +72,10 @@ export function shouldPublish(published: number | null, due: number | null, nowM
   return published === null || due < published || due > published + LATER_BY_MS;
 }
 
-/** Whether the alarm that is set has to be set anew to ring at `wanted`. */
+/** Whether the alarm that is set has to be set anew to fire at `wanted`. */
 export function mustRearm(set: number | null, wanted: number | null, nowMs: number): boolean {
   if (wanted === null) return set !== null;
   if (set === null) return true;
-  // One that is set earlier rings, finds nothing due and plans again; moving it back and forth would cost a write each time.
+  // One that is set earlier fires, finds nothing due and plans again; moving it back and forth would cost a write each time.
   return set > wanted || set < nowMs - LOST_AFTER_MS;
 }

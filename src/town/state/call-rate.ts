@@ -4,8 +4,8 @@ const MINUTE_MS = 60_000;
 
 /**
  * How often each agent calls. A window of a minute, the same for all agents of the town, in memory only: a write for each call
- * would cost more than the call. An object that was evicted counts anew; that takes ten seconds without a call of anybody, so it
- * bounds the load of a town all the same.
+ * would cost more than the call. An object that was evicted counts anew; that takes ten seconds without a call of any agent,
+ * so it bounds the load of a town all the same.
  */
 export class CallRate {
   #startedAtMs = 0;

@@ -1,6 +1,7 @@
 /** Table `containers`: what the town knows of each of its containers. */
 import type { SessionId } from '#protocol';
 
+/** What the town knows of one container. */
 export interface ContainerRecord {
   readonly index: number;
   /** The session that the town's agents were started in, or null: before the first, or after the container was abandoned. */
@@ -11,20 +12,20 @@ export interface ContainerRecord {
   /** After a restore of the database: when a new session is asked for again, or null. */
   readonly renewDueAtMs: number | null;
   readonly renewTries: number;
-  /** When it is asked next who runs there, or null: nobody doubts it. */
+  /** When it is asked next which agents run there, or null: it is not in doubt. */
   readonly probeAtMs: number | null;
   /** How often it was asked in a row without an answer. */
   readonly probeTries: number;
-  /** Since when neither it nor one of its agents was heard, though somebody asked; null: it was. */
+  /** Since when it has been silent, and its agents too, though it was asked; null: it is not. */
   readonly unheardSinceMs: number | null;
   /** Since when it is abandoned, or null. */
   readonly lostAtMs: number | null;
   /** Since when its control server refuses what the town signs, or null: it accepted the last request that reached it. */
   readonly refusedSinceMs: number | null;
-  /** How often in a row a sign of life lifted its hold, and from when on the next one may. */
+  /** How often in a row a sign of life lifted its backoff, and from when on the next one may. */
   readonly lifts: number;
   readonly liftFromMs: number;
-  /** It was held back, and no sign of life has been seen since. */
+  /** The town backed off from it, and no sign of life has been seen since. */
   readonly missed: boolean;
 }
 
@@ -45,6 +46,7 @@ type Row = {
   missed: number;
 };
 
+/** Table `containers`: sessions, backoffs and probes by index. */
 export class ContainerStore {
   readonly #sql: SqlStorage;
 
@@ -64,7 +66,7 @@ export class ContainerStore {
     this.#sql.exec('INSERT INTO containers (idx) VALUES (?) ON CONFLICT (idx) DO NOTHING', index);
   }
 
-  /** Takes a session into use; it was heard, so nothing is held against it. */
+  /** Takes a session into use; it answered, so its failures are forgotten. */
   opened(index: number, session: SessionId): void {
     this.#sql.exec(
       `UPDATE containers SET session = ?, held_until_ms = 0, failures = 0, missed = 0, probe_at_ms = NULL, probe_tries = 0,
@@ -75,7 +77,7 @@ export class ContainerStore {
   }
 
   /** It answered. Writes only where there was a failure to forget. */
-  heard(index: number): void {
+  answered(index: number): void {
     this.#sql.exec(
       `UPDATE containers SET held_until_ms = 0, failures = 0, missed = 0, unheard_since_ms = NULL
        WHERE idx = ? AND (failures > 0 OR unheard_since_ms IS NOT NULL)`,
@@ -83,7 +85,7 @@ export class ContainerStore {
     );
   }
 
-  /** An agent in it called, so it is running, even if requests to it still fail. Writes only if it counted as unheard. */
+  /** An agent in it called, so it is running, even if requests to it still fail. Writes only if it counted as silent. */
   alive(index: number): void {
     this.#sql.exec(
       'UPDATE containers SET unheard_since_ms = NULL WHERE idx = ? AND unheard_since_ms IS NOT NULL',
@@ -92,7 +94,7 @@ export class ContainerStore {
   }
 
   /** It was asked and did not answer; the first of a row is remembered. */
-  unheard(index: number, nowMs: number): void {
+  unanswered(index: number, nowMs: number): void {
     this.#sql.exec(
       'UPDATE containers SET unheard_since_ms = COALESCE(unheard_since_ms, ?) WHERE idx = ?',
       nowMs,
@@ -110,7 +112,7 @@ export class ContainerStore {
   }
 
   /** After a failure nothing is sent there unasked before `untilMs`; no sign of life lifts that before `liftFromMs`. */
-  hold(index: number, untilMs: number, liftFromMs: number): void {
+  backOff(index: number, untilMs: number, liftFromMs: number): void {
     this.#sql.exec(
       `UPDATE containers SET held_until_ms = ?, failures = failures + 1, missed = 1, lift_from_ms = MAX(lift_from_ms, ?)
        WHERE idx = ?`,
@@ -125,7 +127,7 @@ export class ContainerStore {
     this.#sql.exec('UPDATE containers SET refused_since_ms = NULL WHERE idx = ?', index);
   }
 
-  /** A sign of life shortens the hold to `atMs`, which may be now; the failures stay counted until it answers. */
+  /** A sign of life shortens the backoff to `atMs`, which may be now; the failures stay counted until it answers. */
   lift(index: number, atMs: number, lifts: number, liftFromMs: number): void {
     this.#sql.exec(
       `UPDATE containers SET held_until_ms = MIN(held_until_ms, ?), missed = 0, lifts = ?, lift_from_ms = ?

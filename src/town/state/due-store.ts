@@ -6,9 +6,9 @@ export type StoredDueTimes = Omit<DueTimes, 'socketEnd'>;
 type Counter = { written: number };
 
 /**
- * What the tables say is due, read again only where something was written since: a dozen look-ups at the end of each transaction,
- * and again at the end of each request, would be half of all that a town asks of its database. SQLite counts the rows that its
- * connection has changed, so nothing that writes can forget to say so.
+ * What the tables say is due, read again only where something was written since: a dozen queries at the end of each
+ * transaction, and again at the end of each request, would be half of all that a town asks of its database. SQLite counts
+ * the rows that its connection has changed, so nothing that writes can forget to say so.
  */
 export class DueStore {
   readonly #sql: Pick<SqlStorage, 'exec'>;

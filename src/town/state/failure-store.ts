@@ -1,4 +1,7 @@
-/** Table `failures`: due work that threw, and when it is tried again. What is not noted again by then has succeeded, and counts no more. */
+/**
+ * Table `failures`: due work that threw, and when it is tried again. What is not recorded again by then has succeeded, and
+ * counts no more.
+ */
 
 /** Due work, by its kind and by whom it concerns: an agent, or a container by its index. */
 export interface FailedWork {
@@ -15,6 +18,7 @@ const LATE_MS = 120_000;
 
 type Row = { work: string; subject: string; since_ms: number; tries: number; next_at_ms: number };
 
+/** Failures in a row, by kind of work and subject. */
 export class FailureStore {
   readonly #sql: SqlStorage;
 
@@ -22,8 +26,8 @@ export class FailureStore {
     this.#sql = sql;
   }
 
-  /** Notes one more failure, after which the next try comes as late as `waitMs` says for so many; answers when. */
-  note(work: string, subject: string, nowMs: number, waitMs: (tries: number) => number): number {
+  /** Records one more failure, after which the next try comes as late as `waitMs` says for so many; returns when. */
+  record(work: string, subject: string, nowMs: number, waitMs: (tries: number) => number): number {
     this.#sql.exec('DELETE FROM failures WHERE next_at_ms < ?', nowMs - LATE_MS);
     const [known] = this.#many('SELECT * FROM failures WHERE work = ? AND subject = ?', work, subject);
     const tries = (known?.tries ?? 0) + 1;

@@ -5,6 +5,7 @@ import type { Migration } from '#lib/migrate.ts';
 const WAITS = "state IN ('queued', 'delivered')";
 const FINISHED = "state IN ('done', 'failed', 'cancelled')";
 
+/** Append-only, like the rest of the schema. */
 export const FIRST_STEPS: readonly Migration[] = [
   {
     id: '0001-core',
@@ -85,7 +86,7 @@ export const FIRST_STEPS: readonly Migration[] = [
   },
   {
     id: '0005-told',
-    // When the directory thinks that this town is due: what it is told again is only what moved.
+    // When the directory thinks that this town is due: only what moved is published again.
     statements: ['ALTER TABLE town ADD COLUMN told_due_at_ms INTEGER'],
   },
   {
@@ -100,7 +101,7 @@ export const FIRST_STEPS: readonly Migration[] = [
       'ALTER TABLE agents ADD COLUMN revive_at_ms INTEGER',
       'CREATE INDEX agents_by_look ON agents (look_at_ms) WHERE look_at_ms IS NOT NULL',
       'CREATE INDEX agents_by_revival ON agents (revive_at_ms) WHERE revive_at_ms IS NOT NULL',
-      // Whoever is at work when this step comes is looked at in the first run after it, and waited for from then on.
+      // An agent that is at work when this step comes is checked in the first run after it, and monitored from then on.
       "UPDATE agents SET look_at_ms = COALESCE(last_heard_at_ms, created_at_ms) WHERE state IN ('working', 'stalled')",
       'ALTER TABLE containers ADD COLUMN probe_at_ms INTEGER',
       'ALTER TABLE containers ADD COLUMN probe_tries INTEGER NOT NULL DEFAULT 0',
@@ -136,7 +137,7 @@ export const FIRST_STEPS: readonly Migration[] = [
   },
   {
     id: '0008-removal',
-    // Not null: the town is being deleted, and nobody is let in; then what is left of it is tried next.
+    // Not null: the town is being deleted, and no person is let in; then what is left of it is tried next.
     statements: ['ALTER TABLE town ADD COLUMN removal_due_at_ms INTEGER'],
   },
   {
@@ -183,7 +184,8 @@ export const FIRST_STEPS: readonly Migration[] = [
   {
     id: '0011-at-work',
     statements: [
-      // Retired agents stay in the table for good: who is at work, and who lives where, is found without a look at each of them.
+      // Retired agents stay in the table for good: which are at work, and which live where, is found without reading each of
+      // them.
       "CREATE INDEX agents_at_work ON agents (state) WHERE state IN ('working', 'stalled')",
       "CREATE INDEX agents_by_container ON agents (container) WHERE state NOT IN ('retired')",
     ],

@@ -4,7 +4,7 @@ interface Flight {
 }
 
 /**
- * Work that runs at most once at a time per key. Somebody who asks while it runs joins it, and it runs once more afterwards,
+ * Work that runs at most once at a time per key. A caller that asks while it runs joins it, and it runs once more afterwards,
  * so that what was stored too late for the running pass is seen by the next. In memory only: the stored due times cover a crash.
  */
 export class Flights {

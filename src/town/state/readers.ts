@@ -14,9 +14,9 @@ export interface OpenSocket {
 }
 
 /**
- * The open sockets of a town. They hibernate: the platform holds them while the object is not in memory, with their reader as
+ * The open sockets of a town. They hibernate: the platform keeps them while the object is not in memory, with their reader as
  * attachment. Each change is written there at once, because nothing tells the object that it is about to leave memory; it is read
- * from there once, by the first look after that.
+ * from there once, by the first read after that.
  */
 export class Readers {
   readonly #ctx: SocketContext;

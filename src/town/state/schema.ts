@@ -6,6 +6,7 @@ const AGENT_COLUMNS = `id, name, role, scopes, state, inc, container, session, p
   start_due_at_ms, start_tries, end_due_at_ms, end_tries, watched_from_ms, progress_at_ms, look_at_ms, stalled_why, stalled_at_ms,
   restarts, revive_at_ms, retired`;
 
+/** All steps in order; the stored ids of a town are a prefix of it. */
 export const TOWN_SCHEMA: readonly Migration[] = [
   ...FIRST_STEPS,
   {
@@ -104,10 +105,10 @@ export const TOWN_SCHEMA: readonly Migration[] = [
   {
     id: '0020-lifts',
     statements: [
-      // How often in a row a sign of life lifted the hold of this container, and from when on the next one may.
+      // How often in a row a sign of life lifted the backoff of this container, and from when on the next one may.
       'ALTER TABLE containers ADD COLUMN lifts INTEGER NOT NULL DEFAULT 0',
       'ALTER TABLE containers ADD COLUMN lift_from_ms INTEGER NOT NULL DEFAULT 0',
-      // It was held back, and no sign of life has been seen since.
+      // The town backed off from it, and no sign of life has been seen since.
       'ALTER TABLE containers ADD COLUMN missed INTEGER NOT NULL DEFAULT 0',
     ],
   },

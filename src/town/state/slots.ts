@@ -2,9 +2,10 @@
 const SLOTS = {
   /** Refreshes of many agents, which may take their time. */
   sweep: 4,
-  /** Starts, messages and ends, which somebody waits for: a full sweep never blocks them. */
+  /** Starts, messages and ends, which a person waits for: a full sweep never blocks them. */
   delivery: 2,
 } as const;
+/** The two kinds of work that share the slots. */
 export type SlotPool = keyof typeof SLOTS;
 
 interface Waiting {
@@ -15,9 +16,9 @@ interface Waiting {
 
 /**
  * Hands out slots, at most one of each pool per container, round robin: of the containers that wait, the one whose last turn was
- * longest ago is next, and within a container the order is that of asking. So a container that hangs holds up itself and one slot,
- * and the others at most one timeout, however much of its own work waits (T7). Lives in memory: after an eviction nothing is
- * under way.
+ * longest ago is next, and within a container the order is that of asking. So a container that hangs delays itself and one
+ * slot, and the others at most one timeout, however much of its own work waits (T7). Lives in memory: after an eviction
+ * nothing is under way.
  */
 export class Slots {
   readonly #free: Record<SlotPool, number> = { ...SLOTS };
@@ -25,11 +26,11 @@ export class Slots {
   /** The number of the last turn of each container that had one, by pool and container. */
   readonly #lastTurn = new Map<string, number>();
   #turns = 0;
-  /** Per pool and container, how many of those that may ask in spite of a hold were not answered. */
+  /** Per pool and container, how many of those that may ask in spite of a backoff were not answered. */
   readonly #unanswered = new Map<string, number>();
   #waiting: Waiting[] = [];
 
-  /** Runs `work` in a slot; its timeouts start in there, not in the queue. Passes on what `work` answers or throws. */
+  /** Runs `work` in a slot; its timeouts start in there, not in the queue. Passes on what `work` returns or throws. */
   async run<T>(pool: SlotPool, container: number, work: () => Promise<T>): Promise<T> {
     await new Promise<void>((begin) => {
       this.#waiting.push({ pool, container, begin });
@@ -44,7 +45,7 @@ export class Slots {
     }
   }
 
-  /** Grows with each request, of those that may be sent in spite of a hold, that was not answered. */
+  /** Grows with each request, of those that may be sent in spite of a backoff, that was not answered. */
   unanswered(pool: SlotPool, container: number): number {
     return this.#unanswered.get(keyOf({ pool, container })) ?? 0;
   }

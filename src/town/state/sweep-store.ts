@@ -4,7 +4,7 @@ import type { AgentId } from '#protocol';
 /** What became of one agent's token in a sweep or a forced refresh. */
 export interface SweepResult {
   readonly agent: AgentId;
-  /** The box's own outcome, or why it was not reached. */
+  /** The control server's own outcome, or why it was not reached. */
   readonly outcome: string;
   readonly generation: number;
 }
@@ -18,6 +18,7 @@ export interface SweepReport {
   readonly results: SweepResult[];
 }
 
+/** One sweep as it is stored, with its times. */
 export interface SweepRecord extends SweepReport {
   readonly startedAtMs: number;
   readonly finishedAtMs: number;
@@ -36,6 +37,7 @@ type Row = {
   results: string;
 };
 
+/** The last day of hourly sweeps; older ones are forgotten with each new one. */
 export class SweepStore {
   readonly #sql: SqlStorage;
 

@@ -10,7 +10,7 @@ interface AlarmContext {
 /** The one alarm of a town. Times in ms. */
 export class TownAlarm {
   readonly #ctx: AlarmContext;
-  /** When it rings, as far as this object knows, so that a transaction can tell without an await; undefined: not known. */
+  /** When it fires, as far as this object knows, so that a transaction can tell without an await; undefined: not known. */
   #at: number | null | undefined;
   readonly #unmoved = new UnmovedDue();
 
@@ -18,7 +18,7 @@ export class TownAlarm {
     this.#ctx = ctx;
   }
 
-  /** Before work that takes long: if the object dies in it, the alarm rings. */
+  /** Before work that takes long: if the object dies in it, the alarm fires. */
   guard(nowMs: number): Promise<void> {
     this.#at = nowMs + GUARD_MS;
     return this.#ctx.storage.setAlarm(this.#at);
@@ -26,8 +26,8 @@ export class TownAlarm {
 
   /**
    * In a transaction, after its writes: what they made due is due after a crash too, because the alarm for it commits with them
-   * (T5). Whoever wrote does the work now, so it rings no earlier than a guard does; the end of the request sets the exact time.
-   * Where the alarm is not known, one that was set earlier is put off by a guard at most.
+   * (T5). The request that wrote does the work now, so it fires no earlier than a guard does; the end of the request sets
+   * the exact time. Where the alarm is not known, one that was set earlier is put off by a guard at most.
    */
   cover(wanted: number | null, nowMs: number): void {
     if (wanted === null) return;
@@ -37,7 +37,7 @@ export class TownAlarm {
     this.#ctx.waitUntil(this.#ctx.storage.setAlarm(at));
   }
 
-  /** When it has to ring for what is due, or null. */
+  /** When it has to fire for what is due, or null. */
   wanted(due: DueTimes, nowMs: number): number | null {
     return planAlarm(this.#unmoved.putOff(due), nowMs);
   }
@@ -57,7 +57,7 @@ export class TownAlarm {
     this.#at = await this.#ctx.storage.getAlarm();
   }
 
-  /** Sets it, or none, against what was read. `exact` also where the one that is set rings too early. */
+  /** Sets it, or none, against what was read. `exact` also where the one that is set fires too early. */
   async plan(wanted: number | null, nowMs: number, exact: boolean): Promise<void> {
     const at = this.#at ?? null;
     const stays = exact ? at === wanted : !mustRearm(at, wanted, nowMs);

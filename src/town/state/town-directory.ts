@@ -16,6 +16,7 @@ export interface TownDirectory {
   remove(): Promise<boolean>;
 }
 
+/** The directory as one town uses it. Failures are logged, and never thrown. */
 export function townDirectory(directory: Directory, town: TownId, log: Log): TownDirectory {
   let isFailing = false;
   const call = async <T>(what: string, work: Promise<T>): Promise<{ readonly value: T } | null> => {

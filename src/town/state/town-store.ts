@@ -2,6 +2,7 @@
 import { isMigrated } from '#lib/migrate.ts';
 import type { TownId } from '#protocol';
 
+/** The town's own row. */
 export interface TownRecord {
   readonly id: TownId;
   readonly name: string;
@@ -13,7 +14,7 @@ export interface TownRecord {
   readonly sweepAtMs: number;
   /** Fingerprint of the key set that the town last worked with. */
   readonly keySet: string;
-  /** What the directory was told last of when this town is due. */
+  /** What was published last to the directory of when this town is due. */
   readonly publishedDueAtMs: number | null;
   /** Not null: it is being deleted; then the last steps of that are tried next. */
   readonly removalDueAtMs: number | null;
@@ -34,6 +35,7 @@ type Row = {
   removal_since_ms: number | null;
 };
 
+/** Table `town`: one row, kept in memory between writes. */
 export class TownStore {
   readonly #sql: SqlStorage;
   /** The row as this object has it, which alone writes it; every step of a town asks for it. */
@@ -69,7 +71,7 @@ export class TownStore {
     return this.#known ?? null;
   }
 
-  /** The row is read again: what was written to it since the last look did not come to stay. */
+  /** The row is read again: what was written to it since it was read was rolled back. */
   forget(): void {
     this.#known = undefined;
   }

@@ -1,4 +1,6 @@
-/** Due times that runs of the alarm leave as they were. A safety net: what is due and is not moved would ring each millisecond. */
+/**
+ * Due times that runs of the alarm leave as they were. A safety net: what is due and is not moved would fire each millisecond.
+ */
 import { RUN_BUDGET_MS, type DueTimes } from './alarm-plan.ts';
 
 type Kind = keyof DueTimes;
@@ -11,9 +13,9 @@ export interface Run {
   readonly after: DueTimes;
 }
 
-/** The first such run may have met work that was under way; after a second one nobody is at it. */
+/** The first such run may have met work that was under way; after a second one no work is at it. */
 const MOST_RUNS = 2;
-/** The alarm rings for it this much later (ms): a fault of this kind costs a run a minute. */
+/** The alarm fires for it this much later (ms): a fault of this kind costs a run a minute. */
 const PUT_OFF_MS = 60_000;
 
 /**
@@ -23,7 +25,7 @@ const PUT_OFF_MS = 60_000;
 export class UnmovedDue {
   readonly #seen = new Map<Kind, { readonly atMs: number; readonly runs: number; readonly untilMs: number }>();
 
-  /** Learns from a run; answers the kinds for which the alarm is put off from here on. */
+  /** Learns from a run; returns the kinds for which the alarm is put off from here on. */
   learn({ startedAtMs, endedAtMs, before, after }: Run): Kind[] {
     // A run that used up its time was at work; what it did not come to is due at once.
     if (endedAtMs - startedAtMs >= RUN_BUDGET_MS) return [];
@@ -41,7 +43,7 @@ export class UnmovedDue {
     });
   }
 
-  /** When the alarm has to ring for what is due. */
+  /** When the alarm has to fire for what is due. */
   putOff(due: DueTimes): DueTimes {
     const changed = { ...due };
     for (const [kind, { atMs, untilMs }] of this.#seen) if (due[kind] === atMs) changed[kind] = untilMs;

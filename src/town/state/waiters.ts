@@ -2,8 +2,8 @@ import type { MessageId } from '#protocol';
 import type { After } from '#lib/clock.ts';
 
 /**
- * Requests that wait until a message is over. In memory only, and each at most for the time that it asked for, so that nobody
- * keeps the object awake; whoever waited through an eviction asks again.
+ * Requests that wait until a message is over. In memory only, and each at most for the time that it asked for, so that no
+ * caller keeps the object awake; one that waited through an eviction asks again.
  */
 export class Waiters {
   readonly #after: After;
@@ -13,7 +13,7 @@ export class Waiters {
     this.#after = after;
   }
 
-  /** Messages that somebody waits for. */
+  /** Messages that a caller waits for. */
   get size(): number {
     return this.#waiting.size;
   }
@@ -34,7 +34,7 @@ export class Waiters {
     });
   }
 
-  /** Releases whoever waits for one of these. */
+  /** Releases the callers that wait for one of these. */
   wake(ids: readonly MessageId[]): void {
     for (const id of ids) for (const leave of this.#waiting.get(id) ?? []) leave();
   }

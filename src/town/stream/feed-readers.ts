@@ -49,7 +49,7 @@ function feed(p: TownPorts, { socket, reader }: OpenSocket, all: Feed, opening?:
     const { nowMs, head, oldest } = all;
     // However late the alarm is that ends streams.
     if (reader.endsAtMs <= nowMs) return p.readers.close(socket, 'ended');
-    // One that is overtaken by the pruning comes again too, and is told then how many it missed.
+    // One that is overtaken by the pruning comes again too, and learns then how many it missed.
     const isLost = roomOf(reader, head).kind === 'stalled' || reader.sent < oldest - 1;
     if (reader.sent < head && isLost) return p.readers.close(socket, 'stalled');
     const frames = new FrameWriter((frame) => socket.send(frame));

@@ -5,17 +5,18 @@ import { afterAck } from '../../events/reader.ts';
 import { feedReader } from './feed-readers.ts';
 import type { TownPorts } from '../ports.ts';
 
+/** Takes what a reader confirms, and sends what there is room for then. Anything else closes the socket. */
 export function handleReaderFrame(p: TownPorts, socket: WebSocket, frame: string | ArrayBuffer): void {
   const reader = p.readers.readerOf(socket);
   // What comes from one that was closed meanwhile is of no interest.
   if (reader === null || socket.readyState !== WebSocket.OPEN) return;
   const ack = parseAck(frame);
   if (typeof ack === 'string') return p.readers.close(socket, ack);
-  const heard = afterAck(reader, ack, p.events.head());
-  if (heard === null) return p.readers.close(socket, 'invalid');
-  const kept = { ...heard, heardAtMs: p.clock.now() };
+  const acked = afterAck(reader, ack, p.events.head());
+  if (acked === null) return p.readers.close(socket, 'invalid');
+  const kept = { ...acked, heardAtMs: p.clock.now() };
   p.readers.keep(socket, kept);
-  if (heard !== reader) feedReader(p, { socket, reader: kept });
+  if (acked !== reader) feedReader(p, { socket, reader: kept });
 }
 
 /** Closes the streams whose credential is over. */

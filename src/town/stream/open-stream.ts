@@ -16,6 +16,7 @@ import { base64url, randomBytes } from '#lib/secret.ts';
 import { feedReader } from './feed-readers.ts';
 import type { TownPorts } from '../ports.ts';
 
+/** `invalid_token`: the ticket is unknown, used or over. `limit_exceeded`: there is no place for one more. */
 export type StreamRefusal = 'invalid_token' | 'limit_exceeded';
 
 /** Takes a ticket into store; its person came with a valid credential. */
@@ -32,7 +33,7 @@ export function openStream(p: TownPorts, request: Request): Result<Response, Str
   const { digest, owner, after } = readStreamRequest(request.headers.get(STREAM_REQUEST_HEADER) ?? '');
   const ticket = p.transaction(() => {
     const found = p.tickets.find(digest, p.clock.now());
-    // Whoever lost the town between the ticket and the socket opens nothing.
+    // A person who lost the town between the ticket and the socket opens nothing.
     if (found === null || found.person !== owner) return err('invalid_token' as const);
     if (!makeRoom(p, found.person)) return err('limit_exceeded' as const);
     p.tickets.remove(digest);
@@ -41,7 +42,10 @@ export function openStream(p: TownPorts, request: Request): Result<Response, Str
   return ticket.ok ? ok(accept(p, ticket.value, after)) : ticket;
 }
 
-/** Whether there is a place for one more: where all are taken, that of whoever is silent for longest, and long enough to be dead. */
+/**
+ * Whether there is a place for one more: where all are taken, that of the reader that is silent for longest, and long enough
+ * to be gone.
+ */
 function makeRoom(p: TownPorts, person: string): boolean {
   const { all, own, leftBytes } = p.readers.count(person);
   if (leftBytes > MAX_LEFT_BEHIND_BYTES) return false;

@@ -4,6 +4,7 @@ import type { HealthReason } from '#protocol';
 /** A reason without whom it concerns, and since when. */
 export type Kind = Omit<HealthReason, 'agent' | 'since'>;
 
+/** What each reason says to people. The conditions are in health.ts. */
 export const SCHEMA_AHEAD: Omit<Kind, 'detail'> = {
   code: 'schema_ahead',
   status: 'amber',

@@ -15,7 +15,7 @@ import type { Kind } from './health-reasons.ts';
 interface AgentHealth {
   readonly agent: Agent;
   readonly credential: Credential;
-  /** The oldest of its cancelled messages that the box has yet to let go of. */
+  /** The oldest of its cancelled messages that the control server has yet to let go of. */
   readonly withdrawal: Withdrawal | null;
   /** Its queued messages, or null: there are none. */
   readonly queued: { readonly count: number; readonly sinceMs: number } | null;
@@ -23,13 +23,14 @@ interface AgentHealth {
   readonly failure: ProcessFailure | null;
 }
 
+/** What the health is computed from, read in one step. */
 export interface HealthInput {
   readonly agents: readonly AgentHealth[];
   /** Agents whose credential cannot be read. */
   readonly unreadable: readonly Agent[];
   /** Due work that throws, the longest first. */
   readonly failures: readonly FailedWork[];
-  /** What agents ask and nobody has settled, the oldest first. */
+  /** What agents ask and no person has settled, the oldest first. */
   readonly questions: readonly Permission[];
   readonly containers: readonly ContainerRecord[];
   /** Newest first. */
@@ -43,12 +44,12 @@ export interface HealthInput {
 }
 
 const TOLERANCE_MS = CLOCK_TOLERANCE_SECONDS * 1000;
-/** A start may take this long (ms) before it is worth a look. */
+/** A start may take this long (ms) before it shows in the health. */
 const START_GRACE_MS = 60_000;
 /** So may the withdrawal of a cancelled message. */
 const WITHDRAWAL_GRACE_MS = 60_000;
 
-/** A message may wait this long (ms) for its delivery before it is worth a look, and this long before it is an outage. */
+/** A message may wait this long (ms) for its delivery before it shows in the health, and this long before it is an outage. */
 const WAIT_GRACE_MS = 60_000;
 const WAIT_OUTAGE_MS = 600_000;
 
@@ -72,7 +73,7 @@ export function townHealth(input: HealthInput): TownHealth {
   return { status: reasons.length === 0 ? 'green' : worst, reasons };
 }
 
-/** A release was rolled back: what its steps added stands, and nobody uses it (decision 8). */
+/** A release was rolled back: what its steps added stands, and is not used (decision 8). */
 function schemaReasons({ schemaAhead: { steps, sinceMs } }: HealthInput): HealthReason[] {
   if (steps.length === 0) return [];
   const detail = `The database has steps that this release does not know: ${steps.join(', ')}.`;
@@ -86,7 +87,7 @@ function workReason({ work, subject, sinceMs, tries }: FailedWork): HealthReason
   return { ...kinds.WORK_FAILS, agent: agent.success ? agent.data : null, since: timestamp(sinceMs), detail };
 }
 
-/** Two sweeps in a row that had something to do and achieved nothing: the next expiry takes everybody down (A-07). */
+/** Two sweeps in a row that had something to do and achieved nothing: the next expiry stops every agent (A-07). */
 function sweepReasons({ sweeps }: HealthInput): HealthReason[] {
   const [last, before] = sweeps.filter(({ due }) => due > 0);
   if (last === undefined || before === undefined || last.ok + before.ok > 0) return [];
@@ -97,13 +98,15 @@ function sweepReasons({ sweeps }: HealthInput): HealthReason[] {
       status: 'red',
       agent: null,
       since: timestamp(before.startedAtMs),
-      detail: `Two sweeps in a row refreshed nobody; ${last.failed} agents failed in the last one.`,
+      detail: `Two sweeps in a row refreshed no agent; ${last.failed} agents failed in the last one.`,
       advice: 'Look at last_sweep.results and at the control servers; check CONTAINER_URL and SIGNING_KEYS.',
     },
   ];
 }
 
-/** Lost: its agents were placed again, where another address was left. In doubt: nobody in it is heard, and it does not answer. */
+/**
+ * Lost: its agents were placed again, where another address was left. In doubt: its agents are silent, and it does not answer.
+ */
 function containerReasons({ index, lostAtMs, unheardSinceMs }: ContainerRecord): HealthReason[] {
   const sinceMs = lostAtMs ?? unheardSinceMs;
   if (sinceMs === null) return [];
@@ -161,7 +164,7 @@ function agentReasons({ nowMs, activeKid }: HealthInput, agent: Agent, credentia
   return found.filter((reason) => reason !== null);
 }
 
-/** The first tries are no news. */
+/** The first tries are not worth a reason. */
 function withdrawalReasons({ nowMs }: HealthInput, agent: Agent, owed: Withdrawal | null): HealthReason[] {
   if (owed === null || nowMs - owed.sinceMs < WITHDRAWAL_GRACE_MS) return [];
   return [{ ...kinds.WITHDRAWAL_OPEN, agent: agent.id, since: timestamp(owed.sinceMs) }];

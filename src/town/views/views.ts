@@ -66,6 +66,7 @@ const failureView = ({ reason, detail, atMs }: ProcessFailure): AgentView['failu
   at: timestamp(atMs),
 });
 
+/** A question of an agent as people see it. */
 export function permissionView(asked: Permission): PermissionView {
   return {
     id: asked.id,
@@ -86,6 +87,7 @@ export function permissionView(asked: Permission): PermissionView {
   };
 }
 
+/** A message as people see it. */
 export function messageView(message: Message): MessageView {
   return {
     id: message.id,
@@ -106,6 +108,7 @@ export function messageView(message: Message): MessageView {
   };
 }
 
+/** The town as its owner sees it. */
 export function townView(
   town: TownRecord,
   agents: number,
@@ -130,6 +133,7 @@ function sweepView(sweep: SweepRecord): SweepView {
   };
 }
 
+/** The counts and results of a sweep, in the names of the API. */
 export function sweepReportView({ due, ok, failed, skipped, results }: SweepReport): SweepReportView {
   const shown = results.map(({ agent, outcome, generation }) => ({ agent, outcome, generation }));
   return { due, ok, failed, skipped, results: shown };

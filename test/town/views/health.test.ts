@@ -47,7 +47,7 @@ describe('A-07: the sweeps of a town', () => {
     expect(healthOf(sweeps)).toEqual({ status: 'green', reasons: [] });
   });
 
-  test('A-07: are red with two in a row that refreshed nobody, since the first of them', () => {
+  test('A-07: are red with two in a row that refreshed no agent, since the first of them', () => {
     const { status, reasons } = healthOf(sweepsOf([0, 2], [0, 1], [1, 0]));
     const since = new Date(NOW_MS - 2 * HOUR_MS).toISOString();
     expect(status).toBe('red');
