@@ -20,6 +20,7 @@ import { noSuchRoute } from './edge/no-such-route.ts';
 import { Refusal, problemResponse, refuseInvalid } from './edge/problem.ts';
 import { publicRoutes } from './public/public.ts';
 
+/** All routes of the Worker. Any other path answers 404, and anything thrown 500, both as problem documents. */
 export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   const app = new OpenAPIHono<EdgeEnv>({ defaultHook: refuseInvalid });
   app.use(requestId());

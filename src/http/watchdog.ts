@@ -7,7 +7,7 @@ import type { Edge } from './edge/edge.ts';
 
 const PAGE = 100;
 /** Towns that are woken side by side. */
-const LANES = 6;
+const WORKERS = 6;
 /** Longest time (ms) for one town: it only sets its alarm, or goes on with its end. */
 const TOWN_TIMEOUT_MS = 10_000;
 
@@ -20,8 +20,8 @@ export interface WatchReport {
 }
 
 /**
- * Looks at every town of the directory, page by page and by key, so that a town which comes or goes meanwhile hides no other (A-02).
- * No object of a town that is not overdue is touched. Each failure is counted, logged and skipped (F9). Never rejects.
+ * Checks every town of the directory, page by page and by key, so that a town which comes or goes meanwhile hides no other
+ * (A-02). No object of a town that is not overdue is touched. Each failure is counted, logged and skipped (F9). Never rejects.
  */
 export async function watchTowns(edge: Pick<Edge, 'directory' | 'town' | 'clock' | 'log'>): Promise<WatchReport> {
   const report: WatchReport = { looked: 0, overdue: 0, woken: 0, failed: 0 };
@@ -40,7 +40,7 @@ export async function watchTowns(edge: Pick<Edge, 'directory' | 'town' | 'clock'
     const overdue = page.filter((town) => isOverdue(town, edge.clock.now()));
     report.looked += page.length;
     report.overdue += overdue.length;
-    await sideBySide(LANES, overdue, async ({ id, name, owner, nextDueAtMs, deletedAtMs }) => {
+    await sideBySide(WORKERS, overdue, async ({ id, name, owner, nextDueAtMs, deletedAtMs }) => {
       try {
         const town = edge.town(id);
         const waking = deletedAtMs === null ? town.watch({ name, owner, nextDueAtMs }) : town.remove();

@@ -16,7 +16,7 @@ interface Handlers {
 
 /**
  * The fetch handler, and the hourly watchdog. Configuration is parsed and keys are imported once per isolate, with the first
- * request; a bad configuration answers 503 and names each variable and its rule, never a value, and nothing is watched.
+ * request; a bad configuration answers 503 and names each variable and its rule, never a value, and the watchdog does nothing.
  */
 export function createWorker(): ExportedHandler<Env> {
   const built = new WeakMap<Env, Handlers>();
@@ -37,7 +37,7 @@ function build(env: Env): Handlers {
   const edge = edgeOf(env, config.value);
   const app = createApp(edge);
   const serve: Fetch = (request, context) => app.fetch(request, {}, context);
-  // What the platform says of a key that it cannot import may quote it: the rule is told instead.
+  // What the platform says of a key that it cannot import may quote it: the rule is logged instead.
   const ready = edge.issuer().then(
     () => serve,
     () => refuseAll([{ variable: 'SIGNING_KEYS', rule: KEYS_RULE }]),

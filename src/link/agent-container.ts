@@ -9,9 +9,10 @@ import { linkPorts, type LinkPorts, type LinkWiring } from './link-ports.ts';
 import { mayRenew } from './renewal-rule.ts';
 import { LINK_SCHEMA } from './session-store.ts';
 
+/** One container of a town: its session, and every call to its control server. */
 export class AgentContainer extends DurableObject implements ContainerLink {
   readonly #ports: LinkPorts;
-  /** The handshake under way; everybody who needs one waits for this one. */
+  /** The handshake under way; each call that needs one waits for this one. */
   #handshake: Promise<LinkAnswer<SessionId>> | null = null;
 
   /** `ports` joins the wiring with the object's own storage. */
@@ -41,8 +42,9 @@ export class AgentContainer extends DurableObject implements ContainerLink {
   }
 
   /**
-   * A process that somebody else runs goes on, without the session, if it hears of it: it is told once. One that is gone, or too
-   * old to know the route, keeps nobody from being given up. This object keeps nothing of it, its session's digest neither.
+   * A process that the platform does not run goes on without the session, where the one request to close it arrives. One
+   * that is gone, or too old to know the route, can be given up all the same. This object forgets everything, the session's
+   * digest too.
    */
   async destroy(): Promise<LinkAnswer<null>> {
     // Asked again, it has no tables any more.
@@ -83,8 +85,9 @@ export class AgentContainer extends DurableObject implements ContainerLink {
   }
 
   /**
-   * The box refuses what this object signs, in the session that both hold: its clock is not the town's, or its keys are not. A
-   * session that is opened anew brings the time along. A box that refuses the opening too keeps the one that it has.
+   * The control server refuses what this object signs, in the session that both hold: its clock is not the town's, or its
+   * keys are not. A session that is opened anew brings the time along. A control server that refuses the opening too keeps
+   * the one that it has.
    */
   async #refused(session: SessionId, answer: Unreachable): Promise<LinkAnswer<never>> {
     const { store, refusals, clock } = this.#ports;

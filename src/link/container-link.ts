@@ -5,9 +5,9 @@ import type { ContainerName, ControlCallAnswer, ControlCallName, ControlOrder, S
 export interface Unreachable {
   readonly kind: 'unreachable';
   /**
-   * `timeout` holds the container back; `transport` is a network that fails, or a 2xx that is no answer to the request; `busy` is
-   * 429 or 503; `unauthorized` is the control server's own 401, by its problem code; `refused` any other answer that no repeat
-   * will change soon.
+   * After a `timeout` the town backs off from the container; `transport` is a network that fails, or a 2xx that is no answer
+   * to the request; `busy` is 429 or 503; `unauthorized` is the control server's own 401, by its problem code; `refused` any
+   * other answer that no repeat will change soon.
    */
   readonly reason: 'timeout' | 'transport' | 'busy' | 'server_error' | 'unauthorized' | 'refused';
   /** The container's Retry-After, at most `MAX_RETRY_AFTER_MS`, or 0. */
@@ -40,7 +40,7 @@ export interface ContainerLink {
   check(): Promise<LinkAnswer<SessionId>>;
   /** Gives the session up, also where the container is not reached, and opens another. */
   renew(): Promise<LinkAnswer<SessionId>>;
-  /** Gives the container up for good: nothing of it is kept. Nobody is in it any more. Idempotent. */
+  /** Gives the container up for good: nothing of it is kept. No agent is in it any more. Idempotent. */
   destroy(): Promise<LinkAnswer<null>>;
   /** Whether `secretDigest` (SHA-256, base64url) is that of the session's secret. */
   authenticate(session: SessionId, secretDigest: string): Promise<boolean>;

@@ -28,6 +28,7 @@ export interface AnswerSchema<T> {
   safeParse(value: unknown): { success: true; data: T } | { success: false };
 }
 
+/** The answer to an opening: of the boot that was asked, and of this session and epoch. */
 export function sessionAnswer(boot: string, { session, epoch }: OpenSession): AnswerSchema<SessionOpened> {
   return sessionOpenedSchema.refine((opened) => {
     return opened.session === session && opened.boot === boot && opened.epoch === epoch;
@@ -47,7 +48,7 @@ export const ANSWERS: {
       return started.agent === agent && fits[started.outcome];
     }),
 
-  /** The swap of the grant that was sent, and of its messages no other than those that rode along. */
+  /** The swap of the token that was sent, and of its messages no other than those that rode along. */
   deliver: ({ body: { grant, messages } }) => {
     const attempts = new Map(messages.map(({ message, attempt }) => [message, attempt]));
     const rodeAlong = ({ message, attempt }: HeldMessage): boolean => attempt >= (attempts.get(message) ?? Infinity);
@@ -59,13 +60,13 @@ export const ANSWERS: {
 
   refreshOne: ({ body: { grant } }) => swapResultSchema.refine((swap) => isOf(grant, swap)),
 
-  /** Results that fit none of the grants are left out: what is said wrongly of one agent costs the others nothing (F9). */
+  /** Results that fit none of the tokens are left out: what is said wrongly of one agent costs the others nothing (F9). */
   refreshMany: ({ body: { grants } }) => {
-    const sent = new Map(grants.map((grant) => [grant.agent, grant]));
+    const sent = new Map(grants.map((token) => [token.agent, token]));
     return swapResultsSchema.transform(({ results }) => ({
       results: results.filter((swap) => {
-        const grant = sent.get(swap.agent);
-        return grant !== undefined && isOf(grant, swap);
+        const token = sent.get(swap.agent);
+        return token !== undefined && isOf(token, swap);
       }),
     }));
   },
@@ -97,14 +98,14 @@ export const ANSWERS: {
     }),
 };
 
-/** Whether a swap's result is one of this grant: what it acknowledges is exactly what was sent. */
-function isOf(grant: IssuedToken, swap: SwapResult): boolean {
-  const isHeld = swap.inc === grant.inc && swap.gen === grant.gen;
+/** Whether a swap's result is one of this token: what it acknowledges is exactly what was sent. */
+function isOf(token: IssuedToken, swap: SwapResult): boolean {
+  const isHeld = swap.inc === token.inc && swap.gen === token.gen;
   const fits: Record<SwapOutcome, boolean> = {
     applied: isHeld,
     current: isHeld,
-    stale: swap.inc === grant.inc && swap.gen > grant.gen,
-    incarnation_mismatch: swap.inc !== grant.inc,
+    stale: swap.inc === token.inc && swap.gen > token.gen,
+    incarnation_mismatch: swap.inc !== token.inc,
     conflict: true,
     unknown_agent: true,
     retired: true,

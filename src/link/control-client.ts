@@ -50,6 +50,7 @@ const MAX_DETAIL_UNITS = 300;
 /** Longest time (ms) for a request that a message rides along with: a person waits behind it. */
 const MESSAGE_TIMEOUT_MS = 2000;
 
+/** The only caller of the control API. No method rejects; each has a timeout. */
 export class ControlClient {
   readonly #backend: ContainerBackend;
   readonly #sign: PushSigner;
@@ -189,6 +190,6 @@ function judgesRequest(status: number, problem: Problem | null): boolean {
 }
 
 function unreachable(reason: Unreachable['reason'], detail: string, waitMs = 0): Unreachable {
-  // Stored, and shown to people: whatever a box or the platform says, it is a line.
+  // Stored, and shown to people: whatever a control server or the platform says becomes one line.
   return { kind: 'unreachable', reason, detail: clip(detail.toWellFormed(), MAX_DETAIL_UNITS), retryAfterMs: waitMs };
 }

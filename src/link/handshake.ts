@@ -5,6 +5,7 @@ import type { LinkAnswer } from './container-link.ts';
 import type { ControlClient } from './control-client.ts';
 import type { SessionStore } from './session-store.ts';
 
+/** What a handshake works with. */
 export interface HandshakePorts {
   readonly store: SessionStore;
   readonly client: ControlClient;

@@ -41,7 +41,7 @@ export function neverRejects(
       try {
         return await bound(stub().authenticate(session, secretDigest));
       } catch {
-        return false; // The box is answered 401 and asks again; nothing is given away on a doubt.
+        return false; // The control server is answered 401 and asks again; nothing is given away on a doubt.
       }
     },
     call: (name, session, order) => safe(() => stub().call(name, session, order)),
@@ -49,8 +49,9 @@ export function neverRejects(
 }
 
 /**
- * An overloaded object says so; adding calls would make it worse, so it counts as busy and holds the container back. So does
- * one that never answers: it would keep its slot, and with it everybody in that container, for as long as the town lives (T7).
+ * An overloaded object says so; adding calls would make it worse, so it counts as busy and the town backs off from it. So does
+ * one that never answers: it would keep its slot, and with it every agent in that container, for as long as the town lives
+ * (T7).
  */
 function platformFailure(thrown: unknown): Unreachable {
   const overloaded =

@@ -4,6 +4,7 @@ import type { Refusals } from './renewal-rule.ts';
 
 type Row = { session: SessionId; in_a_row: number; renewals: number; renewed_at_ms: number | null };
 
+/** Refusals in a row of one container, and the sessions that were opened anew for them. */
 export class RefusalStore {
   readonly #sql: SqlStorage;
 

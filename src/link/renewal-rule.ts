@@ -15,6 +15,7 @@ const REFUSALS_BEFORE_RENEWAL = 3;
 const FIRST_WAIT_MS = 60_000;
 const MAX_WAIT_MS = 3_600_000;
 
+/** Whether refusals in a row justify that a session is opened anew now. */
 export function mayRenew({ inARow, renewals, renewedAtMs }: Refusals, nowMs: number): boolean {
   if (inARow < REFUSALS_BEFORE_RENEWAL) return false;
   if (renewedAtMs === null) return true;

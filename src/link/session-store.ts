@@ -2,12 +2,13 @@
 import type { BootId, SessionId } from '#protocol';
 import type { Migration } from '#lib/migrate.ts';
 
+/** The session as this object knows it. */
 export interface SessionRecord {
   readonly session: SessionId;
   readonly boot: BootId;
   /** Fences out every older session of this container. */
   readonly epoch: number;
-  /** base64url SHA-256 of the secret that the box shows when it pulls. */
+  /** base64url SHA-256 of the secret that the control server shows when it pulls. */
   readonly secretDigest: string;
   /** Whether the control server confirmed it. */
   readonly answered: boolean;
@@ -37,6 +38,7 @@ export const LINK_SCHEMA: readonly Migration[] = [
 
 type Row = { session: SessionId; boot: BootId; epoch: number; secret_digest: string; answered: number };
 
+/** At most one session; a new one replaces it. */
 export class SessionStore {
   readonly #sql: SqlStorage;
 
@@ -56,7 +58,7 @@ export class SessionStore {
     };
   }
 
-  /** Written before the handshake is sent: whatever the box may hold afterwards is known here. */
+  /** Written before the handshake is sent: whatever the control server may hold afterwards is known here. */
   begin(session: Omit<SessionRecord, 'answered'>): void {
     this.#sql.exec(
       'INSERT OR REPLACE INTO session (one, session, boot, epoch, secret_digest, answered) VALUES (1, ?, ?, ?, ?, 0)',

@@ -1,4 +1,4 @@
-/** A call of the town as the agent of the request, and what is told of its refusals. */
+/** A call of the town as the agent of the request, and what the caller learns of its refusals. */
 import type { Result } from '#lib/result.ts';
 import type { CallRefusal } from '../../town/calls/authorize-call.ts';
 import type { DelegateRefusal } from '../../town/ledger/delegate.ts';
@@ -15,7 +15,7 @@ export async function asAgent<T>(c: Caller, call: (agent: AgentStub) => Promise<
   const agent = c.get('town').agent(c.get('agent'));
   // The object is disposed of as soon as it is there, so that it does not keep the town in memory: a call that was made on it goes on.
   // Both are waited for: where the town cannot be reached, each of them rejects.
-  const [answered] = await Promise.all([call(agent), agent.then((held) => held[Symbol.dispose]())]);
+  const [answered] = await Promise.all([call(agent), agent.then((stub) => stub[Symbol.dispose]())]);
   if (!answered.ok) throw REFUSALS[answered.error]();
   return answered.value;
 }
@@ -23,7 +23,9 @@ export async function asAgent<T>(c: Caller, call: (agent: AgentStub) => Promise<
 const DEEP = { detail: 'The chain of delegations is as long as one may be.' };
 const PARENT = { detail: 'The parent is not an open delegation to the caller.' };
 
-/** What the caller is told. A signed token of a town that is not there is no better than a forged one, and is told no more. */
+/**
+ * What the caller learns. A signed token of a town that is not there is no better than a forged one, and gets the same answer.
+ */
 const REFUSALS: Readonly<Record<CallError, () => Refusal>> = {
   not_found: () => new Refusal('invalid_token'),
   unknown_peer: () => new Refusal('not_found'),

@@ -6,6 +6,7 @@ import type { App, Edge, Guard } from '../edge/edge.ts';
 import { answers, eventsBody, jsonBody, smallBody } from '../edge/route-parts.ts';
 import { asAgent } from './as-agent.ts';
 
+/** Heartbeats and events of agents. */
 export function agentCallRoutes(app: App, edge: Edge): void {
   const agent = requireAgent(edge);
   heartbeat(app, agent);
@@ -20,7 +21,7 @@ function heartbeat(app: App, agent: Guard): void {
       summary: 'A working agent says that it is alive',
       middleware: [agent, smallBody] as const,
       request: { body: jsonBody(heartbeatSchema) },
-      responses: answers(200, heartbeatAnswerSchema, 'Heard; whether a newer token waits'),
+      responses: answers(200, heartbeatAnswerSchema, 'Recorded; whether a newer token waits'),
     }),
     async (c) => {
       const beat = c.req.valid('json');

@@ -23,6 +23,7 @@ const DELEGATIONS = '/v1/agent/delegations';
 const delegationParams = z.object({ delegation: z.string().max(64) });
 const mailQuery = s.seqQuery.extend({ cursor: s.whole(0).optional() });
 
+/** Peers, mail and delegations of agents. */
 export function agentLedgerRoutes(app: App, edge: Edge): void {
   const agent = requireAgent(edge);
   listPeers(app, agent);
@@ -58,7 +59,7 @@ function sendMail(app: App, agent: Guard): void {
       summary: 'Write to another agent of the town; it reads it when it asks for its mail',
       middleware: [agent, smallBody] as const,
       request: { body: jsonBody(newMailSchema) },
-      responses: answers(201, mailSentSchema, 'It is in the box of its reader'),
+      responses: answers(201, mailSentSchema, 'It is in the inbox of its reader'),
     }),
     async (c) => {
       const mail = { ...c.req.valid('json'), id: makeId('mail', randomBytes(ID_BYTES)) };

@@ -20,12 +20,19 @@ import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
 
 /** Towns in one page of the directory. */
 const HELLO_PAGE = 100;
-/** Towns that are told of a hello side by side: far more than may hang at once, since each holds its lane for all its time. */
-const HELLO_LANES = 32;
-/** Longest time (ms) for one town, which answers sooner by itself; and for one page, for the first of which the box waits. */
+/**
+ * Towns that are informed of a hello side by side: far more than may hang at once, since each keeps its worker for all its
+ * time.
+ */
+const HELLO_WORKERS = 32;
+/**
+ * Longest time (ms) for one town, which answers sooner by itself; and for one page, for the first of which the control
+ * server waits.
+ */
 const TOWN_TIMEOUT_MS = 8000;
 const PAGE_TIMEOUT_MS = 5000;
 
+/** What control servers call: the hello, and the pull of a token. */
 export function containerRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
   hello(app, edge);
   pullToken(app, edge);
@@ -42,7 +49,7 @@ function hello(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
       responses: answers(202, helloAnswerSchema, 'Passed on to the towns'),
     }),
     async (c) => {
-      // A directory that cannot be read is told: the box says hello again. It waits for no town.
+      // A directory that cannot be read is an error: the control server says hello again. It waits for no town.
       const first = await pageAfter(edge, '').catch((thrown: unknown) => {
         edge.log.error('hello.page_failed', { error: messageOf(thrown) });
         throw new Refusal('unavailable');
@@ -85,11 +92,11 @@ function pullToken(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
 }
 
 /**
- * Page by page, by key, several towns at once. Each has its own time: one that hangs or fails is logged, holds up one lane, and
+ * Page by page, by key, several towns at once. Each has its own time: one that hangs or fails is logged, delays one worker, and
  * leaves the others alone (F9). Never rejects.
  */
 async function passHelloOn(edge: Edge, first: readonly TownId[]): Promise<void> {
-  await sideBySide(HELLO_LANES, townsOf(edge, first), async (town) => {
+  await sideBySide(HELLO_WORKERS, townsOf(edge, first), async (town) => {
     try {
       await within(TOWN_TIMEOUT_MS, Promise.resolve<unknown>(edge.town(town).hello()));
     } catch (thrown) {

@@ -60,11 +60,12 @@ export type TownStub = Pick<
   | 'remove'
   | 'hello'
 > & {
-  /** Its methods can be called before it is there. What it resolves to is disposed of by whoever asked for it. */
+  /** Its methods can be called before it is there. The caller disposes of what it resolves to. */
   readonly agent: (call: VerifiedCall) => AgentStub & PromiseLike<Disposable>;
   readonly fetch: (url: string, init: { readonly headers: Readonly<Record<string, string>> }) => Promise<Response>;
 };
 
+/** What the routes work with. */
 export interface Edge {
   readonly config: Config;
   readonly clock: Clock;
@@ -91,8 +92,10 @@ export interface EdgeEnv {
 
 /** The app that routes are declared on, and a middleware that lets only some callers through. */
 export type App = OpenAPIHono<EdgeEnv>;
+/** Authenticates before a route's handler runs, and puts what it found into the context. */
 export type Guard = MiddlewareHandler<EdgeEnv>;
 
+/** The edge on the bindings of this Worker. */
 export function edgeOf(env: Env, config: Config): Edge {
   return {
     config,

@@ -7,6 +7,7 @@ const STRUCTURED = /^"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/;
 
 export const KEY_RULE = `must be 1 to ${MAX_IDEMPOTENCY_KEY_CHARS} visible ASCII characters`;
 
+/** Whether a text keeps that rule. */
 export const isIdempotencyKey = (text: string): boolean => KEY.test(text);
 
 /**

@@ -5,7 +5,7 @@ import { problemResponse } from './problem.ts';
 /**
  * A path that takes other methods: 405 with all of them (RFC 9110, section 15.5.6), and OPTIONS asks for just that. Any other path
  * is 404, with a code of its own, so that a mistyped address is not taken for a thing that is not there or not the caller's. What
- * is declared stands in `/openapi.json`, so nobody needs credentials to be told.
+ * is declared stands in `/openapi.json`, so no caller needs credentials to learn it.
  */
 export function noSuchRoute(app: App, path: string, method: string, requestId: string | undefined): Response {
   const methods = methodsOf(app, path);

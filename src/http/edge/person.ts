@@ -1,6 +1,6 @@
 import type { Secret } from '#lib/secret.ts';
 
-/** Somebody who owns towns. `id` is stable, and is what the directory stores as owner. */
+/** A person who owns towns. `id` is stable, and is what the directory stores as owner. */
 export interface Person {
   readonly id: string;
   /** When the credential that this person came with is over, in ms; null: it has no end. */

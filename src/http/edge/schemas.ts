@@ -1,4 +1,4 @@
-/** Schemas of what the public API takes, and the names of what it answers. They parse requests and make `/openapi.json`. */
+/** Schemas of what the public API takes, and the names of its answers. They parse requests and make `/openapi.json`. */
 import { z } from '@hono/zod-openapi';
 import * as protocol from '#protocol';
 import { ROLE_NAMES, SCOPES, agentIdSchema, townIdSchema, writtenText } from '#protocol';

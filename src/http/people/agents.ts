@@ -12,6 +12,7 @@ import * as s from '../edge/schemas.ts';
 const AGENTS = '/v1/towns/{town}/agents';
 const AGENT = `${AGENTS}/{agent}` as const;
 
+/** Agents of a person's town. */
 export function agentRoutes(app: App, edge: Edge): void {
   const inTown = [requirePerson(edge), requireTown(edge)];
   createAgent(app, edge, inTown);

@@ -7,6 +7,7 @@ import { Refusal } from '../edge/problem.ts';
 import { answers } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
 
+/** Delegations of a town, for people to read. */
 export function delegationRoutes(app: App, edge: Edge): void {
   app.openapi(
     createRoute({

@@ -14,6 +14,7 @@ import * as s from '../edge/schemas.ts';
 const AGENT = '/v1/towns/{town}/agents/{agent}';
 const MESSAGES = `${AGENT}/messages` as const;
 
+/** Messages to an agent: send, list, read, cancel, interrupt. */
 export function messageRoutes(app: App, edge: Edge): void {
   const inTown = [requirePerson(edge), requireTown(edge)];
   sendMessage(app, edge, inTown);

@@ -16,6 +16,7 @@ const query = s.seqQuery.extend({
   state: z.enum(['open', 'all']).default('open').openapi({ description: 'open: what is not over' }),
 });
 
+/** What agents ask, and the answers of people. */
 export function permissionRoutes(app: App, edge: Edge): void {
   const inTown = [requirePerson(edge), requireTown(edge)];
   listPermissions(app, inTown);

@@ -3,7 +3,7 @@ import { MAX_WAIT_SECONDS, type MessageView, type TownId } from '#protocol';
 import { isFinal } from '../../outbox/message.ts';
 import type { Edge } from '../edge/edge.ts';
 
-/** The town is asked for so long at a time (ms): nobody who has left keeps its object awake for longer. */
+/** The town is asked for so long at a time (ms): a caller that has left keeps its object awake no longer. */
 const STEP_MS = 5000;
 /** Calls that fail in a row before the wait is given up: an object that is replaced is there again with the next. */
 const MAX_FAILURES = 3;
@@ -18,6 +18,7 @@ export function waitSeconds(prefer: string | undefined): number {
   return 0;
 }
 
+/** What a caller asks for with `Prefer: wait`. */
 export interface Wait {
   readonly town: TownId;
   readonly seconds: number;
@@ -27,7 +28,7 @@ export interface Wait {
 
 /**
  * The message once it is over, or as it is when the time is up, the client has left, or the town cannot be asked. Never rejects:
- * the message is stored, and whoever waited may read it later.
+ * the message is stored, and the caller may read it later.
  */
 export async function untilFinished(edge: Edge, message: MessageView, wait: Wait): Promise<MessageView> {
   const until = edge.clock.now() + wait.seconds * 1000;

@@ -7,6 +7,7 @@ import { answers } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
 import { isAllowed } from '../edge/runtime-order.ts';
 
+/** Presets, and which of them this deployment allows. */
 export function presetRoutes(app: App, edge: Edge): void {
   app.openapi(
     createRoute({

@@ -12,6 +12,7 @@ import * as s from '../edge/schemas.ts';
 /** 256 bits. */
 const TICKET_BYTES = 32;
 
+/** Tickets, and the upgrade that one opens. */
 export function streamRoutes(app: App, edge: Edge): void {
   createTicket(app, edge, [requirePerson(edge), requireTown(edge)]);
   openStream(app, requireTicket(edge));
@@ -25,7 +26,7 @@ function createTicket(app: App, edge: Edge, inTown: Guard[]): void {
       summary: 'Get a ticket, which opens one stream of this town within 30 seconds',
       middleware: inTown,
       request: { params: s.townParams },
-      responses: answers(201, s.ticketSchema, 'The ticket; nobody may store it'),
+      responses: answers(201, s.ticketSchema, 'The ticket; it must not be stored'),
     }),
     async (c) => {
       const ticket = base64url(randomBytes(TICKET_BYTES));
@@ -73,7 +74,7 @@ function openStream(app: App, withTicket: Guard): void {
   );
 }
 
-/** A town that is in the directory and not there is not told apart from a ticket that is wrong. */
+/** A town that is in the directory and not there gets the same answer as a wrong ticket. */
 function refusalOf(code: string): 'limit_exceeded' | 'invalid_token' {
   return code === 'limit_exceeded' ? code : 'invalid_token';
 }

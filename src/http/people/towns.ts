@@ -9,6 +9,7 @@ import { Refusal } from '../edge/problem.ts';
 import { answers, jsonBody, pageAt, smallBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
 
+/** Towns of a person: create, list, read, delete, restore, refresh, health and events. */
 export function townRoutes(app: App, edge: Edge): void {
   const person = requirePerson(edge);
   const inTown = [person, requireTown(edge)];
@@ -93,12 +94,16 @@ function deleteTown(app: App, edge: Edge, inTown: Guard[]): void {
       request: { params: s.townParams },
       responses: {
         ...answers(200, s.deletedTownSchema, 'Nothing of it is left; asked again it is not found'),
-        ...answers(202, s.deletedTownSchema, 'Nobody is let in and no token accepted; a container has yet to confirm'),
+        ...answers(
+          202,
+          s.deletedTownSchema,
+          'No person is let in and no token accepted; a container has yet to confirm',
+        ),
       },
     }),
     async (c) => {
       const id = townIdSchema.parse(c.req.valid('param').town);
-      // Directory first: whatever dies from here on, nobody finds the town, and the watchdog finishes it.
+      // Directory first: whatever dies from here on, no caller finds the town, and the watchdog finishes it.
       await edge.directory.markDeleted(id, edge.clock.now());
       const { gone } = await c.get('town').remove();
       return gone ? c.json({ id, status: 'deleted' as const }, 200) : c.json({ id, status: 'deleting' as const }, 202);

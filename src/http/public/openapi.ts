@@ -3,6 +3,7 @@ import type { App, Edge } from '../edge/edge.ts';
 
 const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const;
 
+/** `/openapi.json`, from the declarations of the routes themselves. */
 export function openApiRoutes(app: App, edge: Edge): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   app.get('/openapi.json', (c) => c.json(describeApi(app, edge)));

@@ -1,4 +1,4 @@
-/** Routes for everybody: health, keys, discovery. */
+/** Routes without credentials: health, keys, discovery. */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { TOKEN_ALG } from '#protocol';
 import { publicKeys } from '../../tokens/key-set.ts';
@@ -7,6 +7,7 @@ import type { Edge, EdgeEnv } from '../edge/edge.ts';
 /** Five minutes: short enough that a key which is published ahead is known everywhere before it signs. */
 const KEYS_CACHE = 'public, max-age=300';
 
+/** Routes that need no credentials. */
 export function publicRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
   const { publicUrl, signingKeys } = edge.config;
   const keys = publicKeys(signingKeys);
@@ -24,7 +25,7 @@ export function publicRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
 
   app.get('/.well-known/jwks.json', (c) => c.json(keys, 200, { 'cache-control': KEYS_CACHE }));
 
-  // OpenID Connect Discovery 1.0, section 3: what a verifier of these tokens needs. Nobody signs in here.
+  // OpenID Connect Discovery 1.0, section 3: what a verifier of these tokens needs. No person signs in here.
   app.get('/.well-known/openid-configuration', (c) =>
     c.json(
       {
