@@ -110,5 +110,5 @@ function isOf(token: IssuedToken, swap: SwapResult): boolean {
     unknown_agent: true,
     retired: true,
   };
-  return swap.agent === grant.agent && fits[swap.outcome];
+  return swap.agent === token.agent && fits[swap.outcome];
 }
