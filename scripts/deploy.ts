@@ -30,6 +30,10 @@ const PLACEHOLDER_ID = '00000000-0000-0000-0000-000000000000';
 const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:|\/|$)/;
 const ROOT = join(import.meta.dirname, '..');
 
+/** Without one nobody is let in. */
+const KEYS_ONLY =
+  'People sign in with API keys only (neither OIDC_ISSUER nor ACCESS_TEAM_DOMAIN is set); the first one: npm run keys -- api --name first\n';
+
 type Variables = Record<string, string>;
 
 /** What wrangler.toml says that matters here. */
@@ -150,7 +154,10 @@ async function deploy(variables: Readonly<Variables>, io: DeployIo): Promise<num
   const migrated = await io.wrangler(['d1', 'migrations', 'apply', 'DIRECTORY', '--remote']);
   if (migrated !== 0) return migrated;
   const uploaded = await upload(variables, [], io);
-  if (uploaded === 0) io.stdout.write(`reeve deployed: ${variables['PUBLIC_URL'] ?? ''}\n`);
+  if (uploaded !== 0) return uploaded;
+  io.stdout.write(`reeve deployed: ${variables['PUBLIC_URL'] ?? ''}\n`);
+  const { OIDC_ISSUER, ACCESS_TEAM_DOMAIN } = variables;
+  if (OIDC_ISSUER === undefined && ACCESS_TEAM_DOMAIN === undefined) io.stdout.write(KEYS_ONLY);
   return uploaded;
 }
 

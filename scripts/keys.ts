@@ -1,7 +1,8 @@
-/** `npm run keys`: makes and edits the private JWK Set that `SIGNING_KEYS` holds. */
+/** `npm run keys`: makes and edits the private JWK Set that `SIGNING_KEYS` holds, and makes API keys. */
 import { randomBytes } from 'node:crypto';
 import { readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { API_USAGE, makeApiKey, wranglerOnStderr, type ApiKeyIo } from './api-key.ts';
 import { activated, newKey, newKeySet, pruned, rotated, tainted, type KeyEditRefusal } from '../src/tokens/key-edit.ts';
 import { privateKeySetSchema, type PrivateKeySet } from '../src/tokens/key-set.ts';
 
@@ -18,6 +19,7 @@ const USAGE = `Usage: npm run keys -- <command> --file PATH
   --force       let new replace a file
   --help        this text
 
+${API_USAGE}
 A set is one line of JSON, as SIGNING_KEYS takes it. A rotation is: rotate, deploy, wait 10 minutes, activate, deploy.
 `;
 
@@ -35,6 +37,8 @@ export interface KeysIo {
   readonly stderr: { write(text: string): unknown };
   /** npm prints lines of its own to the same stdout, before this command begins. */
   readonly npmPrints: boolean;
+  readonly now: () => number;
+  readonly wrangler: ApiKeyIo['wrangler'];
 }
 
 /** What the operator has to correct, in one line. Never holds any part of a key. */
@@ -49,6 +53,8 @@ const REFUSALS: Readonly<Record<KeyEditRefusal, string>> = {
 
 /** Runs one command and answers the exit code: 0, or 2 with one line on stderr and nothing written. */
 export async function main(argv: readonly string[], io: KeysIo): Promise<number> {
+  const [first, ...rest] = argv;
+  if (first === 'api' && !rest.includes('--help') && !rest.includes('-h')) return makeApiKey(rest, io);
   try {
     await run(argv, io);
     return 0;
@@ -104,7 +110,7 @@ function readArguments(argv: readonly string[]): Arguments {
   const [kid = '', ...more] = kidAt === -1 ? others : [argv[kidAt], ...others];
   const command = COMMANDS.find((known) => known === given);
   if (help) return { command: 'new', kid: '', file, force, help };
-  if (command === undefined) throw new Refused(`expected one of ${COMMANDS.join(', ')}; see --help`);
+  if (command === undefined) throw new Refused(`expected one of ${COMMANDS.join(', ')}, api; see --help`);
   if (more.length > 0 || (kid === '') === (command === 'taint')) {
     throw new Refused(command === 'taint' ? 'taint takes one kid' : `${command} takes no argument`);
   }
@@ -208,6 +214,14 @@ function explain(set: PrivateKeySet, io: KeysIo): void {
 
 if (import.meta.main) {
   const { stdin, stdout, stderr, env } = process;
+  const now = (): number => Date.now();
   const npmPrints = env['npm_lifecycle_event'] === 'keys' && env['npm_config_loglevel'] !== 'silent';
-  process.exitCode = await main(process.argv.slice(2), { stdin, stdout, stderr, npmPrints });
+  process.exitCode = await main(process.argv.slice(2), {
+    stdin,
+    stdout,
+    stderr,
+    npmPrints,
+    now,
+    wrangler: wranglerOnStderr,
+  });
 }

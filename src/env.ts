@@ -5,6 +5,7 @@ import { err, ok, type Result } from '#lib/result.ts';
 import { parseJson } from '#lib/json.ts';
 import { Secret } from '#lib/secret.ts';
 import { AGENT_SECRET_PREFIX } from '#lib/variables.ts';
+import { signInRules, signInSettings, signInVariables, type SignInSettings } from './people/sign-in-settings.ts';
 import { privateKeySetSchema, type PrivateKeySet } from './tokens/key-set.ts';
 
 /** Settings of one deployment. Times carry their unit in the name. */
@@ -23,6 +24,7 @@ export interface Config {
   readonly agentsPerContainer: number;
   readonly sleepAfterMs: number;
   readonly devToken: Secret | null;
+  readonly signIn: SignInSettings;
   /** Commands that agents may run; null: any. */
   readonly agentCommands: ReadonlySet<string> | null;
   /** Secrets that agents may be given, by the name that they know them by. */
@@ -115,6 +117,7 @@ const variables = z.object({
         .filter((part) => part !== ''),
     ),
   REEVE_DEV_TOKEN: secret.optional(),
+  ...signInVariables,
 });
 type Variables = z.infer<typeof variables>;
 
@@ -145,6 +148,7 @@ export function parseConfig(bindings: object): Result<Config, readonly ConfigErr
       agentsPerContainer: env.AGENTS_PER_CONTAINER,
       sleepAfterMs: env.SLEEP_AFTER_SECONDS * 1000,
       devToken: env.REEVE_DEV_TOKEN ?? null,
+      signIn: signInSettings(env),
       agentCommands: env.AGENT_COMMANDS.includes(ANY) ? null : new Set(env.AGENT_COMMANDS),
       agentSecrets: agentSecrets.values,
     }),
@@ -170,6 +174,7 @@ function crossRules(env: Variables): ConfigError[] {
       'may be * only where every CONTAINER_URL is loopback: name the commands',
     ],
     [loopback || env.REEVE_DEV_TOKEN === undefined, 'REEVE_DEV_TOKEN', 'is refused where PUBLIC_URL is not loopback'],
+    ...signInRules(env, env.PUBLIC_URL.origin),
   ];
   return rules.filter(([kept]) => !kept).map(([, variable, rule]) => ({ variable, rule }));
 }

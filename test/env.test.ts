@@ -280,3 +280,38 @@ describe('the trust domain', () => {
     }
   });
 });
+
+describe('how people sign in', () => {
+  test('comes from the variables of an OpenID provider and of Access, and origins from a list', () => {
+    expect(configOf(bindings()).signIn).toEqual({ oidc: null, access: null, allowedOrigins: new Set() });
+    const { signIn } = configOf(
+      bindings({
+        OIDC_ISSUER: 'https://login.example.com/realms/town/',
+        OIDC_AUDIENCE: 'reeve',
+        ACCESS_TEAM_DOMAIN: 'team.cloudflareaccess.com',
+        ACCESS_AUD: 'tag',
+        ALLOWED_ORIGINS: 'https://chat.example.com, http://localhost:3000',
+      }),
+    );
+    expect(signIn).toEqual({
+      oidc: { issuer: 'https://login.example.com/realms/town/', audience: 'reeve' },
+      access: { team: 'team.cloudflareaccess.com', audience: 'tag' },
+      allowedOrigins: new Set(['https://chat.example.com', 'http://localhost:3000']),
+    });
+  });
+
+  test.each([
+    ['OIDC_ISSUER', { OIDC_ISSUER: 'http://login.example.com', OIDC_AUDIENCE: 'reeve' }],
+    ['OIDC_ISSUER', { OIDC_ISSUER: 'https://login.example.com/?a=b', OIDC_AUDIENCE: 'reeve' }],
+    ['OIDC_ISSUER', { OIDC_ISSUER: 'https://reeve.example.com', OIDC_AUDIENCE: 'reeve' }],
+    ['OIDC_AUDIENCE', { OIDC_ISSUER: 'https://login.example.com' }],
+    ['OIDC_AUDIENCE', { OIDC_AUDIENCE: 'reeve' }],
+    ['ACCESS_TEAM_DOMAIN', { ACCESS_TEAM_DOMAIN: 'evil.example.com', ACCESS_AUD: 'tag' }],
+    ['ACCESS_AUD', { ACCESS_TEAM_DOMAIN: 'team.cloudflareaccess.com' }],
+    ['ALLOWED_ORIGINS', { ALLOWED_ORIGINS: '*' }],
+    ['ALLOWED_ORIGINS', { ALLOWED_ORIGINS: 'https://chat.example.com/path' }],
+    ['ALLOWED_ORIGINS', { ALLOWED_ORIGINS: 'http://chat.example.com' }],
+  ])('%s is refused for %j', (variable, changes) => {
+    expect(refused(bindings(changes))).toEqual([variable]);
+  });
+});

@@ -13,6 +13,11 @@ const WORKER_VARIABLES = [
   'SLEEP_AFTER_SECONDS',
   'AGENT_COMMANDS',
   'REEVE_DEV_TOKEN',
+  'OIDC_ISSUER',
+  'OIDC_AUDIENCE',
+  'ACCESS_TEAM_DOMAIN',
+  'ACCESS_AUD',
+  'ALLOWED_ORIGINS',
 ] as const;
 
 /** What follows in the name of a variable is the name of a secret that agents may be given. */

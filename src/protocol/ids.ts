@@ -11,6 +11,7 @@ export type MessageId = `msg_${string}`;
 export type MailId = `mail_${string}`;
 export type DelegationId = `dlg_${string}`;
 export type PermissionId = `prm_${string}`;
+export type KeyId = `key_${string}`;
 export type SessionId = `ses_${string}`;
 export type BootId = `boot_${string}`;
 /** `<town>:<index>`: the name of one `AgentContainer` object. */
@@ -36,6 +37,7 @@ export const messageIdSchema = idOf<MessageId>('msg');
 export const mailIdSchema = idOf<MailId>('mail');
 export const delegationIdSchema = idOf<DelegationId>('dlg');
 export const permissionIdSchema = idOf<PermissionId>('prm');
+export const keyIdSchema = idOf<KeyId>('key');
 export const sessionIdSchema = idOf<SessionId>('ses');
 export const bootIdSchema = idOf<BootId>('boot');
 

@@ -83,8 +83,15 @@ describe('npm run deploy', () => {
         'CONTAINER_URL:https://container.example.com',
       ],
     ]);
-    expect(out.stdout).toBe('reeve deployed: https://reeve.example.com\n');
+    expect(out.stdout.split('\n')[0]).toBe('reeve deployed: https://reeve.example.com');
     expect(out.stderr).toBe('');
+  });
+
+  test('says how the first person gets in, where neither OIDC nor Access lets anybody in', async () => {
+    await deploy([]);
+    expect(out.stdout).toMatch(/\nPeople sign in with API keys only .*npm run keys -- api --name first\n$/);
+    await deploy([], { env: { ...ENV, OIDC_ISSUER: 'https://login.example.com', OIDC_AUDIENCE: 'reeve' } });
+    expect(out.stdout).toBe('reeve deployed: https://reeve.example.com\n');
   });
 
   test('hands secrets over in a file for their owner only, that is gone afterwards, and never as arguments', async () => {

@@ -31,6 +31,8 @@ async function keys(argv: readonly string[], stdin = '') {
     stdout: { write: (text) => (out.stdout += text) },
     stderr: { write: (text) => (out.stderr += text) },
     npmPrints: false,
+    now: () => 0,
+    wrangler: () => Promise.reject(new Error('a key set needs no wrangler')),
   });
   return { code, ...out };
 }

@@ -23,7 +23,7 @@ const packageHome =
           .filter(({ target }) => target === name || target.startsWith(`${name}/`))
           .map(({ line }) => `${file.path}:${line} imports ${name}`);
 
-export const joseHome = packageHome('jose', 'src/tokens/', 'container/control/');
+export const joseHome = packageHome('jose', 'src/tokens/', 'src/people/jwt-sign-in.ts', 'container/control/');
 export const platformHome = packageHome(
   'cloudflare:workers',
   'src/town/town.ts',
@@ -118,6 +118,7 @@ const fetchHome =
 export const networkHome = fetchHome(
   (name) => name === 'fetch',
   'src/link/url-backend.ts',
+  'src/people/jwt-sign-in.ts',
   'container/agents/built-in/main.ts',
 );
 export const containerCallHome = fetchHome((name) => name.endsWith('backend.fetch'), 'src/link/control-client.ts');

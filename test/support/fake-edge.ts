@@ -3,10 +3,11 @@ import type { TownId } from '#protocol';
 import { Directory } from '../../src/directory/directory-store.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Edge } from '../../src/http/edge/edge.ts';
-import { devTokenAuthenticator } from '../../src/http/edge/person.ts';
+import { ApiKeyStore } from '../../src/directory/api-key-store.ts';
+import { signIn } from '../../src/people/sign-in.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { mintAgentToken, type AgentTokenOrder } from '../../src/tokens/mint.ts';
-import { CONTAINER_SECRET, DEV_TOKEN, configOf, loopbackBindings } from './bindings.ts';
+import { CONTAINER_SECRET, DEV_TOKEN, configOf, loopbackBindings, type Bindings } from './bindings.ts';
 import { FakeTownObject, type TownCall } from './fake-town-object.ts';
 import { townId } from './ids.ts';
 import { NOW_MS, makeIssuer, orderOf } from './issuer.ts';
@@ -38,14 +39,17 @@ export const OWN = townId(1);
 export const FOREIGN = townId(2);
 export const UNKNOWN = townId(3);
 
-export async function makeScene(): Promise<EdgeScene> {
+/** `changes`: of the configuration. */
+export async function makeScene(changes: Bindings = {}): Promise<EdgeScene> {
   const calls: TownCall[] = [];
   const log: EdgeScene['log'] = [];
   const note = (level: string) => (event: string, fields: unknown) => void log.push({ level, event, fields });
   const issuer = await makeIssuer();
-  const config = configOf(loopbackBindings({ SIGNING_KEYS: JSON.stringify(issuer.keys) }));
+  const config = configOf(loopbackBindings({ SIGNING_KEYS: JSON.stringify(issuer.keys), ...changes }));
   const towns = new Map<TownId, FakeTownObject>();
-  const directory = new Directory(directoryDatabase());
+  const database = directoryDatabase();
+  const directory = new Directory(database);
+  const apiKeys = new ApiKeyStore(database);
   await directory.create({ id: OWN, name: 'first', owner: 'dev', createdAtMs: NOW_MS });
   await directory.create({ id: FOREIGN, name: 'theirs', owner: 'somebody', createdAtMs: NOW_MS });
   const townOf = (id: TownId): FakeTownObject => {
@@ -58,8 +62,14 @@ export async function makeScene(): Promise<EdgeScene> {
     clock: { now: () => NOW_MS },
     log: { info: note('info'), warn: note('warn'), error: note('error') },
     issuer: async () => issuer,
-    people: devTokenAuthenticator(new Secret(DEV_TOKEN)),
+    people: signIn(
+      config.signIn,
+      new Secret(DEV_TOKEN),
+      (id) => apiKeys.get(id),
+      () => NOW_MS,
+    ),
     directory,
+    apiKeys,
     town: townOf,
   };
   const app = createApp(edge);

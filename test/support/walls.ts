@@ -12,7 +12,7 @@ interface Wall {
   readonly packages: readonly string[];
 }
 
-const NOUNS = ['roster', 'tokens', 'outbox', 'permissions', 'ledger', 'events', 'link', 'directory'] as const;
+const NOUNS = ['roster', 'tokens', 'outbox', 'permissions', 'ledger', 'events', 'link', 'directory', 'people'] as const;
 const PROTOCOL = 'src/protocol/index.ts';
 const LIB = 'src/lib/';
 const NOUN_FOLDERS = NOUNS.map((noun) => `src/${noun}/`);
@@ -38,6 +38,7 @@ const HTTP = {
     'src/env.ts',
     'src/wiring.ts',
     'src/directory/',
+    'src/people/',
     'src/tokens/verify.ts',
     'src/tokens/key-set.ts',
     'src/roster/agent.ts',
@@ -54,7 +55,15 @@ const WALLS: readonly Wall[] = [
   ...NOUNS.map((noun) => ({
     of: `src/${noun}/`,
     may: [PROTOCOL, LIB],
-    packages: noun === 'tokens' ? ['zod', 'jose'] : noun === 'link' ? ['cloudflare:workers'] : [],
+    mayTypes: noun === 'directory' ? ['src/people/'] : [],
+    packages:
+      noun === 'people'
+        ? ['zod', 'jose']
+        : noun === 'tokens'
+          ? ['zod', 'jose']
+          : noun === 'link'
+            ? ['cloudflare:workers']
+            : [],
   })),
   ...ROOMS.map((room, at) => ({
     of: `src/town/${room}/`,
@@ -78,7 +87,7 @@ const WALLS: readonly Wall[] = [
   { of: 'src/http/', ...HTTP },
   {
     of: 'src/env.ts',
-    may: [PROTOCOL, LIB, 'src/tokens/key-set.ts'],
+    may: [PROTOCOL, LIB, 'src/people/sign-in-settings.ts', 'src/tokens/key-set.ts'],
     packages: ['zod'],
   },
   {

@@ -1,11 +1,15 @@
 /** Who is calling: people, agents, containers. Each is a middleware that runs before the body is read. */
 import type { MiddlewareHandler } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import { MAX_AUTHORIZATION_BYTES, ticketSchema, townIdSchema, type TownId } from '#protocol';
+import { MAX_AUTHORIZATION_BYTES, allowsScope, ticketSchema, townIdSchema, type TownId } from '#protocol';
+import { messageOf } from '#lib/result.ts';
 import { sha256 } from '#lib/secret.ts';
 import type { TownEntry } from '../../directory/directory-store.ts';
+import type { Config } from '../../env.ts';
+import { SignInUnavailable, type Person } from '../../people/person.ts';
 import { verifyAgentToken } from '../../tokens/verify.ts';
 import type { Edge, EdgeEnv } from './edge.ts';
+import { neededScope } from './person-scope.ts';
 import { Refusal } from './problem.ts';
 
 /** The bearer credential (RFC 6750, section 2.1): none is one refusal, anything but one well-formed token another. */
@@ -17,14 +21,48 @@ function bearerOf(header: string | undefined): string {
   return token;
 }
 
-/** A person with a valid credential. */
+/** A person with a valid credential, which allows what the route does. */
 export function requirePerson(edge: Edge): MiddlewareHandler<EdgeEnv> {
   return createMiddleware<EdgeEnv>(async (c, next) => {
-    const person = await edge.people.authenticate(bearerOf(c.req.header('authorization')));
+    const { method, path } = c.req;
+    const person = await authenticate(
+      edge,
+      personBearerOf(edge, (name) => c.req.header(name), method),
+    );
     if (person === null) throw new Refusal('invalid_token');
+    if (!allowsScope(person.scope, neededScope(method, path))) throw new Refusal('insufficient_scope');
     c.set('person', person);
     await next();
   });
+}
+
+/**
+ * The credential of a person: the bearer, or without one what Cloudflare Access adds to each request of a signed-in browser. A
+ * browser sends that also where another site's page made the request, so what changes something has to come from a page that may call.
+ */
+function personBearerOf(edge: Edge, header: (name: string) => string | undefined, method: string): string {
+  const assertion = header('cf-access-jwt-assertion');
+  const isByAccess = header('authorization') === undefined && edge.config.signIn.access !== null;
+  if (!isByAccess || assertion === undefined) return bearerOf(header('authorization'));
+  if (method !== 'GET' && method !== 'HEAD' && !mayCallFrom(edge.config, header('origin'))) {
+    throw new Refusal('invalid_token');
+  }
+  return bearerOf(`Bearer ${assertion}`);
+}
+
+async function authenticate(edge: Edge, bearer: string): Promise<Person | null> {
+  try {
+    return await edge.people.authenticate(bearer);
+  } catch (thrown) {
+    if (!(thrown instanceof SignInUnavailable)) throw thrown;
+    edge.log.error('sign_in.unavailable', { error: messageOf(thrown), cause: messageOf(thrown.cause) });
+    throw new Refusal('unavailable');
+  }
+}
+
+/** Whether a page of this origin may call; a caller that is no page sends none. */
+export function mayCallFrom({ publicUrl, signIn }: Config, origin: string | undefined): boolean {
+  return origin === undefined || origin === publicUrl || signIn.allowedOrigins.has(origin);
 }
 
 /** A person's own town. Unknown ones and those of others look the same, and no Durable Object is touched for them (M-13). */

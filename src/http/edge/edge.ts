@@ -1,7 +1,7 @@
 /** What the routes are given, and what a request carries after authentication. */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
-import type { TownId } from '#protocol';
+import type { KeyId, TownId } from '#protocol';
 import type { Config } from '../../env.ts';
 import type { Env } from '../../bindings.ts';
 import { Directory } from '../../directory/directory-store.ts';
@@ -12,7 +12,10 @@ import type { AgentCalls } from '../../town/agent-calls.ts';
 import type { VerifiedCall } from '../../town/calls/authorize-call.ts';
 import type { Town } from '../../town/town.ts';
 import { lazyIssuer } from '../../wiring.ts';
-import { devTokenAuthenticator, type Person, type PersonAuthenticator } from './person.ts';
+import { ApiKeyStore } from '../../directory/api-key-store.ts';
+import type { ApiKey } from '../../people/api-key.ts';
+import type { Person, PersonAuthenticator } from '../../people/person.ts';
+import { signIn } from '../../people/sign-in.ts';
 
 /** What the edge asks of a town as one of its agents. */
 export type AgentStub = Pick<
@@ -73,6 +76,7 @@ export interface Edge {
   readonly issuer: () => Promise<Issuer>;
   readonly people: PersonAuthenticator;
   readonly directory: Directory;
+  readonly apiKeys: ApiKeyStore;
   /** A fresh stub for each call. Only for towns that the directory knows, or that a verified token names. */
   readonly town: (id: TownId) => TownStub;
 }
@@ -97,13 +101,16 @@ export type Guard = MiddlewareHandler<EdgeEnv>;
 
 /** The edge on the bindings of this Worker. */
 export function edgeOf(env: Env, config: Config): Edge {
+  const apiKeys = new ApiKeyStore(env.DIRECTORY);
+  const findKey = (id: KeyId): Promise<ApiKey | null> => apiKeys.get(id);
   return {
     config,
     clock: systemClock,
     log: rarely(consoleLog, systemClock),
     issuer: lazyIssuer(config),
-    people: devTokenAuthenticator(config.devToken),
+    people: signIn(config.signIn, config.devToken, findKey, () => systemClock.now()),
     directory: new Directory(env.DIRECTORY),
+    apiKeys,
     town: (id) => env.TOWN.getByName(id),
   };
 }

@@ -1,7 +1,7 @@
 /** Schemas of what the public API takes, and the names of its answers. They parse requests and make `/openapi.json`. */
 import { z } from '@hono/zod-openapi';
 import * as protocol from '#protocol';
-import { ROLE_NAMES, SCOPES, agentIdSchema, townIdSchema, writtenText } from '#protocol';
+import { ROLE_NAMES, SCOPES, agentIdSchema, keyIdSchema, townIdSchema, writtenText } from '#protocol';
 import { isWithinRole } from '../../roster/agent.ts';
 import { runtimeOrderSchema } from './runtime-order.ts';
 import { KEY_RULE, isIdempotencyKey } from './idempotency-key.ts';
@@ -41,6 +41,14 @@ export const newMessageSchema = z
   .openapi('NewMessage');
 export const refreshSchema = z.strictObject({ revoke_older: z.boolean().default(false) }).openapi('Refresh');
 
+export const apiKeyOrderSchema = z
+  .strictObject({
+    name: writtenText.trim().min(1).max(protocol.MAX_KEY_NAME_UNITS),
+    scope: z.enum(protocol.PERSON_SCOPES).default('chat'),
+    expires_in_days: z.number().int().min(1).max(protocol.MAX_KEY_DAYS).default(protocol.DEFAULT_KEY_DAYS),
+  })
+  .openapi('ApiKeyOrder');
+
 // The shapes of the answers are the protocol's; here they get the names that `/openapi.json` calls them by.
 export const townSchema = protocol.townSchema.meta({ id: 'Town' });
 export const townEntrySchema = protocol.townEntrySchema.meta({ id: 'TownEntry' });
@@ -52,6 +60,8 @@ export const agentSchema = protocol.agentSchema.meta({ id: 'Agent' });
 export const permissionSchema = protocol.permissionSchema.meta({ id: 'Permission' });
 export const permissionAnswerSchema = protocol.permissionAnswerSchema.meta({ id: 'PermissionAnswer' });
 export const presetSchema = protocol.presetSchema.meta({ id: 'Preset' });
+export const apiKeySchema = protocol.apiKeySchema.meta({ id: 'ApiKey' });
+export const newApiKeySchema = protocol.newApiKeySchema.meta({ id: 'NewApiKey' });
 export const messageSchema = protocol.messageSchema.meta({ id: 'Message' });
 export const ticketSchema = protocol.streamTicketSchema.meta({ id: 'Ticket' });
 export const problemBody = protocol.problemSchema.meta({ id: 'Problem' });
@@ -89,6 +99,10 @@ const idCursor = (id: z.ZodType) =>
     .refine((text) => text === '' || id.safeParse(text).success, 'must be the `next` of a page')
     .default('');
 export const townsQuery = z.object({ cursor: idCursor(townIdSchema), limit });
+export const keysQuery = z.object({ cursor: idCursor(keyIdSchema), limit });
+export const keyParams = z.object({
+  key: z.string().pipe(keyIdSchema).openapi({ type: 'string', description: 'id of the key' }),
+});
 export const agentsQuery = z.object({ cursor: idCursor(agentIdSchema), limit });
 /** Lists by number. */
 export const seqQuery = z.object({ cursor: whole(0).default(0), limit });

@@ -3,7 +3,7 @@ import { createRoute } from '@hono/zod-openapi';
 import { MAX_STREAM_SECONDS, STREAM_REQUEST_HEADER, TICKET_TTL_SECONDS, writeStreamRequest } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import { base64url, randomBytes, sha256 } from '#lib/secret.ts';
-import { requirePerson, requireTicket, requireTown } from '../edge/authenticate.ts';
+import { mayCallFrom, requirePerson, requireTicket, requireTown } from '../edge/authenticate.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers } from '../edge/route-parts.ts';
@@ -15,7 +15,7 @@ const TICKET_BYTES = 32;
 /** Tickets, and the upgrade that one opens. */
 export function streamRoutes(app: App, edge: Edge): void {
   createTicket(app, edge, [requirePerson(edge), requireTown(edge)]);
-  openStream(app, requireTicket(edge));
+  openStream(app, edge, requireTicket(edge));
 }
 
 function createTicket(app: App, edge: Edge, inTown: Guard[]): void {
@@ -43,7 +43,7 @@ function createTicket(app: App, edge: Edge, inTown: Guard[]): void {
   );
 }
 
-function openStream(app: App, withTicket: Guard): void {
+function openStream(app: App, edge: Edge, withTicket: Guard): void {
   app.openapi(
     createRoute({
       method: 'get',
@@ -64,6 +64,8 @@ function openStream(app: App, withTicket: Guard): void {
       if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') {
         throw new Refusal('invalid_request', { errors: [{ path: 'upgrade', message: 'must be websocket' }] });
       }
+      // A browser lets any page open a socket: it only says which one.
+      if (!mayCallFrom(edge.config, c.req.header('origin'))) throw new Refusal('invalid_token');
       const request = { ...c.get('ticket'), after: c.req.valid('query').after ?? null };
       // A request of its own: nothing of the caller's address and headers goes on, and the ticket stays here.
       const headers = { upgrade: 'websocket', [STREAM_REQUEST_HEADER]: writeStreamRequest(request) };

@@ -112,7 +112,7 @@ describe('the right credential in the right place', () => {
       const { id: message } = await town.send('ada', 'hello');
       const permission = await askIn(town, agent.id, message);
       for (const { place, credential } of accepted) {
-        const own = { town: town.id, agent: agent.id, message, permission };
+        const own = { town: town.id, agent: agent.id, message, permission, key: scene.keys.own };
         const fill = doorOf(route).opensFor === 'person' ? own : place.fill;
         const answer = await knock(route, { ...place, fill }, credential.header);
         const opened = answer.webSocket;

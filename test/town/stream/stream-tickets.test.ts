@@ -3,7 +3,7 @@ import { SELF, createExecutionContext, env } from 'cloudflare:test';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createApp } from '../../../src/http/app.ts';
 import { edgeOf } from '../../../src/http/edge/edge.ts';
-import type { Person } from '../../../src/http/edge/person.ts';
+import type { Person } from '../../../src/people/person.ts';
 import { sha256 } from '../../../src/lib/secret.ts';
 import {
   MAX_STREAMS_PER_PERSON,
@@ -293,7 +293,7 @@ describe('the end of a stream', () => {
     ['comes with the ticket where the credential ends before', 5000, 5000],
   ])('%s', async (_, credentialMs, streamMs) => {
     const { config, issuer } = await deployment();
-    const person: Person = { id: 'dev', endsAtMs: lab.clock.now() + credentialMs };
+    const person: Person = { id: 'dev', endsAtMs: lab.clock.now() + credentialMs, scope: 'admin' };
     const people = { authenticate: async () => person };
     const app = createApp({ ...edgeOf(env, config), clock: lab.clock, issuer, people });
     const request = new Request(`${PUBLIC_URL}/v1/towns/${town.id}/tickets`, {

@@ -3,10 +3,12 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import {
   agentSchema,
+  apiKeySchema,
   delegationSchema,
   deletedTownSchema,
   eventPageSchema,
   messageSchema,
+  newApiKeySchema,
   pageOf,
   permissionSchema,
   presetSchema,
@@ -31,6 +33,9 @@ export const SHAPES: Readonly<Record<string, z.ZodType>> = {
   [`POST ${TOWN}/restored`]: restoredSchema,
   [`POST ${TOWN}/refresh`]: sweepReportSchema,
   [`GET ${TOWN}/events`]: eventPageSchema,
+  'POST /v1/keys': newApiKeySchema,
+  'GET /v1/keys': pageOf(apiKeySchema),
+  'DELETE /v1/keys/{key}': apiKeySchema,
   'GET /v1/presets': z.object({ items: z.array(presetSchema) }),
   [`GET ${TOWN}/permissions`]: pageOf(permissionSchema),
   [`GET ${TOWN}/permissions/{permission}`]: permissionSchema,

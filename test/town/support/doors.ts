@@ -35,6 +35,9 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`GET ${TOWN}/stream`]: { opensFor: 'ticket' },
   [`GET ${TOWN}/delegations`]: { opensFor: 'person' },
   'GET /v1/presets': { opensFor: 'person' },
+  'POST /v1/keys': { opensFor: 'person', body: { name: 'robot', scope: 'admin' } },
+  'GET /v1/keys': { opensFor: 'person' },
+  'DELETE /v1/keys/{key}': { opensFor: 'person' },
   [`GET ${TOWN}/permissions`]: { opensFor: 'person' },
   [`GET ${TOWN}/permissions/{permission}`]: { opensFor: 'person' },
   [`POST ${TOWN}/permissions/{permission}`]: { opensFor: 'person', body: { option: 'y' } },
@@ -128,11 +131,11 @@ function agentsPlaces({ delegations }: Scene, route: string, door: Place): Place
 }
 
 function personsPlaces(scene: Scene, route: string): Place[] {
-  const { town, agents, message, permission, other, foreign, ghost } = scene;
+  const { town, agents, message, permission, keys, other, foreign, ghost } = scene;
   const of = (name: string, fill: Place['fill'], outcome: Outcome = 'not_found'): Place => {
     return {
       name,
-      fill: { town: town.id, agent: agents.live.id, message, permission, ...fill },
+      fill: { town: town.id, agent: agents.live.id, message, permission, key: keys.own, ...fill },
       opensFor: RIGHT_PERSON,
       outcome,
     };
@@ -152,6 +155,12 @@ function personsPlaces(scene: Scene, route: string): Place[] {
       of("an agent of somebody else's town", { agent: foreign.agent.id }),
       of("the name of an agent of somebody else's town", { agent: foreign.agent.name }),
       of('an agent that never was', { agent: `agt_${NO_ID}` }),
+    );
+  }
+  if (route.includes('{key}')) {
+    places.push(
+      of('a key of another person', { key: keys.foreign }),
+      of('a key that never was', { key: `key_${NO_ID}` }),
     );
   }
   if (route.includes('{permission}')) places.push(of('one that nobody asked for', { permission: `prm_${NO_ID}` }));

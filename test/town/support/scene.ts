@@ -12,6 +12,8 @@ import {
   type OpenSession,
   type TownId,
 } from '../../../src/protocol/index.ts';
+import { ApiKeyStore } from '../../../src/directory/api-key-store.ts';
+import { drawApiKey } from '../../../src/people/api-key.ts';
 import { PermissionStore } from '../../../src/permissions/permission-store.ts';
 import { DelegationStore } from '../../../src/ledger/delegation-store.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
@@ -35,6 +37,8 @@ export interface Scene {
   readonly message: string;
   /** What `live` asks, and nobody has answered. */
   readonly permission: string;
+  /** API keys by their ids: of the person, and of another. */
+  readonly keys: { readonly own: string; readonly foreign: string };
   /** One that is open to `live`, and one in which it has no part. */
   readonly delegations: { readonly own: DelegationId; readonly others: DelegationId };
   /** Sessions of the two containers of `town`. */
@@ -66,6 +70,7 @@ export async function buildScene(): Promise<Scene> {
     agents: { ...agents, live: await town.read('live') },
     message,
     permission: await askIn(town, agents.live.id, message),
+    keys: { own: await keyOf('dev'), foreign: await keyOf('somebody-else') },
     delegations: await openDelegations(town, agents),
     sessions: [sessionOf(town, 0), sessionOf(town, 1)],
     other,
@@ -84,6 +89,15 @@ export async function buildScene(): Promise<Scene> {
   // Nothing that happens by itself is left: what changes from here on, a call has changed.
   await town.elapse(0);
   return scene;
+}
+
+/** Stores an API key of a person, and returns its id. */
+async function keyOf(person: string): Promise<string> {
+  const { id, digest } = await drawApiKey();
+  const now = lab.clock.now();
+  const times = { createdAtMs: now, expiresAtMs: now + 86_400_000, revokedAtMs: null };
+  await new ApiKeyStore(env.DIRECTORY).add({ id, digest, person, name: 'robot', scope: 'admin', ...times }, 100);
+  return id;
 }
 
 /** What a control server was told when its session was opened last. */

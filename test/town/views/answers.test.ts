@@ -52,6 +52,9 @@ describe('what people are answered', () => {
     ];
     await api('GET', '/v1/towns');
     await api('GET', '/v1/presets');
+    const key = await api<{ id: string }>('POST', '/v1/keys', { name: 'robot' });
+    await api('GET', '/v1/keys');
+    await api('DELETE', `/v1/keys/${key.body.id}`);
     for (const call of calls) {
       const [method = '', path = ''] = call.split(' ');
       const { status } = await town.api(method, path, method === 'POST' || method === 'PATCH' ? {} : undefined);

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { devTokenAuthenticator } from '../../../src/http/edge/person.ts';
-import { Secret } from '../../../src/lib/secret.ts';
-import { DEV_TOKEN } from '../../support/bindings.ts';
+import { devTokenAuthenticator } from '../../src/people/person.ts';
+import { Secret } from '../../src/lib/secret.ts';
+import { DEV_TOKEN } from '../support/bindings.ts';
 
 test('the development token is one person, and nothing else is anybody', async () => {
   const people = devTokenAuthenticator(new Secret(DEV_TOKEN));
-  expect(await people.authenticate(DEV_TOKEN)).toEqual({ id: 'dev', endsAtMs: null });
+  expect(await people.authenticate(DEV_TOKEN)).toEqual({ id: 'dev', endsAtMs: null, scope: 'admin' });
   for (const bearer of ['', `${DEV_TOKEN} `, DEV_TOKEN.slice(1), '[redacted]']) {
     expect(await people.authenticate(bearer), bearer).toBeNull();
   }

@@ -1,0 +1,17 @@
+import type { PersonScope } from '#protocol';
+
+/** What talks with agents, and answers what they ask. */
+const CHAT = [
+  /^POST \/v1\/towns\/[^/]+\/agents\/[^/]+\/(?:messages|interrupt)$/,
+  /^DELETE \/v1\/towns\/[^/]+\/agents\/[^/]+\/messages\/[^/]+$/,
+  /^POST \/v1\/towns\/[^/]+\/permissions\/[^/]+$/,
+];
+/** A ticket opens a stream, which only shows. */
+const TICKET = /^POST \/v1\/towns\/[^/]+\/tickets$/;
+
+/** What a person's credential has to allow for a request. A route that is not named here needs `admin` unless it only reads. */
+export function neededScope(method: string, path: string): PersonScope {
+  const request = `${method} ${path}`;
+  if (method === 'GET' || method === 'HEAD' || TICKET.test(request)) return 'read';
+  return CHAT.some((route) => route.test(request)) ? 'chat' : 'admin';
+}

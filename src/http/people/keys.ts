@@ -1,0 +1,100 @@
+/** Routes for people: the API keys by which programs call for them. */
+import { createRoute } from '@hono/zod-openapi';
+import { MAX_KEYS_PER_PERSON, allowsScope, pageOf, type ApiKeyView } from '#protocol';
+import { timestamp } from '#lib/clock.ts';
+import { drawApiKey, prefixOf, type ApiKey } from '../../people/api-key.ts';
+import { requirePerson } from '../edge/authenticate.ts';
+import type { App, Edge, Guard } from '../edge/edge.ts';
+import { Refusal } from '../edge/problem.ts';
+import { answers, jsonBody, pageAt, smallBody } from '../edge/route-parts.ts';
+import * as s from '../edge/schemas.ts';
+
+const DAY_MS = 86_400_000;
+
+export function keyRoutes(app: App, edge: Edge): void {
+  const person = requirePerson(edge);
+  createKey(app, edge, person);
+  listKeys(app, edge, person);
+  revokeKey(app, edge, person);
+}
+
+const viewOf = ({ id, name, scope, createdAtMs, expiresAtMs, revokedAtMs }: ApiKey): ApiKeyView => ({
+  id,
+  name,
+  scope,
+  prefix: prefixOf(id),
+  created_at: timestamp(createdAtMs),
+  expires_at: timestamp(expiresAtMs),
+  revoked_at: timestamp(revokedAtMs),
+});
+
+function createKey(app: App, edge: Edge, person: Guard): void {
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/v1/keys',
+      summary: 'Make an API key; this answer is the only one that shows it',
+      middleware: [person, smallBody] as const,
+      request: { body: jsonBody(s.apiKeyOrderSchema) },
+      responses: answers(201, s.newApiKeySchema, 'The key'),
+    }),
+    async (c) => {
+      const { name, scope, expires_in_days: days } = c.req.valid('json');
+      const maker = c.get('person');
+      // A key never allows more than what it is made with.
+      if (!allowsScope(maker.scope, scope)) throw new Refusal('insufficient_scope');
+      const { id, text, digest } = await drawApiKey();
+      const now = edge.clock.now();
+      const key: ApiKey = {
+        id,
+        name,
+        scope,
+        digest,
+        person: maker.id,
+        createdAtMs: now,
+        expiresAtMs: now + days * DAY_MS,
+        revokedAtMs: null,
+      };
+      if (!(await edge.apiKeys.add(key, MAX_KEYS_PER_PERSON))) throw new Refusal('limit_exceeded');
+      c.header('cache-control', 'no-store');
+      return c.json({ ...viewOf(key), key: text }, 201);
+    },
+  );
+}
+
+function listKeys(app: App, edge: Edge, person: Guard): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/keys',
+      summary: 'List your API keys, by how they begin; revoked and expired ones too',
+      middleware: [person],
+      request: { query: s.keysQuery },
+      responses: answers(200, pageOf(s.apiKeySchema), 'A page of keys'),
+    }),
+    async (c) => {
+      const { cursor, limit } = c.req.valid('query');
+      const keys = await edge.apiKeys.listOf(c.get('person').id, cursor, limit + 1);
+      const page = pageAt(keys, limit, ({ id }) => id);
+      return c.json({ ...page, items: page.items.map(viewOf) }, 200);
+    },
+  );
+}
+
+function revokeKey(app: App, edge: Edge, person: Guard): void {
+  app.openapi(
+    createRoute({
+      method: 'delete',
+      path: '/v1/keys/{key}',
+      summary: 'Revoke an API key, for good',
+      middleware: [person],
+      request: { params: s.keyParams },
+      responses: answers(200, s.apiKeySchema, 'The key, which is refused from now on'),
+    }),
+    async (c) => {
+      const revoked = await edge.apiKeys.revoke(c.get('person').id, c.req.valid('param').key, edge.clock.now());
+      if (revoked === null) throw new Refusal('not_found');
+      return c.json(viewOf(revoked), 200);
+    },
+  );
+}

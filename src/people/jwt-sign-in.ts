@@ -1,0 +1,145 @@
+/** People who come with a JWT of somebody else: of an OpenID provider, or of Cloudflare Access in front of the Worker. */
+import { createRemoteJWKSet, decodeJwt, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import { z } from 'zod';
+import { withDeadline } from '#lib/clock.ts';
+import { parseJson } from '#lib/json.ts';
+import { readText } from '#lib/read-body.ts';
+import { SignInUnavailable, type Person, type PersonAuthenticator } from './person.ts';
+
+/** One issuer that people sign in with. */
+export interface JwtIssuer {
+  readonly issuer: string;
+  /** A token has to name it among its audiences. */
+  readonly audience: string;
+  /** The key set's address, or null: the issuer's discovery document names it. */
+  readonly jwksUri: string | null;
+  /** The person's id in Reeve, or null: the claims name none. */
+  readonly personOf: (claims: JWTPayload) => string | null;
+}
+
+/** Asymmetric ones only: a symmetric key would be the verifier's too. */
+const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
+/** Clocks differ by this much (s). */
+const TOLERANCE_SECONDS = 60;
+/** An issuer answers within this (ms), or sign-in is not available now. */
+const FETCH_MS = 5000;
+/** A rotated key is found by its id at once, but the issuer is asked no more often than this (ms). */
+const COOLDOWN_MS = 30_000;
+const CACHE_MS = 600_000;
+const MAX_DISCOVERY_BYTES = 256 * 1024;
+/** Of a subject, in UTF-16 code units; no control characters, because it stands in logs and lists. */
+const MAX_SUBJECT_UNITS = 255;
+const SUBJECT = /^\P{Cc}+$/u;
+
+/** A person of an OpenID provider. */
+export function oidcIssuer(issuer: string, audience: string): JwtIssuer {
+  return { issuer, audience, jwksUri: null, personOf: ({ sub }) => named('oidc', sub) };
+}
+
+/** A person, or a service token, that Cloudflare Access has let through. */
+export function accessIssuer(team: string, audience: string): JwtIssuer {
+  const issuer = `https://${team}`;
+  return {
+    issuer,
+    audience,
+    jwksUri: `${issuer}/cdn-cgi/access/certs`,
+    personOf: ({ sub, common_name: service }) => named('access', sub) ?? named('access-service', service),
+  };
+}
+
+function named(kind: string, subject: unknown): string | null {
+  if (typeof subject !== 'string' || subject.length > MAX_SUBJECT_UNITS || !SUBJECT.test(subject)) return null;
+  return subject.isWellFormed() ? `${kind}:${subject}` : null;
+}
+
+/** Keys are fetched with the first token and kept; the issuer is asked again where a token names one that is not among them. */
+export function jwtAuthenticator(from: JwtIssuer, now: () => number): PersonAuthenticator {
+  let keys: JWTVerifyGetKey | null = null;
+  return {
+    authenticate: async (bearer) => {
+      if (issuerOf(bearer) !== from.issuer) return null;
+      keys ??= remoteKeys(from.jwksUri ?? (await discover(from.issuer)));
+      return verify(from, bearer, keys, now());
+    },
+  };
+}
+
+/** What a token says of its issuer, before anything is verified: it only chooses who verifies. */
+function issuerOf(bearer: string): string | undefined {
+  try {
+    return decodeJwt(bearer).iss;
+  } catch {
+    return undefined; // No JWT: none of ours.
+  }
+}
+
+async function verify(
+  { issuer, audience, personOf }: JwtIssuer,
+  bearer: string,
+  keys: JWTVerifyGetKey,
+  nowMs: number,
+): Promise<Person | null> {
+  try {
+    const { payload } = await jwtVerify(bearer, keys, {
+      issuer,
+      audience,
+      algorithms: ALGORITHMS,
+      clockTolerance: TOLERANCE_SECONDS,
+      requiredClaims: ['exp', 'iat'],
+      currentDate: new Date(nowMs),
+    });
+    const id = personOf(payload);
+    return id === null ? null : { id, endsAtMs: (payload.exp ?? 0) * 1000, scope: 'admin' };
+  } catch (thrown) {
+    if (isOfTheToken(thrown)) return null;
+    throw new SignInUnavailable(`the keys of ${issuer} cannot be had`, { cause: thrown });
+  }
+}
+
+/** Whether the token is to blame; else it is the way to the keys. */
+function isOfTheToken(thrown: unknown): boolean {
+  if (!(thrown instanceof errors.JOSEError)) return false;
+  return !(
+    thrown instanceof errors.JWKSTimeout ||
+    thrown instanceof errors.JWKSInvalid ||
+    thrown.code === errors.JOSEError.code
+  );
+}
+
+const remoteKeys = (uri: string): JWTVerifyGetKey =>
+  createRemoteJWKSet(new URL(uri), {
+    timeoutDuration: FETCH_MS,
+    cooldownDuration: COOLDOWN_MS,
+    cacheMaxAge: CACHE_MS,
+  });
+
+const discoverySchema = z.object({ issuer: z.string(), jwks_uri: z.url() });
+
+/** OpenID Connect Discovery 1.0, section 4: the document is of this issuer, and its keys come the way that it does. */
+async function discover(issuer: string): Promise<string> {
+  const address = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  try {
+    const text = await withDeadline(FETCH_MS, async (signal) => {
+      const answer = await fetch(address, { signal, redirect: 'manual', headers: { accept: 'application/json' } });
+      return answer.ok ? readText(answer, MAX_DISCOVERY_BYTES) : null;
+    });
+    const found = discoverySchema.parse(parseJson(text ?? ''));
+    const isSecure = found.jwks_uri.startsWith('https://') || issuer.startsWith('http://');
+    if (found.issuer === issuer && isSecure) return found.jwks_uri;
+  } catch (thrown) {
+    throw new SignInUnavailable(`the discovery document of ${issuer} cannot be had`, { cause: thrown });
+  }
+  throw new SignInUnavailable(`the discovery document of ${issuer} names another issuer, or keys without https`);
+}

@@ -1,0 +1,74 @@
+/** Variables of how people sign in, and which pages may call from elsewhere. */
+import { z } from 'zod';
+
+export interface SignInSettings {
+  /** OpenID provider and the audience that its tokens must have; null: none. */
+  readonly oidc: { readonly issuer: string; readonly audience: string } | null;
+  /** Cloudflare Access: `<team>.cloudflareaccess.com` and the audience tag of its application; null: none. */
+  readonly access: { readonly team: string; readonly audience: string } | null;
+  /** Origins of pages that may call; our own needs no entry. */
+  readonly allowedOrigins: ReadonlySet<string>;
+}
+
+const MAX_ORIGINS = 32;
+const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
+const isLoopbackOrHttps = (url: URL): boolean => url.protocol === 'https:' || LOOPBACK.has(url.hostname);
+
+const issuerRule = 'must be the exact issuer of the tokens: https, without query or fragment';
+const issuer = z.string().refine((text) => {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url !== null && isLoopbackOrHttps(url) && url.search === '' && url.hash === '' && url.username === '';
+}, issuerRule);
+
+const originsRule = 'must be origins like https://chat.example.com, by comma; https, or http on loopback';
+const origins = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  )
+  .refine((list) => list.length <= MAX_ORIGINS, `must be at most ${MAX_ORIGINS}`)
+  .refine((list) => list.every(isOrigin), originsRule);
+
+function isOrigin(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url !== null && url.origin === text && isLoopbackOrHttps(url);
+}
+
+const audience = z.string().min(1).max(512);
+/** For the object of all variables. An empty one counts as not given. */
+export const signInVariables = {
+  OIDC_ISSUER: issuer.optional(),
+  OIDC_AUDIENCE: audience.optional(),
+  ACCESS_TEAM_DOMAIN: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}\.cloudflareaccess\.com$/, 'must be <team>.cloudflareaccess.com')
+    .optional(),
+  ACCESS_AUD: audience.optional(),
+  ALLOWED_ORIGINS: origins,
+};
+const all = z.object(signInVariables);
+type Variables = z.infer<typeof all>;
+
+/** Rules that join two of them. */
+export function signInRules(env: Variables, publicUrl: string): [boolean, string, string][] {
+  const both = (one: unknown, other: unknown): boolean => (one === undefined) === (other === undefined);
+  return [
+    [both(env.OIDC_ISSUER, env.OIDC_AUDIENCE), 'OIDC_AUDIENCE', 'goes with OIDC_ISSUER: set both or none'],
+    [both(env.ACCESS_TEAM_DOMAIN, env.ACCESS_AUD), 'ACCESS_AUD', 'goes with ACCESS_TEAM_DOMAIN: set both or none'],
+    // Else a token that was minted for an agent could speak as a person.
+    [env.OIDC_ISSUER?.replace(/\/$/, '') !== publicUrl, 'OIDC_ISSUER', 'must be another issuer than PUBLIC_URL'],
+  ];
+}
+
+export function signInSettings(env: Variables): SignInSettings {
+  const { OIDC_ISSUER: oidc, OIDC_AUDIENCE, ACCESS_TEAM_DOMAIN: team, ACCESS_AUD, ALLOWED_ORIGINS } = env;
+  return {
+    oidc: oidc === undefined || OIDC_AUDIENCE === undefined ? null : { issuer: oidc, audience: OIDC_AUDIENCE },
+    access: team === undefined || ACCESS_AUD === undefined ? null : { team, audience: ACCESS_AUD },
+    allowedOrigins: new Set(ALLOWED_ORIGINS),
+  };
+}
