@@ -96,8 +96,8 @@ export class TokenStore {
     return toCredential(this.#sql.exec<Row>('SELECT * FROM agent_tokens WHERE agent = ?', agent).one());
   }
 
-  /** The next generation, stored before it is minted (T2), with the retry that repeats the push if it is not answered. */
-  allocate(agent: AgentId, reason: IssueReason, nowMs: number, retryAtMs: number): number {
+  /** The next generation, stored before it is minted (T2), with the retry that repeats the push if it is not answered; null: none. */
+  allocate(agent: AgentId, reason: IssueReason, nowMs: number, retryAtMs: number | null): number {
     return this.#sql
       .exec<{ minted: number }>(
         `UPDATE agent_tokens SET minted = minted + 1, minted_at_ms = ?, reason = ?, retry_at_ms = ?

@@ -14,14 +14,14 @@ export async function forceRefresh(
   agents: readonly Agent[],
   revokeOlder: boolean,
 ): Promise<SweepReportView> {
-  const cut = revokeOlder ? (agent: Agent, gen: number) => p.tokens.cutAt(agent.id, gen) : undefined;
+  const cut = revokeOlder ? { also: (agent: Agent, gen: number) => p.tokens.cutAt(agent.id, gen) } : {};
   const results = await Promise.all(
     batches(agents).map((batch) => {
       return inSlot(p, {
         pool: 'sweep',
         container: batch[0]?.container ?? 0,
         mayAskHeld: true,
-        work: () => pushBatch(p, batch, 'force', cut),
+        work: () => pushBatch(p, batch, { reason: 'force', ...cut }),
         held: () => batch.map(({ id }) => heldBack(p, id)),
       });
     }),

@@ -2,13 +2,14 @@
  * The one way out for tokens, whatever the reason: allocate, mint, send, record.
  *
  * Allocation is one transaction with its reason, an audit event and a stored retry (T2, T5): if the object dies after it, the
- * retry repeats the push with the next generation. Text lives in memory between mint and send, and nowhere else (T6).
+ * retry repeats the push with the next generation. None is stored where it would repeat nothing: an agent that is not at work has its
+ * next token with what comes next, and what a sweep has not finished is taken up by that sweep, which stays due. Text lives in memory between mint and send, and nowhere else (T6).
  */
 import type { IssueReason, IssuedToken, SwapResult } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import { messageOf } from '#lib/result.ts';
 import type { LinkAnswer } from '../../link/container-link.ts';
-import type { Agent } from '../../roster/agent.ts';
+import { needsSweep, type Agent } from '../../roster/agent.ts';
 import type { MintedToken } from '../../tokens/mint.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { issueRefusal, type IssueRefusal } from '../agents/issue-refusal.ts';
@@ -20,6 +21,8 @@ export interface IssueOrder<T> {
   /** All in one container. They are read again in the transaction; a moved incarnation is left out. */
   readonly agents: readonly Agent[];
   readonly reason: IssueReason;
+  /** Whoever sends this stays due until the answer is recorded, and then sends again: no retry of its own is stored. */
+  readonly isRepeated?: boolean;
   /** Stored in the transaction of the allocation, for each agent that gets a token. */
   readonly also?: (agent: Agent, gen: number, nowMs: number) => void;
   readonly send: (tokens: readonly IssuedToken[]) => Promise<LinkAnswer<T>>;
@@ -67,7 +70,8 @@ function allocate<T>(p: TownPorts, order: IssueOrder<T>): Allocation[] | IssueRe
       const refusal = agent === null ? 'agent_retired' : issueRefusal(agent, p.tokens.get(asked.id));
       if (refusal !== null) refused = refusal;
       if (agent === null || refusal !== null || agent.inc !== asked.inc) continue;
-      const gen = p.tokens.allocate(agent.id, order.reason, now, now + SAFETY_RETRY_MS);
+      const hasRetry = needsSweep(agent.state) && order.isRepeated !== true;
+      const gen = p.tokens.allocate(agent.id, order.reason, now, hasRetry ? now + SAFETY_RETRY_MS : null);
       order.also?.(agent, gen, now);
       allocated.push({ agent, gen });
     }

@@ -1,14 +1,20 @@
 /** The hourly sweep: fresh tokens for agents at work, one request per container. This file and tokens/refresh-policy.ts answer "when does it refresh?". */
-import { MAX_AGENTS_PER_PUSH, type AgentId, type IssueReason, type SwapResult, type SwapResults } from '#protocol';
+import { MAX_AGENTS_PER_PUSH, type AgentId, type SwapResult, type SwapResults } from '#protocol';
 import { needsSweep, type Agent } from '../../roster/agent.ts';
 import { dueInSweep, nextSweepAt } from '../../tokens/refresh-policy.ts';
 import { RUN_BUDGET_AGENTS } from '../state/alarm-plan.ts';
 import { backoffUntil, recordAnswer } from '../containers/containers.ts';
 import { recordWorkFailure } from '../agents/due-work.ts';
 import { issueRefusal } from '../agents/issue-refusal.ts';
-import { issueToken, type IssueAnswer } from './issue-token.ts';
+import { issueToken, type IssueAnswer, type IssueOrder } from './issue-token.ts';
 import type { TownPorts } from '../ports.ts';
 import type { SweepReport, SweepResult } from '../state/sweep-store.ts';
+
+/** Why tokens are pushed, and what is stored with them. */
+type Push = Pick<IssueOrder<SwapResults>, 'reason' | 'also' | 'isRepeated'>;
+
+/** The sweep stays due until all that it pushed is recorded. */
+const IN_SWEEP: Push = { reason: 'sweep', isRepeated: true };
 
 /**
  * Refreshes every agent at work whose token is due. Runs until `until` or 1,000 agents; what is left is due at once and goes on
@@ -31,7 +37,7 @@ export async function refreshSweep(p: TownPorts, until: number): Promise<void> {
     }
   });
   const now = due.slice(0, RUN_BUDGET_AGENTS);
-  const done = await Promise.all(batches(now).map((batch) => sweepBatch(p, batch, until)));
+  const done = await Promise.all(batches(now).map((batch) => sweepBatch(p, batch, until, IN_SWEEP)));
   const results = done.flat();
   const finishedAtMs = p.clock.now();
   const report = reportOf([...results, ...broken]);
@@ -51,11 +57,11 @@ export async function retryPushes(p: TownPorts, ids: readonly AgentId[], until: 
   const agents = ids
     .map((id) => p.agents.get(id))
     .filter((agent): agent is Agent => agent !== null && needsSweep(agent.state));
-  await Promise.all(batches(agents).map((batch) => sweepBatch(p, batch, until)));
+  await Promise.all(batches(agents).map((batch) => sweepBatch(p, batch, until, { reason: 'sweep' })));
 }
 
 /** One request's worth of one container. An agent that the time did not reach is left out of the results. */
-async function sweepBatch(p: TownPorts, batch: readonly Agent[], until: number): Promise<SweepResult[]> {
+async function sweepBatch(p: TownPorts, batch: readonly Agent[], until: number, push: Push): Promise<SweepResult[]> {
   const container = batch[0]?.container ?? 0;
   return p.slots.run('sweep', container, async () => {
     if (p.clock.now() >= until) return [];
@@ -64,19 +70,19 @@ async function sweepBatch(p: TownPorts, batch: readonly Agent[], until: number):
       for (const { id } of batch) p.tokens.retry(id, held, p.tokens.get(id).retryTries);
       return batch.map(({ id }) => heldBack(p, id));
     }
-    return pushEach(p, batch);
+    return pushEach(p, batch, push);
   });
 }
 
 /** All in one request; where a broken row makes that throw, one by one, so that only its agent is left out. */
-async function pushEach(p: TownPorts, batch: readonly Agent[]): Promise<SweepResult[]> {
+async function pushEach(p: TownPorts, batch: readonly Agent[], push: Push): Promise<SweepResult[]> {
   try {
-    return await pushBatch(p, batch, 'sweep');
+    return await pushBatch(p, batch, push);
   } catch (thrown) {
     const [only] = batch;
     if (batch.length === 1 && only !== undefined) return [brokenResult(p, only, thrown)];
     const results: SweepResult[] = [];
-    for (const agent of batch) results.push(...(await pushEach(p, [agent])));
+    for (const agent of batch) results.push(...(await pushEach(p, [agent], push)));
     return results;
   }
 }
@@ -92,12 +98,7 @@ export function heldBack(p: TownPorts, id: AgentId): SweepResult {
 }
 
 /** Sends fresh tokens to agents of one container and returns the control server's own outcome for each. */
-export async function pushBatch(
-  p: TownPorts,
-  batch: readonly Agent[],
-  reason: IssueReason,
-  also?: (agent: Agent, gen: number) => void,
-): Promise<SweepResult[]> {
+export async function pushBatch(p: TownPorts, batch: readonly Agent[], push: Push): Promise<SweepResult[]> {
   const container = batch[0]?.container ?? 0;
   const session = p.containers.get(container)?.session ?? null;
   const here = batch.filter((agent) => agent.session !== null && agent.session === session);
@@ -106,9 +107,8 @@ export async function pushBatch(
   if (here.length === 0 || session === null) return results;
   let swaps: readonly SwapResult[] = [];
   const answer = await issueToken<SwapResults>(p, {
+    ...push,
     agents: here,
-    reason,
-    ...(also === undefined ? {} : { also }),
     send: async (tokens) => {
       const [only] = tokens;
       if (tokens.length !== 1 || only === undefined)
@@ -125,7 +125,7 @@ export async function pushBatch(
     const heldBefore = backoffUntil(p, container);
     for (const agent of here) {
       const isHeld = backoffUntil(p, container) !== heldBefore;
-      results.push(...(isHeld ? [heldBack(p, agent.id)] : await pushBatch(p, [agent], reason, also)));
+      results.push(...(isHeld ? [heldBack(p, agent.id)] : await pushBatch(p, [agent], push)));
     }
     return results;
   }

@@ -193,4 +193,18 @@ export const TOWN_SCHEMA: readonly Migration[] = [
        END`,
     ],
   },
+  {
+    id: '0026-sweep-seq',
+    statements: [
+      // The same table without AUTOINCREMENT, as with events: the newest sweep is never forgotten.
+      `CREATE TABLE sweeps_next (
+         seq INTEGER PRIMARY KEY, started_at_ms INTEGER NOT NULL, finished_at_ms INTEGER NOT NULL,
+         due INTEGER NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL, skipped INTEGER NOT NULL, results TEXT NOT NULL
+       ) STRICT`,
+      `INSERT INTO sweeps_next (seq, started_at_ms, finished_at_ms, due, ok, failed, skipped, results)
+       SELECT seq, started_at_ms, finished_at_ms, due, ok, failed, skipped, results FROM sweeps`,
+      'DROP TABLE sweeps',
+      'ALTER TABLE sweeps_next RENAME TO sweeps',
+    ],
+  },
 ];

@@ -57,6 +57,7 @@ export interface LabTurn {
 
 export type LabFetch = (url: string, init: RequestInit) => Promise<Response>;
 
+const FEW_AGENTS = 4;
 const OWN_ADDRESSES = Number.POSITIVE_INFINITY;
 const RARE_HEARTBEAT_MS = 3_600_000;
 
@@ -80,6 +81,8 @@ export class Lab {
   pushTimeoutMs = 20_000;
   /** Each container is a machine of its own; a test may let them share addresses. Read when a Town comes up. */
   containerAddresses = OWN_ADDRESSES;
+  /** Few, so that a town of a test has several containers. Read when a Town comes up. */
+  agentsPerContainer = FEW_AGENTS;
   /**
    * How often towns expect a heartbeat; containers send them more often. Read when a Town comes up. Long, so that a test which turns
    * the clock by hours pays for no looks at agents that it does not ask about; those that do set it to what it is in production.
@@ -143,6 +146,7 @@ export class Lab {
     this.silent.clear();
     this.secrets.clear();
     this.containerAddresses = OWN_ADDRESSES;
+    this.agentsPerContainer = FEW_AGENTS;
     this.heartbeatMs = RARE_HEARTBEAT_MS;
     this.finishedBytes = MAX_FINISHED_BYTES;
     this.ledgerBytes = MAX_LEDGER_BYTES;

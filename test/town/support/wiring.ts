@@ -66,7 +66,7 @@ export function labTownWiring(link: (container: string) => ContainerLink, bound?
   return {
     settings: {
       refreshIntervalMs: 3_600_000,
-      agentsPerContainer: 4,
+      agentsPerContainer: lab.agentsPerContainer,
       containerAddresses: lab.containerAddresses,
       finishedBytes: lab.finishedBytes,
       ledgerBytes: lab.ledgerBytes,
