@@ -18,8 +18,8 @@ interface CredentialParts {
   /** Variables that hold the same token, for code that looks there. */
   readonly aliases: readonly string[];
   readonly environment: Environment;
-  /** Calls `look` again and again, until the returned function is called. */
-  readonly repeat: (look: () => void) => () => void;
+  /** Calls `read` again and again, until the returned function is called. */
+  readonly repeat: (read: () => void) => () => void;
 }
 
 /** The token in the file, and the variables that are kept in step with it, all or none. No request is made. */
@@ -34,7 +34,7 @@ export class Credential {
       if (!NAME.test(name) || name.startsWith('REEVE_')) throw new TypeError(`${name} cannot stand for the token`);
     }
     this.read();
-    // Read again, not watched: a watch misses what happens before it stands, and needs more rights than the file itself.
+    // Read again and again: notifications of the system miss what happens before they are set up, and need more rights.
     this.#stop = parts.aliases.length > 0 ? parts.repeat(() => void this.read()) : () => undefined;
   }
 

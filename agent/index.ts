@@ -11,11 +11,11 @@ import { Town, type Fetch } from './town.ts';
 export { NoCredential } from './credential.ts';
 export type { Town, TownRequest } from './town.ts';
 
-/** How often the file is looked at for the aliases (ms): a token that was replaced is good for hours. */
-const LOOK_EVERY_MS = 1_000;
+/** How often the file is read for the aliases (ms): a token that was replaced is good for hours. */
+const READ_EVERY_MS = 1_000;
 
-function eachSecond(look: () => void): () => void {
-  const timer = setInterval(look, LOOK_EVERY_MS).unref();
+function eachSecond(read: () => void): () => void {
+  const timer = setInterval(read, READ_EVERY_MS).unref();
   return () => clearInterval(timer);
 }
 
@@ -26,8 +26,8 @@ export interface TownOptions {
   readonly fetch?: Fetch;
   /** Default: `process.env`. */
   readonly environment?: Environment;
-  /** Calls `look` again and again, until the returned function is called. Default: each second, and it keeps no process alive. */
-  readonly repeat?: (look: () => void) => () => void;
+  /** Calls `read` again and again, until the returned function is called. Default: each second, and it keeps no process alive. */
+  readonly repeat?: (read: () => void) => () => void;
 }
 
 /**

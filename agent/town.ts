@@ -34,7 +34,7 @@ export class Town {
 
   /**
    * Sends one request to the town, with the token that is in the file at that moment. After a 401 it reads the file again, and sends
-   * once more if there is another token; never a third time. Answers whatever the town said last. Redirects are answers, so the
+   * once more if there is another token; never a third time. Returns the town's last answer. Redirects are answers, so the
    * token goes nowhere else.
    * @param path from the slash on
    * @throws TypeError for a path that leads elsewhere, `NoCredential`, and whatever `fetch` throws
@@ -50,7 +50,7 @@ export class Town {
     return this.#send(url, second, request);
   }
 
-  /** Ends the watch over the file; nothing else is held. Idempotent. */
+  /** Stops reading the file; nothing else is open. Idempotent. */
   close(): void {
     this.#parts.credential.close();
   }

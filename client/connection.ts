@@ -27,33 +27,33 @@ export class Connection {
   readonly #socket: Socket;
   #over = false;
   #heardAtMs: number;
-  /** What was heard on this connection; and how much of it the town does not know of. */
+  /** What arrived on this connection; and how much of it is not confirmed to the town. */
   #seq: number | null = null;
   #deltas = 0;
   #unconfirmed = 0;
   #cancelAck: (() => void) | null = null;
-  #cancelWatch: () => void = () => undefined;
+  #cancelTimer: () => void = () => undefined;
 
   constructor(outside: Outside, address: string, on: ConnectionEvents) {
     this.#outside = outside;
     this.#on = on;
     this.#heardAtMs = outside.nowMs();
     this.#socket = outside.connect(address, {
-      onText: (text) => this.#hear(text),
+      onText: (text) => this.#receive(text),
       onClose: (code) => this.#end(code),
     });
-    this.#cancelWatch = outside.after(OPENED_MS, () => this.#end(0));
+    this.#cancelTimer = outside.after(OPENED_MS, () => this.#end(0));
   }
 
   close(): void {
     if (this.#over) return;
     this.#over = true;
     this.#cancelAck?.();
-    this.#cancelWatch();
+    this.#cancelTimer();
     this.#socket.close();
   }
 
-  #hear(text: string): void {
+  #receive(text: string): void {
     if (this.#over) return;
     this.#heardAtMs = this.#outside.nowMs();
     const frame = parseFrame(text);
@@ -72,7 +72,7 @@ export class Connection {
     switch (one.kind) {
       case 'opened':
         this.#seq = one.after;
-        this.#watch();
+        this.#monitor();
         return this.#on.onOpened(one.after);
       case 'event':
         if (!this.#on.onEvent(one.event)) return this.#end(0);
@@ -100,12 +100,12 @@ export class Connection {
     this.#socket.send(JSON.stringify({ type: 'ack', seq: this.#seq, deltas: this.#deltas }));
   }
 
-  #watch(): void {
-    this.#cancelWatch();
-    this.#cancelWatch = this.#outside.after(PING_MS, () => {
+  #monitor(): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#outside.after(PING_MS, () => {
       if (this.#outside.nowMs() - this.#heardAtMs >= SILENT_MS) return this.#end(0);
       this.#socket.send('{"type":"ping"}');
-      this.#watch();
+      this.#monitor();
     });
   }
 

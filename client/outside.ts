@@ -3,7 +3,7 @@
 /** A connection as the client sees it. */
 export interface Socket {
   send(text: string): void;
-  /** Ends it; nothing is heard of it any more. */
+  /** Ends it; nothing arrives from it after that. */
   close(): void;
 }
 

@@ -1,12 +1,13 @@
 /**
  * Follows a town's stream, over as many connections as it takes. Every stored event is shown exactly once and in order, or its
- * reader is told that there is a gap; deltas are shown as they come, and some may be missing. No dependencies; browsers and Node 24.
+ * reader learns that there is a gap; deltas are shown as they come, and some may be missing. No dependencies; browsers and
+ * Node 24.
  */
 import { Connection } from './connection.ts';
 import { platform, type Outside } from './outside.ts';
 import type { StreamDelta, StreamEvent } from './stream-event.ts';
 
-/** `waiting`: the next try is due. `over`: closed, or nobody gives out tickets any more. */
+/** `waiting`: the next try is due. `over`: closed, or tickets are refused for good. */
 export type StreamState = 'connecting' | 'live' | 'waiting' | 'over';
 
 /** Events after `from` and up to `to` are no longer kept; `to` below `from`: the town was put back to an earlier state. */

@@ -84,7 +84,7 @@ function endOnSignals(server: ControlServer, agents: AgentProcesses, http: Retur
     http.close(() => process.exit(0));
     clock.after(LAST_ANSWERS_MS, () => process.exit(0));
   };
-  // Heard for ever: a second one, from whoever hands on what a terminal has sent already, must not cut the end short.
+  // Handled to the end: a second signal, from a parent that forwards what the terminal has sent already, must not cut it short.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => void end(signal));
   for (const event of ['unhandledRejection', 'uncaughtException']) {
     process.on(event, (thrown: unknown) => {

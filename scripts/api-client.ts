@@ -83,8 +83,8 @@ export class ApiClient {
   /** What became of a message and of its agent, in order: types of events, such as `turn.started`. Deliveries are left out. */
   async readStory(town: string, agent: string, message: string): Promise<string[]> {
     const own = (await this.readEvents(town)).filter(({ subject }) => subject === agent);
-    const told = own.filter(({ type, data }) => LIFE.includes(type) || JSON.stringify(data).includes(message));
-    return told.map(({ type }) => type.replace('reeve.', '')).filter((type) => type !== 'message.delivered');
+    const story = own.filter(({ type, data }) => LIFE.includes(type) || JSON.stringify(data).includes(message));
+    return story.map(({ type }) => type.replace('reeve.', '')).filter((type) => type !== 'message.delivered');
   }
 
   readMessage(town: string, agent: string, message: string): Promise<MessageView> {

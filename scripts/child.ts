@@ -37,7 +37,7 @@ export function startChild(program: Program, guard: Guard): Child {
   closeSync(log);
   const { pid } = child;
   if (pid === undefined) throw new Error(`${program.name} could not be started`);
-  guard.watch(pid);
+  guard.protect(pid);
   let over = false;
   const exited = new Promise<number>((resolve) => {
     child.once('exit', (code) => {

@@ -35,12 +35,12 @@ export async function tellDelegation(
     const order = await api.send(town, from.name, `delegate ${to.name} work ${WORK_SECONDS}`);
     const made = created.parse((await stream.next('reeve.delegation.created')).data);
     await api.until(town, from.name, order, 'done', PATIENCE_SECONDS);
-    const told = announced.parse((await stream.next('reeve.delegation.announced')).data);
+    const announcement = announced.parse((await stream.next('reeve.delegation.announced')).data);
     story.check(
-      `${to.name} got ${made.delegation}, worked on it, and ${from.name} was told that it is ${told.delegations[0]?.state ?? ''}.`,
-      made.to === to.id && told.delegations.some(({ id, state }) => id === made.delegation && state === 'done'),
+      `${to.name} got ${made.delegation}, worked on it, and ${from.name} learned that it is ${announcement.delegations[0]?.state ?? ''}.`,
+      made.to === to.id && announcement.delegations.some(({ id, state }) => id === made.delegation && state === 'done'),
     );
-    const { reply } = await api.until(town, from.name, told.message, 'done', PATIENCE_SECONDS);
+    const { reply } = await api.until(town, from.name, announcement.message, 'done', PATIENCE_SECONDS);
     const result = `worked ${WORK_SECONDS} s`;
     story.check(`${from.name} fetched the result: "${reply ?? ''}"`, reply?.includes(result) === true);
     story.check('Messages and events held ids and states only.', !JSON.stringify(stream.seen).includes(result));

@@ -1,4 +1,4 @@
-/** `npm run demo`: the life of a token, told on the terminal by a real stack with an interval of seconds. */
+/** `npm run demo`: the life of a token, shown on the terminal by a real stack with an interval of seconds. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ async function main(): Promise<number> {
   const story = new Story();
   const guard = new Guard();
   const stateDir = mkdtempSync(join(tmpdir(), 'reeve-demo-'));
-  guard.watchFolder(stateDir);
+  guard.protectFolder(stateDir);
   let stack: Stack | null = null;
   try {
     const ports = { worker: await freePort(), containers: [await freePort()] };
@@ -72,7 +72,7 @@ async function tell(story: Story, stack: Stack, api: ApiClient, copyToken: CopyT
   await tellDelegation(story, api, stack.url, town, agents);
   await controlServerDies(story, stack, api, town);
   await teardown(story, api, town, copyToken);
-  story.say('The end. Everything that was told did happen.');
+  story.say('The end. Everything that was shown did happen.');
 }
 
 /** Two sweeps of the real alarm find agents at work: generations rise, processes stay, no heartbeat is refused. */
@@ -102,10 +102,10 @@ async function twoSweeps(story: Story, stack: Stack, api: ApiClient, town: strin
     ),
   );
   await Promise.all(AGENTS.map((name, at) => api.until(town, name, turns[at] ?? '', 'done', PATIENCE_SECONDS)));
-  const heard = await readAll(api, town);
+  const agents = await readAll(api, town);
   story.check(
     'The three turns are done, each in one attempt, and no heartbeat was refused.',
-    heard.every(({ credential, last_heard_at }) => credential.lagging === null && last_heard_at !== null) &&
+    agents.every(({ credential, last_heard_at }) => credential.lagging === null && last_heard_at !== null) &&
       stack.refusedCalls() === 0,
   );
 }
@@ -140,8 +140,8 @@ async function controlServerDies(story: Story, stack: Stack, api: ApiClient, tow
     `bob's message was not lost: "${done.reply ?? ''}", in attempt ${done.attempts}.`,
     done.attempts === 2 && done.reply === 'worked 3 s',
   );
-  const told = await api.readStory(town, before.id, turn);
-  const since = told.slice(told.indexOf('turn.started'));
+  const steps = await api.readStory(town, before.id, turn);
+  const since = steps.slice(steps.indexOf('turn.started'));
   story.check(`The events tell it: ${since.join(', ')}.`, since.join() === CUT_AND_DONE.join());
 }
 
@@ -160,7 +160,8 @@ async function teardown(story: Story, api: ApiClient, town: string, copyToken: C
 type CopyToken = (agent: AgentView) => Promise<string>;
 
 /**
- * The same token that an agent calls with, signed again with this stack's key: the real one is in the box, and nothing shows it.
+ * The same token that an agent calls with, signed again with this stack's key: the real one is in the container, and nothing
+ * shows it.
  */
 function tokenCopier(variables: Readonly<Variables>): CopyToken {
   return async (agent) => {

@@ -48,7 +48,7 @@ export interface DeployIo {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
   readonly project: () => Promise<Project>;
-  /** Runs wrangler and answers its exit code. */
+  /** Runs wrangler and returns its exit code. */
   readonly wrangler: (args: readonly string[]) => Promise<number>;
 }
 
@@ -212,7 +212,7 @@ function runWrangler(args: readonly string[]): Promise<number> {
     interrupted = true;
     child.kill(signal);
   };
-  // Heard for ever: npm hands on a second one, which must not come before the file is removed.
+  // Handled to the end: npm forwards a second signal, which must not come before the file is removed.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, handOn);
   return new Promise((resolve, reject) => {
     child.once('error', reject);

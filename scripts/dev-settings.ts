@@ -35,7 +35,7 @@ export async function workerVariables(
   const own: Variables = {
     PUBLIC_URL: `http://127.0.0.1:${ports.worker}`,
     CONTAINER_URL: ports.containers.map((port) => `http://127.0.0.1:${port}`).join(','),
-    // Whoever may call this stack may run any program here anyway.
+    // A caller of this stack may run any program here anyway.
     AGENT_COMMANDS: '*',
     ...(await ownSecrets(stateDir)),
   };

@@ -14,7 +14,7 @@ export interface StackOptions {
   /** Holds secrets, logs and all state of the Worker. */
   readonly stateDir: string;
   readonly workerPort: number;
-  /** One control server is started on each; none where `CONTAINER_URL` was set from outside and somebody else runs them. */
+  /** One control server is started on each; none where `CONTAINER_URL` was set from outside: those are already running. */
   readonly controlPorts: readonly number[];
   readonly variables: Readonly<Variables>;
   /** Ends the start early, with nothing left running. */
@@ -183,7 +183,7 @@ async function answers(url: string): Promise<void> {
       await response.body?.cancel();
       if (response.ok) return;
     } catch {
-      // Not listening yet: asked again below, and told when the minute is over.
+      // Not listening yet: asked again below, and an error when the minute is over.
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

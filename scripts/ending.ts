@@ -1,7 +1,7 @@
 /** When a command of this folder is to end: a signal, or a terminal that is gone. */
 
 /**
- * Aborts at the first signal, and when nobody reads what is printed any more. Signals are heard for ever: a terminal's Ctrl-C
+ * Aborts at the first signal, and when no reader of the output is left. Signals are handled to the end: a terminal's Ctrl-C
  * reaches npm and this process, npm hands on a second one, and people press again; the default of any of them would end this
  * process before what it started.
  */

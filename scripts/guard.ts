@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
-/** What the guard is told, one line each: a process group or a folder that is there, or is not any more. */
+/** What the guard reads, one line each: a process group or a folder that is there, or is not any more. */
 export const GUARD_LINE = /^(\+|-)(group|folder) (.+)$/;
 
 /**
@@ -19,22 +19,22 @@ export class Guard {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
     });
-    // It cannot be told anything any more once it is gone; the command goes on without it.
+    // Writing fails once it is gone; the command goes on without it.
     this.#process.stdin?.on('error', () => undefined);
     this.#process.unref();
   }
 
-  watch(leader: number): void {
-    this.#tell(`+group ${leader}`);
+  protect(leader: number): void {
+    this.#write(`+group ${leader}`);
   }
 
   forget(leader: number): void {
-    this.#tell(`-group ${leader}`);
+    this.#write(`-group ${leader}`);
   }
 
   /** A folder that this command made for itself. */
-  watchFolder(path: string): void {
-    this.#tell(`+folder ${path}`);
+  protectFolder(path: string): void {
+    this.#write(`+folder ${path}`);
   }
 
   /** Nothing is left: the guard ends. */
@@ -42,7 +42,7 @@ export class Guard {
     this.#process.stdin?.end();
   }
 
-  #tell(line: string): void {
+  #write(line: string): void {
     this.#process.stdin?.write(`${line}\n`);
   }
 }

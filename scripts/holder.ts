@@ -41,7 +41,7 @@ const textOf = (path: string): string => readable(() => readFileSync(path, 'utf8
 const entriesOf = (path: string): string[] => readable(() => readdirSync(path), []);
 const linkOf = (path: string): string => readable(() => readlinkSync(path), '');
 
-/** What cannot be read belongs to somebody else, is gone already, or is not told on this system. */
+/** What cannot be read belongs to another user, is gone already, or is not shown by this system. */
 function readable<T>(read: () => T, otherwise: T): T {
   try {
     return read();

@@ -51,7 +51,7 @@ const REFUSALS: Readonly<Record<KeyEditRefusal, string>> = {
   full: 'the set is full; prune it first',
 };
 
-/** Runs one command and answers the exit code: 0, or 2 with one line on stderr and nothing written. */
+/** Runs one command and returns the exit code: 0, or 2 with one line on stderr and nothing written. */
 export async function main(argv: readonly string[], io: KeysIo): Promise<number> {
   const [first, ...rest] = argv;
   if (first === 'api' && !rest.includes('--help') && !rest.includes('-h')) return makeApiKey(rest, io);

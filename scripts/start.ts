@@ -145,7 +145,7 @@ function portsFrom(containers: string | null): Ports | null {
   return null;
 }
 
-/** One port after the other, none where `CONTAINER_URL` names control servers that somebody else runs; null: refused. */
+/** One port after the other, none where `CONTAINER_URL` names control servers that are already running; null: refused. */
 function controlPortsFrom(containers: string | null): number[] | null {
   const elsewhere = (process.env['CONTAINER_URL'] ?? '') !== '';
   if (elsewhere && containers !== null) {

@@ -11,7 +11,7 @@ import type {
 } from '#protocol';
 import type { TownTools } from '../clients/town-tools.ts';
 
-/** What a process is told when it starts. Its token is not among it: the supervisor calls the town on its behalf. */
+/** What a process gets when it starts. Its token is not among it: the supervisor calls the town on its behalf. */
 export interface AgentLaunch {
   readonly agent: AgentId;
   readonly inc: number;
@@ -79,7 +79,7 @@ export interface AgentProcess {
 /**
  * Starts the process of an agent; resolves when there is one, which need not take prompts yet. Rejects with `StartError` where none
  * can be made. Its token is in the cell by then (M-09). `life` aborts when the agent is stopped, also while it starts: what was
- * begun is ended then, and the promise rejects, so that no start holds up a stop.
+ * begun is ended then, and the promise rejects, so that no start delays a stop.
  */
 export type Spawn = (launch: AgentLaunch, life: AbortSignal) => Promise<AgentProcess>;
 

@@ -117,8 +117,8 @@ export class Incarnation {
   }
 
   /**
-   * Resolves when it has ended because its process did: the town was told how, as far as it could be reached, and nothing of it is
-   * left. Never where it is stopped first.
+   * Resolves when it has ended because its process did: how was reported to the town, as far as it could be reached, and
+   * nothing of it is left. Never where it is stopped first.
    */
   async lost(): Promise<void> {
     const process = await this.#process;
@@ -145,8 +145,8 @@ export class Incarnation {
     return this.#gone !== null;
   }
 
-  swap(grant: IssuedToken): Exclude<SwapOutcome, 'retired'> {
-    return this.#entry.swap(grant);
+  swap(token: IssuedToken): Exclude<SwapOutcome, 'retired'> {
+    return this.#entry.swap(token);
   }
 
   deliver(messages: readonly DeliveredMessage[]): HeldMessage[] {
@@ -184,7 +184,7 @@ export class Incarnation {
 
   /**
    * Ends it. The key, the token, the timers and the queue are gone before this returns; the promise resolves when its loops are
-   * over and the process is gone too (M-21). Idempotent: one stop, whoever asks.
+   * over and the process is gone too (M-21). Idempotent: one stop for all callers.
    */
   stop(): Promise<void> {
     this.#gone ??= this.#end();

@@ -11,7 +11,7 @@ export interface Question {
   readonly options: readonly PermissionOption[];
 }
 
-/** A question that is told. */
+/** A question that was reported to the town. */
 export interface OpenQuestion {
   readonly id: PermissionId;
   /** Resolves with the id of the option that was selected; null: `cancelled`. Never rejects. */
@@ -27,7 +27,7 @@ export interface PermissionParts {
   readonly deadlineMs: number;
 }
 
-/** Questions of one turn that are told; what an agent asks beyond them is answered `cancelled`. */
+/** Questions of one turn that are reported; what an agent asks beyond them is answered `cancelled`. */
 const MAX_QUESTIONS = 200;
 /** Options that mean yes, and no, the narrowest first: ids and names differ between agents. */
 const KINDS = { allow: ['allow_once', 'allow_always'], deny: ['reject_once', 'reject_always'] } as const;
@@ -41,8 +41,9 @@ interface Open {
 }
 
 /**
- * The questions of one agent. Each is told, and once it is answered that is told too; each is answered exactly once: by the policy, by
- * a person, by its deadline, or by the end of its turn, because a question without an answer would hold up some agents for ever.
+ * The questions of one agent. Each is reported to the town, and its answer too; each is answered exactly once: by the
+ * policy, by a person, by its deadline, or by the end of its turn, because a question without an answer would block some
+ * agents for ever.
  */
 export class Permissions {
   readonly #parts: PermissionParts;

@@ -39,7 +39,7 @@ export class Supervisor {
   /** Tombstones: retired stays retired (T9). */
   readonly #retired = new RecentMap<AgentId, true>(REMEMBERED_ENDS);
   /** Starts and ends of one agent wait for each other; of different agents they do not. */
-  readonly #lanes = new KeyedQueue<AgentId>();
+  readonly #queue = new KeyedQueue<AgentId>();
   #ended: Promise<void> | null = null;
 
   constructor(context: AgentContext, earlierGone: Promise<void>) {
@@ -49,14 +49,14 @@ export class Supervisor {
 
   /** Starts an incarnation, once. `session_over` where the session ended meanwhile. Rejects where it breaks in an unforeseen way. */
   start(agent: AgentId, order: StartAgent): Promise<AgentStarted | 'session_over'> {
-    return this.#lanes.run(agent, () => this.#start(agent, order));
+    return this.#queue.run(agent, () => this.#start(agent, order));
   }
 
   /** Compare-and-set of one agent's token. Never makes an entry (T3). */
-  swap(grant: IssuedToken): SwapResult {
-    const running = this.#live(grant.agent);
-    const outcome = this.#retired.has(grant.agent) ? 'retired' : (running?.swap(grant) ?? 'unknown_agent');
-    return { agent: grant.agent, inc: running?.cell.inc ?? 0, gen: running?.gen ?? 0, outcome };
+  swap(token: IssuedToken): SwapResult {
+    const running = this.#live(token.agent);
+    const outcome = this.#retired.has(token.agent) ? 'retired' : (running?.swap(token) ?? 'unknown_agent');
+    return { agent: token.agent, inc: running?.cell.inc ?? 0, gen: running?.gen ?? 0, outcome };
   }
 
   /** The token first, then the messages (T8); none of them where the token is refused. */
@@ -87,13 +87,13 @@ export class Supervisor {
 
   /**
    * Ends an incarnation at or below `inc`; resolves when its process is gone. Nothing to end is a success (A-23). A start under
-   * way is cut short at once: the lane, in which it may hang, is waited for afterwards.
+   * way is cut short at once: the queue, in which it may hang, is waited for afterwards.
    */
   stop(agent: AgentId, { inc }: EndAgent): Promise<AgentEnded> {
     this.#remember(agent, inc);
     const current = this.#running.get(agent);
     if (current !== undefined && current.cell.inc <= inc) void current.stop();
-    return this.#lanes.run(agent, async () => {
+    return this.#queue.run(agent, async () => {
       const running = this.#running.get(agent);
       if (running !== undefined && running.cell.inc > inc) return { agent, inc: running.cell.inc, outcome: 'stale' };
       if (running !== undefined) await this.#end(running);
@@ -108,7 +108,7 @@ export class Supervisor {
   retire(agent: AgentId, { inc }: EndAgent): Promise<AgentEnded> {
     this.#retired.set(agent, true);
     void this.#running.get(agent)?.stop();
-    return this.#lanes.run(agent, async () => {
+    return this.#queue.run(agent, async () => {
       const running = this.#running.get(agent);
       if (running !== undefined) await this.#end(running);
       await this.#context.forget?.(agent);
@@ -129,7 +129,7 @@ export class Supervisor {
     return { agents };
   }
 
-  /** Whether somebody has a message that is not done, or a result that the town has not acknowledged yet. */
+  /** Whether an agent has a message that is not done, or a result that the town has not acknowledged yet. */
   get isAtWork(): boolean {
     return [...this.#running.values()].some((running) => !running.isEnding && running.isAtWork);
   }
@@ -182,19 +182,19 @@ export class Supervisor {
       if (!(thrown instanceof StartError)) throw thrown;
       return { ...report(agent, 'failed'), failure: { reason: thrown.reason, detail: thrown.message } };
     }
-    void this.#watch(incarnation);
+    void this.#endWhenLost(incarnation);
     return this.#refusal(agent, order.inc) ?? report(agent, 'started', incarnation);
   }
 
   /** An incarnation whose process ended is over: a start that is repeated needs a higher one. */
-  async #watch(incarnation: Incarnation): Promise<void> {
+  async #endWhenLost(incarnation: Incarnation): Promise<void> {
     await incarnation.lost();
     this.#remember(incarnation.cell.agent, incarnation.cell.inc);
     await this.#end(incarnation);
   }
 
-  #startedAlready(running: Incarnation, grant: IssuedToken): AgentStarted {
-    running.swap(grant);
+  #startedAlready(running: Incarnation, token: IssuedToken): AgentStarted {
+    running.swap(token);
     return report(running.cell.agent, 'current', running);
   }
 
@@ -202,7 +202,7 @@ export class Supervisor {
     this.#stopped.set(agent, Math.max(inc, this.#stopped.get(agent) ?? 0));
   }
 
-  /** The incarnation stays in the map until its process is gone, so that whoever ends the session waits for it too. */
+  /** The incarnation stays in the map until its process is gone, so that a caller who ends the session waits for it too. */
   async #end(incarnation: Incarnation): Promise<void> {
     await incarnation.stop();
     const { agent } = incarnation.cell;

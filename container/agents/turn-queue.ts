@@ -34,7 +34,7 @@ interface Turn {
   message: DeliveredMessage;
   result: TurnResult | null;
   state: 'delivered' | 'working';
-  /** Aborts when somebody ends the turn, or the incarnation is over. */
+  /** Aborts when the turn is ended from outside, or the incarnation is over. */
   readonly end: AbortController;
 }
 
@@ -72,7 +72,7 @@ export class TurnQueue {
     parts.life.addEventListener('abort', () => this.#current?.end.abort(), { once: true });
   }
 
-  /** Takes what is new and answers, in the order given, what is held of each. */
+  /** Takes what is new and returns, in the order given, what is held of each. */
   deliver(messages: readonly DeliveredMessage[]): HeldMessage[] {
     const held = messages.map((message) => this.#take(message));
     if (!this.#running) void this.#run();

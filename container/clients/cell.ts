@@ -1,7 +1,7 @@
 import { refreshWindowSeconds, type AgentId, type IssuedToken, type SwapOutcome } from '#protocol';
 import { Secret } from '#lib/secret.ts';
 
-/** One generation of one agent's token. Never changes, so whoever read it has all of one generation (A-22). */
+/** One generation of one agent's token. Never changes, so its reader has all of one generation (A-22). */
 export class HeldToken {
   readonly inc: number;
   readonly gen: number;
@@ -11,13 +11,13 @@ export class HeldToken {
   readonly expiresAtMs: number;
   readonly text: Secret;
 
-  constructor(grant: IssuedToken) {
-    this.inc = grant.inc;
-    this.gen = grant.gen;
-    this.jti = grant.jti;
-    this.issuedAtMs = Date.parse(grant.issued_at);
-    this.expiresAtMs = Date.parse(grant.expires_at);
-    this.text = new Secret(grant.token);
+  constructor(token: IssuedToken) {
+    this.inc = token.inc;
+    this.gen = token.gen;
+    this.jti = token.jti;
+    this.issuedAtMs = Date.parse(token.issued_at);
+    this.expiresAtMs = Date.parse(token.expires_at);
+    this.text = new Secret(token.token);
   }
 
   /** True where it is time to refresh ahead, and true for ever after the end (W-04, W-05). */
@@ -29,7 +29,7 @@ export class HeldToken {
 
 /**
  * The current token of one incarnation of one agent (T1). Every consumer of that agent reads it here, at the moment of sending
- * (A-11); nobody keeps a copy. Replaced in one assignment, so a reader sees the old or the new token, never a mixture.
+ * (A-11); no caller keeps a copy. Replaced in one assignment, so a reader sees the old or the new token, never a mixture.
  */
 export class Cell {
   readonly agent: AgentId;
@@ -37,10 +37,10 @@ export class Cell {
   #held: HeldToken | null;
 
   /** Starts with the token that came inside the start request; only a start sets `inc`. */
-  constructor(grant: IssuedToken) {
-    this.agent = grant.agent;
-    this.inc = grant.inc;
-    this.#held = new HeldToken(grant);
+  constructor(token: IssuedToken) {
+    this.agent = token.agent;
+    this.inc = token.inc;
+    this.#held = new HeldToken(token);
   }
 
   /** The token to send now; null once the cell is closed. */
@@ -52,13 +52,13 @@ export class Cell {
    * Compare-and-set: generations only grow (T2), and of two tokens of one generation the first is kept.
    * `unknown_agent` where the cell is closed: nothing is put into it again (T3).
    */
-  swap(grant: IssuedToken): Exclude<SwapOutcome, 'retired'> {
+  swap(token: IssuedToken): Exclude<SwapOutcome, 'retired'> {
     const held = this.#held;
     if (held === null) return 'unknown_agent';
-    if (grant.agent !== this.agent || grant.inc !== this.inc) return 'incarnation_mismatch';
-    if (grant.gen < held.gen) return 'stale';
-    if (grant.gen === held.gen) return grant.jti === held.jti ? 'current' : 'conflict';
-    this.#held = new HeldToken(grant);
+    if (token.agent !== this.agent || token.inc !== this.inc) return 'incarnation_mismatch';
+    if (token.gen < held.gen) return 'stale';
+    if (token.gen === held.gen) return token.jti === held.jti ? 'current' : 'conflict';
+    this.#held = new HeldToken(token);
     return 'applied';
   }
 

@@ -20,7 +20,7 @@ const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 interface ReporterParts {
   readonly platform: Platform;
   readonly client: AgentClient;
-  /** Hears of each event that the town has, so that what was kept for it can go. */
+  /** Called with each event that the town has stored, so that what was kept for it can go. */
   readonly onAcknowledged: (event: TurnEvent) => void;
   readonly life: AbortSignal;
   /** For the log. */
@@ -32,7 +32,7 @@ type Refused = Extract<Failed, { kind: 'refused' }>;
 
 /**
  * Reports the events of one incarnation, in order. A batch is sent with one counter until the town acknowledges it: the town
- * drops repeats by that counter, so an answer that got lost costs nothing. What is refused for what it says holds up nothing
+ * drops repeats by that counter, so an answer that got lost costs nothing. What is refused for what it says delays nothing
  * behind it for ever: the batch is halved until that event is alone, and `RefusedEvents` decides what becomes of it.
  */
 export class EventReporter {
@@ -155,7 +155,7 @@ export class EventReporter {
     platform.log[level](event, { agent, type: lost.type, ...turn, status });
   }
 
-  /** Nobody takes them any more. */
+  /** The town does not take them any more. */
   #drop(): void {
     this.#buffer.clear();
     this.#batch = null;

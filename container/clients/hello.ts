@@ -1,4 +1,6 @@
-/** Says hello to the town, so that it looks at this process at once instead of at its next probe. A hint: nothing is given away. */
+/**
+ * Says hello to the town, so that it checks this process at once instead of at its next probe. A hint: nothing is given away.
+ */
 import { PROTOCOL_VERSION, helloAnswerSchema, type Hello } from '#protocol';
 import { backoffMs, randomShare } from '#lib/backoff.ts';
 import { pause } from '../lib/clock.ts';
@@ -9,7 +11,7 @@ import { requestTown, type TownAnswer } from './town-request.ts';
 
 const TIMEOUT_MS = 10_000;
 const BACKOFF = { firstMs: 500, maxMs: 30_000, jitter: 'equal' } as const;
-/** A refused secret is not cured by trying often; a minute is soon enough after somebody has corrected it. */
+/** A refused secret is not cured by trying often; a minute is soon enough after the operator has corrected it. */
 const REFUSED_PAUSE_MS = 60_000;
 
 type Failed = Exclude<TownAnswer<unknown>, { kind: 'ok' }>;

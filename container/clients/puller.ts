@@ -26,7 +26,7 @@ export interface PullAddress {
 
 /**
  * `fresh`: the cell holds a newer token now. `failed`: it does not, and what was there stays (W-15). `over`: the town says that
- * this agent or incarnation is over. `unavailable`: there is nobody to ask; no request was made (W-06).
+ * this agent or incarnation is over. `unavailable`: there is no session to ask with; no request was made (W-06).
  */
 export type PullOutcome =
   | { readonly kind: 'fresh' }
@@ -70,7 +70,7 @@ interface PullerParts {
   readonly life: AbortSignal;
 }
 
-/** Fetches a fresh token for one agent: one flight at a time, whoever asks (W-07). */
+/** Fetches a fresh token for one agent: one flight at a time for all callers (W-07). */
 export class Puller {
   readonly #parts: PullerParts;
   #flight: Promise<PullOutcome> | null = null;
@@ -150,7 +150,7 @@ export class Puller {
   }
 
   #conclude(answer: TownAnswer<IssuedToken>, asked: Asked): Try {
-    if (answer.kind === 'unreachable') return unusable(answer.reason === 'malformed' ? 'no grant' : answer.reason);
+    if (answer.kind === 'unreachable') return unusable(answer.reason === 'malformed' ? 'no token' : answer.reason);
     if (answer.kind === 'ok') return this.#take(answer.value, asked);
     if (answer.code !== null && isTerminal(answer.code)) return { kind: 'over', code: answer.code };
     const reason = `status ${answer.status}`;
@@ -164,18 +164,18 @@ export class Puller {
    * Puts the token into the cell if it is one: for this agent and incarnation, newer, and not yet expired (W-16). Its time of issue
    * is the town's time now, because it was minted for this request.
    */
-  #take(grant: IssuedToken, asked: Asked): Try {
-    if (!this.#isOurs(grant)) return unusable('for another agent');
+  #take(token: IssuedToken, asked: Asked): Try {
+    if (!this.#isOurs(token)) return unusable('for another agent');
     // The town mints for each pull: the generation that was held, or an older one, is an answer that something kept.
-    if (grant.gen <= asked.gen) return unusable('not newer');
-    this.#parts.rebaseTownClock(Date.parse(grant.issued_at), asked.atMonoMs);
-    if (Date.parse(grant.expires_at) <= this.#parts.townNowMs()) return unusable('expired');
-    const outcome = this.#parts.entry.swap(grant);
+    if (token.gen <= asked.gen) return unusable('not newer');
+    this.#parts.rebaseTownClock(Date.parse(token.issued_at), asked.atMonoMs);
+    if (Date.parse(token.expires_at) <= this.#parts.townNowMs()) return unusable('expired');
+    const outcome = this.#parts.entry.swap(token);
     return IS_FRESH[outcome] ? { kind: 'fresh' } : { kind: 'failed', reason: outcome };
   }
 
-  #isOurs(grant: IssuedToken): boolean {
-    return grant.agent === this.#parts.cell.agent && grant.inc === this.#parts.cell.inc;
+  #isOurs(token: IssuedToken): boolean {
+    return token.agent === this.#parts.cell.agent && token.inc === this.#parts.cell.inc;
   }
 }
 

@@ -78,7 +78,7 @@ export class RefusedEvents {
     return { kind: 'again', event: next, tries: Math.max(1, tries) };
   }
 
-  /** It was taken, or nobody takes it any more. */
+  /** It was taken, or the town does not take it any more. */
   forget(event: TurnEvent): void {
     this.#alone.delete(event);
   }

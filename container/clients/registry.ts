@@ -10,14 +10,14 @@ import type { Cell } from './cell.ts';
 /** Anything that calls the town as one agent and holds what it cannot read at each send, such as an open connection (A-20). */
 export interface TokenClient {
   setToken(token: string): void | Promise<void>;
-  /** The agent, or this incarnation of it, is over: nothing more is told. Called once, unless the client has left before. */
+  /** The agent, or this incarnation of it, is over: nothing more is sent. Called once, unless the client has left before. */
   ended?(): void | Promise<void>;
 }
 
 /** What the owner of an agent holds: the only way to its token from outside, and the only way to take it down. */
 export interface RegistryEntry {
-  /** Compare-and-set; every client hears of a token that was applied. */
-  swap(grant: IssuedToken): Exclude<SwapOutcome, 'retired'>;
+  /** Compare-and-set; every client gets a token that was applied. */
+  swap(token: IssuedToken): Exclude<SwapOutcome, 'retired'>;
   /** Closes the cell, drops the clients and frees the key, unless the key is another entry's by now. Idempotent. */
   release(): void;
 }
@@ -26,13 +26,14 @@ export interface RegistryEntry {
 export interface ClientRegistry {
   /**
    * Registers a client of a live agent. It gets the current token before this returns, then each new one, until the agent
-   * ends, of which it is told too (a new incarnation is joined by registering again), or the returned function is called. That function removes this
-   * registration and nothing else, and may be called again (T4). Throws `AgentNotLive` where the agent is not live here.
+   * ends, which calls `ended` (a new incarnation is joined by registering again), or the returned function is called. That
+   * function removes this registration and nothing else, and may be called again (T4). Throws `AgentNotLive` where the agent
+   * is not live here.
    */
   register(agent: string, client: TokenClient): () => void;
   /**
    * Makes the entry of an agent that starts. One that is still there is closed first: its owner was abandoned without a
-   * shutdown, or the agent was placed elsewhere. `onClientError` hears of a client that throws; it is given no token.
+   * shutdown, or the agent was placed elsewhere. `onClientError` is called for a client that throws; it gets no token.
    */
   open(cell: Cell, onClientError: (thrown: unknown) => void): RegistryEntry;
   /** Live agents. */
@@ -62,33 +63,33 @@ class Entry {
     return () => void this.#clients.delete(registration);
   }
 
-  swap(grant: IssuedToken): Exclude<SwapOutcome, 'retired'> {
-    const outcome = this.cell.swap(grant);
-    if (outcome === 'applied') this.#tellAll();
+  swap(token: IssuedToken): Exclude<SwapOutcome, 'retired'> {
+    const outcome = this.cell.swap(token);
+    if (outcome === 'applied') this.#informAll();
     return outcome;
   }
 
-  /** The token is gone first, then each client hears of it. */
+  /** The token is gone first, then each client is informed. */
   close(): void {
     this.cell.close();
     const registered = [...this.#clients];
     this.#clients.clear();
-    for (const { client } of registered) this.#tell(() => client.ended?.());
+    for (const { client } of registered) this.#inform(() => client.ended?.());
   }
 
-  /** Over a copy: a client may leave or register while it is told; one that has left in the meantime is told nothing. */
-  #tellAll(): void {
+  /** Over a copy: a client may leave or register while it is informed; one that has left in the meantime gets nothing. */
+  #informAll(): void {
     const registered = [...this.#clients];
     for (const registration of registered) if (this.#clients.has(registration)) this.#giveToken(registration.client);
   }
 
   #giveToken(client: TokenClient): void {
     const { token } = this.cell;
-    if (token !== null) this.#tell(() => client.setToken(token.text.reveal()));
+    if (token !== null) this.#inform(() => client.setToken(token.text.reveal()));
   }
 
-  /** A client that throws, now or later, neither stops the others nor undoes what it is told of. */
-  #tell(call: () => unknown): void {
+  /** A client that throws, now or later, neither stops the others nor undoes the change. */
+  #inform(call: () => unknown): void {
     try {
       // Whatever it returns: a promise of a plugin need not be one of this bundle's.
       Promise.resolve(call()).catch(this.#onClientError);
@@ -112,10 +113,10 @@ export class Registry implements ClientRegistry {
     const earlier = this.#entries.get(cell.agent);
     const entry = new Entry(cell, onClientError);
     this.#entries.set(cell.agent, entry);
-    // In this order, so that a client which registers again when it hears of an end does not join what is over.
+    // In this order, so that a client which registers again at an end does not join what is over.
     earlier?.close();
     return {
-      swap: (grant) => entry.swap(grant),
+      swap: (token) => entry.swap(token),
       release: () => {
         if (this.#entries.get(cell.agent) === entry) this.#entries.delete(cell.agent);
         entry.close();

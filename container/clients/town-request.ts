@@ -25,7 +25,7 @@ export interface TownRequest<T> {
  * `ok`: a 2xx that fits the request's `answer`. `refused`: any other status; `code` is the problem's code, and null where the
  * body is no problem document, so something between here and the town may have answered. `unreachable`: no answer of the town.
  * `malformed` is a 2xx that does not fit: proxies and captive portals send such pages, and the town has seen nothing of the
- * request. `ended` says that nobody waits any more.
+ * request. `ended` says that no caller waits any more.
  */
 export type TownAnswer<T> =
   | { readonly kind: 'ok'; readonly value: T }

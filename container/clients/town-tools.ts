@@ -55,8 +55,8 @@ const BACKOFF = { firstMs: 1_000, maxMs: 30_000, jitter: 'equal' } as const;
 const FRAME_BYTES = 1024;
 const DELEGATIONS = '/v1/agent/delegations';
 /**
- * Refusals in a row that are no problem document, after which the agent is told: what stands in the way does not pass. A result
- * is worth more patience: half a minute each, so many are as long as a delegation is open unless it says otherwise.
+ * Refusals in a row that are no problem document, after which the agent gets an error: what stands in the way does not pass.
+ * A result is worth more patience: half a minute each, so many are as long as a delegation is open unless it says otherwise.
  */
 const FOREIGN_REFUSALS = { read: 8, result: 120 } as const;
 

@@ -74,7 +74,7 @@ export function createApp(parts: AppParts): ControlApp {
  * on bytes that the town has signed.
  */
 function authenticate({ auth, log, clock }: AppParts): MiddlewareHandler<{ Variables: Variables }> {
-  /** Refusals for each reason since a session was last opened: whoever has found the port does not fill the log. */
+  /** Refusals for each reason since a session was last opened: a stranger who has found the port does not fill the log. */
   const refusals = new Map<string, number>();
   return async (c, next) => {
     const authorization = c.req.header('authorization') ?? null;
@@ -137,26 +137,26 @@ type Handlers = {
 /** What each call of the table does. Statuses say what the outcome does. */
 const HANDLERS: Handlers = {
   start: async (agents, { agent, body }) => {
-    if (!isGrantFor(body.grant, agent, body.inc)) return mismatch();
+    if (!isTokenFor(body.grant, agent, body.inc)) return mismatch();
     const started = await agents.start(agent, body);
     return started === 'session_over' ? problem('unknown_session') : json(started, START_STATUS[started.outcome]);
   },
 
   deliver: (agents, { agent, body }) => {
-    if (!isGrantFor(body.grant, agent, body.inc)) return mismatch();
+    if (!isTokenFor(body.grant, agent, body.inc)) return mismatch();
     const accepted = agents.deliver(body);
     // A stale or repeated token never refuses the messages that rode along.
     return json(accepted, accepted.messages.length > 0 ? 200 : SWAP_STATUS[accepted.swap.outcome]);
   },
 
-  refreshOne: (agents, { agent, body: { grant } }) => {
-    if (grant.agent !== agent) return mismatch();
-    const result = agents.swap(grant);
+  refreshOne: (agents, { agent, body: { grant: token } }) => {
+    if (token.agent !== agent) return mismatch();
+    const result = agents.swap(token);
     return json(result, SWAP_STATUS[result.outcome]);
   },
 
-  /** One result per grant, in their order; no agent's outcome touches another's. */
-  refreshMany: (agents, { body: { grants } }) => json({ results: grants.map((grant) => agents.swap(grant)) }, 200),
+  /** One result per token, in their order; no agent's outcome touches another's. */
+  refreshMany: (agents, { body: { grants } }) => json({ results: grants.map((token) => agents.swap(token)) }, 200),
 
   stop: async (agents, { agent, body }) => ended(await agents.stop(agent, body)),
   retire: async (agents, { agent, body }) => ended(await agents.retire(agent, body)),
@@ -233,8 +233,8 @@ function textOf(body: Uint8Array): string | null {
 /** Faults that are named in one answer; a body may have as many as it has fields. */
 const MAX_REPORTED_ERRORS = 20;
 
-function isGrantFor(grant: IssuedToken, agent: AgentId, inc: number): boolean {
-  return grant.agent === agent && grant.inc === inc;
+function isTokenFor(token: IssuedToken, agent: AgentId, inc: number): boolean {
+  return token.agent === agent && token.inc === inc;
 }
 
 const malformed = (path: string, message: string): Response =>

@@ -32,7 +32,7 @@ export class KeySource {
     this.#heldSinceMs = platform.clock.monoMs();
   }
 
-  /** The key that a token names, for `jwtVerify`. A kid that is not held is looked for once; rejects where it stays unknown. */
+  /** The key that a token names, for `jwtVerify`. An unknown kid is fetched once; rejects where it stays unknown. */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     // Old keys still serve while new ones are on their way: an unreachable town must not slow down every push.
     if (this.#isOld()) void this.#refresh();

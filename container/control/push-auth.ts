@@ -149,7 +149,7 @@ export class PushAuth {
     }
   }
 
-  /** A first look, so that no body is read for a repeat; the one that decides is in `#admit`. */
+  /** A first check, so that no body is read for a repeat; the one that decides is in `#admit`. */
   #mayBeUsed(yardstick: VerificationContext, claims: PushClaims): boolean {
     if (yardstick.kind === 'session') return yardstick.session.used.mayBeUsed(claims.jti, endOf(claims));
     return yardstick.kind === 'opening' && this.#openings.has(claims.jti);

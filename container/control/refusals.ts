@@ -13,7 +13,7 @@ export function refuse(log: Log, refusals: Map<string, number>, { reason }: Push
 /** The token is as good as before: none was used up for a body that did not come. */
 export function withoutBody(log: Log, why: 'too_long' | 'too_slow' | 'aborted', where: Fields): Response {
   if (why === 'too_long') return problem('payload_too_large');
-  // Its sender has gone, or will have: that is nobody's error here.
+  // Its sender has gone, or will have: that is not an error here.
   log.info('body_not_received', { why, ...where });
   return problem('request_timeout');
 }

@@ -18,7 +18,7 @@ export interface Session {
 
 /**
  * `opened`: it is held from now on. `current`: it was already, and nothing changed. `stale`: a session at least as new is held,
- * or was. `taken`: another container holds one of this id. `full`: there is no room, and everybody is at work.
+ * or was. `taken`: another container holds one of this id. `full`: there is no room, and every session is at work.
  */
 export type Opening =
   | { readonly outcome: 'opened' | 'current'; readonly session: Session }
@@ -27,8 +27,9 @@ export type Opening =
 /** Sessions of one process; far more than its agents leave room for. */
 const MAX_SESSIONS = 500;
 /**
- * A session that the town has not used for so long (ms), and in which nobody is at work, is ended: its town may be gone without
- * a word. One that comes back after all finds it unknown, and opens another. Sweeps and messages of a live town come more often.
+ * A session that the town has not used for so long (ms), and in which no agent is at work, is ended: its town may be gone
+ * without a word. One that comes back after all finds it unknown, and opens another. Sweeps and messages of a live town come
+ * more often.
  */
 const IDLE_MS = 24 * 3_600_000;
 /** Epochs of containers whose session was ended, so that a recorded opening does not bring it back. */
@@ -96,7 +97,7 @@ export class Sessions {
     await Promise.all(this.#leaving.values());
   }
 
-  /** Ends those that are idle for too long, and where there is still no room the least recently used with nobody at work. */
+  /** Ends those that are idle for too long, and where there is still no room the least recently used with no agent at work. */
   #makeRoom(): boolean {
     const nowMs = this.#shared.platform.clock.monoMs();
     for (const session of this.all) {

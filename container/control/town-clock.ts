@@ -10,7 +10,7 @@ const TRUNCATED_MS = 1_000;
  */
 export class TownClock {
   readonly #clock: Clock;
-  /** A time of the town, and what this machine's time of day was when it was told. */
+  /** A time of the town, and what this machine's time of day was when it arrived. */
   #toldMs: number;
   #wallWhenToldMs: number;
   #offsetMs: number;
@@ -43,8 +43,9 @@ export class TownClock {
   }
 
   /**
-   * The town answered a request of this session with its time. Unlike a push, which anybody may have recorded, the answer is
-   * not older than the question, so it moves the clock in both directions. A clock that already agrees is left as it is.
+   * The town answered a request of this session with its time. Unlike a push, which an attacker may have recorded, the
+   * answer is not older than the question, so it moves the clock in both directions. A clock that already agrees is left as
+   * it is.
    * @param toldMs the town's time when it answered
    * @param askedAtMonoMs when the question was sent, by the monotonic clock: the answer travelled no longer than since then
    */

@@ -54,7 +54,7 @@ export function openCredentialFile({ registry, agent, inc, directory, owner }: F
   return { path: file.path, close };
 }
 
-/** New, and no link that somebody put there before. */
+/** New, and no link that another user put there before. */
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const OWNER_ONLY = 0o600;
 

@@ -22,6 +22,6 @@ export interface Platform {
   readonly fetch: Fetch;
   readonly log: Log;
   readonly randomBytes: RandomBytes;
-  /** One for the process, so that an outage is told once and not by each agent. */
+  /** One for the process, so that an outage is logged once and not by each agent. */
   readonly reach: TownReach;
 }

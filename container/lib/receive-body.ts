@@ -11,7 +11,7 @@ const BODY_TIMEOUT_MS = 30_000;
 const WINDOW_MS = 5_000;
 const MIN_BYTES_PER_WINDOW = 4 * 1024;
 
-/** The whole body of a request of somebody who may be slow, or go away; at most `limit` bytes of it. Never rejects. */
+/** The whole body of a request whose sender may be slow, or go away; at most `limit` bytes of it. Never rejects. */
 export async function receiveBody(message: Message, limit: number, clock: Clock): Promise<Received> {
   if (isDeclaredTooLong(message, limit)) return { kind: 'too_long' };
   if (message.body === null) return { kind: 'whole', body: new Uint8Array() };

@@ -1,8 +1,8 @@
 import { errorFields, isWorthALine, type Log } from './log.ts';
 
 /**
- * Whether the town is reached, as all parts of this process see it together: an outage is told at its first failures and then ever
- * more rarely, however many agents try, and its end once.
+ * Whether the town is reached, as all parts of this process see it together: an outage is logged at its first failures and
+ * then ever more rarely, however many agents try, and its end once.
  */
 export class TownReach {
   readonly #log: Log;

@@ -1,5 +1,5 @@
 /**
- * What stands between an agent's process and the tools: a path that only it was told, and a bearer. Both live as long as its
+ * What stands between an agent's process and the tools: a path that only it knows, and a bearer. Both live as long as its
  * incarnation. A page in a browser on this machine has neither, and is refused by its Host and Origin before anything is compared.
  */
 import { parseJson } from '#lib/json.ts';
@@ -19,7 +19,7 @@ export const MAX_TOOL_REQUESTS = 32;
 const SECRET_BYTES = 32;
 const PATH = '/mcp/';
 
-/** What an agent's process is told, and nothing else is: neither is kept here. */
+/** What an agent's process gets, and no other: neither is kept here. */
 export interface DoorKey {
   /** Of the URL, from the slash on. */
   readonly path: string;

@@ -10,6 +10,6 @@ describe('npm run demo', () => {
     expect(demo.output()).toContain('The second sweep of the alarm');
     expect(demo.output()).toMatch(/killed with -9 in the middle of bob's turn/);
     expect(demo.output()).toContain('✓ The events tell it: turn.started, agent.gone, message.queued_again,');
-    expect(demo.output()).toContain('Everything that was told did happen.');
+    expect(demo.output()).toContain('Everything that was shown did happen.');
   });
 });

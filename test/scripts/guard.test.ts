@@ -27,10 +27,10 @@ async function command(): Promise<{ kill: () => void; watched: number; forgotten
     import { spawn } from 'node:child_process';
     import { Guard } from ${JSON.stringify(GUARD)};
     const guard = new Guard();
-    guard.watchFolder(${JSON.stringify(temporary)});
+    guard.protectFolder(${JSON.stringify(temporary)});
     const begin = () => spawn('sh', ['-c', 'trap "" HUP; sleep 600 & sleep 600'], { detached: true, stdio: 'ignore' }).pid;
     const [watched, forgotten] = [begin(), begin()];
-    for (const leader of [watched, forgotten]) guard.watch(leader);
+    for (const leader of [watched, forgotten]) guard.protect(leader);
     guard.forget(forgotten);
     console.log(JSON.stringify({ watched, forgotten }));
     setInterval(() => {}, 1000);`;

@@ -7,7 +7,7 @@ import { answer } from './brain.ts';
 import { mcpTown, toolResponseSchema, type CallTool } from './mcp-town.ts';
 import type { SessionMemory } from './sessions.ts';
 
-/** What the agent is told from outside, and what it may use. */
+/** What the agent gets from outside, and what it may use. */
 export interface AgentWorld {
   readonly name: string;
   readonly incarnation: number;

@@ -44,7 +44,7 @@ export function answer(turn: BrainTurn): Promise<string> {
   });
 }
 
-/** Does what somebody asks for; `parent` is the delegation that it is done for. */
+/** Does what a message or a delegation asks for; `parent` is the delegation that it is done for. */
 async function carryOut(turn: BrainTurn, content: string, parent: DelegationId | null): Promise<string> {
   // Asked again here: a delegated task was fetched before, and a stop or an interrupt may have come in that wait.
   turn.checkGoesOn();

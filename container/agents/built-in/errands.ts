@@ -22,7 +22,7 @@ export async function runErrand(town: TownTools, content: string, parent: Delega
 
 /**
  * Does what the town's own message says. What was assigned is worked on and its result is sent; what is announced is fetched and
- * told. `work` does a task, or rejects with the reason why not.
+ * sent. `work` does a task, or rejects with the reason why not.
  */
 export async function heedNotice(
   town: TownTools,

@@ -18,7 +18,7 @@ const agent = builtInAgent({
     try {
       return await (await fetch(url, { method: 'POST', headers, body, redirect: 'manual' })).text();
     } catch {
-      return null; // The agent is told that its tools are not reached.
+      return null; // The agent says then that its tools are not reached.
     }
   },
 });

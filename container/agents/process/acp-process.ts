@@ -53,7 +53,7 @@ export class AcpProcess implements AgentProcess {
     const { child, session } = parts;
     this.ended = child.exited.then((exit) => this.#end(exit));
     this.ready = this.#open();
-    // Whoever waits hears of it; nobody has to.
+    // A caller that waits gets the rejection; without one it is no error.
     this.ready.catch(() => {});
     session.over.addEventListener('abort', () => this.#conversationOver(session.over.reason), { once: true });
     child.input.once('error', () => this.#conversationOver(null));

@@ -25,7 +25,7 @@ export interface SessionParts {
   readonly mcpServers: acp.McpServer[];
   readonly permissions: Permissions;
   readonly clock: Clock;
-  /** A mark for a fence: 20 characters that nobody foresees. */
+  /** A mark for a fence: 20 random characters. */
   readonly drawMark: () => string;
   /** Takes the values of secrets out of what the agent says of its errors. */
   readonly scrub: (text: string) => string;
@@ -43,7 +43,7 @@ export class AcpSession {
   readonly #parts: SessionParts;
   readonly #connection: acp.ClientConnection;
   #session = '';
-  /** The agent has not been told anything in it. */
+  /** No prompt was sent to the agent in it. */
   #isNew = false;
   #turn: Turn | null = null;
 
@@ -155,7 +155,7 @@ export class AcpSession {
   /** Ends what is open of the turn, and asks the agent to end the rest. */
   #cancel(turn: Turn): void {
     turn.over.abort();
-    // Where it cannot be told, it is gone.
+    // An agent that cannot be reached is gone.
     void this.#connection.agent.notify(acp.methods.agent.session.cancel, { sessionId: this.#session }).catch(() => {});
   }
 

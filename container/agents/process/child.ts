@@ -65,7 +65,7 @@ export class AgentChild {
       const { pid } = child;
       child.once('error', (thrown: Error & { code?: string }) => reject(startError(thrown, file)));
       if (pid === undefined) return;
-      const release = guard.watch(pid, mark, user?.uid ?? null);
+      const release = guard.protect(pid, mark, user?.uid ?? null);
       const closed = new Promise<void>((done) => child.once('close', () => done()));
       const exited = new Promise<ChildExit>((done) => {
         child.once('exit', (code, signal) => {

@@ -2,7 +2,7 @@ import { lstatSync, type Dir, type Stats } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Entries that are looked at; more than these are told as more than any budget. */
+/** Entries that are read; more than these count as more than any budget. */
 const MAX_ENTRIES = 250_000;
 /** Entries between which other work of this process gets its turn. */
 const AT_A_TIME = 256;
@@ -20,7 +20,7 @@ export async function diskUse(roots: readonly string[]): Promise<number> {
   let entries = 0;
   const add = (path: string): void => {
     entries += 1;
-    const found = look(path);
+    const found = statOf(path);
     if (found === null) return;
     if (found.isDirectory()) waiting.push(path);
     else if (found.nlink > 1) {
@@ -40,7 +40,7 @@ export async function diskUse(roots: readonly string[]): Promise<number> {
   return bytes;
 }
 
-function look(path: string): Stats | null {
+function statOf(path: string): Stats | null {
   try {
     return lstatSync(path);
   } catch {

@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
 /**
- * What the guard is told, one line each: a process group, the mark of its incarnation, and its user where that is its own, that are
- * there or not any more.
+ * What the guard reads, one line each: a process group, the mark of its incarnation, and its user where that is its own,
+ * that are there or not any more.
  */
 export const GUARD_LINE = /^(\+|-)(\d+) (\S+)(?: (\d+))?$/;
 
@@ -15,22 +15,22 @@ export const GUARD_LINE = /^(\+|-)(\d+) (\S+)(?: (\d+))?$/;
 export class OrphanGuard {
   readonly #program: string;
   #process: ChildProcess | null = null;
-  #watched = 0;
+  #groups = 0;
 
   constructor(program = join(import.meta.dirname, 'orphan-guard-process.ts')) {
     this.#program = program;
   }
 
-  /** Watches a group until the returned function is called. */
-  watch(leader: number, mark: string, uid: number | null): () => void {
-    this.#watched += 1;
+  /** Ends the group if the server dies, until the returned function is called. */
+  protect(leader: number, mark: string, uid: number | null): () => void {
+    this.#groups += 1;
     this.#process ??= this.#start();
     const line = uid === null ? `${leader} ${mark}` : `${leader} ${mark} ${uid}`;
-    this.#tell(`+${line}`);
+    this.#write(`+${line}`);
     return () => {
-      this.#watched -= 1;
-      this.#tell(`-${line}`);
-      if (this.#watched > 0) return;
+      this.#groups -= 1;
+      this.#write(`-${line}`);
+      if (this.#groups > 0) return;
       this.#process?.stdin?.end();
       this.#process = null;
     };
@@ -42,14 +42,14 @@ export class OrphanGuard {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true,
     });
-    // It cannot be told anything any more once it is gone; the server goes on without it.
+    // Writing fails once it is gone; the server goes on without it.
     guard.stdin.on('error', () => {});
     guard.on('error', () => {});
     guard.unref();
     return guard;
   }
 
-  #tell(line: string): void {
+  #write(line: string): void {
     this.#process?.stdin?.write(`${line}\n`);
   }
 }

@@ -50,7 +50,7 @@ export async function emptyPlace({ home }: Place, user: AgentUser | null): Promi
   return user === null || removeElsewhere(user);
 }
 
-/** Places of a system in which everybody may write. */
+/** Places of a system in which every user may write. */
 const PUBLIC_FOLDERS = ['/tmp', '/var/tmp', '/dev/shm'];
 
 /** What a user has in the public folders of the system. */

@@ -33,7 +33,7 @@ export function usersOfProcesses(): ReadonlySet<number> {
 export function killUser(uid: number): void {
   const killed = new Set<number>();
   for (;;) {
-    // One that is killed starts no other: a look that finds no new one is the last.
+    // One that is killed starts no other: a search that finds no new one is the last.
     const found = userProcesses(uid).filter((pid) => !killed.has(pid));
     if (found.length === 0) return;
     for (const pid of found) {

@@ -1,4 +1,4 @@
-/** What a prompt says to an agent: to a program in `_meta`, where nobody else can write, and to a model in words. */
+/** What a prompt says to an agent: to a program in `_meta`, where no text of a message can get, and to a model in words. */
 import type { ContentBlock } from '@agentclientprotocol/sdk';
 import { fence, messageKind, type DeliveredMessage, type EarlierTurn } from '#protocol';
 

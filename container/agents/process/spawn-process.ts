@@ -145,7 +145,7 @@ async function start(shared: Shared, launch: AgentLaunch, life: AbortSignal): Pr
   }
 }
 
-/** How its room on the disk is watched, and freed: what its home and the public folders of the system hold of it. */
+/** How its room on the disk is measured, and freed: what its home and the public folders of the system hold of it. */
 function diskOf({ platform: { clock, log }, settings, sessions }: Shared, agent: AgentId, user: AgentUser | null) {
   const place = placeOf(settings.stateDir, agent);
   const { diskBytes: budgetBytes } = settings;

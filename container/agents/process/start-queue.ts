@@ -3,7 +3,7 @@ import { StartError } from '../agent-process.ts';
 
 /**
  * Lets a few agents at a time through their handshake, in the order in which they came: many that start at once would share the
- * machine until each of them is too slow. The deadline of a start begins with its turn, so nobody pays for the others.
+ * machine until each of them is too slow. The deadline of a start begins with its turn, so no agent pays for the others.
  */
 export class StartQueue {
   readonly #clock: Clock;

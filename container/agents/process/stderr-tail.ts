@@ -2,13 +2,13 @@ import { MAX_RUNTIME_SECRET_BYTES, MAX_STDERR_UNITS } from '#protocol';
 
 const REDACTED = '[redacted]';
 
-/** Replaces what must not be told, the longest first: one may be a part of another. */
+/** Replaces what must not be shown, the longest first: one may be a part of another. */
 export function scrub(text: string, secrets: readonly string[]): string {
   const longestFirst = secrets.filter((secret) => secret !== '').toSorted((one, other) => other.length - one.length);
   return longestFirst.reduce((scrubbed, secret) => scrubbed.replaceAll(secret, REDACTED), text);
 }
 
-/** The end of what a process writes, bounded while it writes, and told without its secrets. */
+/** The end of what a process writes, bounded while it writes, and shown without its secrets. */
 export class StderrTail {
   readonly #secrets: readonly string[];
   readonly #maxBytes: number;

@@ -35,7 +35,7 @@ export async function withLock<T>(file: string, clock: Clock, work: () => Promis
 
 const aside = (file: string): string => `${file}.${process.pid}.${randomBytes(6).toString('hex')}`;
 
-/** A link is made whole or not at all: whoever finds the lock finds its holder in it. */
+/** A link is made whole or not at all: a process that finds the lock finds its holder in it. */
 function take(own: string, lock: string): boolean {
   if (link(own, lock)) return true;
   if (isHeld(lock)) return false;
@@ -43,7 +43,7 @@ function take(own: string, lock: string): boolean {
   return link(own, lock);
 }
 
-/** One that was taken anew between the look and the move is put back. */
+/** One that was taken anew between the read and the move is put back. */
 function breakLock(lock: string): void {
   const taken = aside(lock);
   try {

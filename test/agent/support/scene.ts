@@ -33,7 +33,7 @@ export class AgentHome {
   open(options: TownOptions = {}): Town {
     const town = openTown({
       environment: this.environment,
-      repeat: (look) => this.#repeat(look),
+      repeat: (read) => this.#repeat(read),
       fetch: async (url, init) => this.#answer(url, init),
       ...options,
     });

@@ -232,7 +232,7 @@ describe('W-16: what is no token', () => {
     scene.town.intercept = pulls(() => new Response(endless()));
     const pulled = scene.puller.pull();
     await scene.clock.advance(PULL_TIMEOUT_MS);
-    expect(await pulled).toEqual({ kind: 'failed', reason: 'no grant' });
+    expect(await pulled).toEqual({ kind: 'failed', reason: 'no token' });
     expect([scene.town.count('/token'), givenUp]).toEqual([PULL_TRIES, PULL_TRIES]);
     expect(sentBytes).toBeLessThan(PULL_TRIES * 1.5 * 1024 * 1024);
   });
