@@ -3,7 +3,7 @@ import type { Reporter, TestModule, TestSpecification } from 'vitest/node';
 /** How often (ms) the run says where it is. */
 const EVERY_MS = 10_000;
 
-/** One line each ten seconds: file n of N, and which files run now, so that whoever waits sees that it goes on. */
+/** One line each ten seconds: file n of N, and which files run now, so that a person who waits sees that it goes on. */
 export default class ProgressReporter implements Reporter {
   readonly #running = new Set<string>();
   #ended = 0;

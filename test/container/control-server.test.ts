@@ -151,7 +151,7 @@ describe('createControlServer', () => {
       clock: new ManualClock(),
       log: new KeptLog(),
       fetch: () => Promise.reject(new TypeError('offline')),
-      spawn: () => Promise.reject(new Error('nobody is started')),
+      spawn: () => Promise.reject(new Error('no agent is started')),
     };
     const [one, other] = [createControlServer(parts), createControlServer(parts)];
     expect(one.boot).toMatch(/^boot_[0-9a-z]{20}$/);

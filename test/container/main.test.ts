@@ -86,7 +86,7 @@ describe('container/main.ts', () => {
     });
   }
 
-  it('warns of a variable that nobody reads, and names the one that is meant', async () => {
+  it('warns of a variable that is not read, and names the one that is meant', async () => {
     const program = new Program({ ...ENVIRONMENT, CONTAINER_PROT: 'a-value', REEVE_COLOUR: 'a-value' });
     await program.ready();
     expect(program.stderr.trimEnd().split('\n')).toEqual([

@@ -59,7 +59,7 @@ describe('the directory', () => {
     expect(await directory.get(townId(3))).toBeNull();
   });
 
-  test('shows a town that is being deleted to nobody but the watchdog, for which it stays due until its entry goes', async () => {
+  test('shows a town that is being deleted to the watchdog alone, for which it stays due until its entry goes', async () => {
     const directory = await directoryOf(entry(1), entry(2));
     await directory.plan(townId(1), null);
     await directory.remove(townId(1));

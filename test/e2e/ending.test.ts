@@ -89,7 +89,7 @@ describe.runIf(process.platform === 'linux')('a command that dies without a word
   });
 
   it('npm start | head: a reader that has had enough ends it', async () => {
-    // npm speaks first, whatever runs this test; whoever reads has gone by the time at which the stack is ready.
+    // npm speaks first, whatever runs this test; its reader has gone by the time at which the stack is ready.
     const terminal = openTerminal('npm start | head -c 1', { ...env, npm_config_loglevel: 'notice' });
     await terminal.exited;
     await untilNoneWith(folder);

@@ -88,7 +88,7 @@ describe('npm start -- --containers 2', () => {
     expect([cyd.container, parentOf(cyd.process_id)]).toEqual([`${town}:2`, parentOf(ada?.process_id)]);
   });
 
-  it('deletes the town when both processes have confirmed; nobody finds it afterwards', async () => {
+  it('deletes the town when both processes have confirmed; it is not found afterwards', async () => {
     await api.send(town, 'bob', 'work 60');
     expect(await api.deleteTown(town)).toBe(200);
     await expect(api.readTown(town)).rejects.toThrow('404');

@@ -175,7 +175,7 @@ describe('a whole run', () => {
     expect(scan(texts)).toEqual([]);
   });
 
-  it('W-22: no answer holds one, to people, agents, containers or strangers, and no event; but for the pull, which nobody may store', () => {
+  it('W-22: no answer holds one, to people, agents, containers or strangers, and no event; but for the pull, which must not be cached', () => {
     expect(provoked.answers.length).toBeGreaterThan(200);
     expect(provoked.answers.some(({ text }) => text.includes('reeve.token.issued'))).toBe(true);
     expect(scan(provoked.answers)).toEqual([]);

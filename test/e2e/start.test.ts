@@ -117,7 +117,7 @@ describe('npm start', () => {
     expect(refused.output()).not.toContain('3601');
   });
 
-  it('a variable that nobody reads is warned of, by its name and the one that is meant', async () => {
+  it('a variable that is not read is warned of, by its name and the one that is meant', async () => {
     const refused = start({ TOKEN_TTL: '3601', HEARTBEAT_SECONDS: 'often' });
     expect(await refused.exited).toBe(2);
     expect(linesOf(refused)).toEqual([

@@ -26,7 +26,7 @@ class Scene {
   readonly agents: readonly AgentView[];
   /** Resolves to the ids that were answered, by agent, when everything is accepted. */
   readonly #sent: Promise<string[][]>;
-  /** Never resolves; rejects where a message is refused, so that nobody waits for it. */
+  /** Never resolves; rejects where a message is refused, so that no test waits for it. */
   readonly #refused: Promise<never>;
   readonly #storm = Promise.withResolvers<void>();
 

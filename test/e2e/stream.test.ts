@@ -120,7 +120,7 @@ describe.runIf(process.platform === 'linux')('a hundred readers', () => {
       await refresh(town, 50);
       const head = await caughtUp(readers, town);
       memory.push(runtimeMemoryMib());
-      // oxlint-disable-next-line eslint/no-console -- the size is for whoever reads the run
+      // oxlint-disable-next-line eslint/no-console -- the size is for the reader of the run
       console.log(`${READERS} readers, ${head} events; runtimes hold ${memory.join(', ')} MiB`);
 
       const all = Array.from({ length: head }, (_, at) => at + 1);

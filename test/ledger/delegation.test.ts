@@ -35,7 +35,7 @@ describe('the depth of a delegation', () => {
     expect(depthUnder({ ...OPEN, depth: MAX_DELEGATION_DEPTH }, agentId(2))).toBe('too_deep');
   });
 
-  test('is not taken from a delegation to somebody else, or from one that is over', () => {
+  test('is not taken from a delegation to another agent, or from one that is over', () => {
     expect(depthUnder(OPEN, agentId(1))).toBe('parent_not_open');
     for (const state of DELEGATION_STATES.filter(isOver)) {
       expect(depthUnder({ ...OPEN, state }, agentId(2)), state).toBe('parent_not_open');

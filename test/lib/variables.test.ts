@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { strangeVariables } from '../../src/lib/variables.ts';
 
-describe('a variable that nobody reads', () => {
+describe('a variable that is not read', () => {
   test.each([
     ['TOKEN_TTL', 'TOKEN_TTL_SECONDS'],
     ['TOKEN_TTL_MINUTES', 'TOKEN_TTL_SECONDS'],
@@ -25,7 +25,7 @@ describe('a variable that nobody reads', () => {
     ]);
   });
 
-  test('is left alone where it is one of ours, empty, or belongs to somebody else', () => {
+  test('is left alone where it is one of ours, empty, or belongs to another program', () => {
     const others = [
       'PATH',
       'HOME',

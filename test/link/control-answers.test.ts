@@ -199,7 +199,7 @@ describe.each(Object.entries(CASES))('a 2xx to %s', (_, { ask, right, wrong }) =
 });
 
 describe('a 2xx to a batch of tokens', () => {
-  test('F9: what it says wrongly of one agent, or of nobody who was asked, costs the others nothing', async () => {
+  test('F9: what it says wrongly of one agent, or of an agent that was not asked about, costs the others nothing', async () => {
     const second = { ...GRANT, agent: OTHER, inc: 1, gen: 2 };
     const right = { agent: OTHER, inc: 1, gen: 2, outcome: 'applied' };
     control.instead = () => Response.json({ results: [{ ...SWAP, gen: 6 }, right, { ...right, agent: agentId(3) }] });

@@ -45,7 +45,7 @@ describe('a page', () => {
     }
   });
 
-  it('holds one item whatever its size, so that whoever follows `next` comes to the end', () => {
+  it('holds one item whatever its size, so that a reader who follows `next` comes to the end', () => {
     const long = 'x'.repeat(MAX);
     expect(pagesOf(['a', long, long, 'b'], 9).map(({ items }) => items.length)).toEqual([1, 1, 1, 1]);
   });

@@ -62,42 +62,42 @@ describe('roles', () => {
 });
 
 describe('placement', () => {
-  const NOBODY: Housing = { population: new Map(), capacity: 8, lost: new Set(), addresses: Number.POSITIVE_INFINITY };
+  const EMPTY: Housing = { population: new Map(), capacity: 8, lost: new Set(), addresses: Number.POSITIVE_INFINITY };
   const full = (...indexes: number[]) => new Map(indexes.map((index) => [index, 8]));
 
   test('takes the first container with room, up to its capacity and not one over', () => {
-    expect(place(NOBODY)).toBe(0);
-    expect(place({ ...NOBODY, population: new Map([[0, 7]]) })).toBe(0);
-    expect(place({ ...NOBODY, population: new Map([[0, 8]]) })).toBe(1);
+    expect(place(EMPTY)).toBe(0);
+    expect(place({ ...EMPTY, population: new Map([[0, 7]]) })).toBe(0);
+    expect(place({ ...EMPTY, population: new Map([[0, 8]]) })).toBe(1);
   });
 
   test('fills a gap before it opens another container', () => {
-    expect(place({ ...NOBODY, population: full(0, 2).set(1, 3) })).toBe(1);
-    expect(place({ ...NOBODY, population: full(0, 1, 2) })).toBe(3);
+    expect(place({ ...EMPTY, population: full(0, 2).set(1, 3) })).toBe(1);
+    expect(place({ ...EMPTY, population: full(0, 1, 2) })).toBe(3);
   });
 
   test('passes over a container that holds more than the capacity, which was lowered', () => {
-    expect(place({ ...NOBODY, population: full(0), capacity: 4 })).toBe(1);
+    expect(place({ ...EMPTY, population: full(0), capacity: 4 })).toBe(1);
   });
 
   test('passes over a lost container, and over every other at the same address', () => {
-    const housing = { ...NOBODY, lost: new Set([0]) };
+    const housing = { ...EMPTY, lost: new Set([0]) };
     expect(place(housing)).toBe(1);
     expect(place({ ...housing, addresses: 2, population: full(1) })).toBe(3);
   });
 
-  test('where every address is lost, places as if none were: somebody has to be asked', () => {
-    expect(place({ ...NOBODY, lost: new Set([0]), addresses: 1 })).toBe(0);
-    expect(place({ ...NOBODY, lost: new Set([0, 1]), addresses: 2, population: full(0) })).toBe(1);
+  test('where every address is lost, places as if none were: one of them has to be asked', () => {
+    expect(place({ ...EMPTY, lost: new Set([0]), addresses: 1 })).toBe(0);
+    expect(place({ ...EMPTY, lost: new Set([0, 1]), addresses: 2, population: full(0) })).toBe(1);
   });
 
   test('an agent of a lost container starts elsewhere; of any other, where it was', () => {
-    const housing = { ...NOBODY, lost: new Set([1]) };
+    const housing = { ...EMPTY, lost: new Set([1]) };
     expect(placeAgain(1, housing)).toBe(0);
     expect(placeAgain(2, { ...housing, population: full(2) })).toBe(2);
   });
 
   test('an agent of a lost container stays where no other address is left', () => {
-    expect(placeAgain(3, { ...NOBODY, lost: new Set([0]), addresses: 1 })).toBe(3);
+    expect(placeAgain(3, { ...EMPTY, lost: new Set([0]), addresses: 1 })).toBe(3);
   });
 });

@@ -169,7 +169,7 @@ describe('a bad configuration', () => {
     expect(runs).toEqual([]);
   });
 
-  test('is a secret in wrangler.toml, where everybody reads it', async () => {
+  test('is a secret in wrangler.toml, where every reader of the repository sees it', async () => {
     expect(await deploy([], { project: { ...PROJECT, vars: { CONTAINER_SECRET } } })).toBe(2);
     expect(out.stderr).toBe('deploy: CONTAINER_SECRET must not stand in wrangler.toml, where it is no secret\n');
   });

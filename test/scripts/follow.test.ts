@@ -26,7 +26,7 @@ function run(args: readonly string[], env: Record<string, string> = {}) {
 }
 
 describe('npm run follow', () => {
-  test('ends quietly where nobody reads what it says any more', async () => {
+  test('ends quietly where the reader of its output is gone', async () => {
     const child = spawn(process.execPath, [join(ROOT, 'scripts/follow.ts'), '--help'], { cwd: ROOT, stdio: 'pipe' });
     child.stdout.destroy();
     let said = '';
@@ -41,7 +41,7 @@ describe('npm run follow', () => {
     expect(stdout).toContain('Usage: npm run follow -- <town>');
   });
 
-  test('an address where nobody answers is told, with the reason, and tried again', async () => {
+  test('an address where no server answers is reported, with the reason, and tried again', async () => {
     const address = `127.0.0.1:${await freePort()}`;
     const env = { ...process.env, REEVE_STATE_DIR: stateDir, REEVE_URL: `http://${address}` };
     const child = spawn(process.execPath, [join(ROOT, 'scripts/follow.ts'), TOWN], { cwd: ROOT, env, stdio: 'pipe' });

@@ -5,7 +5,7 @@ import { listenerOn, processName } from '../../scripts/holder.ts';
 import { freePort } from '../../scripts/ports.ts';
 
 describe.runIf(process.platform === 'linux')('who holds a port', () => {
-  test('is named by process and command, and nobody where it is free', async () => {
+  test('is named by process and command, and by nothing where it is free', async () => {
     const port = await freePort();
     expect(listenerOn(port)).toBeNull();
     const server = createServer().listen(port, '127.0.0.1');

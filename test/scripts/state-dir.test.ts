@@ -36,16 +36,19 @@ describe('the state folder', () => {
     expect(stateDirFrom({})).toBe(resolve('.reeve'));
   });
 
-  test.each([false, true])('that holds anything of somebody else is refused and left as it is (fresh: %s)', (fresh) => {
-    mkdirSync(join(dir, 'src'), { recursive: true });
-    writeFileSync(join(dir, 'dev.env'), 'of somebody else');
-    writeFileSync(join(dir, 'src/index.ts'), 'precious');
-    expect(refusal(fresh)).toBe(
-      `${dir} holds things that are not Reeve's; set REEVE_STATE_DIR to an empty folder, or one that is not there`,
-    );
-    expect(readdirSync(dir).toSorted()).toEqual(['dev.env', 'src']);
-    expect(readFileSync(join(dir, 'src/index.ts'), 'utf8')).toBe('precious');
-  });
+  test.each([false, true])(
+    'that holds anything of another program is refused and left as it is (fresh: %s)',
+    (fresh) => {
+      mkdirSync(join(dir, 'src'), { recursive: true });
+      writeFileSync(join(dir, 'dev.env'), 'of another program');
+      writeFileSync(join(dir, 'src/index.ts'), 'precious');
+      expect(refusal(fresh)).toBe(
+        `${dir} holds things that are not Reeve's; set REEVE_STATE_DIR to an empty folder, or one that is not there`,
+      );
+      expect(readdirSync(dir).toSorted()).toEqual(['dev.env', 'src']);
+      expect(readFileSync(join(dir, 'src/index.ts'), 'utf8')).toBe('precious');
+    },
+  );
 
   test('that is a file is refused', () => {
     writeFileSync(dir, '');
@@ -92,7 +95,7 @@ describe('the state folder', () => {
   test('is not free before the guard of a killed stack has ended what that left behind', () => {
     open()();
     const guard = lockFile(join(dir, 'guard'), 0);
-    // In this process nobody lets go of it meanwhile, so the whole wait is waited.
+    // In this process it is not released meanwhile, so the whole wait is waited.
     expect(refusal()).toContain('does not end');
     guard?.close();
     open()();

@@ -34,7 +34,7 @@ export interface Given {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The town that the person of `DEV_TOKEN` owns; the directory also holds one of somebody else, `FOREIGN`. */
+/** The town that the person of `DEV_TOKEN` owns; the directory also holds one of another person, `FOREIGN`. */
 export const OWN = townId(1);
 export const FOREIGN = townId(2);
 export const UNKNOWN = townId(3);

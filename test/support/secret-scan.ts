@@ -15,7 +15,7 @@ export type Known = Readonly<Record<string, string>>;
 const TELLING_CHARS = 20;
 
 const PATTERNS: readonly (readonly [string, RegExp])[] = [
-  // `eyJ` is `{"` in base64url: two JSON objects and a signature are a JWS, whoever signed it.
+  // `eyJ` is `{"` in base64url: two JSON objects and a signature are a JWS, whatever key signed it.
   ['a JWS', /eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g],
   // `{"alg":`: the beginning of a token that something cut off.
   ['the header of a token', /eyJhbGciOi[A-Za-z0-9_-]*/g],

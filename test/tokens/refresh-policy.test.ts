@@ -58,7 +58,7 @@ describe('a sweep', () => {
     expect(due(null)).toBe(true);
   });
 
-  test('takes a token of another key at any age, so that a new key set reaches everybody', () => {
+  test('takes a token of another key at any age, so that a new key set reaches every agent', () => {
     expect(due(0, { mintedAgoMs: 1, kid: 'old' })).toBe(true);
     expect(due(1000, { kid: null })).toBe(true);
     expect(due(5000, { lateMs: 8000, kid: 'old', retryAtMs: NOW_MS + 10_000 })).toBe(false);
@@ -81,7 +81,7 @@ describe('a sweep', () => {
   });
 });
 
-describe('nobody is left out', () => {
+describe('no agent is left out', () => {
   const age = fc.integer({ min: 0, max: 4 * HOUR_MS });
   const aToken = fc.record({
     issuedAgoMs: fc.option(age),

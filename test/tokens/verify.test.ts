@@ -23,7 +23,7 @@ const BATCH = 250;
 
 beforeEach(() => {
   vi.stubGlobal('fetch', () => {
-    throw new Error('the Worker verifies without asking anybody');
+    throw new Error('the Worker verifies without asking any server');
   });
 });
 afterEach(() => vi.unstubAllGlobals());
@@ -151,7 +151,7 @@ describe('S-16: forged tokens', () => {
     }
   });
 
-  test('S-16: the wrong algorithm for the key is refused, whoever signed it', async () => {
+  test('S-16: the wrong algorithm for the key is refused, whatever key signed it', async () => {
     const algorithms = [
       ['ES384', await generateKeyPair('ES384')],
       ['RS256', await generateKeyPair('RS256')],

@@ -31,7 +31,7 @@ async function untilSweep(town: TestTown): Promise<void> {
 }
 
 describe('failing containers', () => {
-  it('A-04, S-09: a container that hangs is cut, and everybody else is refreshed before its answer is given up', async () => {
+  it('A-04, S-09: a container that hangs is cut, and every other agent is refreshed before its answer is given up', async () => {
     const { town } = await townWithContainers(2);
     await town.work('agent-0');
     await town.work('agent-4');
@@ -148,7 +148,7 @@ describe('failing containers', () => {
 });
 
 describe('A-07: what two sweeps in a row are', () => {
-  it('A-07: one that refreshed somebody is no failure, also where it failed for others: the next one alone is not red', async () => {
+  it('A-07: one that refreshed an agent is no failure, also where it failed for others: the next one alone is not red', async () => {
     const { town } = await townWithContainers(2);
     await town.work('agent-0');
     await town.work('agent-4');

@@ -7,7 +7,7 @@ import { TownRun, aTownStep, someNames } from './support/town-run.ts';
 /** Room for a busy machine; the runs take seconds. */
 const TIME = { timeout: 180_000 };
 
-/** Always the same orders, so that whoever sees a failure sees it again. */
+/** Always the same orders, so that a failure can be repeated. */
 const RUNS = { seed: 20_270_101, numRuns: 60, timeout: 20_000, interruptAfterTimeLimit: 150_000 } as const;
 
 describe('a town', TIME, () => {

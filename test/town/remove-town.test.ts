@@ -55,7 +55,7 @@ async function watchdog(): Promise<void> {
   await watchTowns({ ...edgeOf(env, config), clock: lab.clock, log: silent });
 }
 
-/** Nobody lets anybody in. */
+/** No route lets a caller in. */
 async function expectShut(town: TestTown, tokens: readonly string[]): Promise<void> {
   for (const path of ['', '/health', '/agents', '/events', '/agents/ada', '/agents/ada/messages']) {
     expect((await town.api('GET', path)).status, path).toBe(404);
@@ -137,7 +137,7 @@ describe('the deletion of a town', () => {
     town.container(0).before = () => HANGS;
     expect(await remove(town)).toBe(202);
     expect(town.container(1).registry.size).toBe(0);
-    // One request timed out there, and nobody waited for three more.
+    // One request timed out there, and three more were not waited for.
     expect(town.container(0).requests.filter(({ path }) => path.endsWith('/retire'))).toHaveLength(1);
   });
 
@@ -185,7 +185,7 @@ describe('the deletion of a town', () => {
     expect(seen).toEqual([true, false]);
   });
 
-  it('wakes no container that sleeps: nobody is in it', async () => {
+  it('wakes no container that sleeps: no agent is in it', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
     town.container().sleep();
@@ -194,7 +194,7 @@ describe('the deletion of a town', () => {
     expect(await leftOf(town)).toEqual([]);
   });
 
-  it('ends its streams, which nobody opens again', async () => {
+  it('ends its streams, which cannot be opened again', async () => {
     const town = await TestTown.create();
     const reader = await RawReader.open(town);
     expect(await remove(town)).toBe(200);
@@ -255,7 +255,7 @@ describe('a deletion that is cut', () => {
       expect(weather.struck, 'the fault happened').toBe(true);
       weather.end();
       expect((await town.api('GET', '')).status).toBe(404);
-      // Whoever was told that it is deleted, or being deleted, was told the truth.
+      // An answer that it is deleted, or being deleted, was true.
       if (answered < 300) expect(await beat(token)).toBe('401 invalid_token');
       for (let round = 0; round < 4 && (await leftOf(town)).length > 0; round += 1) {
         if ((await town.alarmAt()) !== null) await world.ring();

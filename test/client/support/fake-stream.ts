@@ -95,7 +95,7 @@ export class FakeStream {
 
   get last(): FakeConnection {
     const last = this.connections.at(-1);
-    if (last === undefined) throw new Error('nobody came');
+    if (last === undefined) throw new Error('no client came');
     return last;
   }
 

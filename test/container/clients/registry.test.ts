@@ -130,7 +130,7 @@ describe('release', () => {
 });
 
 describe('a client', () => {
-  it('is told of the end once, after the token is gone, whoever brings it', () => {
+  it('is informed of the end once, after the token is gone, whatever brings it', () => {
     const [registry, mint] = [new Registry(), town()];
     const cell = new Cell(mint.mint(agentId(1)));
     const entry = registry.open(cell, () => {});

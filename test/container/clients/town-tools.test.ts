@@ -51,7 +51,7 @@ describe('the tools of the town', () => {
     expect(scene.town.heard.map(({ body }) => body)).toEqual(Array.from({ length: 3 }, () => JSON.stringify(RESULT)));
   });
 
-  it('a mail and a delegation are sent once: nobody knows whether the first arrived', async () => {
+  it('a mail and a delegation are sent once: it is not known whether the first arrived', async () => {
     const { scene, tools } = made();
     scene.town.intercept = () => problemAnswer('unavailable');
     expect(await tools.sendMail({ to: 'bob', text: 'x' })).toEqual({ ok: false, error: 'refused_503' });

@@ -1,4 +1,4 @@
-/** What is read of a request, when, and for how long: a body costs memory and a connection, and anybody may send one. */
+/** What is read of a request, when, and for how long: a body costs memory and a connection, and any caller may send one. */
 import { describe, expect, it } from 'vitest';
 import { MAX_CONTROL_BODY_BYTES } from '#protocol';
 import { TestControlServer } from '../support/control-server.ts';
@@ -21,12 +21,12 @@ class Upload {
         pull: () => void (this.isRead = true),
         cancel: () => void (this.isGivenUp = true),
       },
-      // Nothing is wanted before somebody reads.
+      // Nothing is wanted before the body is read.
       { highWaterMark: 0 },
     );
   }
 
-  /** Resolves when somebody waits for the next piece. */
+  /** Resolves when a reader waits for the next piece. */
   async reading(): Promise<void> {
     await expect.poll(() => this.isRead, PATIENT).toBe(true);
   }
@@ -61,7 +61,7 @@ async function target(): Promise<{ control: TestControlServer; order: PushOrder 
   return { control, order: control.order(session, 'POST', `/agents/${agent}/stop`, { inc: 1 }) };
 }
 
-/** Lines that ask for somebody's attention. */
+/** Lines that ask for an operator's attention. */
 const alarms = (control: TestControlServer) => control.log.lines.filter(({ level }) => level !== 'info');
 
 describe('the body of a request', () => {
@@ -134,7 +134,7 @@ describe('the body of a request', () => {
     expect(alarms(control)).toEqual([]);
   });
 
-  it('whose sender goes away in the middle is noted, and is nobody’s error', async () => {
+  it('whose sender goes away in the middle is logged, and is not an error', async () => {
     const { control, order } = await target();
     const { body, answer } = upload(control, order, await signPush(control.key, order));
     await body.reading();

@@ -69,7 +69,7 @@ describe('KeySource', () => {
     expect(town.count(JWKS)).toBe(2);
   });
 
-  it('fetches again after 10 min, without making anybody wait, and drops a key that is gone', async () => {
+  it('fetches again after 10 min, without making any request wait, and drops a key that is gone', async () => {
     const [old, fresh] = [await newKey('active'), await newKey('active')];
     const { clock, town, knows } = scene(keySetOf(old), keySetOf(fresh));
     await clock.advance(600_000);

@@ -5,7 +5,7 @@ import { problem } from '../../../container/control/problem.ts';
 const CODES = Object.keys(CONTROL_PROBLEMS).filter((key): key is ControlProblemCode => key in CONTROL_PROBLEMS);
 
 describe('problem', () => {
-  it('answers each code with its own status, as problem+json that nobody stores', async () => {
+  it('answers each code with its own status, as problem+json that is not cached', async () => {
     for (const code of CODES) {
       const { status, title } = CONTROL_PROBLEMS[code];
       const response = problem(code);

@@ -82,7 +82,7 @@ describe('what a push token must be', () => {
     });
   }
 
-  it('W-32: a token of another kind is refused, whoever it is for', async () => {
+  it('W-32: a token of another kind is refused, whatever it is for', async () => {
     const { control, order, isUntouched } = await target();
     for (const typ of [AGENT_TOKEN_TYP, 'JWT']) {
       expect(await refusalOf(control, order, await signPush(control.key, order, { header: { typ } }))).toBe(REFUSED);
@@ -167,7 +167,7 @@ describe('a session that is not held', () => {
     expect(await refusalOf(control, order, await signPush(control.key, order))).toBe('409 unknown_session');
   });
 
-  it('is not told to anybody else', async () => {
+  it('is not shown to any other caller', async () => {
     const { control, session } = await target();
     const order = { ...control.order(session, 'GET', '/agents'), audience: sessionId(9) };
     expect(await refusalOf(control, order, await signPush(await newKey('active'), order))).toBe(REFUSED);

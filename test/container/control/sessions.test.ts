@@ -75,7 +75,7 @@ describe('Sessions', () => {
     expect(sessions.all.map(({ id }) => id)).toEqual([sessionId(2)]);
   });
 
-  it('those that were not used for a day end when another is opened, unless somebody is at work in them', async () => {
+  it('those that were not used for a day end when another is opened, unless an agent is at work in them', async () => {
     const context = new AgentContext();
     const { clock, town } = context;
     const sessions = sessionsOf(context);
@@ -94,7 +94,7 @@ describe('Sessions', () => {
     expect(sessions.all.map(({ id }) => id)).toEqual([2, 3, 4, 5].map(sessionId));
   });
 
-  it('holds 500: the least recently used with nobody at work makes room for one more', () => {
+  it('holds 500: the least recently used with no agent at work makes room for one more', () => {
     const sessions = sessionsOf(new AgentContext());
     const open = (seed: number) =>
       sessions.open(request({ container: containerName(seed), session: sessionId(seed) }), NOW_SECONDS).session;

@@ -23,7 +23,7 @@ export class ManualClock implements Clock {
     return this.nowMs() + this.wallErrorMs;
   }
 
-  /** Starts at an odd number: nobody may take it for the time of day. */
+  /** Starts at an odd number: it cannot be taken for the time of day. */
   monoMs(): number {
     return 12_345.5 + this.#elapsedMs;
   }

@@ -77,7 +77,7 @@ describe('K-03: starts and stops', { timeout: TIMEOUT_MS }, () => {
       await settleDown();
       expect({ ...handles(), size: registry.size, pending: control.clock.pending }).toEqual(before);
       expect(before).toMatchObject({ size: 1, pending: 0 });
-      // Of all the cells one is reachable: that of the agent which lived all along, and was told of nobody else's token.
+      // Of all the cells one is reachable: that of the agent which lived all along, and got no other agent's token.
       expect(registry.cells).toHaveLength(1 + 200 + CYCLES);
       expect(registry.reachable).toBeLessThanOrEqual(2);
       expect(told).toHaveLength(1);
@@ -161,7 +161,7 @@ describe('K-03: a swap', () => {
       await control.refresh(session, control.town.mint(agentId(42)));
       expect([...told]).toEqual([[agentId(42), 3 * swaps]]);
     }
-    // A batch costs those whose token it brings, and of these only whoever did not have it.
+    // A batch costs those whose token it brings, and of these only an agent that did not have it.
     told.clear();
     const [fresh, stale] = [control.town.mint(agentId(7)), control.town.mint(agentId(8))];
     await control.refresh(session, control.town.mint(agentId(8)));

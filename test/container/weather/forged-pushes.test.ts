@@ -40,7 +40,7 @@ async function snapshot({ control, session, neighbour, told }: Inhabited): Promi
     timers: control.clock.pending,
     // But for the keys, of which an unknown kid may ask once in 30 s (W-34).
     heard: control.town.paths().filter((path) => !path.endsWith('/jwks.json')).length,
-    // An older epoch is refused, the one that is held is answered: nobody has opened another.
+    // An older epoch is refused, the one that is held is answered: no other was opened.
     sessions: [(await control.openSession({ ...session, id: sessionId(99), epoch: session.epoch })).status],
     sessionLines: control.log.lines.filter(({ event, fields }) => event === 'session' && fields['outcome'] === 'opened')
       .length,
@@ -191,7 +191,7 @@ describe('S-23: what is refused changes nothing', () => {
     const held: HeldSession = { ...session, id: sessionId(50), epoch: 50 };
     const after = await snapshot({ ...scene, session: held });
     expect((await control.send(opening, token)).status).toBe(401);
-    // What was for the session before it finds nobody, and says so to the town alone.
+    // What was for the session before it finds no agent, and says so to the town alone.
     for (const { order, token: earlier } of used) expect((await control.send(order, earlier)).status).toBe(409);
     expect(await snapshot({ ...scene, session: held })).toEqual(after);
   });

@@ -38,7 +38,7 @@ const partsOf = ({ token, inc, gen, jti, expires_at }: IssuedToken): unknown => 
   Date.parse(expires_at),
 ];
 
-describe('W-06: nobody to pull from', () => {
+describe('W-06: no session to pull with', () => {
   it('W-06: the token that is there is used, due or expired: no pull, no throw, no timer', async () => {
     for (const ageSeconds of [0, 55, 60, 86_400]) {
       const scene = new AgentScene(new AgentContext(), 1, 60);
@@ -93,7 +93,7 @@ describe('W-10: an issuer that hangs', () => {
     ).toEqual(['timeout']);
   });
 
-  it('W-10: the timeout is an outcome with a type; whoever joins late is released with the flight', async () => {
+  it('W-10: the timeout is an outcome with a type; a caller that joins late is released with the flight', async () => {
     const scene = new AgentScene();
     scene.town.intercept = pulls(hang);
     const waiting = [scene.puller.pull()];
@@ -196,7 +196,7 @@ describe('W-16: what is no token', () => {
     nothing: () => null,
   };
   for (const [what, change] of Object.entries(wrong)) {
-    it(`W-16: an answer with ${what} is a transient failure; nothing is stored, and nobody is told`, async () => {
+    it(`W-16: an answer with ${what} is a transient failure; nothing is stored, and no client is informed`, async () => {
       const scene = new AgentScene();
       const given: string[] = [];
       scene.context.registry.register(scene.agent, { setToken: (token) => void given.push(token) });
@@ -224,7 +224,7 @@ describe('W-16: what is no token', () => {
       new ReadableStream({
         pull: (controller) => {
           sentBytes += chunk.length;
-          if (sentBytes > 64 * 1024 * 1024) throw new Error('somebody reads on and on');
+          if (sentBytes > 64 * 1024 * 1024) throw new Error('the reader does not stop');
           controller.enqueue(chunk);
         },
         cancel: () => void (givenUp += 1),
@@ -252,7 +252,7 @@ describe('W-16: what is no token', () => {
 });
 
 describe('W-25: a forced refresh', () => {
-  it('W-25: joins a rotation in flight, whoever began it', async () => {
+  it('W-25: joins a rotation in flight, whatever began it', async () => {
     const scene = new AgentScene(new AgentContext(), 1, 60);
     const gate = Promise.withResolvers<void>();
     scene.town.intercept = pulls(() => gate.promise.then(() => Response.json(scene.town.mint(scene.agent))));

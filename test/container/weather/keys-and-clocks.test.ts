@@ -69,7 +69,7 @@ describe('W-34: two keys', () => {
     'is unreachable': () => Promise.reject(new TypeError('fetch failed')),
     'publishes nothing': () => Response.json({ keys: [] }),
   })) {
-    it(`W-34: an unknown kid costs no more where the Worker ${what}, and delays nobody whose key is known`, async () => {
+    it(`W-34: an unknown kid costs no more where the Worker ${what}, and delays no request whose key is known`, async () => {
       const { control, session } = await TestControlServer.withAgent();
       const unknown = await newKey('active');
       control.town.intercept = ({ path }) => (path === JWKS ? answer() : undefined);

@@ -72,7 +72,7 @@ describe('M-21: a loop that dies', () => {
     let broken = true;
     const { client, life, agent } = scene;
     const onAcknowledged = (): void => {
-      if (broken) throw new RangeError('nobody to tell');
+      if (broken) throw new RangeError('no town to tell');
     };
     const reporter = new EventReporter({ platform: scene.context.platform, client, life, agent, onAcknowledged });
     for (const text of ['one', 'two', 'three']) {

@@ -21,7 +21,7 @@ const busy: Spawn = (_, life) =>
     }),
   );
 
-/** Two agents in a turn, and then nobody to hear them. */
+/** Two agents in a turn, and then no town to take their reports. */
 async function outage(): Promise<TestControlServer> {
   const { control, session, agent } = await TestControlServer.withAgent({ spawn: busy });
   await control.start(session, control.town.mint(agentId(2)));

@@ -161,7 +161,7 @@ describe('swap outcomes through the control server', TIME, () => {
           const sent = order.flatMap((gen) => grants.filter((grant) => grant.gen === gen));
           const answers = await Promise.all(sent.map((grant) => control.refresh(session, grant)));
           expect(await control.running(session)).toMatchObject([{ gen: Math.max(...gens) }]);
-          // Exactly one of the pushes of the newest applied it; nobody is told of a generation older than its own.
+          // Exactly one of the pushes of the newest applied it; no client gets a generation older than its own.
           const outcomes = answers.map(({ body }, at) => [sent[at]?.gen, body.outcome]);
           expect(outcomes.filter(([gen, outcome]) => gen === Math.max(...gens) && outcome === 'applied')).toHaveLength(
             1,

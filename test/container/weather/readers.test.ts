@@ -173,7 +173,7 @@ describe('A-22: a reader', { timeout: 60_000 }, () => {
           const done = Promise.all(steps.map((step) => soon(acts[step])));
           await scheduler.waitFor(done);
           look();
-          // Whole tokens only, each of this agent; and whoever reads again sees nothing older.
+          // Whole tokens only, each of this agent; and a caller that reads again sees nothing older.
           const bearers = scene.bearers('/heartbeat');
           expect([...bearers, ...given].filter((token) => !minted.has(token))).toEqual([]);
           const gens = given.map((token) => minted.get(token)?.gen ?? 0);
@@ -281,7 +281,7 @@ describe('W-27: a token that is held', () => {
   });
 });
 
-/** A server that sends everybody on to `port`. */
+/** A server that redirects every request to `port`. */
 async function redirector(port: number): Promise<string> {
   const server = createServer((_, response) => {
     response.writeHead(307, { location: `http://127.0.0.1:${port}/` }).end();

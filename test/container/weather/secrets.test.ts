@@ -95,7 +95,7 @@ describe('W-22: a noisy life', () => {
     await note(await control.send(large, await signPush(control.key, large)));
     const lost = { ...grant, agent: agentId(3) };
     await note(await control.push(session, 'POST', '/agents/refresh-tokens', { grants: [grant, lost] }));
-    // A token where an address is expected, by somebody who got it wrong.
+    // A token where an address is expected, by an operator's mistake.
     for (const path of [`/agents/${grant.token}/start`, `/${grant.token}?token=${grant.token}`]) {
       await note(
         await control.server.app.fetch(new Request(`http://control.example${path}`, { method: 'POST', body })),

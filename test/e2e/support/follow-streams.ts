@@ -1,4 +1,4 @@
-/** Streams as people open them, and what comes of them: tickets that nobody may find anywhere, and every frame. */
+/** Streams as people open them, and what comes of them: tickets that must not be found anywhere, and every frame. */
 import { once } from 'node:events';
 import { z } from 'zod';
 import type { Text } from './read-everything.ts';
@@ -8,7 +8,7 @@ export interface Streams {
   readonly frames: readonly Text[];
 }
 
-/** One ticket is used for a stream from the first event on, twice; another is left for whoever tries it otherwise. */
+/** One ticket is used for a stream from the first event on, twice; another is left for tries in other ways. */
 export async function followStreams(url: string, bearer: string, town: string): Promise<Streams> {
   const ticket = async (): Promise<string> => {
     const headers = { authorization: `Bearer ${bearer}` };

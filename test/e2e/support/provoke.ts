@@ -193,7 +193,7 @@ async function replays(caller: Caller): Promise<void> {
   }
 }
 
-/** What somebody who has found the control server's port can send. */
+/** What a stranger who has found the control server's port can send. */
 async function wrongPushes(caller: Caller, { agents }: Town, tokens: Tokens): Promise<void> {
   for (const token of Object.values(tokens)) {
     const agent = `/agents/agt_${'0'.repeat(20)}`;

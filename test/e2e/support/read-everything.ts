@@ -20,7 +20,7 @@ export function filesIn(folder: string): string[] {
 export function readEverything(folder: string, files = filesIn(folder)): Text[] {
   return files.flatMap((file) => {
     const where = relative(folder, file);
-    // Somebody else's stack may clean up beside this one.
+    // Another stack may clean up beside this one.
     if (!existsSync(file)) return [];
     const raw = { where, text: readFileSync(file, 'latin1') };
     return file.endsWith('.sqlite') ? [raw, ...rowsOf(file, where)] : [raw];

@@ -91,7 +91,7 @@ export class Storm {
     rmSync(this.#stateDir, { recursive: true, force: true });
   }
 
-  /** `kill -9`, and whoever looks after it starts it again. Nothing of it is left, not even an orderly end. */
+  /** `kill -9`, and its supervisor starts it again. Nothing of it is left, not even an orderly end. */
   async crashControlServer(): Promise<void> {
     this.#control.kill();
     await this.#control.exited;

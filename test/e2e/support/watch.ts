@@ -15,7 +15,7 @@ const WRITES = 0o3;
 /** Logs and databases of a run are far smaller; what is larger is not one of them. */
 const MAX_BYTES = 32 * 1024 * 1024;
 
-/** @param known folder whose files are read by somebody else */
+/** @param known folder whose files another reader reads */
 export function watchDescendants(known: string): { stop(): Seen } {
   const commandLines = new Set<string>();
   const written = new Map<string, string>();

@@ -18,7 +18,7 @@ export class Wiretap {
   beforeAnswer: (crossed: Crossed) => Promise<void> = () => Promise.resolve();
   readonly #server: Server;
 
-  /** Listens on `port` for requests to whoever listens on `target`. */
+  /** Listens on `port` for requests to the server that listens on `target`. */
   static async open(port: number, target: number): Promise<Wiretap> {
     const tap = new Wiretap(target);
     tap.#server.listen(port, '127.0.0.1');

@@ -150,7 +150,7 @@ describe('a hello', () => {
     expect(log).toMatchObject([{ level: 'error', event: 'hello.page_failed' }]);
   });
 
-  test('with another secret is 401, reaches nobody, and its body is not looked at', async () => {
+  test('with another secret is 401, reaches no town, and its body is not read', async () => {
     const { send, calls, settled } = await makeScene();
     for (const json of [{ version: 1 }, { version: 'x' }]) {
       const response = await send('POST', '/v1/container/hello', { bearer: `${CONTAINER_SECRET}x`, json });

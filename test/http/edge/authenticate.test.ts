@@ -22,7 +22,7 @@ beforeEach(async () => {
   fetched.length = 0;
   vi.stubGlobal('fetch', (url: unknown) => {
     fetched.push(String(url));
-    throw new Error('nothing is asked to authenticate somebody');
+    throw new Error('nothing is asked to authenticate a caller');
   });
 });
 afterEach(() => {
@@ -206,7 +206,7 @@ describe('S-16: forged tokens at the door', () => {
   const REFUSED =
     '401 {"type":"about:blank","title":"The credentials are not accepted","status":401,"code":"invalid_token"}';
 
-  test('S-16: each kind of forgery gets the same 401, so that nobody learns what was wrong', async () => {
+  test('S-16: each kind of forgery gets the same 401, so that a forger does not learn what was wrong', async () => {
     const [key] = scene.edge.config.signingKeys.keys;
     if (key === undefined) throw new Error('there is a key');
     const own = await newKey('active');

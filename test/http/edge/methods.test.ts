@@ -6,7 +6,7 @@ import { OWN, makeScene } from '../../support/fake-edge.ts';
 const scene = await makeScene();
 const ask = (method: string, path: string) => scene.send(method, path, { bearer: null });
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
-/** Routes for everybody, which the description of the API leaves out. */
+/** Routes without credentials, which the description of the API leaves out. */
 const PUBLIC = ['/', '/healthz', '/openapi.json', '/.well-known/jwks.json', '/.well-known/openid-configuration'];
 
 /** What each path takes, as the API describes itself. */

@@ -279,7 +279,7 @@ describe('messages', () => {
     expect(scene.calls).toEqual([]);
   });
 
-  test('to nobody are 404, and to a retired agent 409: no drop is answered with success', async () => {
+  test('to an unknown agent are 404, and to a retired agent 409: no drop is answered with success', async () => {
     expect((await scene.send('POST', `${AGENTS}/nobody/messages`, { json: { content: 'x' } })).status).toBe(404);
     await scene.send('DELETE', `${AGENTS}/ada`);
     const retired = await scene.send('POST', MESSAGES, { json: { content: 'x' } });

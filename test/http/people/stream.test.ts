@@ -69,7 +69,7 @@ describe('a stream', () => {
     expect(scene.calls).toEqual([]);
   });
 
-  test("somebody else's town decides itself: the ticket is for whoever it belongs to", async () => {
+  test("another person's town decides itself: the ticket is for its owner", async () => {
     expect(await knock(`?ticket=${TICKET}`, FOREIGN)).toBe('401 invalid_token');
     expect(lastCall()).toMatchObject({ town: FOREIGN, method: 'fetch' });
   });

@@ -7,7 +7,7 @@ import { makeScene } from '../../support/fake-edge.ts';
 const scene = await makeScene();
 const get = (path: string) => scene.send('GET', path, { bearer: null });
 
-describe('what everybody may read', () => {
+describe('what is read without credentials', () => {
   test('health needs no credentials and touches no town', async () => {
     const response = await get('/healthz');
     expect(response.status).toBe(200);

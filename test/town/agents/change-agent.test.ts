@@ -81,7 +81,7 @@ describe('any change', () => {
     expect((await changes(town)).map(({ subject, data }) => [subject, data])).toEqual([[ada.id, wanted]]);
   });
 
-  it('of a retired agent is refused, by its id; by its name there is nobody', async () => {
+  it('of a retired agent is refused, by its id; by its name there is none', async () => {
     const town = await TestTown.create();
     const { id } = await town.agent('ada');
     await town.api('DELETE', '/agents/ada');

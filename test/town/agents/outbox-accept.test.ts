@@ -399,7 +399,7 @@ describe('what is forgotten', () => {
     expect((await count(town))[1]).toMatchObject({ finished: MAX_FINISHED_MESSAGES });
   });
 
-  it('keeps nobody awake: a town with nothing but old messages has no alarm', async () => {
+  it('keeps no object awake: a town with nothing but old messages has no alarm', async () => {
     const { town, ada } = await withStopped();
     await fill(town, ada, { count: 3, state: 'done', finishedAtMs: 1 });
     await town.elapse(1000);

@@ -108,7 +108,7 @@ describe('what an agent asks', () => {
     expect(await read(town)).toMatchObject({ state: 'selected', option: 'n' });
   });
 
-  it('refuses what it does not offer, and a question that nobody asked', async () => {
+  it('refuses what it does not offer, and a question that was not asked', async () => {
     const { town } = await asking();
     expect((await town.api('POST', `/permissions/${ASKED}`, { option: 'maybe' })).status).toBe(400);
     expect((await town.api('POST', `/permissions/${ASKED}`, { kind: 'allow_always' })).status).toBe(400);

@@ -119,7 +119,7 @@ describe('an agent whose rows are broken', () => {
     expect((await inside(town, (p) => p.agents.get(broken.id)))?.state).toBe('starting');
   });
 
-  it('keeps nobody from asking its container', async () => {
+  it('keeps no other work from its container', async () => {
     const { town, broken } = await pair();
     await breakRowOf(town, broken);
     await inside(town, (p) => {

@@ -73,7 +73,7 @@ async function atWork(): Promise<TestTown> {
   return town;
 }
 
-/** The platform loses the alarm, and nobody calls: the agents' network is away too, which any of their calls would heal. */
+/** The platform loses the alarm, and there is no call: the agents' network is away too, which any of their calls would heal. */
 async function loseAlarm(town: TestTown): Promise<void> {
   town.container().outgoing = () => Promise.reject(new TypeError('no network'));
   await runInDurableObject(town.stub, (_, { storage }) => storage.deleteAlarm());

@@ -87,7 +87,7 @@ describe('what was heard and is not written', () => {
     expect(await stateOf(town)).toBe('stalled');
   });
 
-  it('makes nobody silent where the object is evicted right before it looks', async () => {
+  it('makes no agent silent where the object is evicted right before it looks', async () => {
     const { town, from, beat, row, lookAfter } = await atWork();
     lab.clock.advance(59 * SECOND);
     await beat();
@@ -135,7 +135,7 @@ describe('what was heard and is not written', () => {
     expect([await stateOf(town), await eventsOf(town, 'reeve.agent.recovered')]).toEqual(['stalled', []]);
   });
 
-  it('gives nobody up early: ten minutes count from the last moment at which it may have been heard', async () => {
+  it('gives no agent up early: ten minutes count from the last moment at which it may have been heard', async () => {
     const { town, beat, lookAfter } = await atWork();
     lab.clock.advance(59 * SECOND);
     await beat();

@@ -66,7 +66,7 @@ describe('a probe', () => {
     expect(await town.read('ada')).toMatchObject({ incarnation: 1 });
   });
 
-  it('that misses a message of an agent which is stopped meanwhile leaves nothing due that nobody serves', async () => {
+  it('that misses a message of an agent which is stopped meanwhile leaves nothing due that no work serves', async () => {
     const { town, agents, ids } = await atWork('ada');
     const [id = ''] = ids;
     let stopped = false;
@@ -143,7 +143,7 @@ describe('a probe', () => {
     expect(await town.read('ada')).toMatchObject({ state: 'idle', incarnation: 1 });
   });
 
-  it('of a container that hangs is repeated ever more rarely, and delays nobody elsewhere', async () => {
+  it('of a container that hangs is repeated ever more rarely, and delays no container elsewhere', async () => {
     const { town } = await atWork('a1', 'a2', 'a3', 'a4', 'a5');
     const hung: number[] = [];
     // As the deadline of the client ends it, without the real time that this takes.
@@ -235,12 +235,12 @@ describe('an agent is gone', () => {
     expect(await town.read('bob')).toMatchObject({ incarnation: 2 });
   });
 
-  it('nowhere else: a container that fails, hangs, is cut off or answers nonsense has lost nobody', async () => {
+  it('nowhere else: a container that fails, hangs, is cut off or answers nonsense has lost no agent', async () => {
     const faults: Record<string, (town: TestTown) => void> = {
       '500': (town) => (town.container().before = () => ({ status: 500, headers: {}, body: '' })),
       '429': (town) => (town.container().before = () => ({ status: 429, headers: {}, body: '' })),
       '404': (town) => (town.container().before = () => ({ status: 404, headers: {}, body: 'not found' })),
-      '409 of nobody': (town) => (town.container().before = () => ({ status: 409, headers: {}, body: '{}' })),
+      '409 with an empty body': (town) => (town.container().before = () => ({ status: 409, headers: {}, body: '{}' })),
       nonsense: (town) => (town.container().before = () => ({ status: 200, headers: {}, body: '{"agents":1}' })),
       'cut off': (town) => void cutOff(town),
     };
@@ -283,7 +283,7 @@ describe('an agent that is silent for ten minutes in a container that answers', 
     expect(await town.message('bob', ids[1] ?? '')).toMatchObject({ attempts: 1 });
   });
 
-  it('delays nobody else where its stop takes longer than a request may', async () => {
+  it('delays no other agent where its stop takes longer than a request may', async () => {
     const { town, agents } = await atWork('ada', 'bob');
     const stops: string[] = [];
     town.container().network = (request, send) => {
@@ -311,7 +311,7 @@ describe('an agent that is silent for ten minutes in a container that answers', 
 });
 
 describe('a revoked agent', () => {
-  it('that was silent before is not stopped with the others: nobody waits for it', async () => {
+  it('that was silent before is not stopped with the others: no answer of it is expected', async () => {
     const { town, agents } = await atWork('ada', 'bob');
     silence(...agents.map(({ id }) => id));
     await pass(town, 3 * MINUTE);
@@ -323,7 +323,7 @@ describe('a revoked agent', () => {
   });
 });
 
-describe('a container of which nobody is heard', () => {
+describe('a container that is silent with all its agents', () => {
   it('K-12: is not lost before ten minutes: no second incarnation runs beside the first before the first is abandoned', async () => {
     const { town, agents, ids } = await atWork('ada');
     const [id = ''] = ids;
@@ -422,11 +422,11 @@ describe('a container of which nobody is heard', () => {
     expect(await town.read('ada')).toMatchObject({ state: 'idle', container: town.containerName(1), incarnation: 2 });
   });
 
-  it('leaves no probe behind where nobody waits for it any more', async () => {
+  it('leaves no probe behind where no work waits for it any more', async () => {
     const { town } = await atWork('ada');
     cutOff(town);
     await pass(town, 3 * MINUTE);
-    // Of one that is stopped or retired the confirmation is waited for; nobody waits for one that is revoked.
+    // Of one that is stopped or retired the confirmation is waited for; not of one that is revoked.
     await town.api('POST', '/agents/ada/revoke');
     await pass(town, 2 * MINUTE);
     const { due } = await takeSnapshot(town.stub);

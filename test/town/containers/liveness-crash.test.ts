@@ -1,4 +1,4 @@
-/** The town dies while it looks after silent agents and lost containers: nobody is forgotten, and nobody runs twice. */
+/** The town dies while it looks after silent agents and lost containers: none is forgotten, and none runs twice. */
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { lab } from '../support/lab.ts';
 import { MINUTE, cutOff, eventsOf, pass, silence } from '../support/passing.ts';
@@ -34,7 +34,7 @@ const turnsOf = (id: string) => lab.turns.filter(({ message }) => message === id
 
 describe('the town dies', () => {
   it.each(['link.list', 'containers.planProbe'])(
-    'at a probe (%s): it is repeated, and nobody is gone for it',
+    'at a probe (%s): it is repeated, and no agent is gone for it',
     async (effect) => {
       const { world, ada, id } = await atWork();
       const speak = silence(ada);

@@ -250,7 +250,8 @@ describe('S-24: a Worker that is unreachable until every token has expired', () 
     await pass(town, 2 * MINUTE);
     expect((await town.read('ada')).state).toBe('stalled');
     await town.api('POST', '/agents/eve/revoke');
-    // Nothing runs in the Worker either: no alarm rings for longer than a token lives, and then one that still reaches nobody.
+    // Nothing runs in the Worker either: no alarm rings for longer than a token lives, and then one that still reaches no
+    // container.
     lab.clock.advance(4 * HOUR);
     await runDurableObjectAlarm(town.stub);
     expect((await town.read('ada')).state).toBe('stalled');

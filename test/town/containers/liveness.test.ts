@@ -137,7 +137,7 @@ describe('silence', () => {
     expect((await town.read('ada')).state).toBe('stalled');
   });
 
-  it('a town that was away gives everybody their whole time again: nobody is given up for what it could not hear', async () => {
+  it('a town that was away gives every agent its whole time again: none is given up for calls that could not arrive', async () => {
     const { town, id } = await atWork();
     const back = cutOff(town);
     lab.clock.advance(3 * HOUR);
@@ -185,7 +185,7 @@ describe('no output', () => {
     expect((await town.read('ada')).state).toBe('stalled');
   });
 
-  it('is not seen in an agent that was at work before its town waited for anybody: its time begins with the first liveness check', async () => {
+  it('is not seen in an agent that was at work before its town monitored agents: its time begins with the first liveness check', async () => {
     const { town } = await atWork();
     await pass(town, MINUTE);
     // What the step that brought the watch leaves of an older town's row.

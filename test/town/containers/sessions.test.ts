@@ -32,7 +32,7 @@ describe('sessions', () => {
     expect(handshakes(town)).toHaveLength(1);
   });
 
-  it('A-26: whoever needs a session while a handshake is under way waits for that one and gets its session', async () => {
+  it('A-26: a call that needs a session while a handshake is under way waits for that one and gets its session', async () => {
     const town = await TestTown.create();
     const link = env.AGENT_CONTAINER.getByName(town.containerName());
     const begun = Promise.withResolvers<void>();
@@ -123,7 +123,7 @@ describe('sessions', () => {
     expect(JSON.parse(start?.body ?? '{}')).toMatchObject({ inc: 1, grant: { agent: ada.id, inc: 1, gen: 1 } });
   });
 
-  it('a hello reaches each container in its own time: one that hangs costs the next nothing, nor whoever says hello', async () => {
+  it('a hello reaches each container in its own time: one that hangs costs the next nothing, nor the control server that says hello', async () => {
     const { pushTimeoutMs } = lab;
     lab.pushTimeoutMs = 60_000;
     const hung = Promise.withResolvers<null>();
@@ -175,7 +175,7 @@ describe('sessions', () => {
     expect((await town.read('ada')).incarnation).toBe(1);
   });
 
-  it('a handshake whose answer is lost is followed by a newer one, and nobody is left in the old session', async () => {
+  it('a handshake whose answer is lost is followed by a newer one, and no agent is left in the old session', async () => {
     const town = await TestTown.create();
     town.container().after = (request, answer) =>
       request.path === '/session' ? { status: 500, headers: {}, body: '' } : answer;
@@ -221,7 +221,7 @@ describe('a sleeping or lost container', () => {
   });
 });
 
-describe('an object that nobody created', () => {
+describe('an object that was not created', () => {
   it('writes nothing', async () => {
     const stub = env.TOWN.getByName('town_00000000000000000000');
     expect(await stub.describe()).toEqual({ ok: false, error: 'not_found' });

@@ -13,7 +13,10 @@ import type { AgentView } from '../../../src/protocol/index.ts';
 const MINUTE_MS = 60_000;
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
 
-/** As after SIGSTOP: requests time out, and nobody in the container says anything. Returns what lets it go on, unheard so far. */
+/**
+ * As after SIGSTOP: requests time out, and no agent in the container calls. Returns what lets it go on, without a sign of
+ * life so far.
+ */
 function suspend(town: TestTown, broken: () => Error = () => new DOMException('timed out', 'TimeoutError')) {
   const container = town.container();
   const tried: { at: number; path: string }[] = [];

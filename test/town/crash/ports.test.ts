@@ -58,7 +58,7 @@ const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'delegations.postpone': 'a result on its way: delegation-crash.test.ts cuts it',
   'delegations.postponeDeadline': 'a delegation whose end throws',
   'delegations.announced': 'a result on its way: delegation-crash.test.ts cuts it',
-  'delegations.warn': 'a result from somebody else, which changes nothing but this mark',
+  'delegations.warn': 'a result from another agent, which changes nothing but this mark',
 };
 
 /** Reached by a verb too where an agent's call happens to come while the container is being probed. */
@@ -101,7 +101,7 @@ describe('the crash matrix', () => {
     const { stub } = await World.create();
     const methods = await runInDurableObject(stub, (_, state) => {
       const wiring = labTownWiring(() => {
-        throw new Error('nobody calls');
+        throw new Error('not called');
       });
       const ports = townPorts(state, { ...wiring, clock: systemClock, log: consoleLog });
       return methodsOf({ ...ports, link: ports.link(0) });

@@ -75,7 +75,7 @@ describe('teardown', () => {
     ['is not reached', () => Promise.reject(new TypeError('connection refused'))],
     ['hangs', () => Promise.reject(new DOMException('no answer in time', 'TimeoutError'))],
   ])(
-    'is given up with a container that %s for ten minutes: no alarm is left, and a repeat says that nobody confirmed',
+    'is given up with a container that %s for ten minutes: no alarm is left, and a repeat says that it is not confirmed',
     async (_, answer) => {
       const town = await TestTown.create();
       const { id } = await town.agent('ada');

@@ -26,7 +26,7 @@ function namesOf(hung: number): string[] {
 
 /**
  * From here on the first `hung` containers do not answer, until the test lets a request of theirs time out. Returns the containers
- * in the order in which they were asked, one entry for each time that somebody tried.
+ * in the order in which they were asked, one entry for each try.
  */
 function hang(town: TestTown, hung: number) {
   const asked: number[] = [];

@@ -59,7 +59,7 @@ describe('an answer that comes too late', () => {
   );
 });
 
-describe('an answer that nobody expects', () => {
+describe('an answer that is not expected', () => {
   it('a start that the container calls stale, because it runs or stopped a higher one: the next incarnation starts at once', async () => {
     const town = await TestTown.create();
     let starts = 0;

@@ -7,7 +7,7 @@ import { OutboxRun, anOutboxStep } from '../support/outbox-run.ts';
 /** Room for a busy machine; the runs take seconds. */
 const TIME = { timeout: 180_000 };
 
-/** Always the same orders, so that whoever sees a failure sees it again. */
+/** Always the same orders, so that a failure can be repeated. */
 const RUNS = { seed: 20_270_102, numRuns: 30, timeout: 30_000, interruptAfterTimeLimit: 150_000 } as const;
 
 describe('the outbox', TIME, () => {

@@ -384,7 +384,7 @@ describe('scopes', () => {
     }
   });
 
-  it('W-30: nobody is granted more than their role, and what is refused leaves nothing', async () => {
+  it('W-30: no agent is granted more than its role, and what is refused leaves nothing', async () => {
     const town = await TestTown.create();
     const before = await tablesOf(town.id, town.stub);
     for (const more of [

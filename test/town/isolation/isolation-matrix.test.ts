@@ -41,7 +41,7 @@ describe('the route table', () => {
     expect(routes.toSorted()).toEqual(Object.keys(DOORS).toSorted());
   });
 
-  it('S-17: what the app serves beside its OpenAPI document is for everybody, and is listed', () => {
+  it('S-17: what the app serves beside its OpenAPI document needs no credentials, and is listed', () => {
     const served = app.routes.filter(({ method }) => method !== 'ALL');
     const names = new Set(served.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`));
     expect([...names].filter((name) => !routes.includes(name)).toSorted()).toEqual(PUBLIC);
@@ -50,7 +50,7 @@ describe('the route table', () => {
 
 describe('the right signature in the wrong place', () => {
   let refusals = 0;
-  // oxlint-disable-next-line eslint/no-console -- the size is for whoever reads the run
+  // oxlint-disable-next-line eslint/no-console -- the size is for the reader of the run
   afterAll(() => console.log(`${routes.length} routes, ${credentials.length} credentials: ${refusals} refusals`));
 
   it.each(routes)(
@@ -126,7 +126,7 @@ describe('the right credential in the right place', () => {
 });
 
 describe('what is left behind', () => {
-  it('W-22: a token that somebody puts into an address is in no line of the log, when a town fails just then, either', async () => {
+  it('W-22: a token that a caller puts into an address is in no line of the log, when a town fails just then, either', async () => {
     const { config, issuer } = await deployment();
     const edge = { ...edgeOf(env, config), clock: lab.clock, issuer, log: logInto(lines) };
     const town = () => {

@@ -23,13 +23,13 @@ const NO_ID = '00000000000000000000';
 const lines: string[] = [];
 const write = (event: string, fields?: object) => void lines.push(JSON.stringify({ event, ...fields }));
 
-/** One that nobody has a session with, and whose log is read. */
+/** One that no town has a session with, and whose log is read. */
 const stranger = createControlServer({
   config: { apiUrl: PUBLIC_URL, issuer: PUBLIC_URL, jwks: { keys: [] }, containerSecret: null },
   clock: lab.clock.forContainer(),
-  fetch: () => Promise.reject(new Error('nobody is called')),
+  fetch: () => Promise.reject(new Error('no town is called')),
   log: { info: write, warn: write, error: write },
-  spawn: () => Promise.reject(new Error('nobody is started')),
+  spawn: () => Promise.reject(new Error('no agent is started')),
 });
 
 /** The routes of a control server as it is built, but for the one that is open. */
@@ -47,7 +47,7 @@ const NOTHING_ASKED = 'POST /agents/:agent/permissions/:permission';
 
 describe('pushes', () => {
   let refusals = 0;
-  // oxlint-disable-next-line eslint/no-console -- the size is for whoever reads the run
+  // oxlint-disable-next-line eslint/no-console -- the size is for the reader of the run
   afterAll(() => console.log(`${routes.length} routes of the control server: ${refusals} refusals`));
 
   it('S-17: every route of the control server but /health is in the matrix, and the matrix names no other', () => {
@@ -143,7 +143,7 @@ describe('what a refused push leaves behind', () => {
     expect(await everything(shared)).toEqual(before);
   });
 
-  it('W-22: a token that somebody puts into an address is in no line of its log', async () => {
+  it('W-22: a token that a caller puts into an address is in no line of its log', async () => {
     const agent = `agt_${NO_ID}`;
     const token = await agentToken({ town: `town_${NO_ID}`, agent, inc: 1, gen: 1 });
     for (const path of [

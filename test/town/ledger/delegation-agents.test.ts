@@ -1,4 +1,4 @@
-/** Two real agents, each in its container, and nobody who helps them. */
+/** Two real agents, each in its container, and no person who helps them. */
 import { evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { TestTown, api } from '../support/town.ts';
@@ -78,7 +78,7 @@ describe('a delegation between two agents', () => {
     PATIENCE_MS,
   );
 
-  it('that fails is a result, and one to somebody who is not there is refused', async () => {
+  it('that fails is a result, and one to an unknown agent is refused', async () => {
     const town = await pair();
     await ask(town, 'ada', 'delegate bob fail');
     expect(await replyTo(town, 'ada', 1)).toContain('is failed: The agent was asked to fail');

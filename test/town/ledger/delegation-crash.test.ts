@@ -6,7 +6,7 @@ import { weather, type Strike } from '../support/weather.ts';
 import { World } from '../support/world.ts';
 
 const FAULTS = ['dies before', 'dies after', 'breaks before', 'breaks after'] as const;
-/** Whoever gets this is busy with it for longer than any test takes. */
+/** An agent that gets this is busy with it for longer than any test takes. */
 const LONG = 'work 3000';
 
 /** What a result comes past on its way, in this order; a transaction is counted for each step of it. */
@@ -57,7 +57,7 @@ describe('a result on its way', () => {
       const { world, ada, bob, id } = await delegated();
       await struck(world, effect, nth, fault, () => bob.finish(id, 'the result'));
       if ((await ada.delegation(id)).state === 'open') expect((await announced(world)).states).toEqual([]);
-      // Whoever was not answered asks again.
+      // A caller that was not answered asks again.
       expect((await bob.finish(id, 'the result')).status).toBe(200);
       await world.town.elapse(2 * ANNOUNCEMENT_COOLDOWN_MS);
       expect((await announced(world)).states).toEqual(['done']);
@@ -72,7 +72,7 @@ describe('a result on its way', () => {
     },
   );
 
-  it('M-31: that was stored before something broke is announced without anybody asking', async () => {
+  it('M-31: that was stored before something broke is announced without a further call', async () => {
     const { world, bob, id } = await delegated();
     await struck(world, 'delegations.postpone', 1, 'breaks before', () => bob.finish(id, 'the result'));
     expect((await world.snapshot()).due.announcement).not.toBeNull();

@@ -17,7 +17,7 @@ import { AsAgent, told } from '../support/as-agent.ts';
 import { lab } from '../support/lab.ts';
 import { TestTown } from '../support/town.ts';
 
-/** Whoever gets this is busy with it for longer than any test takes. */
+/** An agent that gets this is busy with it for longer than any test takes. */
 const LONG = 'work 3000';
 /** For hundreds of calls beside other work on the machine, in real milliseconds. */
 const PATIENCE_MS = 30_000;
@@ -76,7 +76,7 @@ describe('a delegation', () => {
     expect(await noticesTo(town, 'ada')).toEqual([]);
   });
 
-  it('to nobody, to a retired agent or to an agent of another town is 404', async () => {
+  it('to an unknown agent, to a retired agent or to an agent of another town is 404', async () => {
     const { town, ada } = await makeTown('ada', 'bob');
     const eve = await (await TestTown.create()).agent('eve');
     const { id } = await town.read('bob');
@@ -325,7 +325,7 @@ describe('its end without a result', () => {
     expect(await announcedTo(town, 'ada')).toEqual([[{ id, state: 'failed' }]]);
   });
 
-  it('K-10: who delegated it is retired: cancelled, announced to nobody, and nothing is due because of it', async () => {
+  it('K-10: who delegated it is retired: cancelled, not announced, and nothing is due because of it', async () => {
     const { town, ada, bob } = await makeTown('ada', 'bob');
     const [open, over, later] = [
       await ada.delegate('bob', LONG),

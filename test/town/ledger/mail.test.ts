@@ -29,7 +29,7 @@ async function pair(): Promise<{ town: TestTown; ada: AsAgent; bob: AsAgent }> {
 const textsOf = ({ items }: { items: { text: string }[] }): (string | null)[] => items.map(({ text }) => unfence(text));
 
 describe('peers', () => {
-  it('are the other live agents of the town, by id, and nobody of another town', async () => {
+  it('are the other live agents of the town, by id, and none of another town', async () => {
     const { town, ada } = await pair();
     await (await TestTown.create()).agent('eve');
     await town.agent('cyd');
@@ -114,7 +114,7 @@ describe('mail', () => {
     expect(text.split(mark)).toHaveLength(3);
   });
 
-  it('to nobody, to a retired agent or to an agent of another town is 404', async () => {
+  it('to an unknown agent, to a retired agent or to an agent of another town is 404', async () => {
     const { town, ada } = await pair();
     const eve = await (await TestTown.create()).agent('eve');
     const { id } = await town.read('bob');
@@ -153,7 +153,7 @@ describe('mail', () => {
     expect((await ada.mail('bob', 'one more')).status).toBe(201);
   });
 
-  it('that was read is gone ten minutes later, when somebody writes', async () => {
+  it('that was read is gone ten minutes later, when an agent writes', async () => {
     const { town, ada, bob } = await pair();
     await ada.mail('bob', 'read');
     await bob.read(`?cursor=${(await bob.read()).next}`);

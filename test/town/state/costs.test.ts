@@ -64,7 +64,7 @@ describe('what an act costs a town', () => {
     for (const [act, { dearest }] of Object.entries(each)) {
       expect({ act, dearest: dearest.read <= MOST_READ ? null : dearest }).toEqual({ act, dearest: null });
     }
-    // The rows that each act writes are for whoever reads the run.
+    // The rows that each act writes are for the reader of the run.
     // oxlint-disable-next-line no-console
     console.log(`past ${past}:`, Object.fromEntries(Object.entries(each).map(([act, { written }]) => [act, written])));
     for (const [act, most] of Object.entries(MOST_WRITTEN)) expect(each[act]?.written, act).toBeLessThanOrEqual(most);

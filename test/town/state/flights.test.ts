@@ -28,7 +28,7 @@ describe('flights', () => {
     await Promise.all([first, second]);
   });
 
-  test('run once more for whoever came while they ran, and only once for any number of them', async () => {
+  test('run once more for callers that came while they ran, and only once for any number of them', async () => {
     const flights = new Flights();
     const { work, gates, passes } = steppedWork();
     const all = [flights.run('a', work), ...Array.from({ length: 9 }, () => flights.run('a', work))];
@@ -76,7 +76,7 @@ describe('flights', () => {
     expect(passes).toBe(2);
   });
 
-  test('W-09: free their key also where the work breaks, and everybody in them hears of it', async () => {
+  test('W-09: free their key also where the work breaks, and every caller in them gets the error', async () => {
     const flights = new Flights();
     const gate = makeGate();
     const first = flights.run('a', () => gate.passed);

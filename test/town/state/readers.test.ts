@@ -39,7 +39,7 @@ describe('the places of a town', () => {
     expect(readers.count('ada')).toEqual({ all: 2, own: 1, leftBytes: 9 });
   });
 
-  test('are given up by whoever is silent for longest: no frame and no ping since', () => {
+  test('are given up by the reader that is silent for longest: no frame and no ping since', () => {
     const { readers, at } = readersOf([
       { person: 'ada', heardAtMs: 10, pingedAtMs: 90 },
       { person: 'ada', heardAtMs: 40 },

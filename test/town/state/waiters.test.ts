@@ -19,8 +19,8 @@ function scene() {
 const settled = async (work: Promise<void>): Promise<boolean> =>
   Promise.race([work.then(() => true), new Promise<false>((resolve) => setImmediate(() => resolve(false)))]);
 
-describe('whoever waits for a message', () => {
-  test('is released when it is over, with everybody else who waits for it, and nobody else', async () => {
+describe('a caller that waits for a message', () => {
+  test('is released when it is over, with every other caller that waits for it, and no other', async () => {
     const { waiters, timers } = scene();
     const [one, two, other] = [1, 1, 2].map((seed) => waiters.wait(messageId(seed), 1000));
     waiters.wake([messageId(1), messageId(3)]);
@@ -42,7 +42,7 @@ describe('whoever waits for a message', () => {
     waiters.wake([messageId(1)]);
   });
 
-  test('is left waiting where only the time of somebody else is up', async () => {
+  test('is left waiting where only the time of another caller is up', async () => {
     const { waiters, timers } = scene();
     const [short, long] = [waiters.wait(messageId(1), 10), waiters.wait(messageId(1), 1000)];
     const [first] = timers;

@@ -1,4 +1,4 @@
-/** Who opens a stream: whoever shows a ticket that is new, whole, of this town, and of the one whom the town belongs to. */
+/** Who opens a stream: a caller with a ticket that is new, whole, of this town, and of the one whom the town belongs to. */
 import { SELF, createExecutionContext, env } from 'cloudflare:test';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createApp } from '../../../src/http/app.ts';
@@ -75,7 +75,7 @@ describe('a ticket', () => {
     await expectRefused('401 invalid_token', () => knock(town.id, ticket));
   });
 
-  it('of somebody who lost the town meanwhile is refused', async () => {
+  it('of a person who lost the town meanwhile is refused', async () => {
     const ticket = await ticketFor(town);
     await env.DIRECTORY.prepare('UPDATE towns SET owner = ? WHERE id = ?').bind('somebody-else', town.id).run();
     await expectRefused('401 invalid_token', () => knock(town.id, ticket));
@@ -205,7 +205,7 @@ describe('limits', () => {
       last.close();
       await expect.poll(async () => (await readersOf(town)).length).toBe(MAX_STREAMS_PER_PERSON - 1);
       await RawReader.with(town, ticket);
-      // The town belongs to somebody else from now on, who finds what is left.
+      // The town belongs to another person from now on, who finds what is left.
       await env.DIRECTORY.prepare('UPDATE towns SET owner = ? WHERE id = ?').bind('eve', town.id).run();
       const eves = async (nth: number) => {
         const text = String(nth).padStart(43, 'A');
@@ -226,7 +226,7 @@ describe('limits', () => {
 });
 
 describe('a full house', () => {
-  /** Fills all places of one person; everybody is heard last when it comes in. */
+  /** Fills all places of one person; the last sign of each is its arrival. */
   async function fill(): Promise<RawReader[]> {
     const readers: RawReader[] = [];
     for (let nth = 0; nth < MAX_STREAMS_PER_PERSON; nth += 1) readers.push(await RawReader.open(town));
@@ -234,7 +234,7 @@ describe('a full house', () => {
   }
 
   it(
-    'gives the place of whoever is silent for longest to the next, and none of a reader that was heard within 75 seconds',
+    'gives the place of the reader that is silent for longest to the next, and none of one that sent something within 75 seconds',
     async () => {
       const readers = await fill();
       const [first, second] = readers;
@@ -315,7 +315,7 @@ describe('the end of a stream', () => {
 });
 
 describe('the description of the API', () => {
-  it('names the stream as open to whoever has a ticket, with no bearer', async () => {
+  it('names the stream as open to a caller with a ticket, with no bearer', async () => {
     const response = await SELF.fetch(`${PUBLIC_URL}/openapi.json`);
     const { paths } = await response.json<{ paths: Record<string, { get?: { security?: unknown } }> }>();
     expect(paths['/v1/towns/{town}/stream']?.get?.security).toEqual([]);

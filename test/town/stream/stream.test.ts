@@ -96,7 +96,7 @@ describe('a reader', () => {
     const town = await TestTown.create();
     const reader = await RawReader.open(town);
     await runInDurableObject(town.stub, (_, { storage }) => {
-      // Committed, and the object died before it fed anybody.
+      // Committed, and the object died before it fed any reader.
       new EventStore(storage.sql, () => undefined).append('reeve.agent.started', 'agt_1', {}, lab.clock.now());
     });
     await happen(town, 1);
@@ -173,8 +173,8 @@ describe('deltas', () => {
         delta('let me see', { kind: 'thought' }),
         delta('one'),
         delta('of an attempt that is over', { attempt: 2 }),
-        delta('of somebody else', { message: bobs.id }),
-        delta('thought by somebody else', { message: bobs.id, kind: 'thought' }),
+        delta('of another agent', { message: bobs.id }),
+        delta('thought by another agent', { message: bobs.id, kind: 'thought' }),
         delta('two'),
         { type: 'turn.finished', message: mine.id, attempt: 1, at, result },
         delta('after the end'),
@@ -329,7 +329,7 @@ describe('a reader that stalls', () => {
 });
 
 describe('a replay', () => {
-  it('is sent in pieces of 500, each when the reader has confirmed: nobody is cut for having much to catch up', async () => {
+  it('is sent in pieces of 500, each when the reader has confirmed: no reader is cut for having much to catch up', async () => {
     const town = await TestTown.create();
     await happen(town, 3000);
     const head = await inside(town, (p) => p.events.head());
@@ -365,7 +365,7 @@ describe('a replay', () => {
     expect(reader.seqs).toEqual(range(1, 500));
   });
 
-  it('a burst that no reader could confirm in time cuts nobody: what does not fit follows when it confirms', async () => {
+  it('a burst that no reader could confirm in time cuts no reader: what does not fit follows when it confirms', async () => {
     const town = await TestTown.create();
     const head = await headOf(town);
     const reader = await RawReader.open(town);

@@ -49,7 +49,7 @@ export function crashMatrix(part: keyof typeof CRASH_PARTS): void {
   });
   afterAll(() => {
     const total = sizes.reduce((sum, size) => sum + Number(size.split(' ').at(-1)), 0);
-    // The size of a generated matrix is in no file: whoever reads the run sees what it covered.
+    // The size of a generated matrix is in no file: the reader of the run sees what it covered.
     // oxlint-disable-next-line no-console
     console.log(`crash matrix: ${total} cases (${sizes.join(', ')})`);
   });

@@ -138,7 +138,7 @@ async function agents(scene: Scene): Promise<Credential[]> {
     await made('of another trust domain', { claims: { sub: subject('elsewhere.example', town.id, live.id) } }),
     await made('for an agent of the other town', {}, 'invalid_token', speaker(other.agent)),
     await made('for the other town', {}, 'invalid_token', { ...own, town: other.town.id }),
-    await made("for somebody else's town", {}, 'invalid_token', { ...own, town: foreign.town.id }),
+    await made("for another person's town", {}, 'invalid_token', { ...own, town: foreign.town.id }),
     await made('for a town that is not there', {}, 'invalid_token', { ...own, town: ghost }),
     await made('for an agent that never was', {}, 'invalid_token', speaker({ id: makeId('agt', randomBytes(20)) })),
     await made('of an unknown kid', { key: await strangersKey() }),

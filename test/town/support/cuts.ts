@@ -39,7 +39,7 @@ export function exposed<P extends object>(ports: P, ctx: DurableObjectState, lay
   return cut(ports, '', { town, layer, instance: `${layer} ${ctx.id.name}`, abort, stored: () => ctx.storage.sync() });
 }
 
-/** The stub of an AgentContainer as a town holds it: calls are lost or held on their way, nobody dies. */
+/** The stub of an AgentContainer as a town holds it: calls are lost or held on their way, no object dies. */
 export function exposedStub<S extends object>(stub: S, container: string): S {
   const [town = ''] = container.split(':');
   return cut(stub, '', {
@@ -114,7 +114,7 @@ async function cutOutgoing(fault: Strike['fault'], call: () => unknown, place: C
     return never();
   }
   await call();
-  // In a turn of its own: an abort ends the turn that it is called in, and this one may be somebody else's too.
+  // In a turn of its own: an abort ends the turn that it is called in, and this one may belong to other work too.
   await nextTurn();
   if (fault === 'dies after') die(place);
   throw new Broken('broken after');

@@ -67,7 +67,7 @@ export const DOORS: Readonly<Record<string, Door>> = {
   'POST /v1/container/{container}/agents/{agent}/token': { opensFor: 'session' },
 };
 
-/** Routes that are for everybody and hold nothing of anybody. */
+/** Routes without credentials, which show nothing of any person. */
 export const PUBLIC = [
   'GET /',
   'GET /.well-known/jwks.json',
@@ -120,7 +120,7 @@ export function placesOf(scene: Scene, route: string): Place[] {
 function agentsPlaces({ delegations }: Scene, route: string, door: Place): Place[] {
   if (!route.includes('{delegation}')) return [door];
   const own = { ...door, fill: { delegation: delegations.own } };
-  // A result from somebody else is refused too, and warned of in an event: a test of its own shows it.
+  // A result from another agent is refused too, and warned of in an event: a test of its own shows it.
   if (route.endsWith('/result')) return [own];
   return [
     own,
@@ -143,7 +143,7 @@ function personsPlaces(scene: Scene, route: string): Place[] {
   const places = [of('what is theirs', {}, 'accepted')];
   if (route.includes('{town}')) {
     places.push(
-      of("somebody else's town", { town: foreign.town.id, agent: foreign.agent.id }),
+      of("another person's town", { town: foreign.town.id, agent: foreign.agent.id }),
       of('a town that is not there', { town: ghost }),
       of('no id of a town', { town: 'town' }),
       of('the id of an agent for a town', { town: agents.live.id }),
@@ -152,8 +152,8 @@ function personsPlaces(scene: Scene, route: string): Place[] {
   if (route.includes('{agent}')) {
     places.push(
       of('an agent of their other town', { agent: other.agent.id }),
-      of("an agent of somebody else's town", { agent: foreign.agent.id }),
-      of("the name of an agent of somebody else's town", { agent: foreign.agent.name }),
+      of("an agent of another person's town", { agent: foreign.agent.id }),
+      of("the name of an agent of another person's town", { agent: foreign.agent.name }),
       of('an agent that never was', { agent: `agt_${NO_ID}` }),
     );
   }
@@ -163,7 +163,7 @@ function personsPlaces(scene: Scene, route: string): Place[] {
       of('a key that never was', { key: `key_${NO_ID}` }),
     );
   }
-  if (route.includes('{permission}')) places.push(of('one that nobody asked for', { permission: `prm_${NO_ID}` }));
+  if (route.includes('{permission}')) places.push(of('one that was not asked for', { permission: `prm_${NO_ID}` }));
   if (route.includes('{message}')) places.push(of('a message of another agent', { agent: agents.mate.id }));
   return places;
 }
@@ -178,15 +178,15 @@ function ticketPlaces({ town, other, foreign, ghost, tickets }: Scene): Place[] 
     { ...of('their town, with a ticket for it', town.id, null, 'accepted'), query: fresh },
     of('their town, with no ticket', town.id, null, 'unauthenticated'),
     of('their town, with an empty ticket', town.id, ''),
-    of('their town, with a ticket that nobody gave out', town.id, 'A'.repeat(43)),
+    of('their town, with a ticket that was not issued', town.id, 'A'.repeat(43)),
     of('their town, with a ticket that was used', town.id, tickets.used),
     of('their town, with a ticket that expired', town.id, tickets.expired),
-    of('their town, with a ticket of somebody else for it', town.id, tickets.strangers),
+    of('their town, with a ticket of another person for it', town.id, tickets.strangers),
     of('their town, with a ticket for their other town', town.id, tickets.other),
     of('their other town, with a ticket for the first', other.town.id, tickets.own),
     of('their town, with a character of its ticket changed', town.id, changed(tickets.own)),
-    of("somebody else's town, with a ticket for one's own", foreign.town.id, tickets.own),
-    of("somebody else's town, with a ticket from when it was one's own", foreign.town.id, tickets.foreign),
+    of("another person's town, with a ticket for one's own", foreign.town.id, tickets.own),
+    of("another person's town, with a ticket from when it was one's own", foreign.town.id, tickets.foreign),
     of('a town that is not there', ghost, tickets.own),
     of('no id of a town', 'town', tickets.own),
   ];
@@ -216,11 +216,11 @@ function pullPlaces({ town, agents, sessions, other, foreign, ghost }: Scene): P
     of('the running incarnation of its agent', second, agents.superseded.id, two, 'accepted', { inc: 2 }),
     of('an agent of another container', first, agents.superseded.id, one, 'not_found', { inc: 2 }),
     of('an agent of another town', first, other.agent.id, one, 'not_found', { inc: 2 }),
-    of("an agent of somebody else's town", first, foreign.agent.id, one, 'not_found'),
+    of("an agent of another person's town", first, foreign.agent.id, one, 'not_found'),
     of('an agent that never was', first, `agt_${NO_ID}`, one, 'not_found'),
     of('an agent by its name', first, 'live', one, 'not_found'),
     of('the other town, in its session', others, other.agent.id, other.session.session, 'accepted', { inc: 2 }),
-    of("somebody else's town, in its session", theirs, foreign.agent.id, foreign.session.session, 'accepted'),
+    of("another person's town, in its session", theirs, foreign.agent.id, foreign.session.session, 'accepted'),
     { ...closed, name: 'its agent, in the session of another container', body: { session: two, inc: 1, gen: 1 } },
     { ...closed, name: 'its agent, in no session', body: { session: `ses_${NO_ID}`, inc: 1, gen: 1 } },
     {

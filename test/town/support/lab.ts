@@ -3,7 +3,7 @@
  * real control server runs. A container may sleep, crash, hang or refuse; the town reaches it only through its real link.
  *
  * Control servers run in the context of the test, as processes of their own would, so that the death of a Durable Object takes
- * nothing of a container with it. A promise that is settled in one context goes on in that context, whoever waits for it;
+ * nothing of a container with it. A promise that is settled in one context goes on in that context, whatever waits for it;
  * therefore requests and answers cross over as plain data, and either side looks for them by timers of its own.
  */
 import { inProcessSpawn } from '../../support/in-process-agent.ts';
@@ -29,7 +29,7 @@ export interface LabAnswer {
   readonly body: string;
 }
 
-/** What a fault of the network says of a request that nobody ever answers: the caller's deadline ends it. */
+/** What a fault of the network says of a request that is never answered: the caller's deadline ends it. */
 export const HANGS = Symbol('hangs');
 type Hanging = typeof HANGS;
 
@@ -45,7 +45,7 @@ interface Job {
  */
 const TURNS_TO_DEADLINE = 150;
 
-/** A turn of the event loop, in the context of whoever waits for it. */
+/** A turn of the event loop, in the context of the code that waits for it. */
 export const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 /** One turn that an agent began, as its process saw it. */

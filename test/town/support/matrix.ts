@@ -8,7 +8,7 @@ export interface Scenario {
   readonly verb: string;
   /** The world before the verb, in good weather. */
   readonly arrange: (world: World) => Promise<unknown>;
-  /** The verb, as somebody asks for it. Rejects where it is not accepted; asked again, it does what is still to do. */
+  /** The verb, as a caller asks for it. Rejects where it is not accepted; asked again, it does what is still to do. */
   readonly act: (world: World) => Promise<unknown>;
   /** The effect with which it becomes another verb's work, which has rows of its own. Absent: it ends where it answers. */
   readonly until?: string;

@@ -124,8 +124,8 @@ export class OutboxRun {
   }
 
   /**
-   * The weather is over: everything late arrives, and nobody is stopped any more. Then every message that was accepted is over,
-   * once and in order, without anybody asking for anything.
+   * The weather is over: everything late arrives, and no agent is stopped any more. Then every message that was accepted is
+   * over, once and in order, without a further call.
    */
   async end(): Promise<void> {
     this.#faults.length = 0;

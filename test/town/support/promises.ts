@@ -130,7 +130,9 @@ export class Promises {
     }
   }
 
-  /** What runs in the container is what the town says that runs: nobody else, nobody missing, and each with a token that was minted. */
+  /**
+   * What runs in the container is what the town says that runs: no other, none missing, and each with a token that was minted.
+   */
   async #agents(snapshot: Snapshot): Promise<void> {
     const runs = snapshot.agents.filter(({ agent }) => agent.session !== null && takesMessages(agent.state));
     const held = await this.#held();
@@ -155,7 +157,7 @@ export class Promises {
     const token = await mintPushToken(await (await deployment()).issuer(), order, lab.clock.now());
     const headers = { authorization: `Bearer ${token}` };
     const { status, body } = await this.#container.ask({ method: 'GET', path: '/agents', headers, body: '' });
-    // A control server that came up after it holds no session, so nobody runs.
+    // A control server that came up after it holds no session, so no agent runs.
     if (status === 409) return [];
     expect(status, 'the container answers').toBe(200);
     return (JSON.parse(body) as { agents: { agent: AgentId; inc: number; gen: number }[] }).agents;

@@ -49,7 +49,7 @@ const undelivered: Step = async (world) => {
   container.before = () => null;
 };
 
-/** A message that the container holds, behind a turn, although nobody answered its delivery. */
+/** A message that the container holds, behind a turn, although its delivery was not answered. */
 const unanswered: Step = async (world) => {
   const { container } = world;
   container.after = ({ path }, answer) =>

@@ -35,7 +35,7 @@ export interface Scene {
   readonly agents: Readonly<Record<Fate, AgentView>>;
   /** Message of `live`. */
   readonly message: string;
-  /** What `live` asks, and nobody has answered. */
+  /** What `live` asks, and no person has answered. */
   readonly permission: string;
   /** API keys by their ids: of the person, and of another. */
   readonly keys: { readonly own: string; readonly foreign: string };
@@ -47,7 +47,7 @@ export interface Scene {
   readonly other: { readonly town: TestTown; readonly agent: AgentView; session: OpenSession; ended: OpenSession };
   /** A town whose database was put back: tokens from before are refused. */
   readonly restored: { readonly town: TestTown; readonly agent: AgentView; readonly beforeMs: number };
-  /** A town of somebody else, with an agent at work. */
+  /** A town of another person, with an agent at work. */
   readonly foreign: { readonly town: TestTown; readonly agent: AgentView; readonly session: OpenSession };
   /** Tickets for the stream: of `town`, but for the last two, which are of `other` and of `foreign`. */
   readonly tickets: Readonly<Record<'own' | 'used' | 'expired' | 'strangers' | 'other' | 'foreign', string>>;

@@ -47,7 +47,7 @@ export async function makeSharedControlServer(): Promise<SharedControlServer> {
   return { town, other, ada: ada.id, bob: bob.id, eve: eve.id, session: sessionOf(town), boot: town.container().boot };
 }
 
-/** Sends one request past the town, as somebody would who has found the port. */
+/** Sends one request past the town, as a stranger would who has found the port. */
 export async function knock(
   shared: SharedControlServer,
   { method, path, body }: LabRequest | Push,
@@ -145,7 +145,7 @@ interface Credential {
   readonly refusal: ControlProblemCode;
 }
 
-/** Everything that somebody could show for this one request, but the one right token. */
+/** Everything that a caller could show for this one request, but the one right token. */
 export async function wrongFor(shared: SharedControlServer, right: Push): Promise<Credential[]> {
   const opening = right.method === 'PUT' && right.path === '/session';
   const bearer = (name: string, token: string, refusal: ControlProblemCode = 'unauthorized') => {

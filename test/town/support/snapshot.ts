@@ -13,7 +13,7 @@ export interface Snapshot {
   readonly now: number;
   readonly alarm: number | null;
   readonly due: DueTimes;
-  /** Of the town, whether or not anybody is at work. */
+  /** Of the town, whether or not an agent is at work. */
   readonly sweepAt: number;
   /** Tokens issued before this are refused: the database was put back. */
   readonly validFrom: number;

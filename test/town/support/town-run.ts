@@ -94,8 +94,8 @@ export class TownRun {
   }
 
   /**
-   * The network lets everything through again, what it holds first, and everybody is written to: nothing else tells a town that
-   * a container was put to sleep. Then all that was promised holds.
+   * The network lets everything through again, what it holds first, and every agent gets a message: nothing else tells a
+   * town that a container was put to sleep. Then all that was promised holds.
    */
   async end(): Promise<void> {
     this.#holds = 0;

@@ -66,7 +66,7 @@ class Weather {
   #counts = new Map<string, number>();
   #trace: { -readonly [Key in keyof Reached]: Reached[Key] }[] = [];
   #awaited = true;
-  /** Async effects under way, by the object that waits for them; those of a dead object are nobody's. */
+  /** Async effects under way, by the object that waits for them; those of a dead object belong to none. */
   readonly #underWay = new Map<string, number>();
   readonly #hung = new WeakSet<Promise<unknown>>();
   #down = false;
@@ -75,7 +75,7 @@ class Weather {
   /** A control server died and another one came up, which has not said hello yet. */
   helloDue = false;
 
-  /** A new world: nobody is waited for. */
+  /** A new world: no object waits for anything. */
   clear(): void {
     this.#underWay.clear();
     this.helloDue = false;

@@ -159,7 +159,7 @@ export class World {
   ): Promise<void> {
     let underWay: Promise<unknown>[] = [];
     for (const [at, step] of steps.entries()) {
-      // What the platform breaks off rejects: whoever asked was told nothing, and nothing is promised of it.
+      // What the platform breaks off rejects: its caller got no answer, and nothing is promised of it.
       underWay.push(take(step).catch(() => undefined));
       if (step.hasty && at < steps.length - 1) continue;
       await Promise.all(underWay);

@@ -38,8 +38,8 @@ describe('A-07: the sweeps of a town', () => {
   test.each([
     ['none yet', []],
     ['one that failed, and none before', sweepsOf([0, 2])],
-    ['one that failed after one that refreshed somebody, and failed for another', sweepsOf([0, 2], [1, 1])],
-    ['one that refreshed somebody after one that failed', sweepsOf([1, 1], [0, 2])],
+    ['one that failed after one that refreshed an agent, and failed for another', sweepsOf([0, 2], [1, 1])],
+    ['one that refreshed an agent after one that failed', sweepsOf([1, 1], [0, 2])],
     ['one that failed after one that had nothing to push', sweepsOf([0, 2], [0, 0, 2])],
     ['one that had nothing to push after one that failed', sweepsOf([0, 0, 2], [0, 2])],
     ['two that failed, before the last two', sweepsOf([1, 0], [1, 0], [0, 2], [0, 2])],

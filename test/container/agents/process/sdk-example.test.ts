@@ -1,4 +1,4 @@
-/** An agent that nobody here wrote, in a control server: the example of the protocol's own library, in its first release. */
+/** An agent from outside this project, in a control server: the example of the protocol's own library, in its first release. */
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { launchSchema, type AgentId, type IssuedToken, type Launch, type TurnEvent } from '#protocol';

@@ -1,6 +1,6 @@
 /**
  * A small agent in the Agent Client Protocol, without any library, that behaves as its first argument says; by default well. What it
- * says in JSON-RPC is written out here, so that a test of the other side depends on nobody's reading of the protocol.
+ * says in JSON-RPC is written out here, so that a test of the other side depends on no library's reading of the protocol.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, writeFileSync } from 'node:fs';
@@ -110,6 +110,6 @@ lines.on('line', (line) => {
   const message: Message = JSON.parse(line);
   receive(message);
 });
-// Two go on without anybody to talk to.
+// Two go on without a peer.
 if (mode !== 'deaf' && mode !== 'blind') lines.on('close', () => process.exit(0));
 if (mode === 'blind' || mode === 'deaf') setInterval(() => undefined, 1000);

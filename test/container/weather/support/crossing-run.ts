@@ -72,7 +72,7 @@ export class CrossingRun {
     expect(this.#context.registry.size).toBe(listed.length);
   }
 
-  /** Retires everybody, sees that nobody comes back, and ends the sessions, after which nothing is left. */
+  /** Retires every agent, sees that none comes back, and ends the sessions, after which nothing is left. */
   async finish(): Promise<void> {
     const { registry, town, clock } = this.#context;
     await this.#scheduler.waitFor(Promise.all(AGENTS.map((agent) => this.#agents.retire(agent, { inc: 1 }))));
