@@ -1,4 +1,4 @@
-/** `npm run keys -- api`: the first API key of a deployment, which nobody can make over HTTP yet. */
+/** `npm run keys -- api`: the first API key of a deployment, which cannot be made over HTTP yet. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

@@ -30,7 +30,7 @@ const PLACEHOLDER_ID = '00000000-0000-0000-0000-000000000000';
 const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:|\/|$)/;
 const ROOT = join(import.meta.dirname, '..');
 
-/** Without one nobody is let in. */
+/** Without one no person is let in. */
 const KEYS_ONLY =
   'People sign in with API keys only (neither OIDC_ISSUER nor ACCESS_TEAM_DOMAIN is set); the first one: npm run keys -- api --name first\n';
 

@@ -40,9 +40,9 @@ export const ANSWERS: {
   readonly [N in ControlCallName]: (order: ControlOrder<N>) => AnswerSchema<ControlCallAnswer<N>>;
 } = {
   /** `stale` names the higher incarnation, or the stopped one at or above this. A push may have overtaken the start's token. */
-  start: ({ agent, body: { inc, grant } }) =>
+  start: ({ agent, body: { inc, grant: token } }) =>
     agentStartedSchema.refine((started) => {
-      const runs = started.inc === inc && started.gen >= grant.gen;
+      const runs = started.inc === inc && started.gen >= token.gen;
       const failed = started.failure !== undefined;
       const fits = { started: runs, current: runs, stale: started.inc >= inc, retired: true, failed };
       return started.agent === agent && fits[started.outcome];

@@ -21,7 +21,7 @@ const ID_BYTES = 20;
 const SECRET_BYTES = 32;
 const TEXT = /^reeve_([0-9a-z]{20})_[A-Za-z0-9_-]{43}$/;
 
-/** A new id with its text, which nobody has seen. */
+/** A new id with its text, which was not shown yet. */
 export async function drawApiKey(): Promise<{ readonly id: KeyId; readonly text: string; readonly digest: string }> {
   const id = keyIdSchema.parse(makeId('key', randomBytes(ID_BYTES)));
   const text = `${prefixOf(id)}_${base64url(randomBytes(SECRET_BYTES))}`;

@@ -1,4 +1,4 @@
-/** People who come with a JWT of somebody else: of an OpenID provider, or of Cloudflare Access in front of the Worker. */
+/** People who come with a JWT of another issuer: of an OpenID provider, or of Cloudflare Access in front of the Worker. */
 import { createRemoteJWKSet, decodeJwt, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 import { withDeadline } from '#lib/clock.ts';

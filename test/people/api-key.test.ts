@@ -42,7 +42,7 @@ describe('an API key', () => {
     expect(await keys.revoke('oidc:ada', key.id, NOW_MS + 5)).toMatchObject({ revokedAtMs: NOW_MS });
   });
 
-  test('is its whole text: with any character changed, missing or added it is nobody', async () => {
+  test('is its whole text: with any character changed, missing or added it is no person', async () => {
     const { key, text } = await stored();
     for (let at = 0; at < text.length; at += 1) {
       const [before, after] = [text.slice(0, at), text.slice(at + 1)];

@@ -66,11 +66,11 @@ describe('a token of an OpenID provider', () => {
     ['of a person whose name is empty', { sub: '' }],
     ['of a person whose name has a line break', { sub: 'ada\nbob' }],
     ['of a person with a name of 256 characters', { sub: 'a'.repeat(256) }],
-  ])('%s is nobody', async (_, claims) => {
+  ])('%s is no person', async (_, claims) => {
     expect(await people().authenticate(await token(claims))).toBeNull();
   });
 
-  test('with another key, or with none, is nobody', async () => {
+  test('with another key, or with none, is no person', async () => {
     const stranger = await generateKeyPair('ES256');
     expect(await people().authenticate(await token({}, 'first', stranger))).toBeNull();
     const [, claims = ''] = (await token()).split('.');
@@ -101,7 +101,7 @@ describe('a token of an OpenID provider', () => {
     await expect(people().authenticate(await token())).rejects.toThrow(SignInUnavailable);
   });
 
-  test('asks nobody where the text is no token of this issuer', async () => {
+  test('asks no server where the text is no token of this issuer', async () => {
     for (const text of ['', 'a.b.c', 'reeve_x', await token({ iss: 'https://elsewhere.example' })]) {
       expect(await people().authenticate(text), text).toBeNull();
     }

@@ -87,7 +87,7 @@ describe('npm run deploy', () => {
     expect(out.stderr).toBe('');
   });
 
-  test('says how the first person gets in, where neither OIDC nor Access lets anybody in', async () => {
+  test('says how the first person gets in, where neither OIDC nor Access lets a person in', async () => {
     await deploy([]);
     expect(out.stdout).toMatch(/\nPeople sign in with API keys only .*npm run keys -- api --name first\n$/);
     await deploy([], { env: { ...ENV, OIDC_ISSUER: 'https://login.example.com', OIDC_AUDIENCE: 'reeve' } });

@@ -21,7 +21,7 @@ export interface IssueOrder<T> {
   /** All in one container. They are read again in the transaction; a moved incarnation is left out. */
   readonly agents: readonly Agent[];
   readonly reason: IssueReason;
-  /** Whoever sends this stays due until the answer is recorded, and then sends again: no retry of its own is stored. */
+  /** The work that sends this stays due until the answer is recorded, and then sends again: no retry of its own is stored. */
   readonly isRepeated?: boolean;
   /** Stored in the transaction of the allocation, for each agent that gets a token. */
   readonly also?: (agent: Agent, gen: number, nowMs: number) => void;

@@ -72,7 +72,7 @@ describe('a browser that Cloudflare Access has signed in', () => {
     expect(await create(scene, signedIn)).toBe(201);
   });
 
-  test('is nobody where Access is not configured: then anybody could send that header', async () => {
+  test('is no person where Access is not configured: then any caller could send that header', async () => {
     expect(await create(await makeScene(), signedIn)).toBe(401);
   });
 });

@@ -87,7 +87,7 @@ async function survive(world: World, scenario: Scenario, strike: Strike): Promis
   const told = await accepted;
   await world.calm();
   if (!weather.struck) throw new Error('the fault was not reached');
-  // Whoever was not told that it was accepted asks again.
+  // A caller without an answer that it was accepted asks again.
   if (!told) await scenario.act(world);
   await world.hold();
   scenario.after?.(world, since);
