@@ -26,6 +26,7 @@ export const LONGEST = [
   'e2e/placement',
   'town/containers/liveness',
   'town/properties',
+  'container/agents/process/churn',
   'container/weather/churn',
   'town/delivery/outbox-properties',
 ];
