@@ -1,63 +1,21 @@
 /** The real program, as a process of its own. */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { MAX_AUTHORIZATION_BYTES, healthSchema } from '#protocol';
 import { TOWN_URL } from './support/fake-town-api.ts';
 import { containerName } from '../support/ids.ts';
 import { newKey } from '../../src/tokens/key-edit.ts';
+import { MAIN, Program } from './support/program.ts';
 import { keySetOf, signPush } from './support/push.ts';
 
-const MAIN = fileURLToPath(new URL('../../container/main.ts', import.meta.url));
 const ENVIRONMENT = { REEVE_API_URL: 'http://127.0.0.1:9', CONTAINER_PORT: '0' };
 const NOT_ROOT = { uid: 65_534 };
-const readySchema = z.object({ event: z.literal('ready'), port: z.number(), boot: z.string() });
-
-class Program {
-  static readonly running = new Set<ChildProcess>();
-  readonly #child: ChildProcess;
-  readonly #exit: Promise<number | null>;
-  stdout = '';
-  stderr = '';
-
-  constructor(environment: Record<string, string>, args: readonly string[] = [], user: { readonly uid?: number } = {}) {
-    const child = spawn(process.execPath, [MAIN, ...args], {
-      ...user,
-      env: environment,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.#child = child;
-    Program.running.add(child);
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
-    this.#exit = once(child, 'close').then(() => {
-      Program.running.delete(child);
-      return child.exitCode;
-    });
-  }
-
-  exitCode(): Promise<number | null> {
-    return this.#exit;
-  }
-
-  kill(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
-  }
-
-  /** Waits for the line that says that it listens; returns the address. */
-  async ready(): Promise<string> {
-    await expect.poll(() => this.stdout, { timeout: 10_000 }).toContain('"ready"');
-    const { port } = readySchema.parse(JSON.parse(this.stdout.split('\n')[0] ?? ''));
-    return `http://127.0.0.1:${port}`;
-  }
-}
 
 /** A request whose body does not end; `sent` resolves when its headers are out. */
 function openRequest(address: string) {
@@ -67,9 +25,7 @@ function openRequest(address: string) {
   return { request, sent };
 }
 
-afterEach(() => {
-  for (const child of Program.running) child.kill('SIGKILL');
-});
+afterEach(() => Program.endAll());
 
 describe('container/main.ts', () => {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {

@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import { base64url } from '#lib/secret.ts';
 import type { ClientRegistry } from '../../clients/registry.ts';
 import { CredentialFileError, openCredentialFile, type CredentialFile } from '../../credentials/credential-file.ts';
 import type { RandomBytes } from '../../lib/platform.ts';
+import { programFile } from '../../lib/program-file.ts';
 import { StartError, type AgentLaunch } from '../agent-process.ts';
 import type { AgentUser, AgentUsers } from '../users/agent-users.ts';
 import type { ChildOrder } from './child.ts';
@@ -18,7 +18,7 @@ interface OrderParts {
 
 const MARK_BYTES = 20;
 /** The built-in agent. */
-export const BUILT_IN = join(import.meta.dirname, '../built-in/main.ts');
+export const BUILT_IN = programFile('agents/built-in/main');
 
 export const secretsOf = ({ runtime }: AgentLaunch): string[] => Object.values(runtime?.secrets ?? {});
 

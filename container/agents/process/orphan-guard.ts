@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
+import { programFile } from '../../lib/program-file.ts';
 
 /**
  * What the guard reads, one line each: a process group, the mark of its incarnation, and its user where that is its own,
@@ -17,7 +17,7 @@ export class OrphanGuard {
   #process: ChildProcess | null = null;
   #groups = 0;
 
-  constructor(program = join(import.meta.dirname, 'orphan-guard-process.ts')) {
+  constructor(program = programFile('agents/process/orphan-guard-process')) {
     this.#program = program;
   }
 

@@ -1,4 +1,5 @@
 /** Signs and sends pushes as the town does, with real keys, at a time that a test knows. */
+import type { ContainerName } from '#protocol';
 import { publicKeySetSchema, type PublicKeySet } from '../../../container/config.ts';
 import type { PrivateKey, PublicKey } from '../../../src/tokens/key-set.ts';
 import { pushTokenClaims, signPushToken, type Claims, type Push, type TokenChanges } from '../../support/signing.ts';
@@ -33,3 +34,14 @@ export function pushRequest(order: PushOrder, token: string): Request {
   const init = { method: order.method, headers };
   return new Request(`http://control.example${order.path}`, order.body === '' ? init : { ...init, body: order.body });
 }
+
+/** What sends requests of the town at `issuer` to the control server at an address. */
+export const sendTo =
+  (address: string, key: PrivateKey, issuer: string, container: ContainerName) =>
+  async (audience: string, method: string, path: string, json?: unknown): Promise<Response> => {
+    const body = json === undefined ? '' : JSON.stringify(json);
+    const order = { audience, container, method, path, body, nowMs: Date.now() };
+    const token = await signPush(key, order, { claims: { iss: issuer } });
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    return fetch(`${address}${path}`, body === '' ? { method, headers } : { method, headers, body });
+  };

@@ -17,7 +17,7 @@ import { TestControlServer, message } from '../support/control-server.ts';
 import { problemAnswer, type Heard } from '../support/fake-town-api.ts';
 import { agentId, containerName, secretOf, sessionId } from '../../support/ids.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
-import { keySetOf, signPush } from '../support/push.ts';
+import { keySetOf, sendTo, signPush } from '../support/push.ts';
 import { faultsOf, printed, type Marks } from './support/line-scan.ts';
 
 /** Tokens of this town are not JWS, so they are looked for by how they begin. */
@@ -223,12 +223,8 @@ describe('W-22: the real program', () => {
     const { port, boot } = ready.parse(JSON.parse(output.split('\n').find((line) => line.includes('"ready"')) ?? ''));
 
     const container = containerName(1);
-    const send = async (audience: string, method: string, path: string, json: unknown): Promise<number> => {
-      const order = { audience, container, method, path, body: JSON.stringify(json), nowMs: Date.now() };
-      const token = await signPush(key, order, { claims: { iss: town } });
-      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-      return (await fetch(`http://127.0.0.1:${port}${path}`, { method, headers, body: order.body })).status;
-    };
+    const sent = sendTo(`http://127.0.0.1:${port}`, key, town, container);
+    const send = async (...order: Parameters<typeof sent>): Promise<number> => (await sent(...order)).status;
     const session = sessionId(1);
     const opening = { version: 1, container, session, epoch: 1, secret: secretOf(1), heartbeat_seconds: 1 };
     expect(await send(boot, 'PUT', '/session', openSessionSchema.parse(opening))).toBe(200);
