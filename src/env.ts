@@ -18,9 +18,10 @@ export interface Config {
   readonly refreshIntervalMs: number;
   readonly heartbeatSeconds: number;
   readonly pushTimeoutMs: number;
-  /** Origins of control servers that the operator runs outside Cloudflare. */
+  /** Empty: Cloudflare runs the containers. Origins of control servers that the operator runs outside Cloudflare. */
   readonly containerUrls: readonly string[];
-  readonly containerSecret: Secret;
+  /** Null: no control server says hello. */
+  readonly containerSecret: Secret | null;
   readonly agentsPerContainer: number;
   readonly sleepAfterMs: number;
   readonly devToken: Secret | null;
@@ -75,7 +76,7 @@ const signingKeys = z
   .pipe(privateKeySetSchema);
 
 const containerUrls = z
-  .string('is required: Cloudflare Containers are not supported yet, name the address of a control server')
+  .string()
   .transform((text) => text.split(',').map((part) => part.trim()))
   .pipe(z.array(origin).min(1).max(MAX_CONTAINER_URLS, `must be at most ${MAX_CONTAINER_URLS} addresses`))
   .refine((urls) => urls.every(isLoopbackOrHttps), 'must be https, or http on loopback')
@@ -103,8 +104,9 @@ const variables = z.object({
   ),
   HEARTBEAT_SECONDS: whole('must be whole seconds, 1 to 3600, e.g. 30', 1, 3600, 30),
   PUSH_TIMEOUT_MS: whole('must be whole milliseconds, 100 to 60000, e.g. 5000', 100, 60_000, 5000),
-  CONTAINER_URL: containerUrls,
-  CONTAINER_SECRET: secret,
+  /** Absent: the platform runs the containers. */
+  CONTAINER_URL: containerUrls.optional(),
+  CONTAINER_SECRET: secret.optional(),
   AGENTS_PER_CONTAINER: whole('must be a whole number, 1 to 100, e.g. 8', 1, 100, 8),
   SLEEP_AFTER_SECONDS: whole('must be whole seconds, 1 to 86400, e.g. 600', 1, 86_400, 600),
   AGENT_COMMANDS: z
@@ -143,8 +145,8 @@ export function parseConfig(bindings: object): Result<Config, readonly ConfigErr
       refreshIntervalMs: env.REFRESH_INTERVAL_SECONDS * 1000,
       heartbeatSeconds: env.HEARTBEAT_SECONDS,
       pushTimeoutMs: env.PUSH_TIMEOUT_MS,
-      containerUrls: env.CONTAINER_URL.map((url) => url.origin),
-      containerSecret: env.CONTAINER_SECRET,
+      containerUrls: (env.CONTAINER_URL ?? []).map((url) => url.origin),
+      containerSecret: env.CONTAINER_SECRET ?? null,
       agentsPerContainer: env.AGENTS_PER_CONTAINER,
       sleepAfterMs: env.SLEEP_AFTER_SECONDS * 1000,
       devToken: env.REEVE_DEV_TOKEN ?? null,
@@ -169,9 +171,14 @@ function crossRules(env: Variables): ConfigError[] {
       'must be at least 2 * REFRESH_INTERVAL_SECONDS + min(600, REFRESH_INTERVAL_SECONDS)',
     ],
     [
-      !env.AGENT_COMMANDS.includes(ANY) || env.CONTAINER_URL.every(({ hostname }) => LOOPBACK.has(hostname)),
+      !env.AGENT_COMMANDS.includes(ANY) || (env.CONTAINER_URL ?? []).every(({ hostname }) => LOOPBACK.has(hostname)),
       'AGENT_COMMANDS',
       'may be * only where every CONTAINER_URL is loopback: name the commands',
+    ],
+    [
+      env.CONTAINER_URL === undefined || env.CONTAINER_SECRET !== undefined,
+      'CONTAINER_SECRET',
+      'is required with CONTAINER_URL',
     ],
     [loopback || env.REEVE_DEV_TOKEN === undefined, 'REEVE_DEV_TOKEN', 'is refused where PUBLIC_URL is not loopback'],
     ...signInRules(env, env.PUBLIC_URL.origin),

@@ -12,10 +12,12 @@ import type { Env } from './bindings.ts';
 import { Directory } from './directory/directory-store.ts';
 import { after, systemClock, within } from '#lib/clock.ts';
 import { consoleLog, rarely } from '#lib/log.ts';
+import { cloudflareBackend, type PlatformContainer } from './link/cloudflare-backend.ts';
+import type { ContainerBackend } from './link/container-link.ts';
 import type { LinkWiring } from './link/link-ports.ts';
 import { linkTo, neverRejects } from './link/never-rejects.ts';
 import { urlBackend } from './link/url-backend.ts';
-import { activeKid, fingerprint } from './tokens/key-set.ts';
+import { activeKid, fingerprint, publicKeys } from './tokens/key-set.ts';
 import { KeyRing } from './tokens/key-ring.ts';
 import { mintAgentToken, mintPushToken, type Issuer } from './tokens/mint.ts';
 import type { TownWiring } from './town/ports.ts';
@@ -44,7 +46,8 @@ export function wireTown(env: Env): TownWiring | null {
     settings: {
       refreshIntervalMs: config.value.refreshIntervalMs,
       agentsPerContainer: config.value.agentsPerContainer,
-      containerAddresses: config.value.containerUrls.length,
+      // Where the platform runs them each container has a place of its own.
+      containerAddresses: config.value.containerUrls.length || Number.MAX_SAFE_INTEGER,
       finishedBytes: MAX_FINISHED_BYTES,
       ledgerBytes: MAX_LEDGER_BYTES,
       heartbeatMs: config.value.heartbeatSeconds * 1000,
@@ -73,12 +76,13 @@ export function wireTown(env: Env): TownWiring | null {
 export function wireLink(env: Env): LinkWiring {
   const config = parseConfig(env);
   if (!config.ok) throw new Error('misconfigured');
-  const { containerUrls, pushTimeoutMs, heartbeatSeconds } = config.value;
+  const { pushTimeoutMs, heartbeatSeconds, sleepAfterMs } = config.value;
   const issuer = lazyIssuer(config.value);
   return {
     clock: systemClock,
     log: consoleLog,
-    backend: (container) => urlBackend(containerUrls, splitContainerName(container).index),
+    backend: (container, platform) => backendOf(config.value, container, platform),
+    after,
     sign: async ({ audience, container, method, path, bodyDigest }) => {
       const town = townOf(container);
       const order = { audience, town, container, method, path, bodyDigest };
@@ -86,7 +90,21 @@ export function wireLink(env: Env): LinkWiring {
     },
     pushTimeoutMs,
     heartbeatSeconds,
+    sleepAfterMs,
   };
+}
+
+/** Control servers that somebody else runs, where `CONTAINER_URL` names them; else the platform's containers. */
+function backendOf(
+  config: Config,
+  container: ContainerName,
+  platform: PlatformContainer | undefined,
+): ContainerBackend {
+  const { containerUrls, publicUrl, signingKeys } = config;
+  if (containerUrls.length > 0) return urlBackend(containerUrls, splitContainerName(container).index);
+  if (platform === undefined) throw new Error('CONTAINER_URL is not set, and no container is bound to AgentContainer');
+  const jwks = JSON.stringify(publicKeys(signingKeys));
+  return cloudflareBackend(platform, { REEVE_API_URL: publicUrl, REEVE_ISSUER: publicUrl, REEVE_JWKS: jwks });
 }
 
 const townOf = (container: ContainerName): TownId => splitContainerName(containerNameSchema.parse(container)).town;

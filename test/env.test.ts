@@ -21,7 +21,7 @@ const rulesOf = (given: Bindings): string[] => {
 };
 
 describe('the configuration', () => {
-  test('needs four variables and has the documented defaults for the others', () => {
+  test('needs two variables and has the documented defaults for the others', () => {
     expect(configOf(bindings())).toMatchObject({
       publicUrl: 'https://reeve.example.com',
       trustDomain: 'reeve.example.com',
@@ -34,11 +34,16 @@ describe('the configuration', () => {
       sleepAfterMs: 600_000,
       devToken: null,
     });
-    expect(rulesOf({})).toEqual([
-      'PUBLIC_URL is required',
-      'SIGNING_KEYS is required',
-      'CONTAINER_URL is required: Cloudflare Containers are not supported yet, name the address of a control server',
-      'CONTAINER_SECRET is required',
+    expect(rulesOf({})).toEqual(['PUBLIC_URL is required', 'SIGNING_KEYS is required']);
+  });
+
+  test('without CONTAINER_URL the platform runs the containers, and none of them says hello', () => {
+    const { containerUrls, containerSecret } = configOf(
+      bindings({ CONTAINER_URL: undefined, CONTAINER_SECRET: undefined }),
+    );
+    expect([containerUrls, containerSecret]).toEqual([[], null]);
+    expect(rulesOf(bindings({ CONTAINER_SECRET: undefined }))).toEqual([
+      'CONTAINER_SECRET is required with CONTAINER_URL',
     ]);
   });
 
@@ -62,7 +67,7 @@ describe('the configuration', () => {
     const { signingKeys: _, ...rest } = config;
     expect(JSON.stringify(rest)).not.toContain(CONTAINER_SECRET);
     expect(JSON.stringify(rest)).not.toContain(DEV_TOKEN);
-    expect(await config.containerSecret.matches(CONTAINER_SECRET)).toBe(true);
+    expect(await config.containerSecret?.matches(CONTAINER_SECRET)).toBe(true);
     expect(await config.devToken?.matches(DEV_TOKEN)).toBe(true);
   });
 });

@@ -9,6 +9,11 @@ import { linkPorts, type LinkPorts, type LinkWiring } from './link-ports.ts';
 import { mayRenew } from './renewal-rule.ts';
 import { LINK_SCHEMA } from './session-store.ts';
 
+/** Calls that somebody waits for; a refresh is none, and keeps no container awake. */
+const USES: ReadonlySet<ControlCallName> = new Set(['start', 'deliver', 'interrupt', 'answerPermission']);
+/** Between two tries (ms) to reach a container that starts. */
+const READY_POLL_MS = 200;
+
 /** One container of a town: its session, and every call to its control server. */
 export class AgentContainer extends DurableObject implements ContainerLink {
   readonly #ports: LinkPorts;
@@ -23,10 +28,16 @@ export class AgentContainer extends DurableObject implements ContainerLink {
     this.#ports = ports(ctx, wiring);
   }
 
+  /** Rings where the platform runs the container: to end it where nothing needs it. */
+  override async alarm(): Promise<void> {
+    if (isMigrated(this.ctx.storage.sql)) await this.#ports.idle?.onAlarm();
+  }
+
   async open(wake: boolean): Promise<LinkAnswer<SessionId>> {
     if (!this.#ports.backend.running()) {
       if (!wake) return { kind: 'asleep' };
       this.#ports.backend.wake();
+      await this.#ports.idle?.started();
       // What ran in it is gone with it, and so is its session.
       this.#forget();
     }
@@ -50,6 +61,8 @@ export class AgentContainer extends DurableObject implements ContainerLink {
     // Asked again, it has no tables any more.
     const held = isMigrated(this.ctx.storage.sql) ? this.#ports.store.get() : null;
     if (held !== null && this.#ports.backend.running()) await this.#ports.client.closeSession(held.session);
+    if (held !== null) await this.#ports.idle?.destroy();
+    await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     return { kind: 'answered', value: null };
   }
@@ -75,6 +88,7 @@ export class AgentContainer extends DurableObject implements ContainerLink {
     const held = this.#ports.store.get();
     if (held?.answered !== true) return this.#changed(session);
     if (held.session !== session) return { kind: 'session_changed', session: held.session };
+    if (USES.has(name)) this.#ports.idle?.used();
     const answer = await this.#ports.client.call(name, session, order);
     if (answer.kind === 'answered' && this.#ports.refusals.isRefused) this.#ports.refusals.clear();
     if (answer.kind === 'unreachable' && answer.reason === 'unauthorized') return this.#refused(session, answer);
@@ -114,10 +128,19 @@ export class AgentContainer extends DurableObject implements ContainerLink {
   }
 
   #openSession(refused: SessionId | null = null): Promise<LinkAnswer<SessionId>> {
-    this.#handshake ??= handshake(this.#ports, refused).finally(() => {
+    this.#handshake ??= this.#shakeHands(refused).finally(() => {
       this.#handshake = null;
     });
     return this.#handshake;
+  }
+
+  /** A container that was just started is asked until it listens, as long as a start may take. */
+  async #shakeHands(refused: SessionId | null): Promise<LinkAnswer<SessionId>> {
+    for (;;) {
+      const opened = await handshake(this.#ports, refused);
+      if (opened.kind !== 'unreachable' || this.#ports.idle?.isStarting !== true) return opened;
+      await new Promise<void>((resolve) => void this.#ports.after(READY_POLL_MS, resolve));
+    }
   }
 
   #forget(): void {

@@ -59,6 +59,18 @@ export interface ContainerBackend {
   wake(): void;
   /** Sends to its port. Rejects where the network does. */
   fetch(path: string, init: RequestInit): Promise<Response>;
+  /** Only where it is the platform's, which starts and ends it. */
+  readonly lifecycle?: ContainerLifecycle;
+}
+
+/** How a container of the platform ends. */
+export interface ContainerLifecycle {
+  /** It outlives this object's time in memory by so many ms from now on. */
+  keep(ms: number): Promise<void>;
+  /** Asks it to end in order (SIGTERM). */
+  end(): void;
+  /** Ends it at once. */
+  destroy(): Promise<void>;
 }
 
 /** Signs the push token of one request. The link knows the request; the token's form and its keys are not its business. */

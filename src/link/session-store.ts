@@ -34,6 +34,15 @@ export const LINK_SCHEMA: readonly Migration[] = [
        ) STRICT`,
     ],
   },
+  {
+    id: '0003-activity',
+    statements: [
+      `CREATE TABLE activity (
+         one INTEGER PRIMARY KEY CHECK (one = 1),
+         started_at_ms INTEGER NOT NULL, used_at_ms INTEGER NOT NULL, ending_at_ms INTEGER
+       ) STRICT`,
+    ],
+  },
 ];
 
 type Row = { session: SessionId; boot: BootId; epoch: number; secret_digest: string; answered: number };

@@ -104,7 +104,7 @@ export function requireAgent(edge: Edge): MiddlewareHandler<EdgeEnv> {
 export function requireContainerSecret(edge: Edge): MiddlewareHandler<EdgeEnv> {
   return createMiddleware<EdgeEnv>(async (c, next) => {
     const bearer = bearerOf(c.req.header('authorization'));
-    if (!(await edge.config.containerSecret.matches(bearer))) throw new Refusal('invalid_token');
+    if ((await edge.config.containerSecret?.matches(bearer)) !== true) throw new Refusal('invalid_token');
     await next();
   });
 }

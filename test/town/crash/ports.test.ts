@@ -18,7 +18,7 @@ import { World } from '../support/world.ts';
 const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'town.create': 'the making of a town, which every case begins with',
   'town.useKeySet': 'a deployment with other keys',
-  'agents.stall': 'an agent that is not heard',
+  'agents.monitor': 'an agent that is not heard',
   'agents.planRevival': 'an agent that has failed',
   'agents.postpone': 'rows that are broken: broken-rows.test.ts',
   'failures.record': 'rows that are broken: broken-rows.test.ts',

@@ -85,7 +85,8 @@ const pull: Step = async (world) => {
 const START_AND_STOP = inOrder(agents(['ada']), ({ stub }) => stub.stopAgent('ada'), hello);
 
 export const SCENARIOS: readonly Scenario[] = [
-  { verb: 'deliver', arrange: agents(['ada']), act: hello, whole: true },
+  // A turn that takes a while: its start and its end are told apart.
+  { verb: 'deliver', arrange: agents(['ada']), act: (world) => world.send('ada', 'work 1'), whole: true },
   { verb: 'sweep', arrange: agents(['ada', 'bob'], 2), act: (world) => world.ringSweep() },
   { verb: 'force', arrange: agents(['ada'], 1), act: ({ stub }) => stub.refreshAgent('ada', true) },
   { verb: 'force all', arrange: agents(['ada', 'bob'], 1), act: ({ stub }) => stub.refreshTown(false) },

@@ -107,5 +107,7 @@ export function labLinkWiring(): LinkWiring {
     },
     pushTimeoutMs: lab.pushTimeoutMs,
     heartbeatSeconds: 30,
+    sleepAfterMs: 600_000,
+    after: afterOnLab,
   };
 }

@@ -1,0 +1,114 @@
+/**
+ * When a container of the platform stops: `sleepAfterMs` after its last use, unless an agent in it is at work. An alarm of the object looks
+ * for that, so nothing keeps the object in memory meanwhile.
+ */
+import type { RunningAgents } from '#protocol';
+import type { Clock } from '#lib/clock.ts';
+import type { Log } from '#lib/log.ts';
+import type { ActivityStore } from './activity-store.ts';
+import type { ContainerBackend, ContainerLifecycle } from './container-link.ts';
+
+/** Uses within this (ms) of each other are written as one. */
+const USE_STEP_MS = 30_000;
+/** Looked for at least this often (ms) while it runs. */
+const MAX_CHECK_MS = 300_000;
+/** Without an alarm the platform ends it this much (ms) after two checks that did not come. */
+const KEEP_MARGIN_MS = 60_000;
+/** After SIGTERM its agents end their turns; what runs longer (ms) is destroyed. */
+const DRAIN_MS = 60_000;
+/** One that cannot say whether an agent is at work counts as at work for so long (ms) after its last use. */
+const UNKNOWN_MS = 3_600_000;
+/** A container that was started this long (ms) ago may not listen yet. */
+export const START_MS = 10_000;
+
+export interface IdleParts {
+  readonly activity: ActivityStore;
+  readonly backend: Pick<ContainerBackend, 'running'>;
+  readonly lifecycle: ContainerLifecycle;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly container: string;
+  readonly sleepAfterMs: number;
+  /** Sets the one alarm of the object. */
+  readonly setAlarm: (atMs: number) => Promise<void>;
+  /** What runs there, in the session that holds; null: nobody knows. Without a session nothing runs. */
+  readonly list: () => Promise<RunningAgents | null>;
+}
+
+export class IdleStop {
+  readonly #parts: IdleParts;
+
+  constructor(parts: IdleParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether it was started so short a while ago that it may not listen yet. */
+  get isStarting(): boolean {
+    const { activity, backend, clock } = this.#parts;
+    const run = activity.get();
+    return run !== null && backend.running() && clock.now() - run.startedAtMs < START_MS;
+  }
+
+  /** It was started just now: from here on the platform lets it outlive this object's time in memory. */
+  async started(): Promise<void> {
+    const { activity, clock } = this.#parts;
+    activity.started(clock.now());
+    await this.#plan();
+    await this.#parts.lifecycle.keep(2 * this.#checkMs + KEEP_MARGIN_MS);
+  }
+
+  /** A person or an agent needs it. */
+  used(): void {
+    const { activity, clock } = this.#parts;
+    const run = activity.get();
+    if (run !== null && clock.now() - run.usedAtMs >= USE_STEP_MS) activity.used(clock.now());
+  }
+
+  /** What the alarm does. The next one is set before anything is asked. */
+  async onAlarm(): Promise<void> {
+    const { activity, backend, lifecycle, clock, sleepAfterMs } = this.#parts;
+    const run = activity.get();
+    if (run === null || !backend.running()) {
+      activity.over();
+      return;
+    }
+    await this.#plan();
+    if (run.endingAtMs !== null) {
+      if (clock.now() - run.endingAtMs >= DRAIN_MS) await this.destroy();
+      return;
+    }
+    await lifecycle.keep(2 * this.#checkMs + KEEP_MARGIN_MS);
+    if (await this.#isAtWork(run.usedAtMs)) {
+      activity.used(clock.now());
+      return;
+    }
+    // Asked again: what came in the meantime is a use.
+    const usedAtMs = activity.get()?.usedAtMs ?? clock.now();
+    if (clock.now() - usedAtMs < sleepAfterMs) return;
+    this.#parts.log.info('container.idle', { container: this.#parts.container });
+    activity.ending(clock.now());
+    lifecycle.end();
+  }
+
+  /** Ends it at once, with all that is in it. */
+  async destroy(): Promise<void> {
+    this.#parts.activity.over();
+    await this.#parts.lifecycle.destroy();
+  }
+
+  get #checkMs(): number {
+    return Math.min(this.#parts.sleepAfterMs, MAX_CHECK_MS);
+  }
+
+  #plan(): Promise<void> {
+    return this.#parts.setAlarm(this.#parts.clock.now() + this.#checkMs);
+  }
+
+  async #isAtWork(usedAtMs: number): Promise<boolean> {
+    const running = await this.#parts.list();
+    if (running === null) return this.#parts.clock.now() - usedAtMs < UNKNOWN_MS;
+    return running.agents.some(({ messages }) =>
+      messages.some(({ state }) => state === 'delivered' || state === 'working'),
+    );
+  }
+}
