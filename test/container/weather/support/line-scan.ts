@@ -15,7 +15,21 @@ export function printed(clock: Clock, kept: readonly LogLine[]): { level: Level;
 /** Codes, statuses, ids, generations, counts and places: all that a line may hold. */
 const ALLOWED_FIELDS = new Set(
   [
-    ['at', 'level', 'event', 'agent', 'inc', 'gen', 'container', 'session', 'epoch', 'boot', 'host', 'port'],
+    [
+      'at',
+      'level',
+      'event',
+      'agent',
+      'inc',
+      'gen',
+      'container',
+      'session',
+      'epoch',
+      'boot',
+      'host',
+      'port',
+      'agent_users',
+    ],
     ['code', 'status', 'reason', 'outcome', 'error', 'frames', 'loop', 'method', 'path', 'signal', 'advice', 'tool'],
     ['failures', 'losses', 'refusals', 'keys'],
   ].flat(),
