@@ -37,7 +37,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/town/**', 'test/e2e/**'],
+          exclude: ['test/town/**', 'test/e2e/**', 'test/containers/**'],
           isolate: false,
           ...PATIENCE,
         },

@@ -1,13 +1,11 @@
 /** `npm run deploy`: checks the configuration, applies the migrations of the directory, and deploys with wrangler. */
 import { AGENT_SECRET_PREFIX, isWorkerVariable, strangeVariables } from '#lib/variables.ts';
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, parseEnv } from 'node:util';
-import { z } from 'zod';
 import { validateConfig } from './check-config.ts';
-import { copyRenderer } from './docs-renderer.ts';
+import { theWorld, type DeployIo, type Project } from './deploy-world.ts';
 
 const USAGE = `Usage: npm run deploy [-- --dry-run] [-- --env-file PATH]
 
@@ -28,29 +26,15 @@ const SECRETS: readonly string[] = ['SIGNING_KEYS', 'CONTAINER_SECRET', 'REEVE_D
 const isSecret = (name: string): boolean => SECRETS.includes(name) || name.startsWith(AGENT_SECRET_PREFIX);
 const PLACEHOLDER_ID = '00000000-0000-0000-0000-000000000000';
 const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:|\/|$)/;
-const ROOT = join(import.meta.dirname, '..');
 
+/** A name that is new takes a while, and one that is not the Worker's never answers. */
+const NOT_YET =
+  "ask /healthz again in a minute; if it stays so, the domain of PUBLIC_URL is not this Worker's (custom domain, or workers.dev).";
 /** Without one no person is let in. */
 const KEYS_ONLY =
   'People sign in with API keys only (neither OIDC_ISSUER nor ACCESS_TEAM_DOMAIN is set); the first one: npm run keys -- api --name first\n';
 
 type Variables = Record<string, string>;
-
-/** What wrangler.toml says that matters here. */
-export interface Project {
-  readonly vars: Readonly<Record<string, unknown>>;
-  readonly databaseId: string | undefined;
-}
-
-/** The world of this command; tests pass their own. */
-export interface DeployIo {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown };
-  readonly project: () => Promise<Project>;
-  /** Runs wrangler and returns its exit code. */
-  readonly wrangler: (args: readonly string[]) => Promise<number>;
-}
 
 /** Returns the exit code: 0 deployed, 2 refused with one line per rule and nothing changed, else wrangler's own. */
 export async function main(argv: readonly string[], io: DeployIo): Promise<number> {
@@ -156,6 +140,8 @@ async function deploy(variables: Readonly<Variables>, io: DeployIo): Promise<num
   const uploaded = await upload(variables, [], io);
   if (uploaded !== 0) return uploaded;
   io.stdout.write(`reeve deployed: ${variables['PUBLIC_URL'] ?? ''}\n`);
+  const health = await io.get(`${variables['PUBLIC_URL'] ?? ''}/healthz`);
+  if (health !== 200) io.stdout.write(`It does not answer there yet (${health ?? 'no answer'}): ${NOT_YET}\n`);
   const { OIDC_ISSUER, ACCESS_TEAM_DOMAIN } = variables;
   if (OIDC_ISSUER === undefined && ACCESS_TEAM_DOMAIN === undefined) io.stdout.write(KEYS_ONLY);
   return uploaded;
@@ -168,8 +154,12 @@ async function upload(variables: Readonly<Variables>, flags: readonly string[], 
     const secretsFile = join(directory, 'secrets.json');
     await writeFile(secretsFile, JSON.stringify(secretsOf(variables)), { mode: 0o600, flag: 'wx' });
     const plain = Object.entries(variables).filter(([name]) => !isSecret(name));
+    // Containers that somebody else runs: the platform's are neither built nor rolled out, and no Docker engine is needed.
+    const isElsewhere = variables['CONTAINER_URL'] !== undefined;
+    if (!isElsewhere && !flags.includes('--dry-run')) await io.bundle();
+    const rollout = isElsewhere && !flags.includes('--dry-run') ? ['--containers-rollout=none'] : [];
     const vars = plain.flatMap(([name, value]) => ['--var', `${name}:${value}`]);
-    return await io.wrangler(['deploy', ...flags, ...vars, '--secrets-file', secretsFile]);
+    return await io.wrangler(['deploy', ...flags, ...rollout, ...vars, '--secrets-file', secretsFile]);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -181,55 +171,12 @@ function secretsOf(variables: Readonly<Variables>): Variables {
   return { ...secrets, SIGNING_KEYS: JSON.stringify(JSON.parse(variables['SIGNING_KEYS'] ?? '')) };
 }
 
-const configSchema = z.object({
-  vars: z.record(z.string(), z.unknown()),
-  d1_databases: z.array(z.object({ binding: z.string(), database_id: z.string().optional() })),
-});
-
-/** wrangler.toml as wrangler itself reads it. */
-async function readProject(): Promise<Project> {
-  const { unstable_readConfig: readConfig } = await import('wrangler');
-  const config = configSchema.parse(readConfig({ config: join(ROOT, 'wrangler.toml') }, { hideWarnings: true }));
-  const directory = config.d1_databases.find(({ binding }) => binding === 'DIRECTORY');
-  return { vars: config.vars, databaseId: directory?.database_id };
-}
-
-/** Runs the pinned wrangler on this terminal, with all static assets in their place. A signal ends it first, so that the secrets' file is removed afterwards. */
-function runWrangler(args: readonly string[]): Promise<number> {
-  copyRenderer();
-  const env = { ...process.env };
-  // They travel in the file; what a child process does not need, it does not get.
-  for (const name of Object.keys(env).filter(isWorkerVariable)) delete env[name];
-  if (args.includes('--dry-run')) env['WRANGLER_SEND_METRICS'] = 'false';
-  const program = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
-  const child = spawn(process.execPath, [program, ...args, '--config', join(ROOT, 'wrangler.toml')], {
-    env,
-    cwd: ROOT,
-    stdio: 'inherit',
-  });
-  let interrupted = false;
-  const handOn = (signal: NodeJS.Signals): void => {
-    interrupted = true;
-    child.kill(signal);
-  };
-  // Handled to the end: npm forwards a second signal, which must not come before the file is removed.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, handOn);
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => {
-      // wrangler may end with 0 on a signal: what was interrupted did not succeed.
-      resolve(interrupted ? 1 : (code ?? 1));
-    });
-  });
-}
-
 if (import.meta.main) {
   const { env, stdout, stderr } = process;
   process.exitCode = await main(process.argv.slice(2), {
     env,
     stdout,
     stderr,
-    project: readProject,
-    wrangler: runWrangler,
+    ...theWorld,
   });
 }

@@ -16,6 +16,8 @@ export interface StackOptions {
   readonly workerPort: number;
   /** One control server is started on each; none where `CONTAINER_URL` was set from outside: those are already running. */
   readonly controlPorts: readonly number[];
+  /** Containers of the platform, beside a Docker engine: the address of this machine at which they reach the Worker. */
+  readonly containersReach?: { readonly host: string; readonly engine: Readonly<Record<string, string>> };
   readonly variables: Readonly<Variables>;
   /** Ends the start early, with nothing left running. */
   readonly signal?: AbortSignal;
@@ -54,7 +56,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const { guard } = options;
   const worker = startChild(workerProgram(options, envFile, logs), guard);
   const controls = options.controlPorts.map((_, nth) => keepRunning(controlProgram(options, nth, logs), guard));
-  const url = `http://127.0.0.1:${options.workerPort}`;
+  const url = `http://${hostOf(options)}:${options.workerPort}`;
   let stopping = false;
   const stop = async (): Promise<void> => {
     stopping = true;
@@ -89,6 +91,8 @@ const cancelled = (signal: AbortSignal): Promise<never> =>
 
 const healthOf = (port: number): string => `http://127.0.0.1:${port}/health`;
 
+const hostOf = ({ containersReach }: StackOptions): string => containersReach?.host ?? '127.0.0.1';
+
 function workerProgram(options: StackOptions, envFile: string, logs: string): Program {
   return {
     name: 'worker',
@@ -98,7 +102,7 @@ function workerProgram(options: StackOptions, envFile: string, logs: string): Pr
       '--config',
       join(ROOT, 'wrangler.toml'),
       '--ip',
-      '127.0.0.1',
+      hostOf(options),
       '--port',
       String(options.workerPort),
       '--inspector-port',
@@ -108,8 +112,9 @@ function workerProgram(options: StackOptions, envFile: string, logs: string): Pr
       '--persist-to',
       join(options.stateDir, 'worker'),
       '--show-interactive-dev-session=false',
+      `--enable-containers=${options.containersReach !== undefined}`,
     ],
-    env: baseEnv(),
+    env: { ...baseEnv(), ...options.containersReach?.engine },
     logFile: join(logs, 'worker.log'),
   };
 }

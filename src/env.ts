@@ -20,6 +20,8 @@ export interface Config {
   readonly pushTimeoutMs: number;
   /** Empty: Cloudflare runs the containers. Origins of control servers that the operator runs outside Cloudflare. */
   readonly containerUrls: readonly string[];
+  /** Origin at which containers of the platform reach this Worker. */
+  readonly containerApiUrl: string;
   /** Null: no control server says hello. */
   readonly containerSecret: Secret | null;
   readonly agentsPerContainer: number;
@@ -106,6 +108,7 @@ const variables = z.object({
   PUSH_TIMEOUT_MS: whole('must be whole milliseconds, 100 to 60000, e.g. 5000', 100, 60_000, 5000),
   /** Absent: the platform runs the containers. */
   CONTAINER_URL: containerUrls.optional(),
+  CONTAINER_API_URL: origin.optional(),
   CONTAINER_SECRET: secret.optional(),
   AGENTS_PER_CONTAINER: whole('must be a whole number, 1 to 100, e.g. 8', 1, 100, 8),
   SLEEP_AFTER_SECONDS: whole('must be whole seconds, 1 to 86400, e.g. 600', 1, 86_400, 600),
@@ -146,6 +149,7 @@ export function parseConfig(bindings: object): Result<Config, readonly ConfigErr
       heartbeatSeconds: env.HEARTBEAT_SECONDS,
       pushTimeoutMs: env.PUSH_TIMEOUT_MS,
       containerUrls: (env.CONTAINER_URL ?? []).map((url) => url.origin),
+      containerApiUrl: (env.CONTAINER_API_URL ?? env.PUBLIC_URL).origin,
       containerSecret: env.CONTAINER_SECRET ?? null,
       agentsPerContainer: env.AGENTS_PER_CONTAINER,
       sleepAfterMs: env.SLEEP_AFTER_SECONDS * 1000,
@@ -179,6 +183,11 @@ function crossRules(env: Variables): ConfigError[] {
       env.CONTAINER_URL === undefined || env.CONTAINER_SECRET !== undefined,
       'CONTAINER_SECRET',
       'is required with CONTAINER_URL',
+    ],
+    [
+      loopback || env.CONTAINER_API_URL === undefined || env.CONTAINER_API_URL.protocol === 'https:',
+      'CONTAINER_API_URL',
+      'must be https where PUBLIC_URL is not loopback',
     ],
     [loopback || env.REEVE_DEV_TOKEN === undefined, 'REEVE_DEV_TOKEN', 'is refused where PUBLIC_URL is not loopback'],
     ...signInRules(env, env.PUBLIC_URL.origin),

@@ -100,11 +100,11 @@ function backendOf(
   container: ContainerName,
   platform: PlatformContainer | undefined,
 ): ContainerBackend {
-  const { containerUrls, publicUrl, signingKeys } = config;
+  const { containerUrls, containerApiUrl, publicUrl, signingKeys } = config;
   if (containerUrls.length > 0) return urlBackend(containerUrls, splitContainerName(container).index);
   if (platform === undefined) throw new Error('CONTAINER_URL is not set, and no container is bound to AgentContainer');
   const jwks = JSON.stringify(publicKeys(signingKeys));
-  return cloudflareBackend(platform, { REEVE_API_URL: publicUrl, REEVE_ISSUER: publicUrl, REEVE_JWKS: jwks });
+  return cloudflareBackend(platform, { REEVE_API_URL: containerApiUrl, REEVE_ISSUER: publicUrl, REEVE_JWKS: jwks });
 }
 
 const townOf = (container: ContainerName): TownId => splitContainerName(containerNameSchema.parse(container)).town;

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { main, type Project } from '../../scripts/deploy.ts';
+import type { Project } from '../../scripts/deploy-world.ts';
+import { main } from '../../scripts/deploy.ts';
 import { CONTAINER_SECRET, bindings, loopbackBindings, type Bindings } from '../support/bindings.ts';
 
 const SCRIPT = join(import.meta.dirname, '../../scripts/deploy.ts');
@@ -41,14 +42,26 @@ interface World {
   readonly codes?: readonly (number | Error)[];
 }
 
+let bundled = 0;
+let asked: string[] = [];
+/** What the deployment answers when it is asked. */
+let health: number | null = 200;
+
 async function deploy(argv: readonly string[], { env = ENV, project = PROJECT, codes = [] }: World = {}) {
   out = { stdout: '', stderr: '' };
+  bundled = 0;
+  asked = [];
   let nth = 0;
   return main(argv, {
     env,
     stdout: { write: (text) => (out.stdout += text) },
     stderr: { write: (text) => (out.stderr += text) },
     project: async () => project,
+    bundle: async () => void (bundled += 1),
+    get: async (url) => {
+      asked.push(url);
+      return health;
+    },
     wrangler: async (args) => {
       const at = args.indexOf('--secrets-file');
       const secretsFile = at === -1 ? undefined : args[at + 1];
@@ -75,16 +88,27 @@ describe('npm run deploy', () => {
     expect(await deploy([])).toBe(0);
     expect(runs.map(({ args }) => args.slice(0, 5))).toEqual([
       ['d1', 'migrations', 'apply', 'DIRECTORY', '--remote'],
-      [
-        'deploy',
-        '--var',
-        'PUBLIC_URL:https://reeve.example.com',
-        '--var',
-        'CONTAINER_URL:https://container.example.com',
-      ],
+      ['deploy', '--containers-rollout=none', '--var', 'PUBLIC_URL:https://reeve.example.com', '--var'],
     ]);
     expect(out.stdout.split('\n')[0]).toBe('reeve deployed: https://reeve.example.com');
     expect(out.stderr).toBe('');
+  });
+
+  test('without CONTAINER_URL bundles the image, and leaves its containers to wrangler', async () => {
+    const { CONTAINER_URL: _, ...env } = ENV;
+    expect(await deploy([], { env })).toBe(0);
+    expect(bundled).toBe(1);
+    expect(upload()?.args).not.toContain('--containers-rollout=none');
+  });
+
+  test('asks the deployment whether it is healthy, and says what to do where it is not', async () => {
+    await deploy([]);
+    expect(asked).toEqual(['https://reeve.example.com/healthz']);
+    expect(bundled).toBe(0);
+    health = null;
+    expect(await deploy([])).toBe(0);
+    health = 200;
+    expect(out.stdout).toContain('It does not answer there yet (no answer): ask /healthz again');
   });
 
   test('says how the first person gets in, where neither OIDC nor Access lets a person in', async () => {
@@ -139,7 +163,7 @@ describe('a bad configuration', () => {
 
   test('is told by variable and rule, never by value', async () => {
     const mark = 'zx81-marker';
-    for (const name of Object.keys(ENV)) {
+    for (const name of Object.keys(ENV).filter((one) => one !== 'CONTAINER_URL')) {
       expect(await deploy([], { env: { ...ENV, [name]: mark } }), name).toBe(2);
       expect(out.stderr).toContain(name);
       expect(out.stderr).not.toContain(mark);
@@ -147,7 +171,7 @@ describe('a bad configuration', () => {
   });
 
   test('is found where a variable is missing or empty', async () => {
-    for (const name of Object.keys(ENV)) {
+    for (const name of Object.keys(ENV).filter((one) => one !== 'CONTAINER_URL')) {
       for (const value of [undefined, '']) {
         expect(await deploy([], { env: { ...ENV, [name]: value } }), name).toBe(2);
         expect(out.stderr, name).toContain(`deploy: ${name} is required`);
