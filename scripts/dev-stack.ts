@@ -119,6 +119,9 @@ function workerProgram(options: StackOptions, envFile: string, logs: string): Pr
   };
 }
 
+/** Settings of agents that are handed on as they are. */
+const AGENT_SETTINGS = ['AGENT_USERS', 'AGENT_DISK_MB', 'AGENT_START_TIMEOUT_SECONDS', 'AGENT_PERMISSION_SECONDS'];
+
 function controlProgram(
   { stateDir, variables, workerPort, controlPorts }: StackOptions,
   nth: number,
@@ -138,9 +141,15 @@ function controlProgram(
       AGENT_STATE_DIR: join(stateDir, 'agents'),
       // People have their agents where their shell finds them.
       AGENT_PATH: absoluteOnly(process.env['PATH'] ?? ''),
+      ...agentSettings(),
     },
     logFile: join(logs, nth === 0 ? 'container.log' : `container-${nth + 1}.log`),
   };
+}
+
+function agentSettings(): Record<string, string> {
+  const given = AGENT_SETTINGS.map((name) => [name, process.env[name] ?? ''] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== ''));
 }
 
 /** An agent is not started in the folder of this process: what is relative on a path would be somewhere else. */

@@ -53,7 +53,7 @@ export async function prepareRun(parts: RunParts): Promise<PreparedRun> {
     }
   }
   const left = await removeLeftRuns(stateDir);
-  if (left > 0) log.warn('runs_left', { folders: left });
+  if (left > 0) log.warn('runs_left', { failures: left });
   return { ok: true, stateDir: folder, users };
 }
 

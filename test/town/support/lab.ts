@@ -81,6 +81,8 @@ export class Lab {
   pushTimeoutMs = 20_000;
   /** Each container is a machine of its own; a test may let them share addresses. Read when a Town comes up. */
   containerAddresses = OWN_ADDRESSES;
+  /** Number of the world that a test has; each end begins another. */
+  world = 0;
   /** Few, so that a town of a test has several containers. Read when a Town comes up. */
   agentsPerContainer = FEW_AGENTS;
   /**
@@ -123,10 +125,13 @@ export class Lab {
   /** Hands a request over to the test's context, and waits for what comes of it. Called in the context of a Durable Object. */
   async submit(container: LabContainer, request: LabRequest, signal: AbortSignal | null): Promise<LabAnswer> {
     const job: Job = { container, request, answer: null };
+    const { world } = this;
     this.#jobs.push(job);
     for (let idle = 0; job.answer === null || job.answer === HANGS; idle = this.#isIdle ? idle + 1 : 0) {
       const isCut = job.answer === HANGS && idle > TURNS_TO_DEADLINE;
-      if (isCut || signal?.aborted === true) throw new DOMException('timed out', 'TimeoutError');
+      // Nothing answers in a world that is over.
+      if (isCut || signal?.aborted === true || this.world !== world)
+        throw new DOMException('timed out', 'TimeoutError');
       await nextTurn();
     }
     if ('failed' in job.answer) throw new TypeError(job.answer.failed);
@@ -142,6 +147,7 @@ export class Lab {
 
   /** Ends the world of one test: no process lives on, no timer runs, and no call is under way. */
   async end(): Promise<void> {
+    this.world += 1;
     this.clock.stopTimers();
     this.silent.clear();
     this.secrets.clear();
