@@ -22,11 +22,19 @@ export function recordStartFailure(
 }
 
 /** The process of this incarnation is gone, and said so: its next one starts by the ladder of restarts. */
-export function recordExit(p: TownPorts, agent: Agent, { reason, exit_code, signal, stderr }: ProcessExited): void {
+export function recordExit(p: TownPorts, agent: Agent, exited: ProcessExited): void {
   const now = p.clock.now();
-  const how = signal ?? (exit_code === null ? null : `exit code ${exit_code}`);
-  const detail = [how, stderr.trim().slice(-DETAIL_UNITS)].filter(Boolean).join(': ');
-  p.runtimes.failed(agent.id, { reason, detail, atMs: now });
-  p.events.append('reeve.agent.exited', agent.id, { incarnation: agent.inc, reason, exit_code, signal, stderr }, now);
+  const { reason, exit_code, signal, stderr, detail: said = '' } = exited;
+  p.runtimes.failed(agent.id, { reason, detail: describeExit(exited), atMs: now });
+  const data = { incarnation: agent.inc, reason, detail: said, exit_code, signal, stderr };
+  p.events.append('reeve.agent.exited', agent.id, data, now);
   agentGone(p, agent, { why: 'exited', containerRuns: true });
+}
+
+/** For the person who chose the command: what the agent said comes first, then how it ended by itself, then what it wrote last. */
+function describeExit({ reason, exit_code, signal, stderr, detail = '' }: ProcessExited): string {
+  const how = signal ?? (exit_code === null ? '' : `exit code ${exit_code}`);
+  // One that was ended for a reason of its own was ended by our signal, which says nothing.
+  const isItsOwn = reason === 'crashed' || reason === 'exited' || reason === 'out_of_memory';
+  return [detail, isItsOwn ? how : '', stderr.trim().slice(-DETAIL_UNITS)].filter((part) => part !== '').join(': ');
 }

@@ -159,6 +159,16 @@ describe('a process that ends by itself', () => {
     expect(types).toContain('reeve.agent.exited');
   });
 
+  it('is named by what the agent itself said, and not by the signal that ended it for that', async () => {
+    const { town } = await asking();
+    const detail = 'Authentication required: set a key';
+    const exited = { type: 'process.exited', exit_code: null, signal: 'SIGTERM', reason: 'auth_required', stderr: '' };
+    await report(town, { ...exited, detail });
+    expect((await town.read('ada')).failure).toMatchObject({ reason: 'auth_required', detail });
+    const told = (await town.events()).find(({ type }) => type === 'reeve.agent.exited');
+    expect(told?.data).toMatchObject({ reason: 'auth_required', detail, signal: 'SIGTERM' });
+  });
+
   it('stands in the health of its town until a turn comes to its end', async () => {
     const { town, message } = await asking();
     await report(town, { type: 'process.exited', exit_code: 3, signal: null, reason: 'crashed', stderr: 'no ideas' });
