@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Launch } from '#protocol';
-import { ProcessScene, agent, isAlive } from './support/process-scene.ts';
+import { ProcessScene, agent, isAlive, program } from './support/process-scene.ts';
 
 let scene: ProcessScene;
 beforeEach(() => void (scene = new ProcessScene()));
@@ -60,6 +60,13 @@ describe('an agent that takes prompts', () => {
     const own = ['REEVE_AGENT', 'REEVE_NAME', 'REEVE_INCARNATION', 'REEVE_MARK'];
     const all = ['PATH', 'LANG', 'COLOUR', 'KEY', 'HOME', 'USER', 'LOGNAME', ...own, ''];
     expect(new Set(names)).toEqual(new Set(all));
+  });
+
+  it('and takes more memory than it may is named so, whoever ended it', async () => {
+    const { args } = agent('fill');
+    const started = await scene.start(program('agent.ts', { args: ['--max-old-space-size=24', ...args] }));
+    await expect(scene.prompt(started, 'hello').reply).rejects.toMatchObject({ name: 'ProcessGone' });
+    expect(await started.ended).toMatchObject({ reason: 'out_of_memory', signal: 'SIGABRT' });
   });
 
   it('and exits in a turn has no result for it, and its end tells the code', async () => {

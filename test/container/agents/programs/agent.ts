@@ -49,6 +49,11 @@ const IN_TURN: Readonly<Record<string, (id: number | undefined, prompt: string) 
     end(id);
   },
   exit: () => process.exit(7),
+  // With as many bytes as it may have: the runtime itself ends it.
+  fill: () => {
+    const kept: number[][] = [];
+    for (;;) kept.push(Array.from({ length: 100_000 }, (_, at) => at + kept.length + 0.5));
+  },
   hang: (id) => void waiting.push(id ?? 0),
   stop: (id) => void end(id, extra),
   fail: (id) => void send({ id, error: { code: -32_603, message: 'Internal error', data: { details: extra } } }),
