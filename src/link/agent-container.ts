@@ -9,7 +9,7 @@ import { linkPorts, type LinkPorts, type LinkWiring } from './link-ports.ts';
 import { mayRenew } from './renewal-rule.ts';
 import { LINK_SCHEMA } from './session-store.ts';
 
-/** Calls that somebody waits for; a refresh is none, and keeps no container awake. */
+/** Calls that a person waits for; a refresh is none, and keeps no container awake. */
 const USES: ReadonlySet<ControlCallName> = new Set(['start', 'deliver', 'interrupt', 'answerPermission']);
 /** Between two tries (ms) to reach a container that starts. */
 const READY_POLL_MS = 200;
@@ -59,9 +59,12 @@ export class AgentContainer extends DurableObject implements ContainerLink {
    */
   async destroy(): Promise<LinkAnswer<null>> {
     // Asked again, it has no tables any more.
-    const held = isMigrated(this.ctx.storage.sql) ? this.#ports.store.get() : null;
-    if (held !== null && this.#ports.backend.running()) await this.#ports.client.closeSession(held.session);
-    if (held !== null) await this.#ports.idle?.destroy();
+    if (isMigrated(this.ctx.storage.sql)) {
+      const { store, backend, client, idle } = this.#ports;
+      const held = store.get();
+      if (held !== null && backend.running()) await client.closeSession(held.session);
+      await idle?.destroy();
+    }
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
     return { kind: 'answered', value: null };

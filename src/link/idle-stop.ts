@@ -8,7 +8,7 @@ import type { Log } from '#lib/log.ts';
 import type { ActivityStore } from './activity-store.ts';
 import type { ContainerBackend, ContainerLifecycle } from './container-link.ts';
 
-/** Uses within this (ms) of each other are written as one. */
+/** Uses within this (ms) of each other, or within a tenth of the time until it ends, are written as one. */
 const USE_STEP_MS = 30_000;
 /** Looked for at least this often (ms) while it runs. */
 const MAX_CHECK_MS = 300_000;
@@ -16,7 +16,7 @@ const MAX_CHECK_MS = 300_000;
 const KEEP_MARGIN_MS = 60_000;
 /** After SIGTERM its agents end their turns; what runs longer (ms) is destroyed. */
 const DRAIN_MS = 60_000;
-/** One that cannot say whether an agent is at work counts as at work for so long (ms) after its last use. */
+/** One that does not say whether an agent is at work goes on for at least so long (ms) after its last use. */
 const UNKNOWN_MS = 3_600_000;
 /** A container that was started this long (ms) ago may not listen yet. */
 export const START_MS = 10_000;
@@ -31,7 +31,7 @@ export interface IdleParts {
   readonly sleepAfterMs: number;
   /** Sets the one alarm of the object. */
   readonly setAlarm: (atMs: number) => Promise<void>;
-  /** What runs there, in the session that holds; null: nobody knows. Without a session nothing runs. */
+  /** What runs there, in the session that holds; null: it does not say. Without a session nothing runs. */
   readonly list: () => Promise<RunningAgents | null>;
 }
 
@@ -59,9 +59,10 @@ export class IdleStop {
 
   /** A person or an agent needs it. */
   used(): void {
-    const { activity, clock } = this.#parts;
+    const { activity, clock, sleepAfterMs } = this.#parts;
     const run = activity.get();
-    if (run !== null && clock.now() - run.usedAtMs >= USE_STEP_MS) activity.used(clock.now());
+    const stepMs = Math.min(USE_STEP_MS, sleepAfterMs / 10);
+    if (run !== null && clock.now() - run.usedAtMs >= stepMs) activity.used(clock.now());
   }
 
   /** What the alarm does. The next one is set before anything is asked. */
@@ -78,37 +79,39 @@ export class IdleStop {
       return;
     }
     await lifecycle.keep(2 * this.#checkMs + KEEP_MARGIN_MS);
-    if (await this.#isAtWork(run.usedAtMs)) {
+    const isAtWork = await this.#isAtWork();
+    if (isAtWork === true) {
       activity.used(clock.now());
       return;
     }
-    // Asked again: what came in the meantime is a use.
+    // Read again: what came in the meantime is a use.
     const usedAtMs = activity.get()?.usedAtMs ?? clock.now();
-    if (clock.now() - usedAtMs < sleepAfterMs) return;
+    if (clock.now() - usedAtMs < (isAtWork === null ? Math.max(sleepAfterMs, UNKNOWN_MS) : sleepAfterMs)) return;
     this.#parts.log.info('container.idle', { container: this.#parts.container });
     activity.ending(clock.now());
+    await this.#plan(DRAIN_MS);
     lifecycle.end();
   }
 
   /** Ends it at once, with all that is in it. */
   async destroy(): Promise<void> {
-    this.#parts.activity.over();
-    await this.#parts.lifecycle.destroy();
+    const { activity, backend, lifecycle } = this.#parts;
+    activity.over();
+    if (backend.running()) await lifecycle.destroy();
   }
 
   get #checkMs(): number {
     return Math.min(this.#parts.sleepAfterMs, MAX_CHECK_MS);
   }
 
-  #plan(): Promise<void> {
-    return this.#parts.setAlarm(this.#parts.clock.now() + this.#checkMs);
+  #plan(waitMs = this.#checkMs): Promise<void> {
+    return this.#parts.setAlarm(this.#parts.clock.now() + waitMs);
   }
 
-  async #isAtWork(usedAtMs: number): Promise<boolean> {
+  /** Null: it does not say. */
+  async #isAtWork(): Promise<boolean | null> {
     const running = await this.#parts.list();
-    if (running === null) return this.#parts.clock.now() - usedAtMs < UNKNOWN_MS;
-    return running.agents.some(({ messages }) =>
-      messages.some(({ state }) => state === 'delivered' || state === 'working'),
-    );
+    const messages = running?.agents.flatMap((agent) => agent.messages);
+    return messages?.some(({ state }) => state === 'delivered' || state === 'working') ?? null;
   }
 }

@@ -24,9 +24,14 @@ beforeEach(async () => {
   running = true;
   agents = { agents: [] };
   done = [];
+  idle = idleStop(SLEEP_MS);
+  await idle.started();
+});
+
+function idleStop(sleepAfterMs: number): IdleStop {
   const storage = objectStorage();
   migrate(storage, LINK_SCHEMA);
-  idle = new IdleStop({
+  return new IdleStop({
     activity: new ActivityStore(storage.sql),
     backend: { running: () => running },
     lifecycle: {
@@ -40,12 +45,11 @@ beforeEach(async () => {
     clock: { now: () => nowMs },
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     container: 'town:0',
-    sleepAfterMs: SLEEP_MS,
+    sleepAfterMs,
     setAlarm: async (atMs) => void (alarmMs = atMs),
     list: async () => agents,
   });
-  await idle.started();
-});
+}
 
 /** Turns the clock to the alarm and lets it ring. */
 async function ring(): Promise<void> {
@@ -97,21 +101,31 @@ describe('a container of the platform', () => {
     expect(ends()).toEqual(['end']);
   });
 
-  test('that does not say who is at work goes on for an hour after its last use', async () => {
+  test('that does not say who is at work goes on for an hour after its last use, and no longer', async () => {
     agents = null;
-    while (nowMs < 1_000_000 + 3_500_000) await ring();
+    while (nowMs + CHECK_MS < 1_000_000 + 3_600_000) await ring();
     expect(ends()).toEqual([]);
-    // What counted as at work counted as used.
-    agents = { agents: [] };
-    await ring();
     await ring();
     expect(ends()).toEqual(['end']);
   });
 
-  test('that does not end within a minute of being asked to is destroyed', async () => {
+  test('ends the whole time that is set after its last use, however short that is', async () => {
+    idle = idleStop(10_000);
+    await idle.started();
+    nowMs += 5000;
+    idle.used();
+    await ring();
+    expect(ends()).toEqual([]);
+    await ring();
+    expect(ends()).toEqual(['end']);
+  });
+
+  test('that does not end within a minute of being asked to is destroyed then', async () => {
     await ring();
     await ring();
+    const askedAtMs = nowMs;
     await ring();
+    expect(nowMs - askedAtMs).toBe(MINUTE_MS);
     expect(ends()).toEqual(['end', 'destroy']);
     await ring();
     expect(alarmMs).toBeNull();
@@ -127,5 +141,11 @@ describe('a container of the platform', () => {
     expect(idle.isStarting).toBe(true);
     nowMs += START_MS;
     expect(idle.isStarting).toBe(false);
+  });
+
+  test('is destroyed where it runs, and otherwise there is nothing to destroy', async () => {
+    await idle.destroy();
+    await idle.destroy();
+    expect(ends()).toEqual(['destroy']);
   });
 });
