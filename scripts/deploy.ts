@@ -1,5 +1,5 @@
 /** `npm run deploy`: checks the configuration, applies the migrations of the directory, and deploys with wrangler. */
-import { AGENT_SECRET_PREFIX, isWorkerVariable, strangeVariables } from '#lib/variables.ts';
+import { AGENT_SECRET_PREFIX, commaList, isLoopback, isWorkerVariable, strangeVariables } from '#lib/variables.ts';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,12 +20,13 @@ wrangler.toml. Secrets travel in a file that only you can read and that is remov
 Before the first deployment: npx wrangler d1 create reeve-directory, and put the id that it prints into wrangler.toml.
 `;
 
+/** The platform's containers are neither built nor rolled out, and no Docker engine is needed. */
+const NO_CONTAINERS = '--containers-rollout=none';
 /** The operator has to change something first. */
 const EXIT_OPERATOR = 2;
 const SECRETS: readonly string[] = ['SIGNING_KEYS', 'CONTAINER_SECRET', 'REEVE_DEV_TOKEN'];
 const isSecret = (name: string): boolean => SECRETS.includes(name) || name.startsWith(AGENT_SECRET_PREFIX);
 const PLACEHOLDER_ID = '00000000-0000-0000-0000-000000000000';
-const LOOPBACK = /^https?:\/\/(127\.0\.0\.1|localhost|\[::1\])(:|\/|$)/;
 
 /** A name that is new takes a while, and one that is not the Worker's never answers. */
 const NOT_YET =
@@ -66,7 +67,7 @@ export async function main(argv: readonly string[], io: DeployIo): Promise<numbe
     return deploy(variables, io);
   }
   for (const line of unfit) io.stderr.write(`deploy: a real deployment is refused: ${line}\n`);
-  return upload(variables, ['--dry-run', '--containers-rollout=none'], io);
+  return upload(variables, ['--dry-run', NO_CONTAINERS], io);
 }
 
 interface Arguments {
@@ -117,12 +118,14 @@ function pick(source: Readonly<Record<string, unknown>>): Variables {
   return picked;
 }
 
+const leadsHere = (address: string): boolean => URL.canParse(address) && isLoopback(new URL(address));
+
 /** What may be rehearsed but not deployed. */
 function onlyLocal(variables: Readonly<Variables>, project: Project): string[] {
   const rules: [boolean, string][] = [
-    [LOOPBACK.test(variables['PUBLIC_URL'] ?? ''), 'PUBLIC_URL must be where the Worker will be reached, not loopback'],
+    [leadsHere(variables['PUBLIC_URL'] ?? ''), 'PUBLIC_URL must be where the Worker will be reached, not loopback'],
     [
-      (variables['CONTAINER_URL'] ?? '').split(',').some((url) => LOOPBACK.test(url.trim())),
+      commaList(variables['CONTAINER_URL'] ?? '').some(leadsHere),
       'CONTAINER_URL must be reachable from Cloudflare, not loopback',
     ],
     [
@@ -133,11 +136,13 @@ function onlyLocal(variables: Readonly<Variables>, project: Project): string[] {
   return rules.filter(([broken]) => broken).map(([, line]) => line);
 }
 
-/** Migrations first: they only add, so the code that runs now works with them, and the new code never runs without. */
+/** What fails on this machine fails before anything is changed. Migrations before the code: they only add, so the code that runs now works with them, and the new code never runs without. */
 async function deploy(variables: Readonly<Variables>, io: DeployIo): Promise<number> {
+  const isOurs = variables['CONTAINER_URL'] === undefined;
+  if (isOurs) await io.bundle();
   const migrated = await io.wrangler(['d1', 'migrations', 'apply', 'DIRECTORY', '--remote']);
   if (migrated !== 0) return migrated;
-  const uploaded = await upload(variables, [], io);
+  const uploaded = await upload(variables, isOurs ? [] : [NO_CONTAINERS], io);
   if (uploaded !== 0) return uploaded;
   io.stdout.write(`reeve deployed: ${variables['PUBLIC_URL'] ?? ''}\n`);
   const health = await io.get(`${variables['PUBLIC_URL'] ?? ''}/healthz`);
@@ -154,12 +159,8 @@ async function upload(variables: Readonly<Variables>, flags: readonly string[], 
     const secretsFile = join(directory, 'secrets.json');
     await writeFile(secretsFile, JSON.stringify(secretsOf(variables)), { mode: 0o600, flag: 'wx' });
     const plain = Object.entries(variables).filter(([name]) => !isSecret(name));
-    // Containers that somebody else runs: the platform's are neither built nor rolled out, and no Docker engine is needed.
-    const isElsewhere = variables['CONTAINER_URL'] !== undefined;
-    if (!isElsewhere && !flags.includes('--dry-run')) await io.bundle();
-    const rollout = isElsewhere && !flags.includes('--dry-run') ? ['--containers-rollout=none'] : [];
     const vars = plain.flatMap(([name, value]) => ['--var', `${name}:${value}`]);
-    return await io.wrangler(['deploy', ...flags, ...rollout, ...vars, '--secrets-file', secretsFile]);
+    return await io.wrangler(['deploy', ...flags, ...vars, '--secrets-file', secretsFile]);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

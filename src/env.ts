@@ -4,7 +4,7 @@ import { ENVIRONMENT_NAME, MAX_RUNTIME_SECRET_BYTES, MAX_TOKEN_TTL_SECONDS } fro
 import { err, ok, type Result } from '#lib/result.ts';
 import { parseJson } from '#lib/json.ts';
 import { Secret } from '#lib/secret.ts';
-import { AGENT_SECRET_PREFIX } from '#lib/variables.ts';
+import { AGENT_SECRET_PREFIX, commaList, isLoopback, isLoopbackOrHttps } from '#lib/variables.ts';
 import { signInRules, signInSettings, signInVariables, type SignInSettings } from './people/sign-in-settings.ts';
 import { privateKeySetSchema, type PrivateKeySet } from './tokens/key-set.ts';
 
@@ -40,7 +40,6 @@ export interface ConfigError {
   readonly rule: string;
 }
 
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 /** A secret shorter than this can be guessed. */
 const MIN_SECRET_CHARS = 16;
 /** Addresses of control servers. */
@@ -112,15 +111,7 @@ const variables = z.object({
   CONTAINER_SECRET: secret.optional(),
   AGENTS_PER_CONTAINER: whole('must be a whole number, 1 to 100, e.g. 8', 1, 100, 8),
   SLEEP_AFTER_SECONDS: whole('must be whole seconds, 1 to 86400, e.g. 600', 1, 86_400, 600),
-  AGENT_COMMANDS: z
-    .string()
-    .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((part) => part.trim())
-        .filter((part) => part !== ''),
-    ),
+  AGENT_COMMANDS: z.string().default('').transform(commaList),
   REEVE_DEV_TOKEN: secret.optional(),
   ...signInVariables,
 });
@@ -163,7 +154,7 @@ export function parseConfig(bindings: object): Result<Config, readonly ConfigErr
 
 /** Rules that join two variables. Short lives are for loopback, where a test cannot wait an hour. */
 function crossRules(env: Variables): ConfigError[] {
-  const loopback = LOOPBACK.has(env.PUBLIC_URL.hostname);
+  const loopback = isLoopback(env.PUBLIC_URL);
   const ttl = env.TOKEN_TTL_SECONDS;
   const interval = env.REFRESH_INTERVAL_SECONDS;
   const rules: [boolean, string, string][] = [
@@ -175,7 +166,7 @@ function crossRules(env: Variables): ConfigError[] {
       'must be at least 2 * REFRESH_INTERVAL_SECONDS + min(600, REFRESH_INTERVAL_SECONDS)',
     ],
     [
-      !env.AGENT_COMMANDS.includes(ANY) || (env.CONTAINER_URL ?? []).every(({ hostname }) => LOOPBACK.has(hostname)),
+      !env.AGENT_COMMANDS.includes(ANY) || (env.CONTAINER_URL ?? []).every(isLoopback),
       'AGENT_COMMANDS',
       'may be * only where every CONTAINER_URL is loopback: name the commands',
     ],
@@ -214,7 +205,3 @@ function readAgentSecrets(bindings: object): { values: ReadonlyMap<string, Secre
 
 const AGENT_SECRET_RULE = `must name an environment variable after ${AGENT_SECRET_PREFIX}, and have 1 to ${MAX_RUNTIME_SECRET_BYTES} characters`;
 const agentSecret = z.string().min(1).max(MAX_RUNTIME_SECRET_BYTES);
-
-function isLoopbackOrHttps(url: URL): boolean {
-  return url.protocol === 'https:' || LOOPBACK.has(url.hostname);
-}

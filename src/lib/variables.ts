@@ -90,3 +90,18 @@ function distance(one: string, other: string): number {
   }
   return row[other.length] ?? 0;
 }
+
+/** The parts of a list by comma, without blanks around them; empty parts count as not given. */
+export const commaList = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+
+const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
+
+/** Whether an address leads to this very machine. */
+export const isLoopback = ({ hostname }: URL): boolean => LOOPBACK.includes(hostname);
+
+/** Whether nothing on the way can read what is sent there. */
+export const isLoopbackOrHttps = (url: URL): boolean => url.protocol === 'https:' || isLoopback(url);

@@ -1,5 +1,6 @@
 /** Variables of how people sign in, and which pages may call from elsewhere. */
 import { z } from 'zod';
+import { commaList, isLoopbackOrHttps } from '#lib/variables.ts';
 
 export interface SignInSettings {
   /** OpenID provider and the audience that its tokens must have; null: none. */
@@ -11,8 +12,6 @@ export interface SignInSettings {
 }
 
 const MAX_ORIGINS = 32;
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
-const isLoopbackOrHttps = (url: URL): boolean => url.protocol === 'https:' || LOOPBACK.has(url.hostname);
 
 const issuerRule = 'must be the exact issuer of the tokens: https, without query or fragment';
 const issuer = z.string().refine((text) => {
@@ -24,12 +23,7 @@ const originsRule = 'must be origins like https://chat.example.com, by comma; ht
 const origins = z
   .string()
   .default('')
-  .transform((text) =>
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== ''),
-  )
+  .transform(commaList)
   .refine((list) => list.length <= MAX_ORIGINS, `must be at most ${MAX_ORIGINS}`)
   .refine((list) => list.every(isOrigin), originsRule);
 
@@ -39,7 +33,7 @@ function isOrigin(text: string): boolean {
 }
 
 const audience = z.string().min(1).max(512);
-/** For the object of all variables. An empty one counts as not given. */
+/** For the object of all variables. */
 export const signInVariables = {
   OIDC_ISSUER: issuer.optional(),
   OIDC_AUDIENCE: audience.optional(),
