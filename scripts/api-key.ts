@@ -1,12 +1,10 @@
 /** `npm run keys -- api`: the first API key of a deployment, which cannot be made over HTTP yet. */
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { DEFAULT_KEY_DAYS, MAX_KEY_DAYS, MAX_KEY_NAME_UNITS, PERSON_SCOPES } from '#protocol';
 import { apiKeyInsert } from '../src/directory/api-key-store.ts';
 import { drawApiKey } from '../src/people/api-key.ts';
-import { ROOT, WRANGLER, baseEnv } from './programs.ts';
 
 export const API_USAGE = `       npm run keys -- api --name NAME [--person ID] [--scope read|chat|admin] [--days N] [--local DIR]
 
@@ -50,7 +48,7 @@ export async function makeApiKey(argv: readonly string[], io: ApiKeyIo): Promise
   const createdAtMs = io.now();
   const expiresAtMs = createdAtMs + days * DAY_MS;
   const statement = apiKeyInsert({ id, person, name, scope, digest, createdAtMs, expiresAtMs, revokedAtMs: null });
-  const where = local === undefined ? ['--remote'] : ['--local', '--persist-to', join(local, 'worker')];
+  const where = local === undefined ? ['--remote'] : ['--local', '--persist-to', resolve(local, 'worker')];
   const code = await io.wrangler(['d1', 'execute', 'DIRECTORY', ...where, '--yes', '--command', statement]);
   if (code !== 0) {
     io.stderr.write(`keys: wrangler ended with code ${code}: no key was made\n`);
@@ -73,20 +71,4 @@ function readOrder(argv: readonly string[]): z.output<typeof order> | string {
   } catch (thrown) {
     return thrown instanceof Error ? (thrown.message.split('\n')[0] ?? '') : 'see --help';
   }
-}
-
-/** The pinned wrangler, with what a person has signed in with; its own words go where they mix with no key. */
-export function wranglerOnStderr(args: readonly string[]): Promise<number> {
-  const { CLOUDFLARE_API_TOKEN: token, CLOUDFLARE_ACCOUNT_ID: account } = process.env;
-  const env = {
-    ...baseEnv(),
-    ...(token === undefined ? {} : { CLOUDFLARE_API_TOKEN: token }),
-    ...(account === undefined ? {} : { CLOUDFLARE_ACCOUNT_ID: account }),
-  };
-  const program = [WRANGLER, ...args, '--config', join(ROOT, 'wrangler.toml')];
-  const child = spawn(process.execPath, program, { env, cwd: ROOT, stdio: ['ignore', 2, 2] });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => resolve(code ?? 1));
-  });
 }

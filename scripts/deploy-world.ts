@@ -1,11 +1,10 @@
 /** What `npm run deploy` asks of this machine and of the network. */
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { isWorkerVariable } from '#lib/variables.ts';
 import { buildImage } from './build-image.ts';
 import { copyRenderer } from './docs-renderer.ts';
 import { ROOT } from './programs.ts';
+import { runWrangler } from './run-wrangler.ts';
 
 /** What wrangler.toml says that matters here. */
 export interface Project {
@@ -40,33 +39,10 @@ async function readProject(): Promise<Project> {
   return { vars: config.vars, databaseId: directory?.database_id };
 }
 
-/** Runs the pinned wrangler on this terminal, with all static assets in their place. A signal ends it first, so that the secrets' file is removed afterwards. */
-function runWrangler(args: readonly string[]): Promise<number> {
+/** wrangler on this terminal, with all static assets in their place. */
+function wrangler(args: readonly string[]): Promise<number> {
   copyRenderer();
-  const env = { ...process.env };
-  // They travel in the file; what a child process does not need, it does not get.
-  for (const name of Object.keys(env).filter(isWorkerVariable)) delete env[name];
-  if (args.includes('--dry-run')) env['WRANGLER_SEND_METRICS'] = 'false';
-  const program = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
-  const child = spawn(process.execPath, [program, ...args, '--config', join(ROOT, 'wrangler.toml')], {
-    env,
-    cwd: ROOT,
-    stdio: 'inherit',
-  });
-  let interrupted = false;
-  const handOn = (signal: NodeJS.Signals): void => {
-    interrupted = true;
-    child.kill(signal);
-  };
-  // Handled to the end: npm forwards a second signal, which must not come before the file is removed.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, handOn);
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => {
-      // wrangler may end with 0 on a signal: what was interrupted did not succeed.
-      resolve(interrupted ? 1 : (code ?? 1));
-    });
-  });
+  return runWrangler(args, 'inherit');
 }
 
 /** A deployment that is new may take a few seconds. */
@@ -83,7 +59,7 @@ const HEALTH_MS = 15_000;
 
 export const theWorld: Pick<DeployIo, 'project' | 'wrangler' | 'bundle' | 'get'> = {
   project: readProject,
-  wrangler: runWrangler,
+  wrangler,
   bundle: () => buildImage(),
   get: statusOf,
 };

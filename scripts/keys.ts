@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { API_USAGE, makeApiKey, wranglerOnStderr, type ApiKeyIo } from './api-key.ts';
+import { API_USAGE, makeApiKey, type ApiKeyIo } from './api-key.ts';
+import { runWrangler } from './run-wrangler.ts';
 import { activated, newKey, newKeySet, pruned, rotated, tainted, type KeyEditRefusal } from '../src/tokens/key-edit.ts';
 import { privateKeySetSchema, type PrivateKeySet } from '../src/tokens/key-set.ts';
 
@@ -222,6 +223,7 @@ if (import.meta.main) {
     stderr,
     npmPrints,
     now,
-    wrangler: wranglerOnStderr,
+    // Its own words go where they mix with no key.
+    wrangler: (args) => runWrangler(args, ['ignore', 2, 2]),
   });
 }
