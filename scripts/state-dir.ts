@@ -6,7 +6,7 @@ import { writePrivate } from './dev-settings.ts';
 import { processName } from './holder.ts';
 
 /** Says that Reeve made this folder, or found it empty. */
-const MARKER = '.reeve-state';
+export const MARKER = '.reeve-state';
 /** Locked by the system for as long as a stack lives, whatever it dies of. */
 const LOCK = 'lock';
 /** Locked by the guard: what a killed stack left behind is still being ended. */

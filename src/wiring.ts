@@ -94,7 +94,7 @@ export function wireLink(env: Env): LinkWiring {
   };
 }
 
-/** Control servers that somebody else runs, where `CONTAINER_URL` names them; else the platform's containers. */
+/** Control servers that the operator runs, where `CONTAINER_URL` names them; else the platform's containers. */
 function backendOf(
   config: Config,
   container: ContainerName,

@@ -7,6 +7,7 @@ import { closeSync, constants, fchmodSync, fchownSync, openSync, renameSync, rmS
 import { join } from 'node:path';
 import type { AgentId } from '#protocol';
 import type { ClientRegistry, TokenClient } from '../clients/registry.ts';
+import { errorCode } from '../lib/error-code.ts';
 
 /** Who may read the file; the file is the control server's own where this is null. */
 export interface FileOwner {
@@ -80,7 +81,7 @@ class TokenFile implements TokenClient {
       this.#writtenDigest = digest;
       this.fault = null;
     } catch (thrown) {
-      this.fault = codeOf(thrown);
+      this.fault = errorCode(thrown) ?? 'unknown';
       throw thrown;
     }
   }
@@ -117,8 +118,4 @@ function remove(path: string): void {
   } catch {
     // A directory that the agent put there, or a file system that is gone.
   }
-}
-
-function codeOf(thrown: unknown): string {
-  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'unknown';
 }

@@ -1,5 +1,6 @@
 /** Structured logs: one JSON object a line. Fields hold codes, statuses, ids and generations; never a token or a body (W-22). */
 import type { Clock } from './clock.ts';
+import { errorCode } from './error-code.ts';
 
 /** How much an operator has to care. */
 export type Level = 'info' | 'warn' | 'error';
@@ -38,11 +39,7 @@ export function createLog(clock: Clock, sink: Sink): Log {
  */
 export function errorFields(thrown: unknown): Fields {
   if (!(thrown instanceof Error)) return { error: typeof thrown };
-  return { error: thrown.name, code: codeOf(thrown) ?? codeOf(thrown.cause), frames: framesOf(thrown) };
-}
-
-function codeOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
+  return { error: thrown.name, code: errorCode(thrown) ?? errorCode(thrown.cause), frames: framesOf(thrown) };
 }
 
 /** From the end of the message on: a message of several lines may hold some that look like frames. */

@@ -27,7 +27,7 @@ export interface LinkWiring {
 export interface LinkPorts extends HandshakePorts {
   readonly backend: ContainerBackend;
   readonly refusals: RefusalStore;
-  /** Null: somebody else starts and ends it. */
+  /** Null: the platform does not start and end it. */
   readonly idle: IdleStop | null;
   readonly after: After;
 }

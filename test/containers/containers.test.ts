@@ -66,10 +66,7 @@ afterAll(async () => {
 async function ask(content: string, what: string): Promise<string | null> {
   const startedAt = performance.now();
   const id = await api.send(town, 'ada', content);
-  const done = await api.eventually(PATIENCE, `the reply to ${content}`, async () => {
-    const found = (await api.readMessages(town, 'ada')).find((message) => message.id === id);
-    return found?.state === 'done' || found?.state === 'failed' ? found : null;
-  });
+  const done = await api.until(town, 'ada', id, 'done', PATIENCE);
   figures.push(`${what}: ${Math.round(performance.now() - startedAt)} ms`);
   return done.reply;
 }
@@ -100,10 +97,7 @@ describe('a town in containers of the platform', () => {
 
   it('K-12: ends its container when nothing has used it, and not under a turn', async () => {
     const id = await api.send(town, 'ada', `work ${SLEEP_SECONDS * 2}`);
-    const done = await api.eventually(PATIENCE, 'the end of the long turn', async () => {
-      const found = (await api.readMessages(town, 'ada')).find((message) => message.id === id);
-      return found?.state === 'done' ? found : null;
-    });
+    const done = await api.until(town, 'ada', id, 'done', PATIENCE);
     expect(done.attempts).toBe(1);
     await gone();
   });
@@ -118,15 +112,10 @@ describe('a town in containers of the platform', () => {
 
   it('A-26: goes on in another container where the first is killed in mid-turn', async () => {
     const id = await api.send(town, 'ada', 'work 5');
-    await api.eventually(PATIENCE, 'the turn', async () =>
-      (await api.readMessages(town, 'ada')).some((one) => one.id === id && one.state === 'working') ? true : null,
-    );
+    await api.until(town, 'ada', id, 'working', PATIENCE);
     const startedAt = performance.now();
     docker('kill', ...running());
-    const done = await api.eventually(180, 'the turn in its second attempt', async () => {
-      const found = (await api.readMessages(town, 'ada')).find((message) => message.id === id);
-      return found?.state === 'done' ? found : null;
-    });
+    const done = await api.until(town, 'ada', id, 'done', 180);
     figures.push(`killed in mid-turn to its reply: ${Math.round(performance.now() - startedAt)} ms`);
     expect([done.reply, done.attempts]).toEqual(['worked 5 s', 2]);
   }, 240_000);

@@ -7,6 +7,7 @@ import type { AccountFiles } from '../users/account-files.ts';
 import { mayUse } from '../users/may-use.ts';
 import { BUILT_IN } from './launch-order.ts';
 import { isInUse, makeRunFolder, removeLeftRuns } from './run-folder.ts';
+import { errorCode } from '../../lib/error-code.ts';
 
 interface RunParts {
   readonly stateDir: string;
@@ -64,5 +65,4 @@ function whyNoUsers(stateDir: string, isRoot: boolean): string | null {
   return null;
 }
 
-const codeOf = (thrown: unknown): string =>
-  thrown instanceof Error ? ('code' in thrown ? String(thrown.code) : thrown.name) : 'unknown';
+const codeOf = (thrown: unknown): string => errorCode(thrown) ?? (thrown instanceof Error ? thrown.name : 'unknown');

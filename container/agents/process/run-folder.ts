@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { errorCode } from '../../lib/error-code.ts';
 
 const NAME = /^run-(\d+)-([0-9a-f]{16})$/;
 
@@ -41,7 +42,7 @@ function identityOf(pid: number): string | null {
   try {
     process.kill(pid, 0);
   } catch (thrown) {
-    if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EPERM')) return null;
+    if (errorCode(thrown) !== 'EPERM') return null;
   }
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');

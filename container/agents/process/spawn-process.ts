@@ -36,7 +36,6 @@ type SpawnPlatform = Pick<Platform, 'clock' | 'log' | 'randomBytes'>;
 const STARTS_AT_ONCE = 4;
 /** Sessions that agents may take up again when they start anew here. */
 const REMEMBERED_SESSIONS = 1_000;
-const MARK_BYTES = 20;
 const MIB = 1024 * 1024;
 
 /** A session is taken up by the same command in the same place only. */
@@ -183,7 +182,7 @@ function sessionOf(
   const mcpServers = servers.map((server) => ({ ...server, headers: [...server.headers] }));
   const secrets = secretsOf(launch);
   return new AcpSession({
-    drawMark: () => fenceMark(randomBytes(MARK_BYTES)),
+    drawMark: () => fenceMark(randomBytes),
     input,
     output,
     launch,

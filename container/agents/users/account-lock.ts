@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { pause, type Clock } from '../../lib/clock.ts';
+import { errorCode } from '../../lib/error-code.ts';
 
 /** A change takes milliseconds; who holds the lock for longer than this (ms) hangs. */
 const WAIT_MS = 5_000;
@@ -60,7 +61,7 @@ function link(from: string, to: string): boolean {
     linkSync(from, to);
     return true;
   } catch (thrown) {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST') return false;
+    if (errorCode(thrown) === 'EEXIST') return false;
     throw thrown;
   }
 }
@@ -72,6 +73,6 @@ function isHeld(lock: string): boolean {
     process.kill(pid, 0);
     return true;
   } catch (thrown) {
-    return thrown instanceof Error && 'code' in thrown && thrown.code === 'EPERM';
+    return errorCode(thrown) === 'EPERM';
   }
 }

@@ -4,6 +4,7 @@ import { pause, type Clock } from '../../lib/clock.ts';
 import { StartError } from '../agent-process.ts';
 import { killUser, userProcesses, usersOfProcesses } from '../process/process-group.ts';
 import { accountName, changeAccounts, type AccountFiles } from './account-files.ts';
+import { errorCode } from '../../lib/error-code.ts';
 
 /** Numbers that agents may have, both ends included. */
 export interface UserRange {
@@ -55,7 +56,7 @@ export class AgentUsers {
           return uid === null ? agents : [...agents, { uid, home }];
         });
       } catch (thrown) {
-        const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : 'locked';
+        const code = errorCode(thrown) ?? 'locked';
         throw new StartError('spawn_failed', `no user could be made for the agent: ${code}`);
       }
       if (uid === null) throw new StartError('spawn_failed', 'no user is free in AGENT_USERS');

@@ -63,7 +63,9 @@ export function handleEvents(p: TownPorts, agent: Agent, batch: EventBatch): Tak
 type WholeTurns = Map<string, 'unannounced' | 'announced'>;
 const turnKey = ({ message, attempt }: Turn): string => `${message} ${attempt}`;
 
-const isOf = (p: TownPorts, agent: Agent, message: MessageId): boolean => p.messages.get(message)?.agent === agent.id;
+/** Of a message that is over nothing counts any more. */
+const isOf = (p: TownPorts, agent: Agent, message: MessageId): boolean =>
+  p.messages.turnOf(message)?.agent === agent.id;
 
 /** Only a message of this agent, in its current attempt, moves; anything else is out of date and changes nothing. */
 function apply(p: TownPorts, agent: Agent, event: TurnEvent, nowMs: number, whole: WholeTurns): void {

@@ -7,10 +7,8 @@ import { randomBytes } from '#lib/secret.ts';
 import type { Agent } from '../../roster/agent.ts';
 import type { TownPorts } from '../ports.ts';
 
-const MARK_BYTES = 20;
-
 /** A mark that no agent can have known when the text was written: as random as an id. */
-export const drawMark = (): string => fenceMark(randomBytes(MARK_BYTES));
+export const drawMark = (): string => fenceMark(randomBytes);
 
 /** A delegation without its texts, as people and agents see it. */
 export function delegationView(delegation: DelegationHead): DelegationView {

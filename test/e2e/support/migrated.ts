@@ -6,6 +6,7 @@ import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { Guard } from '../../../scripts/guard.ts';
 import { migrateDirectory } from '../../../scripts/migrate-directory.ts';
+import { MARKER } from '../../../scripts/state-dir.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -36,5 +37,5 @@ export function migratedFolder(prefix: string): string {
 /** Puts the directory into a state folder that is empty, or not there. */
 export function addDirectory(folder: string): void {
   cpSync(join(inject('migrated'), 'worker'), join(folder, 'worker'), { recursive: true });
-  writeFileSync(join(folder, '.reeve-state'), '');
+  writeFileSync(join(folder, MARKER), '');
 }
