@@ -41,6 +41,9 @@ const LAST_ANSWERS_MS = 1_000;
 /** Users and files of agents are removed within this (ms), or by the next start. */
 const LAST_REMOVALS_MS = 2_000;
 
+/** As good as any (ms): it does nothing. */
+const ALIVE_MS = 60_000;
+
 const clock: Clock = {
   wallMs: () => Date.now(),
   monoMs: () => performance.now(),
@@ -109,6 +112,8 @@ async function main(): Promise<void> {
   if (!parsed.ok) stopWith(EXIT_OPERATOR, parsed.error);
   for (const line of strangeVariables(process.env)) process.stderr.write(`reeve container: warning: ${line}\n`);
   const { config } = parsed;
+  // Nothing listens yet, and the timers of the clock keep no process alive: without this one it would end in its first wait.
+  const alive = setInterval(() => {}, ALIVE_MS);
   const run = await prepareRun({
     stateDir: config.agentStateDir,
     range: config.agentUsers,
@@ -117,6 +122,7 @@ async function main(): Promise<void> {
     clock,
     log,
   });
+  clearInterval(alive);
   if (!run.ok) stopWith(EXIT_OPERATOR, run.error);
   const randomBytes = (count: number): Uint8Array => crypto.getRandomValues(new Uint8Array(count));
   const agents = agentProcesses(

@@ -1,18 +1,25 @@
 /** The real program, as a process of its own. */
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { MAX_AUTHORIZATION_BYTES, healthSchema } from '#protocol';
+import { SYSTEM_ACCOUNTS } from '../../container/agents/users/account-files.ts';
+import { withLock } from '../../container/agents/users/account-lock.ts';
+import { realClock } from './agents/process/support/process-scene.ts';
 import { TOWN_URL } from './support/fake-town-api.ts';
 import { containerName } from '../support/ids.ts';
 import { newKey } from '../../src/tokens/key-edit.ts';
 import { MAIN, Program } from './support/program.ts';
 import { keySetOf, signPush } from './support/push.ts';
+
+/** What a process has beside the file of users while it waits for its lock. */
+const waitingFilesOf = (pid: number): string[] =>
+  readdirSync(dirname(realpathSync(SYSTEM_ACCOUNTS.passwd))).filter((name) => name.startsWith(`passwd.${pid}.`));
 
 const ENVIRONMENT = { REEVE_API_URL: 'http://127.0.0.1:9', CONTAINER_PORT: '0' };
 const NOT_ROOT = { uid: 65_534 };
@@ -126,6 +133,27 @@ describe('container/main.ts', () => {
         expect(program.stderr).toBe(`reeve container: ${rule}\n`);
       } finally {
         rmSync(closed, { recursive: true });
+      }
+    });
+
+    it('waits at its start for whoever changes the users of the system just then', async () => {
+      const base = mkdtempSync(join(tmpdir(), 'reeve-main-'));
+      chmodSync(base, 0o711);
+      try {
+        const settings = { ...ENVIRONMENT, AGENT_USERS: '20000', AGENT_STATE_DIR: join(base, 'state') };
+        const program = await withLock(realpathSync(SYSTEM_ACCOUNTS.passwd), realClock, async () => {
+          const started = new Program(settings);
+          await expect.poll(() => waitingFilesOf(started.pid), { timeout: 10_000 }).toHaveLength(1);
+          // Longer than between two of its tries.
+          await new Promise((resolve) => setTimeout(resolve, 200));
+          return started;
+        });
+        await program.ready();
+        program.kill('SIGTERM');
+        expect(await program.exitCode()).toBe(0);
+        expect(waitingFilesOf(program.pid)).toEqual([]);
+      } finally {
+        rmSync(base, { recursive: true });
       }
     });
 

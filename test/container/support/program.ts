@@ -45,6 +45,10 @@ export class Program {
     for (const child of Program.#running) child.kill('SIGKILL');
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   exitCode(): Promise<number | null> {
     return this.#exit;
   }
