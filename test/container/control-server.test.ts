@@ -15,10 +15,10 @@ afterEach(() => void Reflect.deleteProperty(globalThis, KEY));
 
 describe('reach of a refresh', () => {
   it('W-21: heartbeat, event reporter and a registered plugin each send the new token in their next call', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
     const given: string[] = [];
     control.registry.register(agent, { setToken: (token) => void given.push(token) });
-    await control.deliver(session, grant, message(1, 'work 600'));
+    await control.deliver(session, issued, message(1, 'work 600'));
     await control.clock.advance(10_000);
     const fresh = control.town.mint(agent);
     const before = control.town.heard.length;
@@ -27,14 +27,14 @@ describe('reach of a refresh', () => {
     const after = control.town.heard.slice(before);
     expect(new Set(after.map(({ path }) => path))).toEqual(new Set(['/v1/agent/heartbeat', '/v1/agent/events']));
     expect(new Set(after.map(({ bearer }) => bearer))).toEqual(new Set([fresh.token]));
-    expect(given).toEqual([grant.token, fresh.token]);
+    expect(given).toEqual([issued.token, fresh.token]);
   });
 
   it('K-02: refreshing A changes nothing that B sends', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
     const other = control.town.mint(agentId(2));
     await control.start(session, other);
-    await control.deliver(session, grant, message(1, 'work 600'));
+    await control.deliver(session, issued, message(1, 'work 600'));
     await control.deliver(session, other, message(2, 'work 600'));
     for (let round = 0; round < 5; round += 1) {
       await control.refresh(session, control.town.mint(agent));
@@ -47,10 +47,10 @@ describe('reach of a refresh', () => {
   });
 
   it('M-06: an agent whose token is refused in mid-turn pulls and goes on; the turn is not run again', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
-    await control.deliver(session, grant, message(1, 'work 20'));
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 20'));
     await control.clock.advance(5_000);
-    control.town.refuse(grant);
+    control.town.refuse(issued);
     await control.clock.advance(20_000);
     expect(control.town.count('/token')).toBe(1);
     expect(control.town.events.filter(({ type }) => type === 'turn.started')).toHaveLength(1);
@@ -80,9 +80,9 @@ describe('reach of a refresh', () => {
     const control = await TestControlServer.make();
     const session = await control.session();
     control.town.ttlSeconds = 60;
-    const grant = control.town.mint(agentId(1));
-    await control.start(session, grant);
-    await control.deliver(session, grant, message(1, 'work 500'));
+    const issued = control.town.mint(agentId(1));
+    await control.start(session, issued);
+    await control.deliver(session, issued, message(1, 'work 500'));
     await control.clock.advance(501_000);
     expect(control.town.refused).toEqual([]);
     expect(control.town.count('/token')).toBe(9);
@@ -92,10 +92,10 @@ describe('reach of a refresh', () => {
 
 describe('when the agent is over', () => {
   it('W-12: heartbeat and reporter stop, it is said once, and no further turn begins', async () => {
-    const { control, session, grant } = await TestControlServer.withAgent();
-    await control.deliver(session, grant, message(1, 'work 60'), message(2, 'hello'));
+    const { control, session, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 60'), message(2, 'hello'));
     await control.clock.advance(1_000);
-    control.town.refuse(grant, 'agent_revoked');
+    control.town.refuse(issued, 'agent_revoked');
     await control.clock.advance(1_000);
     const before = control.town.heard.length;
     await control.clock.advance(600_000);
@@ -108,9 +108,9 @@ describe('when the agent is over', () => {
 
 describe('shutdown', () => {
   it('reports what is finished before the agents end, refuses what is new, and may be asked for again', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
     control.town.intercept = ({ path }) => (path.endsWith('/events') ? problemAnswer('unavailable') : undefined);
-    await control.deliver(session, grant, message(1, 'hello'));
+    await control.deliver(session, issued, message(1, 'hello'));
     await control.clock.advance(1_000);
     control.town.intercept = () => undefined;
     const down = control.server.shutdown();
@@ -124,9 +124,9 @@ describe('shutdown', () => {
   });
 
   it('takes 5 s at most where the town cannot be reached', async () => {
-    const { control, session, grant } = await TestControlServer.withAgent();
+    const { control, session, issued } = await TestControlServer.withAgent();
     control.town.intercept = () => new Promise(() => {});
-    await control.deliver(session, grant, message(1, 'hello'));
+    await control.deliver(session, issued, message(1, 'hello'));
     await settle();
     let done = false;
     const down = control.server.shutdown().then(() => (done = true));
@@ -162,11 +162,11 @@ describe('createControlServer', () => {
 });
 
 it('T6: through a whole life of an agent no log line holds a token, a secret or a message', async () => {
-  const { control, session, agent, grant } = await TestControlServer.withAgent();
-  await control.deliver(session, grant, message(1, 'work 5'), message(2, 'a-private-matter'));
+  const { control, session, agent, issued } = await TestControlServer.withAgent();
+  await control.deliver(session, issued, message(1, 'work 5'), message(2, 'a-private-matter'));
   control.town.intercept = ({ path }) => (path.endsWith('/events') ? problemAnswer('invalid_token') : undefined);
   await control.clock.advance(120_000);
-  control.town.intercept = () => Promise.reject(new TypeError(`bad header Bearer ${grant.token}`));
+  control.town.intercept = () => Promise.reject(new TypeError(`bad header Bearer ${issued.token}`));
   await control.clock.advance(120_000);
   await control.end(session, 'retire', agent);
   expect(control.log.lines.length).toBeGreaterThan(5);

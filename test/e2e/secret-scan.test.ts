@@ -76,7 +76,7 @@ function everySecret(): Known {
 
 function tokensIn(body: string): string[] {
   const sent = JSON.parse(body === '' ? '{}' : body) as { grant?: { token: string }; grants?: { token: string }[] };
-  return [sent.grant, ...(sent.grants ?? [])].flatMap((grant) => (grant === undefined ? [] : [grant.token]));
+  return [sent.grant, ...(sent.grants ?? [])].flatMap((issued) => (issued === undefined ? [] : [issued.token]));
 }
 
 const scan = (texts: readonly { readonly where: string; readonly text: string }[]): Finding[] =>

@@ -6,7 +6,7 @@ import { agentId, bootId, containerName, messageId, sessionId } from '../support
 
 const [AGENT, OTHER] = [agentId(1), agentId(2)];
 const SESSION = sessionId(1);
-const GRANT: IssuedToken = {
+const ISSUED: IssuedToken = {
   agent: AGENT,
   inc: 3,
   gen: 7,
@@ -24,8 +24,8 @@ const OPENING = {
   heartbeat_seconds: 30,
 };
 const MESSAGE = { message: messageId(1), attempt: 2, seq: 1, content: 'x', sender: 'person:dev' };
-const DELIVERY: DeliverMessages = { inc: 3, grant: GRANT, messages: [MESSAGE] };
-const START = { inc: 3, name: 'ada', role: 'worker', grant: GRANT, runtime: null, earlier: [] };
+const DELIVERY: DeliverMessages = { inc: 3, grant: ISSUED, messages: [MESSAGE] };
+const START = { inc: 3, name: 'ada', role: 'worker', grant: ISSUED, runtime: null, earlier: [] };
 
 const control = new FakeControl();
 const client = new ControlClient(control.backend, async () => 'signed.push.token', containerName(1), 5000);
@@ -96,7 +96,7 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
   },
   'refresh-token': {
-    ask: () => client.call('refreshOne', SESSION, { agent: AGENT, body: { grant: GRANT } }),
+    ask: () => client.call('refreshOne', SESSION, { agent: AGENT, body: { grant: ISSUED } }),
     right: [
       SWAP,
       { ...SWAP, outcome: 'current' },
@@ -200,10 +200,10 @@ describe.each(Object.entries(CASES))('a 2xx to %s', (_, { ask, right, wrong }) =
 
 describe('a 2xx to a batch of tokens', () => {
   test('F9: what it says wrongly of one agent, or of an agent that was not asked about, costs the others nothing', async () => {
-    const second = { ...GRANT, agent: OTHER, inc: 1, gen: 2 };
+    const second = { ...ISSUED, agent: OTHER, inc: 1, gen: 2 };
     const right = { agent: OTHER, inc: 1, gen: 2, outcome: 'applied' };
     control.instead = () => Response.json({ results: [{ ...SWAP, gen: 6 }, right, { ...right, agent: agentId(3) }] });
-    expect(await client.call('refreshMany', SESSION, { agent: null, body: { grants: [GRANT, second] } })).toEqual({
+    expect(await client.call('refreshMany', SESSION, { agent: null, body: { grants: [ISSUED, second] } })).toEqual({
       kind: 'answered',
       value: { results: [right] },
     });
@@ -211,7 +211,7 @@ describe('a 2xx to a batch of tokens', () => {
 
   test('is a failure of the way where it is none of the container', async () => {
     control.instead = () => new Response('<html>');
-    expect(await client.call('refreshMany', SESSION, { agent: null, body: { grants: [GRANT] } })).toMatchObject({
+    expect(await client.call('refreshMany', SESSION, { agent: null, body: { grants: [ISSUED] } })).toMatchObject({
       kind: 'unreachable',
       reason: 'transport',
     });

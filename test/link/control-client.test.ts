@@ -10,7 +10,7 @@ const AGENT = agentId(1);
 const SESSION = sessionId(1);
 const CONTAINER = containerName(1);
 const TOKEN = 'signed.push.token';
-const GRANT: IssuedToken = {
+const ISSUED: IssuedToken = {
   agent: AGENT,
   inc: 1,
   gen: 2,
@@ -43,7 +43,7 @@ const client = (timeoutMs = 5000) =>
 /** What the client makes of one answer to a refresh. */
 async function outcomeOf(answer: Response | (() => Promise<Response>), timeoutMs = 5000) {
   control.instead = typeof answer === 'function' ? answer : () => answer;
-  return client(timeoutMs).call('refreshOne', SESSION, { agent: AGENT, body: { grant: GRANT } });
+  return client(timeoutMs).call('refreshOne', SESSION, { agent: AGENT, body: { grant: ISSUED } });
 }
 const json = (value: unknown, status = 200, headers: Record<string, string> = {}) =>
   new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json', ...headers } });
@@ -66,13 +66,13 @@ describe('a request into a container', () => {
         'POST',
         `/agents/${AGENT}/refresh-token`,
         SESSION,
-        () => client().call('refreshOne', SESSION, { agent: AGENT, body: { grant: GRANT } }),
+        () => client().call('refreshOne', SESSION, { agent: AGENT, body: { grant: ISSUED } }),
       ],
       [
         'POST',
         '/agents/refresh-tokens',
         SESSION,
-        () => client().call('refreshMany', SESSION, { agent: null, body: { grants: [GRANT] } }),
+        () => client().call('refreshMany', SESSION, { agent: null, body: { grants: [ISSUED] } }),
       ],
       [
         'POST',
@@ -93,7 +93,7 @@ describe('a request into a container', () => {
         () =>
           client().call('start', SESSION, {
             agent: AGENT,
-            body: { inc: 1, name: 'ada', role: 'worker', grant: GRANT, runtime: null, earlier: [] },
+            body: { inc: 1, name: 'ada', role: 'worker', grant: ISSUED, runtime: null, earlier: [] },
           }),
       ],
       [
@@ -105,7 +105,7 @@ describe('a request into a container', () => {
             agent: AGENT,
             body: {
               inc: 1,
-              grant: GRANT,
+              grant: ISSUED,
               messages: [{ message: messageId(1), attempt: 1, seq: 1, content: 'hällo', sender: 'person:dev' }],
             },
           }),
@@ -140,7 +140,7 @@ describe('a request into a container', () => {
 
   test('is not sent where its token cannot be signed', async () => {
     const failing = new ControlClient(control.backend, () => Promise.reject(new Error('no keys')), CONTAINER, 5000);
-    expect(await failing.call('refreshOne', SESSION, { agent: AGENT, body: { grant: GRANT } })).toMatchObject({
+    expect(await failing.call('refreshOne', SESSION, { agent: AGENT, body: { grant: ISSUED } })).toMatchObject({
       kind: 'unreachable',
       reason: 'transport',
     });
@@ -279,11 +279,11 @@ describe('an answer', () => {
       return before + 'x'.repeat(size - before.length - after.length) + after;
     };
     control.instead = () => new Response(results(MAX_CONTROL_ANSWER_BYTES));
-    expect(await client().call('refreshMany', SESSION, { agent: null, body: { grants: [GRANT] } })).toMatchObject({
+    expect(await client().call('refreshMany', SESSION, { agent: null, body: { grants: [ISSUED] } })).toMatchObject({
       kind: 'answered',
     });
     control.instead = () => new Response(results(MAX_CONTROL_ANSWER_BYTES + 1));
-    expect(await client().call('refreshMany', SESSION, { agent: null, body: { grants: [GRANT] } })).toMatchObject({
+    expect(await client().call('refreshMany', SESSION, { agent: null, body: { grants: [ISSUED] } })).toMatchObject({
       kind: 'unreachable',
       reason: 'transport',
     });
@@ -317,7 +317,7 @@ describe('silence', () => {
     const messages = [{ message: messageId(1), attempt: 1, seq: 1, content: 'x', sender: 'person:dev' }];
     const answer = await client(60_000).call('deliver', SESSION, {
       agent: AGENT,
-      body: { inc: 1, grant: GRANT, messages },
+      body: { inc: 1, grant: ISSUED, messages },
     });
     expect(answer).toMatchObject({ reason: 'timeout', detail: 'no answer in 2000 ms' });
     expect(performance.now() - started).toBeLessThan(4000);

@@ -53,7 +53,7 @@ describe('roles', () => {
     expect([...ROLES.mayor].toSorted()).toEqual([...SCOPES].toSorted());
   });
 
-  test('a grant is within a role if every scope of it is; no scope at all is within any', () => {
+  test('scopes are within a role if each of them is; no scope at all is within any', () => {
     expect(isWithinRole('worker', ROLES.worker)).toBe(true);
     expect(isWithinRole('worker', [])).toBe(true);
     expect(isWithinRole('worker', ['heartbeat', 'exchange'])).toBe(false);

@@ -68,8 +68,8 @@ async function withAgent(runtime: typeof DEAF | null = null) {
   expect((await send(boot, 'PUT', '/session', opening)).status).toBe(200);
   const agent = agentId(1);
   const [issued_at, expires_at] = [0, HOUR_MS].map((ms) => new Date(Date.now() + ms).toISOString());
-  const grant = { agent, inc: 1, gen: 1, jti: 'jti-0001', token: 'a-token', issued_at, expires_at };
-  const order = { inc: 1, name: 'ada', role: 'worker', grant, runtime };
+  const issued = { agent, inc: 1, gen: 1, jti: 'jti-0001', token: 'a-token', issued_at, expires_at };
+  const order = { inc: 1, name: 'ada', role: 'worker', grant: issued, runtime };
   const started = await send(session, 'POST', `/agents/${agent}/start`, order);
   const { process_id } = agentStartedSchema.parse(await started.json());
   expect(process_id).toBeGreaterThan(0);
@@ -78,7 +78,7 @@ async function withAgent(runtime: typeof DEAF | null = null) {
     program,
     process_id,
     deliver: async (content: string) => {
-      const body = { inc: 1, grant, messages: [message(1, content)] };
+      const body = { inc: 1, grant: issued, messages: [message(1, content)] };
       expect((await send(session, 'POST', `/agents/${agent}/messages`, body)).status).toBe(200);
     },
     messages: async () => {

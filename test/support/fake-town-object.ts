@@ -248,7 +248,7 @@ export class FakeTownObject implements TownStub {
     );
   }
   pull(request: PullRequest) {
-    return this.#note('pull', [request], resultOf(issuedTokenSchema), () => ok(grantFor(request.agent)));
+    return this.#note('pull', [request], resultOf(issuedTokenSchema), () => ok(issuedTokenFor(request.agent)));
   }
   watch(said: object) {
     return this.#note('watch', [said], NOTHING, () => undefined);
@@ -399,7 +399,7 @@ const DELEGATION: DelegationView = {
   announced_at: null,
 };
 
-export const grantFor = (agent: AgentId): IssuedToken => ({
+export const issuedTokenFor = (agent: AgentId): IssuedToken => ({
   agent,
   inc: 1,
   gen: 2,

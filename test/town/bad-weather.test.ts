@@ -105,12 +105,12 @@ describe('failing containers', () => {
     const { town, names } = await townWithContainers(3);
     for (const name of names) await town.work(name);
     const poisoned = await town.read('agent-5');
-    // Its container chokes on any request that holds this agent's grant.
+    // Its container chokes on any request that holds this agent's token.
     town.container(1).before = (request) => {
       if (!isPush(request)) return null;
       const body = JSON.parse(request.body) as { grants?: IssuedToken[]; grant?: IssuedToken };
-      const grants = body.grants ?? (body.grant === undefined ? [] : [body.grant]);
-      return grants.some(({ agent }) => agent === poisoned.id) ? { status: 400, headers: {}, body: '' } : null;
+      const tokens = body.grants ?? (body.grant === undefined ? [] : [body.grant]);
+      return tokens.some(({ agent }) => agent === poisoned.id) ? { status: 400, headers: {}, body: '' } : null;
     };
     await town.elapse(2 * HOUR);
     const agents = await Promise.all(names.map((name) => town.read(name)));
@@ -201,8 +201,8 @@ describe('a town that was away', () => {
     await town.until('ada', id, 'done');
     const [, , start] = town.container().requests.slice(seen);
     expect(start?.path).toBe(`/agents/${ada.id}/start`);
-    const { grant } = JSON.parse(start?.body ?? '{}') as { grant: IssuedToken };
-    expect(lab.clock.now() - Date.parse(grant.issued_at)).toBeLessThan(60_000);
+    const { grant: issued } = JSON.parse(start?.body ?? '{}') as { grant: IssuedToken };
+    expect(lab.clock.now() - Date.parse(issued.issued_at)).toBeLessThan(60_000);
   });
 
   it('M-18: a heartbeat whose generation lags a mint that is unacked for 10 s is told so, and the container catches up', async () => {

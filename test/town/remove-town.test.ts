@@ -12,7 +12,7 @@ import { townPorts } from '../../src/town/town-ports.ts';
 import { tablesOf } from './support/footprint.ts';
 import { HANGS, lab, type LabRequest } from './support/lab.ts';
 import { RawReader } from './support/raw-reader.ts';
-import { grantsOf } from './support/scene.ts';
+import { issuedTokensOf } from './support/scene.ts';
 import { TestTown, api } from './support/town.ts';
 import { weather, type Strike } from './support/weather.ts';
 import { World } from './support/world.ts';
@@ -34,7 +34,7 @@ const beat = async (bearer: string) => {
   const { status, body } = await api<{ code?: string }>('POST', '/v1/agent/heartbeat', HEARTBEAT, bearer);
   return `${status} ${body.code ?? ''}`;
 };
-const newestToken = (town: TestTown, index = 0): string => grantsOf(town, index).at(-1)?.token ?? '';
+const newestToken = (town: TestTown, index = 0): string => issuedTokensOf(town, index).at(-1)?.token ?? '';
 
 const entryOf = (town: TestTown) =>
   env.DIRECTORY.prepare('SELECT * FROM towns WHERE id = ?').bind(town.id).first<{ deleted_at_ms: number | null }>();

@@ -45,20 +45,20 @@ describe('starting', () => {
     const processes = new Processes();
     const control = await TestControlServer.make({ spawn: processes.spawn });
     const session = await control.session();
-    const grant = control.town.mint(agentId(1));
+    const issued = control.town.mint(agentId(1));
     const given: string[] = [];
     processes.onSpawn = ({ agent }) =>
       void control.registry.register(agent, { setToken: (token) => void given.push(token) });
-    expect(await control.start(session, grant)).toMatchObject({ body: { outcome: 'started', process_id: 1001 } });
-    expect(given).toEqual([grant.token]);
+    expect(await control.start(session, issued)).toMatchObject({ body: { outcome: 'started', process_id: 1001 } });
+    expect(given).toEqual([issued.token]);
   });
 
   it('A-23: two starts of one incarnation at once make one process', async () => {
     const processes = new Processes();
     const control = await TestControlServer.make({ spawn: processes.spawn });
     const session = await control.session();
-    const grant = control.town.mint(agentId(1));
-    const both = await Promise.all([control.start(session, grant), control.start(session, grant)]);
+    const issued = control.town.mint(agentId(1));
+    const both = await Promise.all([control.start(session, issued), control.start(session, issued)]);
     expect(both.map(({ body }) => body.outcome)).toContain('current');
     expect(processes.launches).toHaveLength(1);
   });
@@ -80,14 +80,14 @@ describe('starting', () => {
     const processes = new Processes();
     const control = await TestControlServer.make({ spawn: processes.spawn });
     const session = await control.session();
-    const grant = control.town.mint(agentId(1));
+    const issued = control.town.mint(agentId(1));
     processes.onSpawn = () => Promise.reject(new Error('no such command'));
-    const order = { inc: 1, name: 'ada', role: 'worker', grant, runtime: null, earlier: [] };
+    const order = { inc: 1, name: 'ada', role: 'worker', grant: issued, runtime: null, earlier: [] };
     expect((await control.push(session, 'POST', `/agents/${agentId(1)}/start`, order)).status).toBe(500);
     expect(await control.running(session)).toEqual([]);
     expect(control.registry.size).toBe(0);
     processes.onSpawn = () => {};
-    expect((await control.start(session, grant)).body.outcome).toBe('started');
+    expect((await control.start(session, issued)).body.outcome).toBe('started');
   });
 
   it('a start of a lower incarnation than the one that runs is stale, and ends nothing', async () => {
@@ -116,7 +116,7 @@ describe('starting', () => {
 
   it('a lower incarnation stays out where the higher that took its place could not be started', async () => {
     const processes = new Processes();
-    const { control, session, agent, grant } = await TestControlServer.withAgent({ spawn: processes.spawn });
+    const { control, session, agent, issued } = await TestControlServer.withAgent({ spawn: processes.spawn });
     processes.onSpawn = () => Promise.reject(new Error('no such command'));
     const order = {
       inc: 2,
@@ -128,7 +128,7 @@ describe('starting', () => {
     };
     expect((await control.push(session, 'POST', `/agents/${agent}/start`, order)).status).toBe(500);
     processes.onSpawn = () => {};
-    expect((await control.start(session, grant)).body).toMatchObject({ outcome: 'stale', inc: 1 });
+    expect((await control.start(session, issued)).body).toMatchObject({ outcome: 'stale', inc: 1 });
   });
 
   it('a token that is pushed while the process starts is applied', async () => {
@@ -261,12 +261,12 @@ describe('ending', () => {
       rebaseTownClock: () => undefined,
       pullAddress: () => ({ url: TOWN_URL, session: sessionId(1), secret: new Secret(secretOf(1)) }),
     };
-    const grant = control.town.mint(agentId(1));
+    const issued = control.town.mint(agentId(1));
     const incarnation = new Incarnation(context, {
       inc: 1,
       name: 'ada',
       role: 'worker',
-      grant,
+      grant: issued,
       runtime: null,
       earlier: [],
     });
@@ -275,8 +275,8 @@ describe('ending', () => {
   });
 
   it('W-17, K-03: a teardown in the middle of work leaves no timer, no key and no process', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
-    await control.deliver(session, grant, message(1, 'work 600'), message(2, 'work 600'));
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 600'), message(2, 'work 600'));
     await control.clock.advance(45_000);
     expect(control.clock.pending).toBeGreaterThan(0);
     await control.end(session, 'retire', agent);
@@ -328,8 +328,8 @@ describe('a newer session', () => {
   });
 
   it('a server that was abandoned without a shutdown does not stand in the way of the next', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
-    await control.deliver(session, grant, message(1, 'work 600'));
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 600'));
     await control.clock.advance(1_000);
     const next = await TestControlServer.make({
       key: control.key,
@@ -370,8 +370,8 @@ describe('a client of a running agent', () => {
   it('that throws is told to the log, by name and not by token', async () => {
     const control = await TestControlServer.make({ spawn: new Processes().spawn });
     const session = await control.session();
-    const grant = control.town.mint(agentId(1));
-    await control.start(session, grant);
+    const issued = control.town.mint(agentId(1));
+    await control.start(session, issued);
     control.registry.register(agentId(1), {
       setToken: (token) => {
         throw new TypeError(`cannot use ${token}`);
@@ -380,6 +380,6 @@ describe('a client of a running agent', () => {
     expect(control.log.lines.filter(({ event }) => event === 'client_failed')).toMatchObject([
       { level: 'warn', fields: { agent: agentId(1), error: 'TypeError' } },
     ]);
-    expect(control.log.text()).not.toContain(grant.token);
+    expect(control.log.text()).not.toContain(issued.token);
   });
 });

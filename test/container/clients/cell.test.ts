@@ -6,7 +6,7 @@ import { agentId } from '../../support/ids.ts';
 
 const START = Date.UTC(2027, 0, 1);
 
-function grant(changes: Partial<IssuedToken> = {}, ttlSeconds = 3600): IssuedToken {
+function issued(changes: Partial<IssuedToken> = {}, ttlSeconds = 3600): IssuedToken {
   return {
     agent: agentId(1),
     inc: 2,
@@ -31,24 +31,24 @@ describe('swap', () => {
   ];
   for (const [what, change, outcome] of cases) {
     it(`T2: ${what} is ${outcome}`, () => {
-      const cell = new Cell(grant());
-      expect(cell.swap(grant({ token: 'another-text', ...change }))).toBe(outcome);
+      const cell = new Cell(issued());
+      expect(cell.swap(issued({ token: 'another-text', ...change }))).toBe(outcome);
       expect(cell.token?.text.reveal()).toBe(outcome === 'applied' ? 'another-text' : 'the-text-of-five');
     });
   }
 
   it('T3: a closed cell takes nothing', () => {
-    const cell = new Cell(grant());
+    const cell = new Cell(issued());
     cell.close();
-    expect(cell.swap(grant({ gen: 6 }))).toBe('unknown_agent');
+    expect(cell.swap(issued({ gen: 6 }))).toBe('unknown_agent');
     expect(cell.token).toBeNull();
   });
 
   it('A-22: who read the old token still has all of the old one', () => {
-    const cell = new Cell(grant());
+    const cell = new Cell(issued());
     const read = cell.token;
     cell.swap(
-      grant({ gen: 6, jti: 'jti-six', token: 'the-text-of-six', expires_at: new Date(START + 9e6).toISOString() }),
+      issued({ gen: 6, jti: 'jti-six', token: 'the-text-of-six', expires_at: new Date(START + 9e6).toISOString() }),
     );
     expect([read?.gen, read?.jti, read?.text.reveal(), read?.expiresAtMs]).toEqual([
       5,
@@ -66,24 +66,24 @@ describe('swap', () => {
 
 describe('the window of W-04', () => {
   it('is five minutes for a long life', () => {
-    const token = new HeldToken(grant({}, 10_800));
+    const token = new HeldToken(issued({}, 10_800));
     expect(token.isDue(START + (10_800 - 300) * 1000)).toBe(false);
     expect(token.isDue(START + (10_800 - 300) * 1000 + 1)).toBe(true);
   });
 
   it('is a sixth of a short life', () => {
-    const token = new HeldToken(grant({}, 60));
+    const token = new HeldToken(issued({}, 60));
     expect(token.isDue(START + 50_000)).toBe(false);
     expect(token.isDue(START + 50_001)).toBe(true);
   });
 
   it('W-05: an expired token is due', () => {
-    expect(new HeldToken(grant()).isDue(START + 1e9)).toBe(true);
+    expect(new HeldToken(issued()).isDue(START + 1e9)).toBe(true);
   });
 });
 
 it('T6: a held token prints as [redacted] wherever it is put', () => {
-  const token = new HeldToken(grant());
+  const token = new HeldToken(issued());
   for (const text of [
     JSON.stringify(token),
     inspect(token, { showHidden: true }),

@@ -152,13 +152,13 @@ describe('pull', () => {
 });
 
 describe('what is no token for this agent', () => {
-  const wrong: Record<string, (grant: IssuedToken) => unknown> = {
+  const wrong: Record<string, (issued: IssuedToken) => unknown> = {
     'no token': ({ token: _token, ...rest }) => rest,
     'no expiry': ({ expires_at: _expires, ...rest }) => rest,
-    'an expiry that is past': (grant) => ({ ...grant, expires_at: grant.issued_at }),
-    'another agent': (grant) => ({ ...grant, agent: agentId(9) }),
-    'a generation that is held already': (grant) => ({ ...grant, gen: 1 }),
-    'another incarnation': (grant) => ({ ...grant, inc: 2 }),
+    'an expiry that is past': (issued) => ({ ...issued, expires_at: issued.issued_at }),
+    'another agent': (issued) => ({ ...issued, agent: agentId(9) }),
+    'a generation that is held already': (issued) => ({ ...issued, gen: 1 }),
+    'another incarnation': (issued) => ({ ...issued, inc: 2 }),
     'no JSON': () => undefined,
     'a page for people': () => '<html>',
   };

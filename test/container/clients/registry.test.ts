@@ -15,8 +15,8 @@ function keeper(): { readonly given: string[]; setToken(token: string): void } {
   return { given, setToken: (token) => void given.push(token) };
 }
 
-function live(registry: Registry, grant: IssuedToken, errors: unknown[] = []): ReturnType<Registry['open']> {
-  return registry.open(new Cell(grant), (thrown) => errors.push(thrown));
+function live(registry: Registry, issued: IssuedToken, errors: unknown[] = []): ReturnType<Registry['open']> {
+  return registry.open(new Cell(issued), (thrown) => errors.push(thrown));
 }
 
 afterEach(() => {

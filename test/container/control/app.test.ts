@@ -72,9 +72,9 @@ describe('the gate', () => {
   });
 
   it('answers 400 for a signed body that is no UTF-8, and hands no other text to the agent', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
     const path = `/agents/${agent}/messages`;
-    const delivery = { inc: 1, grant: { ...grant, gen: 2 }, messages: [message(1, 'caf#')] };
+    const delivery = { inc: 1, grant: { ...issued, gen: 2 }, messages: [message(1, 'caf#')] };
     const order = control.order(session, 'POST', path, delivery);
     const body = Buffer.from(order.body, 'utf8');
     body[body.indexOf('#')] = 0xe9;
@@ -89,14 +89,14 @@ describe('the gate', () => {
   });
 
   it('answers 400 with the path of what is wrong, and without the value', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
-    const body = { inc: 1, grant: { ...grant, gen: 'hush' }, messages: [] };
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
+    const body = { inc: 1, grant: { ...issued, gen: 'hush' }, messages: [] };
     const response = await control.push(session, 'POST', `/agents/${agent}/messages`, body);
     const text = await response.text();
     expect(response.status).toBe(400);
     expect(problemSchema.parse(JSON.parse(text)).errors?.map(({ path }) => path)).toEqual(['grant.gen', 'messages']);
     expect(text).not.toContain('hush');
-    expect(text).not.toContain(grant.token);
+    expect(text).not.toContain(issued.token);
   });
 
   it('answers 400 for a body that is no JSON', async () => {
@@ -140,11 +140,11 @@ describe('PUT /session', () => {
   });
 
   it('a newer session forgets tombstones and stopped incarnations', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
     await control.end(session, 'retire', agent);
     const newer = { ...session, id: sessionId(3), epoch: 3 };
     await control.opened(newer);
-    expect(await control.start(newer, grant)).toMatchObject({ status: 200, body: { outcome: 'started' } });
+    expect(await control.start(newer, issued)).toMatchObject({ status: 200, body: { outcome: 'started' } });
   });
 
   it('A-26: two towns on one process each have their session', async () => {
@@ -205,9 +205,9 @@ describe('starting an agent', () => {
   it('answers with the process that runs it', async () => {
     const control = await TestControlServer.make();
     const session = await control.session();
-    const grant = control.town.mint(agentId(1));
+    const issued = control.town.mint(agentId(1));
     const body = { agent: agentId(1), inc: 1, gen: 1, outcome: 'started', process_id: PROCESS_ID };
-    expect(await control.start(session, grant)).toEqual({ status: 200, body });
+    expect(await control.start(session, issued)).toEqual({ status: 200, body });
   });
 
   it('A-23: a repeated start is answered `current` and swaps a newer token in', async () => {
@@ -236,11 +236,11 @@ describe('starting an agent', () => {
     });
   });
 
-  it('is refused where the grant is for another agent or incarnation', async () => {
+  it('is refused where the token is for another agent or incarnation', async () => {
     const { control, session, agent } = await TestControlServer.withAgent();
     const order = { inc: 2, name: 'ada', role: 'worker' };
-    for (const grant of [control.town.mint(agentId(2), 2), control.town.mint(agent, 1)]) {
-      const response = await control.push(session, 'POST', `/agents/${agent}/start`, { ...order, grant });
+    for (const issued of [control.town.mint(agentId(2), 2), control.town.mint(agent, 1)]) {
+      const response = await control.push(session, 'POST', `/agents/${agent}/start`, { ...order, grant: issued });
       expect(response.status).toBe(400);
     }
   });
@@ -263,23 +263,23 @@ describe('delivering messages', () => {
   });
 
   it('takes the messages with a repeated or an older token too', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
     const newer = control.town.mint(agent);
     expect(await control.deliver(session, newer, message(1, 'hi'))).toMatchObject({ status: 200 });
     expect(await control.deliver(session, newer, message(2, 'hi'))).toMatchObject({
       status: 200,
       body: { swap: { outcome: 'current' }, messages: [{ message: messageId(2), attempt: 1, state: 'delivered' }] },
     });
-    expect(await control.deliver(session, grant, message(3, 'hi'))).toMatchObject({
+    expect(await control.deliver(session, issued, message(3, 'hi'))).toMatchObject({
       status: 200,
       body: { swap: { outcome: 'stale', gen: 2 }, messages: [{ message: messageId(3) }] },
     });
   });
 
   it('takes none where the token is refused', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
     const refused = { messages: [] };
-    expect(await control.deliver(session, { ...grant, jti: 'another-jti' }, message(1, 'hi'))).toMatchObject({
+    expect(await control.deliver(session, { ...issued, jti: 'another-jti' }, message(1, 'hi'))).toMatchObject({
       status: 409,
       body: refused,
     });
@@ -300,23 +300,23 @@ describe('delivering messages', () => {
   });
 
   it('A-18: answers a repeat with what it holds and does not run it again', async () => {
-    const { control, session, grant } = await TestControlServer.withAgent();
+    const { control, session, issued } = await TestControlServer.withAgent();
     control.town.intercept = ({ path }) => (path.endsWith('/events') ? problemAnswer('unavailable') : undefined);
-    await control.deliver(session, grant, message(1, 'hello'));
+    await control.deliver(session, issued, message(1, 'hello'));
     await settle();
-    const again = await control.deliver(session, grant, message(1, 'hello'));
+    const again = await control.deliver(session, issued, message(1, 'hello'));
     const result = { state: 'done', reply: 'You said: hello', truncated: false };
     expect(again.body.messages).toEqual([{ message: messageId(1), attempt: 1, state: 'done', result }]);
     control.town.intercept = () => undefined;
     await control.clock.advance(60_000);
     expect(control.town.events.filter(({ type }) => type === 'turn.started')).toHaveLength(1);
-    const acknowledged = await control.deliver(session, grant, message(1, 'hello'));
+    const acknowledged = await control.deliver(session, issued, message(1, 'hello'));
     expect(acknowledged.body.messages).toEqual([{ message: messageId(1), attempt: 1, state: 'done', result }]);
     expect(control.town.events.filter(({ type }) => type === 'turn.started')).toHaveLength(1);
   });
 });
 
-describe('a grant for another agent or incarnation than the request', () => {
+describe('a token for another agent or incarnation than the request', () => {
   it('is refused with 400 and reaches neither', async () => {
     const { control, session, agent } = await TestControlServer.withAgent();
     const other = agentId(2);
@@ -342,14 +342,14 @@ describe('a grant for another agent or incarnation than the request', () => {
 
 describe('refreshing tokens', () => {
   it('answers each outcome with its status', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
     const newer = control.town.mint(agent);
     expect(await control.refresh(session, newer)).toEqual({
       status: 200,
       body: { agent, inc: 1, gen: 2, outcome: 'applied' },
     });
     expect(await control.refresh(session, newer)).toMatchObject({ status: 200, body: { outcome: 'current' } });
-    expect(await control.refresh(session, grant)).toMatchObject({ status: 409, body: { outcome: 'stale', gen: 2 } });
+    expect(await control.refresh(session, issued)).toMatchObject({ status: 409, body: { outcome: 'stale', gen: 2 } });
     expect(await control.refresh(session, { ...newer, jti: 'another-jti' })).toMatchObject({
       status: 409,
       body: { outcome: 'conflict' },
@@ -373,15 +373,15 @@ describe('refreshing tokens', () => {
     const [unknown, retired, lost] = [agentId(2), agentId(3), agentId(4)];
     await control.start(session, control.town.mint(retired));
     await control.end(session, 'retire', retired);
-    const lostGrant = control.town.mint(lost);
-    await control.start(session, lostGrant);
-    const grants = [
+    const lostToken = control.town.mint(lost);
+    await control.start(session, lostToken);
+    const tokens = [
       control.town.mint(unknown),
       control.town.mint(retired),
-      { ...lostGrant, jti: 'another-jti' },
+      { ...lostToken, jti: 'another-jti' },
       control.town.mint(agent),
     ];
-    const { status, body } = await control.refreshAll(session, ...grants);
+    const { status, body } = await control.refreshAll(session, ...tokens);
     expect(status).toBe(200);
     expect(body.results.map((result) => [result.agent, result.outcome])).toEqual([
       [unknown, 'unknown_agent'],
@@ -462,8 +462,8 @@ describe('ending an agent', () => {
 
 describe('GET /agents', () => {
   it('lists what runs for the session of the token, with the messages held', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
-    await control.deliver(session, grant, message(1, 'work 5'), message(2, 'later'));
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 5'), message(2, 'later'));
     await settle();
     const { body } = await read(await control.push(session, 'GET', '/agents'), runningAgentsSchema);
     const messages = [

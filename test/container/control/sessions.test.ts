@@ -64,8 +64,15 @@ describe('Sessions', () => {
     const sessions = sessionsOf(context);
     const { session } = sessions.open(request(), NOW_SECONDS);
     if (session === null) throw new Error('not opened');
-    const grant = context.town.mint(agentId(1));
-    await session.agents.start(agentId(1), { inc: 1, name: 'ada', role: 'worker', grant, runtime: null, earlier: [] });
+    const issued = context.town.mint(agentId(1));
+    await session.agents.start(agentId(1), {
+      inc: 1,
+      name: 'ada',
+      role: 'worker',
+      grant: issued,
+      runtime: null,
+      earlier: [],
+    });
     sessions.end(session);
     expect([sessions.all, context.registry.size]).toEqual([[], 0]);
     await sessions.left();
@@ -82,10 +89,17 @@ describe('Sessions', () => {
     const open = (seed: number) =>
       sessions.open(request({ container: containerName(seed), session: sessionId(seed) }), NOW_SECONDS).session;
     const [, working, used] = [1, 2, 3].map(open);
-    const grant = town.mint(agentId(1));
-    await working?.agents.start(agentId(1), { inc: 1, name: 'ada', role: 'worker', grant, runtime: null, earlier: [] });
+    const issued = town.mint(agentId(1));
+    await working?.agents.start(agentId(1), {
+      inc: 1,
+      name: 'ada',
+      role: 'worker',
+      grant: issued,
+      runtime: null,
+      earlier: [],
+    });
     await clock.advance(DAY_MS - 1);
-    working?.agents.deliver({ inc: 1, grant, messages: [message(1, 'work 60')] });
+    working?.agents.deliver({ inc: 1, grant: issued, messages: [message(1, 'work 60')] });
     if (used !== undefined && used !== null) sessions.used(used);
     open(4);
     expect(sessions.all).toHaveLength(4);
@@ -116,8 +130,15 @@ describe('Sessions', () => {
     const context = new AgentContext();
     const sessions = sessionsOf(context);
     const { session } = sessions.open(request(), NOW_SECONDS);
-    const grant = context.town.mint(agentId(1));
-    await session?.agents.start(agentId(1), { inc: 1, name: 'ada', role: 'worker', grant, runtime: null, earlier: [] });
+    const issued = context.town.mint(agentId(1));
+    await session?.agents.start(agentId(1), {
+      inc: 1,
+      name: 'ada',
+      role: 'worker',
+      grant: issued,
+      runtime: null,
+      earlier: [],
+    });
     expect(context.registry.size).toBe(1);
     sessions.open(request({ session: sessionId(2), epoch: 11 }), NOW_SECONDS);
     expect(context.registry.size).toBe(0);

@@ -39,11 +39,11 @@ interface Scene {
 
 function live(inc = 1): Scene {
   const [town, registry, errors] = [new FakeTownApi(() => Date.UTC(2027, 0, 1)), new Registry(), new Array<unknown>()];
-  const grant = town.mint(AGENT, inc);
-  const entry = registry.open(new Cell(grant), (thrown) => errors.push(thrown));
+  const issued = town.mint(AGENT, inc);
+  const entry = registry.open(new Cell(issued), (thrown) => errors.push(thrown));
   const open = (owner: FileOwner | null = null): CredentialFile =>
     openCredentialFile({ registry, agent: AGENT, inc, directory, owner });
-  return { town, registry, entry, first: grant.token, errors, open };
+  return { town, registry, entry, first: issued.token, errors, open };
 }
 
 const modeOf = (path: string): number => statSync(path).mode & 0o777;

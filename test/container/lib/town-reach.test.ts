@@ -19,8 +19,8 @@ const busy: Spawn = (_, life) =>
   );
 
 it('an outage is told at its first failures, then ever more rarely and with a count, and its end once', async () => {
-  const { control, session, grant } = await TestControlServer.withAgent({ spawn: busy });
-  await control.deliver(session, grant, message(1, 'work'));
+  const { control, session, issued } = await TestControlServer.withAgent({ spawn: busy });
+  await control.deliver(session, issued, message(1, 'work'));
   for (let seed = 2; seed <= AGENTS; seed += 1) {
     await control.start(session, control.town.mint(agentId(seed)));
     await control.deliver(session, control.town.mint(agentId(seed)), message(seed, 'work'));

@@ -97,13 +97,13 @@ export class TestControlServer {
   /** A control server with one session and, in it, the first agent. */
   static async withAgent(
     options: ControlServerOptions = {},
-  ): Promise<{ control: TestControlServer; session: HeldSession; agent: AgentId; grant: IssuedToken }> {
+  ): Promise<{ control: TestControlServer; session: HeldSession; agent: AgentId; issued: IssuedToken }> {
     const control = await TestControlServer.make(options);
     const session = await control.session();
     const agent = agentId(1);
-    const grant = control.town.mint(agent);
-    await control.start(session, grant);
-    return { control, session, agent, grant };
+    const issued = control.town.mint(agent);
+    await control.start(session, issued);
+    return { control, session, agent, issued };
   }
 
   send(order: PushOrder, token: string): Promise<Response> {
@@ -152,26 +152,29 @@ export class TestControlServer {
     return read(await this.openSession(session, seed), sessionOpenedSchema);
   }
 
-  async start(session: HeldSession, grant: IssuedToken, inc = grant.inc): Promise<Reply<AgentStarted>> {
-    const body = { inc, name: 'ada', role: 'worker', grant, runtime: null };
-    return read(await this.push(session, 'POST', `/agents/${grant.agent}/start`, body), agentStartedSchema);
+  async start(session: HeldSession, issued: IssuedToken, inc = issued.inc): Promise<Reply<AgentStarted>> {
+    const body = { inc, name: 'ada', role: 'worker', grant: issued, runtime: null };
+    return read(await this.push(session, 'POST', `/agents/${issued.agent}/start`, body), agentStartedSchema);
   }
 
   async deliver(
     session: HeldSession,
-    grant: IssuedToken,
+    issued: IssuedToken,
     ...messages: DeliveredMessage[]
   ): Promise<Reply<MessagesAccepted>> {
-    const body = { inc: grant.inc, grant, messages };
-    return read(await this.push(session, 'POST', `/agents/${grant.agent}/messages`, body), messagesAcceptedSchema);
+    const body = { inc: issued.inc, grant: issued, messages };
+    return read(await this.push(session, 'POST', `/agents/${issued.agent}/messages`, body), messagesAcceptedSchema);
   }
 
-  async refresh(session: HeldSession, grant: IssuedToken): Promise<Reply<SwapResult>> {
-    return read(await this.push(session, 'POST', `/agents/${grant.agent}/refresh-token`, { grant }), swapResultSchema);
+  async refresh(session: HeldSession, issued: IssuedToken): Promise<Reply<SwapResult>> {
+    return read(
+      await this.push(session, 'POST', `/agents/${issued.agent}/refresh-token`, { grant: issued }),
+      swapResultSchema,
+    );
   }
 
-  async refreshAll(session: HeldSession, ...grants: IssuedToken[]): Promise<Reply<SwapResults>> {
-    return read(await this.push(session, 'POST', '/agents/refresh-tokens', { grants }), swapResultsSchema);
+  async refreshAll(session: HeldSession, ...tokens: IssuedToken[]): Promise<Reply<SwapResults>> {
+    return read(await this.push(session, 'POST', '/agents/refresh-tokens', { grants: tokens }), swapResultsSchema);
   }
 
   async end(session: HeldSession, how: 'stop' | 'retire', agent: AgentId, inc = 1): Promise<Reply<AgentEnded>> {

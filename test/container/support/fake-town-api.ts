@@ -69,7 +69,7 @@ export class FakeTownApi {
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
     this.#app.get('/.well-known/jwks.json', (c) => c.json({ keys: this.publicKeys }));
-    this.#app.post('/v1/agent/heartbeat', (c) => this.#asAgent(c, (grant) => this.#beat(c, grant)));
+    this.#app.post('/v1/agent/heartbeat', (c) => this.#asAgent(c, (issued) => this.#beat(c, issued)));
     this.#app.post('/v1/agent/events', (c) => this.#asAgent(c, () => this.#takeEvents(c)));
     this.#app.post('/v1/container/:container/agents/:agent/token', (c) => this.#pull(c));
     this.#app.post('/v1/container/hello', (c) => c.json({ status: 'accepted' }, 202));
@@ -94,7 +94,7 @@ export class FakeTownApi {
     const gen = (this.#generations.get(agent) ?? 0) + 1;
     this.#generations.set(agent, gen);
     const nowMs = this.nowMs();
-    const grant: IssuedToken = {
+    const issued: IssuedToken = {
       agent,
       inc,
       gen,
@@ -103,8 +103,8 @@ export class FakeTownApi {
       issued_at: new Date(nowMs).toISOString(),
       expires_at: new Date(nowMs + ttlSeconds * 1000).toISOString(),
     };
-    this.#minted.set(grant.token, grant);
-    return grant;
+    this.#minted.set(issued.token, issued);
+    return issued;
   }
 
   /** Opens the pull address to this secret. */
@@ -126,20 +126,20 @@ export class FakeTownApi {
     return this.paths().filter((path) => path.endsWith(ending)).length;
   }
 
-  #asAgent(c: Context, answer: (grant: IssuedToken) => Promise<Response>): Response | Promise<Response> {
+  #asAgent(c: Context, answer: (issued: IssuedToken) => Promise<Response>): Response | Promise<Response> {
     const token = (c.req.header('authorization') ?? '').replace(/^Bearer /, '');
-    const grant = this.#minted.get(token);
+    const issued = this.#minted.get(token);
     // As the Worker verifies: neither past its end, nor issued later than now.
     const isAlive =
-      grant !== undefined &&
-      Date.parse(grant.expires_at) > this.nowMs() &&
-      Date.parse(grant.issued_at) <= this.nowMs() + CLOCK_TOLERANCE_SECONDS * 1000;
+      issued !== undefined &&
+      Date.parse(issued.expires_at) > this.nowMs() &&
+      Date.parse(issued.issued_at) <= this.nowMs() + CLOCK_TOLERANCE_SECONDS * 1000;
     const refusal = this.#refusals.get(token) ?? (isAlive ? undefined : 'invalid_token');
-    if (grant === undefined || refusal !== undefined) {
+    if (issued === undefined || refusal !== undefined) {
       this.refused.push(token);
       return problemAnswer(refusal ?? 'invalid_token');
     }
-    return answer(grant);
+    return answer(issued);
   }
 
   async #beat(c: Context, { agent, gen }: IssuedToken): Promise<Response> {

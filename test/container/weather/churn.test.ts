@@ -35,8 +35,8 @@ class WatchedRegistry extends Registry {
 /** One life: a start, a client, work, a swap, and one of the ends that there are. */
 async function live(control: TestControlServer, session: HeldSession, nth: number): Promise<void> {
   const agent = agentId(2 + (nth % 50));
-  const grant = control.town.mint(agent, nth);
-  expect((await control.start(session, grant)).body.outcome).toBe('started');
+  const issued = control.town.mint(agent, nth);
+  expect((await control.start(session, issued)).body.outcome).toBe('started');
   control.registry.register(agent, { setToken: () => {} });
   await control.deliver(session, control.town.mint(agent, nth), message(nth, nth % 2 === 0 ? 'hello' : 'work 600'));
   if (nth % 10 === 0) await control.clock.advance(SECONDS);
@@ -90,9 +90,9 @@ describe('K-03: starts and stops', { timeout: TIMEOUT_MS }, () => {
     const control = await TestControlServer.make({ registry });
     const session = await control.session();
     for (let seed = 1; seed <= CYCLES; seed += 1) {
-      const grant = control.town.mint(agentId(seed));
-      await control.start(session, grant);
-      await control.end(session, 'retire', grant.agent);
+      const issued = control.town.mint(agentId(seed));
+      await control.start(session, issued);
+      await control.end(session, 'retire', issued.agent);
     }
     await collectGarbage();
     expect([registry.size, control.clock.pending]).toEqual([0, 0]);
@@ -106,9 +106,9 @@ describe('K-03: starts and stops', { timeout: TIMEOUT_MS }, () => {
     for (let epoch = 1; epoch <= 100; epoch += 1) {
       const session = { id: sessionId(epoch), container: containerName(1), epoch };
       expect((await control.opened(session)).status).toBe(200);
-      const grant = control.town.mint(agentId(1), epoch);
-      await control.start(session, grant);
-      await control.deliver(session, grant, message(epoch, 'work 600'));
+      const issued = control.town.mint(agentId(1), epoch);
+      await control.start(session, issued);
+      await control.deliver(session, issued, message(epoch, 'work 600'));
     }
     expect(registry.size).toBe(1);
     const down = control.server.shutdown();
@@ -138,7 +138,7 @@ describe('K-03: an agent that lives long', () => {
   });
 });
 
-/** The grant of the token that is held now. */
+/** The issued token that is held. */
 function currentOf({ cell, first }: AgentScene): IssuedToken {
   return { ...first, token: cell.token?.text.reveal() ?? '' };
 }
@@ -149,11 +149,11 @@ describe('K-03: a swap', () => {
     const session = await control.session();
     const told = new Map<string, number>();
     for (let seed = 1; seed <= 100; seed += 1) {
-      const grant = control.town.mint(agentId(seed));
-      await control.start(session, grant);
+      const issued = control.town.mint(agentId(seed));
+      await control.start(session, issued);
       for (let client = 0; client < 3; client += 1) {
-        const setToken = (): void => void told.set(grant.agent, (told.get(grant.agent) ?? 0) + 1);
-        control.registry.register(grant.agent, { setToken });
+        const setToken = (): void => void told.set(issued.agent, (told.get(issued.agent) ?? 0) + 1);
+        control.registry.register(issued.agent, { setToken });
       }
     }
     told.clear();

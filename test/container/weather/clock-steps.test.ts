@@ -15,8 +15,8 @@ async function statusOf(control: TestControlServer, session: HeldSession): Promi
 
 /** A control server whose agent is in a long turn, with its first heartbeat behind it. */
 async function atWork(): Promise<{ control: TestControlServer; session: HeldSession; agent: AgentId }> {
-  const { control, session, agent, grant } = await TestControlServer.withAgent();
-  await control.deliver(session, grant, message(1, 'work 3600'));
+  const { control, session, agent, issued } = await TestControlServer.withAgent();
+  await control.deliver(session, issued, message(1, 'work 3600'));
   await control.clock.advance(1_000);
   return { control, session, agent };
 }
@@ -39,8 +39,8 @@ describe('the town’s clock is set back by 10 min', () => {
   });
 
   it('A-27: a pulled token that lives shorter than the step is taken: it is judged by the time that came with it', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
-    await control.deliver(session, grant, message(1, 'work 3600'));
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 3600'));
     await control.clock.advance(1_000);
     control.town.clockStepMs = -STEP_MS;
     control.town.ttlSeconds = 300;

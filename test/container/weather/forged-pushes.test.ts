@@ -10,7 +10,7 @@ import { signPush, type PushOrder } from '../support/push.ts';
 
 /** A control server with three agents in three states, and a second container beside it: what a push may change. */
 async function inhabited() {
-  const { control, session, agent, grant } = await TestControlServer.withAgent();
+  const { control, session, agent, issued } = await TestControlServer.withAgent();
   const neighbour = await control.session(2);
   await control.start(neighbour, control.town.mint(agentId(5)));
   const idle = control.town.mint(agentId(2));
@@ -19,13 +19,13 @@ async function inhabited() {
   await control.start(session, stopped);
   await control.end(session, 'stop', agentId(3));
   await control.end(session, 'retire', agentId(4));
-  await control.deliver(session, grant, message(1, 'work 3600'), message(2, 'hello'));
+  await control.deliver(session, issued, message(1, 'work 3600'), message(2, 'hello'));
   const told: string[] = [];
   for (const registered of [agent, agentId(2)]) {
     control.registry.register(registered, { setToken: (token) => void told.push(token) });
   }
   await control.clock.advance(10_000);
-  return { control, session, neighbour, agent, grant, told };
+  return { control, session, neighbour, agent, issued, told };
 }
 
 type Inhabited = Awaited<ReturnType<typeof inhabited>>;
@@ -50,11 +50,11 @@ async function snapshot({ control, session, neighbour, told }: Inhabited): Promi
 /** What each push orders, were it genuine: all of it would be seen in the snapshot. */
 function orders({ control, session, agent }: Inhabited): PushOrder[] {
   const fresh = (seed: number, inc = 1): IssuedToken => control.town.mint(agentId(seed), inc);
-  const start = (grant: IssuedToken): unknown => ({
-    inc: grant.inc,
+  const start = (issued: IssuedToken): unknown => ({
+    inc: issued.inc,
     name: 'eve',
     role: 'worker',
-    grant,
+    grant: issued,
     runtime: null,
   });
   const opening = { version: 1, container: session.container, session: sessionId(50), epoch: 50, secret: secretOf(5) };

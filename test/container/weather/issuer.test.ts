@@ -154,8 +154,8 @@ describe('W-11: the issuer minted, the answer was lost', () => {
   };
   for (const [where, lose] of Object.entries(losses)) {
     it(`W-11: ${where}: the retry succeeds, nothing is revoked, and the lost one is stale when it turns up`, async () => {
-      const { control, session, agent, grant } = await TestControlServer.withAgent();
-      await control.deliver(session, grant, message(1, 'work 600'));
+      const { control, session, agent, issued } = await TestControlServer.withAgent();
+      await control.deliver(session, issued, message(1, 'work 600'));
       await control.clock.advance(SECONDS);
       const lost: IssuedToken[] = [];
       control.town.intercept = pulls(() => {
@@ -171,7 +171,7 @@ describe('W-11: the issuer minted, the answer was lost', () => {
       expect(await control.running(session)).toMatchObject([{ gen: 3 }]);
       // Until the retry brought its token, the first one was used, and it was never refused.
       expect(control.town.refused).toEqual([]);
-      expect((await control.refresh(session, lost[0] ?? grant)).body).toMatchObject({ outcome: 'stale', gen: 3 });
+      expect((await control.refresh(session, lost[0] ?? issued)).body).toMatchObject({ outcome: 'stale', gen: 3 });
       await control.clock.advance(60 * SECONDS);
       expect(control.town.refused).toEqual([]);
       expect(control.town.beats.at(-1)?.gen).toBe(3);
@@ -180,19 +180,19 @@ describe('W-11: the issuer minted, the answer was lost', () => {
 });
 
 describe('W-16: what is no token', () => {
-  const wrong: Record<string, (grant: IssuedToken) => unknown> = {
+  const wrong: Record<string, (issued: IssuedToken) => unknown> = {
     'no token': ({ token: _token, ...rest }) => rest,
-    'an empty token': (grant) => ({ ...grant, token: '' }),
-    'null for a token': (grant) => ({ ...grant, token: null }),
-    'the town of another agent': (grant) => ({ ...grant, agent: agentId(9) }),
-    'another incarnation': (grant) => ({ ...grant, inc: 2 }),
+    'an empty token': (issued) => ({ ...issued, token: '' }),
+    'null for a token': (issued) => ({ ...issued, token: null }),
+    'the town of another agent': (issued) => ({ ...issued, agent: agentId(9) }),
+    'another incarnation': (issued) => ({ ...issued, inc: 2 }),
     'no expiry': ({ expires_at: _expires, ...rest }) => rest,
-    'null for an expiry': (grant) => ({ ...grant, expires_at: null }),
-    'an expiry that is no time': (grant) => ({ ...grant, expires_at: 'tomorrow' }),
-    'an expiry in seconds': (grant) => ({ ...grant, expires_at: 1_900_000_000 }),
-    'an expiry that is past': (grant) => ({ ...grant, expires_at: grant.issued_at }),
+    'null for an expiry': (issued) => ({ ...issued, expires_at: null }),
+    'an expiry that is no time': (issued) => ({ ...issued, expires_at: 'tomorrow' }),
+    'an expiry in seconds': (issued) => ({ ...issued, expires_at: 1_900_000_000 }),
+    'an expiry that is past': (issued) => ({ ...issued, expires_at: issued.issued_at }),
     'the names of OAuth': ({ token, ...rest }) => ({ ...rest, access_token: token, expires_in: 3600 }),
-    'a list': (grant) => [grant],
+    'a list': (issued) => [issued],
     nothing: () => null,
   };
   for (const [what, change] of Object.entries(wrong)) {
@@ -296,8 +296,8 @@ describe('W-25: a forced refresh', () => {
   });
 
   it('W-25: of the town is applied at once, whatever is in flight, and what lands later from there is stale', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
-    await control.deliver(session, grant, message(1, 'work 600'));
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 600'));
     await control.clock.advance(SECONDS);
     const slow = Promise.withResolvers<Response>();
     const pulled = control.town.mint(agent);
@@ -359,8 +359,8 @@ describe('A-10: a pull', () => {
 
 describe('M-10: the old token', () => {
   it('M-10: stays in use until the new one is swapped in, however many were minted meanwhile', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
-    await control.deliver(session, grant, message(1, 'work 600'));
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 600'));
     const late = [control.town.mint(agent), control.town.mint(agent), control.town.mint(agent)];
     control.town.lagging = true;
     // The town has minted and told the control server so, but no push arrives and no pull is answered.
@@ -368,7 +368,7 @@ describe('M-10: the old token', () => {
     await control.clock.advance(120 * SECONDS);
     expect(new Set(control.town.beats.map(({ gen }) => gen))).toEqual(new Set([1]));
     expect(control.town.refused).toEqual([]);
-    const [, , newest = grant] = late;
+    const [, , newest = issued] = late;
     expect((await control.refresh(session, newest)).body.outcome).toBe('applied');
     const before = control.town.beats.length;
     await control.clock.advance(60 * SECONDS);

@@ -100,8 +100,8 @@ describe('A-27: a clock that is off', () => {
       const control = await TestControlServer.make();
       control.clock.wallErrorMs = minutes * MINUTE;
       const session = await control.session();
-      const grant = control.town.mint(agentId(1));
-      expect((await control.start(session, grant)).body.outcome).toBe('started');
+      const issued = control.town.mint(agentId(1));
+      expect((await control.start(session, issued)).body.outcome).toBe('started');
       for (let hour = 0; hour < 4; hour += 1) {
         await control.clock.advance(60 * MINUTE);
         const order = control.order(session, 'POST', `/agents/${agentId(1)}/refresh-token`, {
@@ -132,9 +132,9 @@ describe('A-27: a clock that is off', () => {
     const control = await TestControlServer.make();
     control.clock.wallErrorMs = 10 * MINUTE;
     const session = await control.session();
-    const grant = control.town.mint(agentId(1), 1, 600);
-    await control.start(session, grant);
-    await control.deliver(session, grant, message(1, 'work 540'));
+    const issued = control.town.mint(agentId(1), 1, 600);
+    await control.start(session, issued);
+    await control.deliver(session, issued, message(1, 'work 540'));
     await control.clock.advance(499_000);
     expect(control.town.count('/token')).toBe(0);
     await control.clock.advance(42_000);
@@ -150,12 +150,12 @@ describe('A-27: a clock that is off', () => {
       const control = await TestControlServer.make();
       control.clock.wallErrorMs = wallErrorMs;
       const session = await control.session();
-      const grant = control.town.mint(agentId(1), 1, 600);
-      await control.start(session, grant);
+      const issued = control.town.mint(agentId(1), 1, 600);
+      await control.start(session, issued);
       await control.clock.advance(599_000);
       const expired = { ...control.town.mint(agentId(1)), expires_at: new Date(control.clock.nowMs()).toISOString() };
       control.town.intercept = ({ path }) => (path.endsWith('/token') ? Response.json(expired) : undefined);
-      await control.deliver(session, grant, message(1, 'work 600'));
+      await control.deliver(session, issued, message(1, 'work 600'));
       await control.clock.advance(20_000);
       expect(await control.running(session)).toMatchObject([{ gen: 1 }]);
       control.town.intercept = () => undefined;

@@ -173,11 +173,11 @@ describe('M-21: stop awaits', () => {
   });
 
   it('M-21: shutdown awaits the loops of all agents, also where the town hangs; nothing is said afterwards', async () => {
-    const { control, session, grant } = await TestControlServer.withAgent();
+    const { control, session, issued } = await TestControlServer.withAgent();
     const other = control.town.mint(agentId(2));
     await control.start(session, other);
     control.town.intercept = hang;
-    await control.deliver(session, grant, message(1, 'work 600'));
+    await control.deliver(session, issued, message(1, 'work 600'));
     await control.deliver(session, other, message(2, 'work 600'));
     await control.clock.advance(5 * SECONDS);
     const down = control.server.shutdown();
@@ -190,9 +190,9 @@ describe('M-21: stop awaits', () => {
   });
 
   it('M-21: a stop is answered only when the loops of its agent are over', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
     control.town.intercept = hang;
-    await control.deliver(session, grant, message(1, 'work 600'));
+    await control.deliver(session, issued, message(1, 'work 600'));
     await control.clock.advance(SECONDS);
     expect((await control.end(session, 'stop', agent)).status).toBe(200);
     const [lines, heard] = [control.log.lines.length, control.town.heard.length];
@@ -204,24 +204,24 @@ describe('M-21: stop awaits', () => {
 
 describe('S-09 in the container: a Worker that hangs', () => {
   it('S-09: hangs up one agent and delays no other: B beats each 30 s and reports its turns', async () => {
-    const { control, session, grant } = await TestControlServer.withAgent();
+    const { control, session, issued } = await TestControlServer.withAgent();
     const other = control.town.mint(agentId(2));
     await control.start(session, other);
-    control.town.intercept = ({ bearer }) => (bearer === grant.token ? hang() : undefined);
-    await control.deliver(session, grant, message(1, 'work 600'));
+    control.town.intercept = ({ bearer }) => (bearer === issued.token ? hang() : undefined);
+    await control.deliver(session, issued, message(1, 'work 600'));
     await control.deliver(session, other, message(2, 'work 100'));
     await control.clock.advance(120 * SECONDS);
     const beatsOfB = control.town.beats.map(({ beat }) => beat.uptime_seconds);
     expect(beatsOfB).toEqual([0, 30, 60, 90]);
     expect(control.town.events.at(-1)).toMatchObject({ type: 'turn.finished', message: messageId(2) });
     // What hangs is cut after its 10 s, and tried again.
-    expect(control.town.heard.filter(({ bearer }) => bearer === grant.token).length).toBeGreaterThan(4);
+    expect(control.town.heard.filter(({ bearer }) => bearer === issued.token).length).toBeGreaterThan(4);
   });
 
   it('S-09: holds up no push: all are answered while every request to the Worker hangs', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
     control.town.intercept = hang;
-    await control.deliver(session, grant, message(1, 'work 600'));
+    await control.deliver(session, issued, message(1, 'work 600'));
     // Old keys, so that each push finds that they are to be fetched.
     await control.clock.advance(700 * SECONDS);
     const nowMs = control.clock.nowMs();

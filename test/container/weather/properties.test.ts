@@ -15,8 +15,8 @@ import { RegistryRun, aStep } from './support/registry-run.ts';
 const mostly = <T>(usual: T, others: fc.Arbitrary<T>): fc.Arbitrary<T> =>
   fc.oneof({ weight: 4, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: others });
 
-/** A grant as any town could have made it, with few values so that they meet; most are for the cell under test. */
-const aGrant = fc
+/** An issued token as any town could have made it, with few values so that they meet; most are for the cell under test. */
+const anIssuedToken = fc
   .record({
     agent: mostly(AGENTS[0], anAgent),
     inc: mostly(2, fc.integer({ min: 1, max: 3 })),
@@ -46,15 +46,15 @@ describe('the cell', TIME, () => {
 
   it('A-22, T2: its generation never decreases, and changes only by what is applied', () => {
     fc.assert(
-      fc.property(fc.array(aGrant, { maxLength: 30, size: 'max' }), (grants) => {
+      fc.property(fc.array(anIssuedToken, { maxLength: 30, size: 'max' }), (tokens) => {
         const cell = new Cell(first);
-        for (const grant of grants) {
+        for (const issued of tokens) {
           const before = cell.token;
-          const outcome = cell.swap(grant);
+          const outcome = cell.swap(issued);
           if (outcome === 'applied') {
-            expect(fits(grant) && grant.gen > (before?.gen ?? 0)).toBe(true);
-            expect(cell.token).toMatchObject({ gen: grant.gen, jti: grant.jti, inc: grant.inc });
-            expect(cell.token?.text.reveal()).toBe(grant.token);
+            expect(fits(issued) && issued.gen > (before?.gen ?? 0)).toBe(true);
+            expect(cell.token).toMatchObject({ gen: issued.gen, jti: issued.jti, inc: issued.inc });
+            expect(cell.token?.text.reveal()).toBe(issued.token);
           } else expect(cell.token).toBe(before);
         }
       }),
@@ -64,19 +64,19 @@ describe('the cell', TIME, () => {
 
   it('A-22: a swap is a join: in whatever order tokens arrive, and however often, the newest is held in the end', () => {
     const shuffled = fc
-      .array(aGrant, { minLength: 1, maxLength: 12 })
-      .chain((grants) =>
-        fc.tuple(fc.shuffledSubarray([...grants, ...grants], { minLength: grants.length * 2 }), fc.constant(grants)),
+      .array(anIssuedToken, { minLength: 1, maxLength: 12 })
+      .chain((tokens) =>
+        fc.tuple(fc.shuffledSubarray([...tokens, ...tokens], { minLength: tokens.length * 2 }), fc.constant(tokens)),
       );
     fc.assert(
-      fc.property(shuffled, ([order, grants]) => {
+      fc.property(shuffled, ([order, tokens]) => {
         const [one, other] = [new Cell(first), new Cell(first)];
-        for (const grant of order) one.swap(grant);
-        for (const grant of grants) other.swap(grant);
-        const newest = Math.max(first.gen, ...grants.filter(fits).map(({ gen }) => gen));
+        for (const issued of order) one.swap(issued);
+        for (const issued of tokens) other.swap(issued);
+        const newest = Math.max(first.gen, ...tokens.filter(fits).map(({ gen }) => gen));
         expect([one.token?.gen, other.token?.gen]).toEqual([newest, newest]);
         // Which of two twins is held is decided by who came first, and by nothing else.
-        const twins = order.filter((grant) => fits(grant) && grant.gen === newest);
+        const twins = order.filter((issued) => fits(issued) && issued.gen === newest);
         if (newest > first.gen) expect(one.token?.jti).toBe(twins[0]?.jti);
       }),
       bounded(300),
@@ -85,14 +85,14 @@ describe('the cell', TIME, () => {
 
   it('A-22: of two tokens of one generation the first is kept, whatever comes in between', () => {
     fc.assert(
-      fc.property(fc.array(aGrant, { maxLength: 20, size: 'max' }), aGrant, (grants, given) => {
-        const grant = { ...given, agent: first.agent, inc: first.inc, gen: given.gen + 1 };
+      fc.property(fc.array(anIssuedToken, { maxLength: 20, size: 'max' }), anIssuedToken, (tokens, given) => {
+        const issued = { ...given, agent: first.agent, inc: first.inc, gen: given.gen + 1 };
         const cell = new Cell(first);
-        cell.swap(grant);
-        for (const other of grants) if (other.gen <= grant.gen) cell.swap(other);
-        expect(cell.swap({ ...grant, jti: 'jti-another' })).toBe('conflict');
-        expect(cell.swap(grant)).toBe('current');
-        expect(cell.token?.jti).toBe(grant.jti);
+        cell.swap(issued);
+        for (const other of tokens) if (other.gen <= issued.gen) cell.swap(other);
+        expect(cell.swap({ ...issued, jti: 'jti-another' })).toBe('conflict');
+        expect(cell.swap(issued)).toBe('current');
+        expect(cell.token?.jti).toBe(issued.jti);
       }),
       bounded(200),
     );
@@ -100,11 +100,11 @@ describe('the cell', TIME, () => {
 
   it('K-07, T3: a closed cell drops everything, for good', () => {
     fc.assert(
-      fc.property(fc.array(aGrant, { maxLength: 20, size: 'max' }), fc.nat(20), (grants, closedAt) => {
+      fc.property(fc.array(anIssuedToken, { maxLength: 20, size: 'max' }), fc.nat(20), (tokens, closedAt) => {
         const cell = new Cell(first);
-        for (const [at, grant] of grants.entries()) {
+        for (const [at, issued] of tokens.entries()) {
           if (at === closedAt) cell.close();
-          const outcome = cell.swap(grant);
+          const outcome = cell.swap(issued);
           if (at >= closedAt) expect([outcome, cell.token]).toEqual(['unknown_agent', null]);
         }
       }),
@@ -153,13 +153,13 @@ describe('swap outcomes through the control server', TIME, () => {
         async (gens, repeats) => {
           const control = await TestControlServer.make({ key });
           const session = await control.session();
-          const grants = Array.from({ length: 8 }, () => control.town.mint(AGENTS[0]));
-          const [first] = grants;
+          const tokens = Array.from({ length: 8 }, () => control.town.mint(AGENTS[0]));
+          const [first] = tokens;
           if (first === undefined) throw new Error('eight were minted');
           await control.start(session, first);
           const order = [...gens, ...repeats.map((nth) => gens[nth % gens.length] ?? 2)];
-          const sent = order.flatMap((gen) => grants.filter((grant) => grant.gen === gen));
-          const answers = await Promise.all(sent.map((grant) => control.refresh(session, grant)));
+          const sent = order.flatMap((gen) => tokens.filter((issued) => issued.gen === gen));
+          const answers = await Promise.all(sent.map((issued) => control.refresh(session, issued)));
           expect(await control.running(session)).toMatchObject([{ gen: Math.max(...gens) }]);
           // Exactly one of the pushes of the newest applied it; no client gets a generation older than its own.
           const outcomes = answers.map(({ body }, at) => [sent[at]?.gen, body.outcome]);

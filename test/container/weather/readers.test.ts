@@ -31,19 +31,19 @@ async function connected(count: number): Promise<{ listener: Listener; clients: 
 
 describe('A-20: a client that holds a connection', () => {
   it('A-20: gets setToken on each swap, and its next request over the same connection sends the new token', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
     const { listener, clients } = await connected(1);
     const [client] = clients;
     if (client === undefined) throw new Error('one was asked for');
     control.registry.register(agent, client);
     await client.send();
-    const sent = [grant];
+    const sent = [issued];
     for (let swaps = 0; swaps < 5; swaps += 1) {
       const fresh = control.town.mint(agent);
       expect((await control.refresh(session, fresh)).body.outcome).toBe('applied');
       // Repeats and late ones tell it nothing.
       await control.refresh(session, fresh);
-      await control.refresh(session, grant);
+      await control.refresh(session, issued);
       await client.send();
       sent.push(fresh);
     }
@@ -57,11 +57,11 @@ describe('A-20: a client that holds a connection', () => {
     const [client] = clients;
     if (client === undefined) throw new Error('one was asked for');
     control.registry.register(agent, client);
-    const ways: ((grant: IssuedToken) => Promise<unknown>)[] = [
-      (grant) => control.refresh(session, grant),
-      (grant) => control.refreshAll(session, grant),
-      (grant) => control.deliver(session, grant, message(1, 'work 600')),
-      (grant) => control.start(session, grant),
+    const ways: ((issued: IssuedToken) => Promise<unknown>)[] = [
+      (issued) => control.refresh(session, issued),
+      (issued) => control.refreshAll(session, issued),
+      (issued) => control.deliver(session, issued, message(1, 'work 600')),
+      (issued) => control.start(session, issued),
     ];
     const tokens: string[] = [];
     for (const way of ways) {
@@ -79,7 +79,7 @@ describe('A-20: a client that holds a connection', () => {
   });
 
   it('A-20: hears of its own agent only, and of none after it has left or its agent has ended', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
     const other = control.town.mint(agentId(2));
     await control.start(session, other);
     const { clients } = await connected(3);
@@ -90,7 +90,7 @@ describe('A-20: a client that holds a connection', () => {
     control.registry.register(agentId(2), ofB);
     await control.refresh(session, control.town.mint(agent));
     expect([ofA.told, left.told, ofB.told]).toEqual([2, 1, 1]);
-    await control.end(session, 'stop', agent, grant.inc);
+    await control.end(session, 'stop', agent, issued.inc);
     await control.start(session, control.town.mint(agent, 2));
     await control.refresh(session, control.town.mint(agent, 2));
     expect([ofA.told, left.told, ofB.told]).toEqual([2, 1, 1]);
@@ -139,9 +139,9 @@ describe('A-22: a reader', { timeout: 60_000 }, () => {
           const { town, cell, entry, agent } = scene;
           const minted = new Map<string, IssuedToken>([[scene.first.token, scene.first]]);
           const mint = (): IssuedToken => {
-            const grant = town.mint(agent);
-            minted.set(grant.token, grant);
-            return grant;
+            const issued = town.mint(agent);
+            minted.set(issued.token, issued);
+            return issued;
           };
           const given: string[] = [];
           scene.context.registry.register(agent, { setToken: (token) => void given.push(token) });
@@ -155,10 +155,10 @@ describe('A-22: a reader', { timeout: 60_000 }, () => {
           const seen: number[] = [];
           const look = (): void => {
             const held = cell.token;
-            const grant = minted.get(held?.text.reveal() ?? '');
-            // All parts of what is read belong to one grant.
-            expect(held).toMatchObject({ gen: grant?.gen, jti: grant?.jti, inc: grant?.inc });
-            expect(held?.expiresAtMs).toBe(Date.parse(grant?.expires_at ?? ''));
+            const issued = minted.get(held?.text.reveal() ?? '');
+            // All parts of what is read belong to one issued token.
+            expect(held).toMatchObject({ gen: issued?.gen, jti: issued?.jti, inc: issued?.inc });
+            expect(held?.expiresAtMs).toBe(Date.parse(issued?.expires_at ?? ''));
             seen.push(held?.gen ?? 0);
           };
           const soon = (work: () => unknown): Promise<unknown> =>
@@ -190,12 +190,12 @@ describe('A-22: a reader', { timeout: 60_000 }, () => {
 
 describe('W-27: a token that is held', () => {
   it('W-27: serves its own agent only: two agents of one control server never send each other’s, whatever is refused and pulled', async () => {
-    const { control, session, grant } = await TestControlServer.withAgent();
+    const { control, session, issued } = await TestControlServer.withAgent();
     const other = control.town.mint(agentId(2));
     await control.start(session, other);
-    await control.deliver(session, grant, message(1, 'work 600'));
+    await control.deliver(session, issued, message(1, 'work 600'));
     await control.deliver(session, other, message(2, 'work 600'));
-    control.town.refuse(grant);
+    control.town.refuse(issued);
     for (let round = 0; round < 5; round += 1) {
       await control.clock.advance(31 * SECONDS);
       await control.refresh(session, control.town.mint(agentId(2)));
@@ -209,13 +209,13 @@ describe('W-27: a token that is held', () => {
   });
 
   it('W-27: serves its own town only: the agent of another town in the same process, of whatever id, gets its own', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
     const elsewhere = await control.session(2);
-    // A grant of the other town cannot be put into the cell of this one, and does not change what this one holds.
+    // A token of the other town cannot be put into the cell of this one, and does not change what this one holds.
     const foreign = control.town.mint(agent);
     expect((await control.refresh(elsewhere, foreign)).body.outcome).toBe('unknown_agent');
     expect((await control.deliver(elsewhere, foreign, message(1, 'hi'))).body.messages).toEqual([]);
-    expect(await control.running(session)).toMatchObject([{ agent, gen: grant.gen }]);
+    expect(await control.running(session)).toMatchObject([{ agent, gen: issued.gen }]);
     // A session that replaces another begins without its tokens.
     const newer = { ...session, id: sessionId(9), epoch: 2 };
     await control.opened(newer);

@@ -16,7 +16,7 @@ function problemOf(status: number, code: string): Response {
 /** A control server with an agent that works for an hour; the first minute has passed in good weather. */
 async function working() {
   const scene = await TestControlServer.withAgent();
-  await scene.control.deliver(scene.session, scene.grant, message(1, 'work 3600'));
+  await scene.control.deliver(scene.session, scene.issued, message(1, 'work 3600'));
   await scene.control.clock.advance(MINUTE + SECONDS);
   return scene;
 }
@@ -56,8 +56,8 @@ describe('W-12: "this identity is over"', () => {
   }
 
   it('W-12: ends only that agent; a new incarnation begins anew', async () => {
-    const { control, session, agent, grant } = await working();
-    control.town.refuse(grant, 'incarnation_superseded');
+    const { control, session, agent, issued } = await working();
+    control.town.refuse(issued, 'incarnation_superseded');
     await control.clock.advance(MINUTE);
     const next = control.town.mint(agent, 2);
     await control.start(session, next);

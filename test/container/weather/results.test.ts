@@ -15,12 +15,12 @@ const DONE = { state: 'done', reply: 'You said: hello', truncated: false };
 
 describe('the result of a turn', () => {
   it('A-18: a 401 in a turn is retried at the request; the turn is not run again', async () => {
-    const { control, session, grant } = await TestControlServer.withAgent();
-    await control.deliver(session, grant, message(1, 'work 5'));
+    const { control, session, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 5'));
     await control.clock.advance(SECONDS);
-    control.town.refuse(grant);
+    control.town.refuse(issued);
     await control.clock.advance(30 * SECONDS);
-    expect(control.town.refused).toEqual([grant.token]);
+    expect(control.town.refused).toEqual([issued.token]);
     expect(control.town.count('/token')).toBe(1);
     expect(ofType(control, 'turn.started')).toHaveLength(1);
     expect(ofType(control, 'turn.finished')).toMatchObject([
@@ -30,7 +30,7 @@ describe('the result of a turn', () => {
   });
 
   it('K-08: is kept until the town has acknowledged it: a lost answer leads to a repeat, and nothing is lost or told twice', async () => {
-    const { control, session, grant } = await TestControlServer.withAgent();
+    const { control, session, issued } = await TestControlServer.withAgent();
     const { fetch } = control.town;
     let lost = 0;
     control.town.intercept = ({ method, path, bearer, body }) => {
@@ -44,10 +44,10 @@ describe('the result of a turn', () => {
       // The town took it; its answer does not arrive.
       return taken.then(() => Promise.reject(new TypeError('connection reset')));
     };
-    await control.deliver(session, grant, message(1, 'hello'));
+    await control.deliver(session, issued, message(1, 'hello'));
     await settle();
     // A repeat of the delivery is answered with what is held; nothing is run again.
-    const held = async () => (await control.deliver(session, grant, message(1, 'hello'))).body.messages;
+    const held = async () => (await control.deliver(session, issued, message(1, 'hello'))).body.messages;
     expect(await held()).toEqual([{ message: messageId(1), attempt: 1, state: 'done', result: DONE }]);
     await control.clock.advance(120 * SECONDS);
     expect(lost).toBe(3);
@@ -60,12 +60,12 @@ describe('the result of a turn', () => {
   });
 
   it('is kept as long as the town cannot be reached', async () => {
-    const { control, session, grant } = await TestControlServer.withAgent();
+    const { control, session, issued } = await TestControlServer.withAgent();
     control.town.intercept = ({ path }) => (path.endsWith('/events') ? problemAnswer('unavailable') : undefined);
-    await control.deliver(session, grant, message(1, 'hello'), message(2, 'hello'));
+    await control.deliver(session, issued, message(1, 'hello'), message(2, 'hello'));
     await control.clock.advance(6 * 3600 * SECONDS);
     const kept = [1, 2].map((seed) => ({ message: messageId(seed), attempt: 1, state: 'done', result: DONE }));
-    const again = await control.deliver(session, grant, message(1, 'hello'), message(2, 'hello'));
+    const again = await control.deliver(session, issued, message(1, 'hello'), message(2, 'hello'));
     expect(again.body.messages).toEqual(kept);
     control.town.intercept = () => undefined;
     await control.clock.advance(60 * SECONDS);
@@ -85,8 +85,8 @@ describe('an interrupt', () => {
   };
 
   it('ends the turn under way as failed, and the same process goes on with the next message', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
-    await control.deliver(session, grant, message(1, 'work 600'), message(2, 'hello'));
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 600'), message(2, 'hello'));
     await control.clock.advance(SECONDS);
     const done = { status: 200, body: { agent, inc: 1, outcome: 'interrupted' } };
     expect(await interrupt(control, session, agent, { inc: 1 })).toEqual(done);
@@ -102,8 +102,8 @@ describe('an interrupt', () => {
   });
 
   it('of one message leaves every other alone, also when it comes late', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
-    await control.deliver(session, grant, message(1, 'hello'), message(2, 'work 10'), message(3, 'never run'));
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'hello'), message(2, 'work 10'), message(3, 'never run'));
     await control.clock.advance(SECONDS);
     const late = await interrupt(control, session, agent, { inc: 1, message: messageId(1) });
     expect(late).toMatchObject({ status: 200, body: { outcome: 'idle' } });
@@ -117,8 +117,8 @@ describe('an interrupt', () => {
   });
 
   it('of another incarnation, or of an agent that is not here, changes nothing', async () => {
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
-    await control.deliver(session, grant, message(1, 'work 5'));
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 5'));
     await control.clock.advance(SECONDS);
     const other = await interrupt(control, session, agent, { inc: 2 });
     expect(other).toEqual({ status: 409, body: { agent, inc: 1, outcome: 'incarnation_mismatch' } });

@@ -48,7 +48,7 @@ describe('W-22: a noisy life', () => {
 
   it('W-22: every line of the log holds codes, statuses, ids and generations, and nothing else', async () => {
     const failing: Spawn = (launch) => Promise.reject(new Error(`no command for ${secretOf(1)} of ${launch.name}`));
-    const { control, session, agent, grant } = await TestControlServer.withAgent();
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
     const broken = await TestControlServer.make({
       clock: control.clock,
       town: control.town,
@@ -57,14 +57,14 @@ describe('W-22: a noisy life', () => {
     });
     const answers: string[] = [];
     const note = async (response: Response): Promise<void> => void answers.push(await response.text());
-    const cause = new Error(`a client quotes ${grant.token}`, { cause: new Error(grant.token) });
+    const cause = new Error(`a client quotes ${issued.token}`, { cause: new Error(issued.token) });
     control.registry.register(agent, { setToken: () => Promise.reject(cause) });
     control.registry.register(agent, {
       setToken: () => {
         throw cause;
       },
     });
-    await control.deliver(session, grant, message(1, 'a-private-matter-marker'), message(2, 'work 900'));
+    await control.deliver(session, issued, message(1, 'a-private-matter-marker'), message(2, 'work 900'));
 
     let nth = 0;
     control.town.intercept = (heard) => noises[nth++ % noises.length]?.(heard);
@@ -74,29 +74,36 @@ describe('W-22: a noisy life', () => {
     }
     control.town.intercept = () => undefined;
     // Pushes of every kind that is refused, their tokens being the things that must not show.
-    const body = JSON.stringify({ grant });
-    const order = control.order(session, 'POST', `/agents/${agent}/refresh-token`, { grant });
+    const body = JSON.stringify({ grant: issued });
+    const order = control.order(session, 'POST', `/agents/${agent}/refresh-token`, { grant: issued });
     const foreign = await newKey('active');
     const pushes = [
       await signPush(foreign, order),
       await signPush({ ...foreign, kid: control.key.kid }, order),
       await signPush(control.key, { ...order, nowMs: order.nowMs - 600_000 }),
       await signPush(control.key, order, { claims: { htu: '/elsewhere' } }),
-      await signPush(control.key, order, { header: { jku: `https://evil.example/${grant.token}` } }),
-      grant.token,
+      await signPush(control.key, order, { header: { jku: `https://evil.example/${issued.token}` } }),
+      issued.token,
       'x'.repeat(MAX_AUTHORIZATION_BYTES),
     ];
     for (const token of pushes) await note(await control.send({ ...order, body }, token));
     await note(
-      await control.push(session, 'POST', `/agents/${agent}/start`, { inc: grant.token, grant, name: '', role: 1 }),
+      await control.push(session, 'POST', `/agents/${agent}/start`, {
+        inc: issued.token,
+        grant: issued,
+        name: '',
+        role: 1,
+      }),
     );
-    await note(await control.push(session, 'POST', `/agents/${agent}/messages`, { grant, [grant.token]: grant.token }));
+    await note(
+      await control.push(session, 'POST', `/agents/${agent}/messages`, { grant: issued, [issued.token]: issued.token }),
+    );
     const large = { ...order, body: body.padEnd(MAX_CONTROL_BODY_BYTES + 1) };
     await note(await control.send(large, await signPush(control.key, large)));
-    const lost = { ...grant, agent: agentId(3) };
-    await note(await control.push(session, 'POST', '/agents/refresh-tokens', { grants: [grant, lost] }));
+    const lost = { ...issued, agent: agentId(3) };
+    await note(await control.push(session, 'POST', '/agents/refresh-tokens', { grants: [issued, lost] }));
     // A token where an address is expected, by an operator's mistake.
-    for (const path of [`/agents/${grant.token}/start`, `/${grant.token}?token=${grant.token}`]) {
+    for (const path of [`/agents/${issued.token}/start`, `/${issued.token}?token=${issued.token}`]) {
       await note(
         await control.server.app.fetch(new Request(`http://control.example${path}`, { method: 'POST', body })),
       );
@@ -104,7 +111,7 @@ describe('W-22: a noisy life', () => {
     // A process that cannot be started, and sessions that end.
     const held = { ...session, id: sessionId(2), epoch: 2 };
     await broken.openSession(held);
-    const begun = { inc: 1, name: 'ada', role: 'worker', grant, runtime: null };
+    const begun = { inc: 1, name: 'ada', role: 'worker', grant: issued, runtime: null };
     await note(await broken.push(held, 'POST', `/agents/${agent}/start`, begun));
     await note(await control.openSession({ ...session, id: sessionId(3), epoch: 3 }));
     await note(await control.push(session, 'GET', '/agents'));
@@ -230,7 +237,7 @@ describe('W-22: the real program', () => {
     expect(await send(boot, 'PUT', '/session', openSessionSchema.parse(opening))).toBe(200);
     const nowMs = Date.now();
     const agent = agentId(1);
-    const grant: IssuedToken = {
+    const issued: IssuedToken = {
       agent,
       inc: 1,
       gen: 1,
@@ -240,13 +247,19 @@ describe('W-22: the real program', () => {
       expires_at: new Date(nowMs + 3_600_000).toISOString(),
     };
     expect(
-      await send(session, 'POST', `/agents/${agent}/start`, { inc: 1, name: 'a', role: 'b', grant, runtime: null }),
+      await send(session, 'POST', `/agents/${agent}/start`, {
+        inc: 1,
+        name: 'a',
+        role: 'b',
+        grant: issued,
+        runtime: null,
+      }),
     ).toBe(200);
-    const delivery = { inc: 1, grant, messages: [message(1, 'work 60')] };
+    const delivery = { inc: 1, grant: issued, messages: [message(1, 'work 60')] };
     expect(await send(session, 'POST', `/agents/${agent}/messages`, delivery)).toBe(200);
     // First a token that cannot be a header, then one that can, and is quoted by the Worker.
     await expect.poll(() => output, { timeout: 10_000 }).toContain('heartbeat_lost');
-    const plain = { ...grant, gen: 2, jti: 'jti-0002', token: `token-of-${agent}-2` };
+    const plain = { ...issued, gen: 2, jti: 'jti-0002', token: `token-of-${agent}-2` };
     expect(await send(session, 'POST', `/agents/${agent}/refresh-token`, { grant: plain })).toBe(200);
     await expect.poll(() => output.split('heartbeat_lost').length, { timeout: 10_000 }).toBeGreaterThan(3);
     expect(await send(sessionId(9), 'POST', '/agents/refresh-tokens', { grants: [plain] })).toBe(409);

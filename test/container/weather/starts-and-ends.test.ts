@@ -17,11 +17,11 @@ async function hangingStart() {
   const session = await control.session();
   const agent = agentId(1);
   processes.ready = never;
-  const grant = control.town.mint(agent);
-  const order = { inc: 1, name: 'ada', role: 'worker', grant, runtime: null, earlier: [] };
+  const issued = control.town.mint(agent);
+  const order = { inc: 1, name: 'ada', role: 'worker', grant: issued, runtime: null, earlier: [] };
   const started = control.push(session, 'POST', `/agents/${agent}/start`, order);
   await expect.poll(() => processes.alive).toBe(1);
-  return { processes, control, session, agent, grant, order, started };
+  return { processes, control, session, agent, issued, order, started };
 }
 
 describe('a start that hangs', () => {
@@ -140,8 +140,8 @@ describe('sessions that follow each other quickly', () => {
 describe('an agent that another session of the process takes over', () => {
   it('T1: the first has no token any more: it begins no further turn, sends nothing and keeps no timer', async () => {
     const processes = new Processes();
-    const { control, session, agent, grant } = await TestControlServer.withAgent({ spawn: processes.spawn });
-    await control.deliver(session, grant, message(1, 'one'), message(2, 'two'));
+    const { control, session, agent, issued } = await TestControlServer.withAgent({ spawn: processes.spawn });
+    await control.deliver(session, issued, message(1, 'one'), message(2, 'two'));
     await control.clock.advance(1_000);
     const elsewhere = await control.session(2);
     expect((await control.start(elsewhere, control.town.mint(agent, 2))).body.outcome).toBe('started');

@@ -187,7 +187,7 @@ describe('agents', () => {
     }
   });
 
-  test('W-30: a change past the grant of the role is 400 with its path, and one of a retired agent 409', async () => {
+  test('W-30: a change past the scopes of the role is 400 with its path, and one of a retired agent 409', async () => {
     const refused = async (error: string) => {
       scene.town.instead = () => ({ ok: false, error });
       return scene.send('PATCH', `${AGENTS}/ada`, { json: { role: 'worker' } });

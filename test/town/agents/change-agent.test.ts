@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ROLES, type AgentView, type Problem } from '../../../src/protocol/index.ts';
-import { grantsOf } from '../support/scene.ts';
+import { issuedTokensOf } from '../support/scene.ts';
 import { claimsOf } from '../support/claims.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
@@ -30,11 +30,11 @@ describe('a change of scopes', () => {
   it('W-30: that gives one comes with the next token, not before, and needs no start', async () => {
     const town = await TestTown.create();
     const ada = await town.agent('ada', { scopes: ['events'] });
-    const first = grantsOf(town).at(-1)?.token ?? '';
+    const first = issuedTokensOf(town).at(-1)?.token ?? '';
     await change(town, 'ada', { scopes: ['heartbeat', 'events', 'heartbeat'] });
     expect(await beat(first)).toBe('403 insufficient_scope');
     await town.api('POST', '/agents/ada/refresh', {});
-    const next = grantsOf(town).at(-1)?.token ?? '';
+    const next = issuedTokensOf(town).at(-1)?.token ?? '';
     expect(scopesOf(next)).toEqual(['heartbeat', 'events']);
     expect(await beat(next)).toBe('200');
     const now = await town.read('ada');

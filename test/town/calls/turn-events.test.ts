@@ -1,7 +1,7 @@
 /** Every turn is told from its beginning to its end, whatever of it the town heard first. */
 import { describe, expect, it } from 'vitest';
 import { lab, type LabRequest } from '../support/lab.ts';
-import { grantsOf } from '../support/scene.ts';
+import { issuedTokensOf } from '../support/scene.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
 import type { MessageView } from '../../../src/protocol/index.ts';
@@ -50,7 +50,7 @@ describe('a turn', () => {
       const at = new Date(lab.clock.now()).toISOString();
       const result = state === 'done' ? { state, reply: 'well', truncated: false } : { state, error: 'broken' };
       const events = [{ type: 'turn.finished', message: message.id, attempt: 1, at, result }];
-      const told = await api('POST', '/v1/agent/events', { counter: 1, events }, grantsOf(town).at(-1)?.token);
+      const told = await api('POST', '/v1/agent/events', { counter: 1, events }, issuedTokensOf(town).at(-1)?.token);
       expect(told.status).toBe(200);
       expect(await town.message('ada', message.id)).toMatchObject({ state, delivered_at: expect.any(String) });
       expect(await turnsOf(town, message)).toEqual(['started 1', 'finished 1']);
@@ -75,7 +75,7 @@ describe('a turn', () => {
     };
     const over = { ...of, type: 'turn.finished', result: { state: 'done', reply: 'well', truncated: false } };
     const events = [begun, begun, call, over, begun, over];
-    const token = grantsOf(town).at(-1)?.token;
+    const token = issuedTokensOf(town).at(-1)?.token;
     expect((await api('POST', '/v1/agent/events', { counter: 1, events }, token)).status).toBe(200);
     expect(await town.message('ada', message.id)).toMatchObject({ state: 'done', delivered_at: expect.any(String) });
     expect(await turnsOf(town, message)).toEqual(['started 1', 'tool_call 1', 'finished 1']);

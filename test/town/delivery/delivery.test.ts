@@ -19,12 +19,12 @@ describe('delivery', () => {
       const { id } = await town.send('ada', content);
       await town.until('ada', id, 'done');
     }
-    const grants = town
+    const tokens = town
       .container()
       .requests.filter(isDelivery)
       .map((request) => bodyOf(request).grant);
-    expect(grants.map(({ gen }) => gen)).toEqual([2, 3, 4]);
-    for (const { issued_at, expires_at } of grants) {
+    expect(tokens.map(({ gen }) => gen)).toEqual([2, 3, 4]);
+    for (const { issued_at, expires_at } of tokens) {
       expect(Date.parse(expires_at) - Date.parse(issued_at)).toBe(10_800_000);
     }
     expect((await town.read('ada')).process_id).toBe(ada.process_id);

@@ -13,7 +13,7 @@ import { activated, newKey, rotated } from '../../../src/tokens/key-edit.ts';
 import { verifyAgentToken } from '../../../src/tokens/verify.ts';
 import { tablesOf } from '../support/footprint.ts';
 import { lab, type LabFetch, type LabRequest } from '../support/lab.ts';
-import { grantsOf, sessionOf } from '../support/scene.ts';
+import { issuedTokensOf, sessionOf } from '../support/scene.ts';
 import { agentToken, pushToken } from '../support/deployment-tokens.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
@@ -154,11 +154,11 @@ describe('revocation', () => {
     const token = lastTokenOf(ada);
     await town.api('POST', '/agents/ada/revoke');
     const { minted } = (await town.read('ada')).credential;
-    const grants = grantsOf(town).filter(({ agent }) => agent === ada.id).length;
+    const tokens = issuedTokensOf(town).filter(({ agent }) => agent === ada.id).length;
     const isOver = async (path: string): Promise<void> => {
       const now = await town.read('ada');
-      const sent = grantsOf(town).filter(({ agent }) => agent === ada.id).length;
-      expect([path, now.credential.minted, sent]).toEqual([path, minted, grants]);
+      const sent = issuedTokensOf(town).filter(({ agent }) => agent === ada.id).length;
+      expect([path, now.credential.minted, sent]).toEqual([path, minted, tokens]);
       // Even a token that the right key signs now, with all that the town minted last.
       const fresh = await agentToken({ town: town.id, agent: ada.id, inc: now.incarnation, gen: minted });
       expect([path, codeOf(await beat(fresh))]).toEqual([path, '401 agent_revoked']);
@@ -217,10 +217,10 @@ describe('revocation', () => {
     town.container().before = () => null;
     await town.send('ada', 'waits');
     await town.elapse(4 * 3_600_000);
-    expect(grantsOf(town)).toEqual([]);
+    expect(issuedTokensOf(town)).toEqual([]);
     expect((await town.read('ada')).credential.minted).toBe(ada.credential.minted);
     await town.api('POST', '/agents/ada/start');
-    await expect.poll(() => grantsOf(town).length).toBeGreaterThan(0);
+    await expect.poll(() => issuedTokensOf(town).length).toBeGreaterThan(0);
   });
 
   it('S-15: a token that was minted before the revocation and arrives after it is refused', async () => {
@@ -317,11 +317,11 @@ describe('a token in a container', () => {
     }
   });
 
-  it("W-27: a pulled grant that is another agent's is not used, and what was held stays", async () => {
+  it("W-27: a pulled token that is another agent's is not used, and what was held stays", async () => {
     const town = await TestTown.create();
     const [ada, bob] = [await town.agent('ada'), await town.agent('bob')];
     const { id } = await town.work('ada');
-    const foreign = grantsOf(town).findLast(({ agent }) => agent === bob.id);
+    const foreign = issuedTokensOf(town).findLast(({ agent }) => agent === bob.id);
     let refuse = true;
     const calls = watchCalls((url, init) => {
       const { pathname } = new URL(url);
@@ -356,7 +356,7 @@ describe('a token in a container', () => {
 });
 
 describe('scopes', () => {
-  it('W-30: scopes of a token are within the agent’s grant at issue and at every mint', async () => {
+  it('W-30: scopes of a token are within the agent’s scopes at issue and at every mint', async () => {
     const town = await TestTown.create();
     const narrow = await town.agent('narrow', { scopes: ['heartbeat', 'events', 'mail'] });
     const worker = await town.agent('worker');
@@ -373,7 +373,7 @@ describe('scopes', () => {
     await town.api('POST', '/refresh', {});
     await town.elapse(2 * 3_600_000);
     const pulled = await pull<IssuedToken>(town, narrow.id);
-    const minted = [...grantsOf(town), pulled.body];
+    const minted = [...issuedTokensOf(town), pulled.body];
     const reasons = (await town.events()).flatMap(({ type, data }) =>
       type === 'reeve.token.issued' ? [data['reason']] : [],
     );
@@ -398,14 +398,14 @@ describe('scopes', () => {
     expect(await tablesOf(town.id, town.stub)).toEqual(before);
   });
 
-  it('W-30: a grant that was narrowed holds from the next mint on', async () => {
+  it('W-30: scopes that were narrowed hold from the next mint on', async () => {
     const town = await TestTown.create();
     const ada = await town.agent('ada');
     await runInDurableObject(town.stub, (_, { storage }) => {
       storage.sql.exec('UPDATE agents SET scopes = ? WHERE id = ?', 'heartbeat', ada.id);
     });
     await town.api('POST', '/agents/ada/refresh', {});
-    const token = grantsOf(town).at(-1)?.token ?? '';
+    const token = issuedTokensOf(town).at(-1)?.token ?? '';
     expect(claimsOf(token)).toMatchObject({ agent: ada.id, gen: 2, scope: 'heartbeat' });
     const { id } = await town.send('ada', 'hello');
     expect([codeOf(await beat(token)), codeOf(await report(token, id))]).toEqual(['200', '403 insufficient_scope']);

@@ -13,7 +13,7 @@ import {
   type SharedControlServer,
 } from '../support/shared-control-server.ts';
 import { lab, type LabAnswer } from '../support/lab.ts';
-import { grantsOf } from '../support/scene.ts';
+import { issuedTokensOf } from '../support/scene.ts';
 import { agentToken, pushToken, strangersKey } from '../support/deployment-tokens.ts';
 import { PUBLIC_URL, currentKeys, useKeys } from '../support/wiring.ts';
 
@@ -170,7 +170,7 @@ describe('what a refused push leaves behind', () => {
       return answer;
     };
     await busy(shared);
-    const known = { session: shared.session.secret, token: grantsOf(shared.town).at(-1)?.token ?? '' };
+    const known = { session: shared.session.secret, token: issuedTokensOf(shared.town).at(-1)?.token ?? '' };
     expect(said.length).toBeGreaterThan(3);
     expect(findSecrets('answers', said.join('\n'), known)).toEqual([]);
   });

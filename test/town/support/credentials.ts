@@ -2,7 +2,7 @@
 import { base64url, randomBytes, sha256 } from '../../../src/lib/secret.ts';
 import { MAX_AUTHORIZATION_BYTES, makeId, type ProblemCode } from '../../../src/protocol/index.ts';
 import { lab } from './lab.ts';
-import { grantsOf, type Scene } from './scene.ts';
+import { issuedTokensOf, type Scene } from './scene.ts';
 import type { Push } from '../../support/signing.ts';
 import {
   agentToken,
@@ -98,7 +98,7 @@ async function agents(scene: Scene): Promise<Credential[]> {
   const made = async (name: string, changes: Changes, worth?: Worth, by: Speaker = own) =>
     of(name, await agentToken(by, changes), worth);
   const { none, hs256 } = await agentTokensWithoutKey(own);
-  const wire = grantsOf(town).filter(({ agent }) => agent === live.id);
+  const wire = issuedTokensOf(town).filter(({ agent }) => agent === live.id);
   const known = await deployedKey('active');
   const newest = wire.at(-1)?.token ?? '';
   return [

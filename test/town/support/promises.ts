@@ -97,15 +97,15 @@ export class Promises {
     const issued = snapshot.events
       .filter(({ type }) => type === 'reeve.token.issued')
       .flatMap(({ data }) => (JSON.parse(data) as { agents: { agent: AgentId; generation: number }[] }).agents);
-    const sent = this.#container.requests.flatMap(({ body }) => grantsIn(body));
+    const sent = this.#container.requests.flatMap(({ body }) => issuedTokensIn(body));
     for (const { agent, credential } of snapshot.agents) {
       const told = issued.filter((one) => one.agent === agent.id).map(({ generation }) => generation);
       expect(told, `W-33: audit events of ${agent.name}`).toEqual(Array.from(told, (_, at) => at + 1));
       expect(told.length, `W-33: audit events of ${agent.name}`).toBe(credential.minted);
-      const left = sent.filter((grant) => grant.agent === agent.id);
-      for (const [gen, grants] of Map.groupBy(left, (grant) => grant.gen)) {
+      const left = sent.filter((one) => one.agent === agent.id);
+      for (const [gen, tokens] of Map.groupBy(left, (one) => one.gen)) {
         expect(gen, 'T2: stored before it leaves').toBeLessThanOrEqual(credential.minted);
-        expect(new Set(grants.map(({ jti }) => jti)).size, 'one token of a generation').toBe(1);
+        expect(new Set(tokens.map(({ jti }) => jti)).size, 'one token of a generation').toBe(1);
       }
     }
   }
@@ -179,7 +179,10 @@ export class Promises {
 const mayCall = ({ agent, credential }: Snapshot['agents'][number]): boolean =>
   takesMessages(agent.state) && credential.revokedAtMs === null;
 
-function grantsIn(body: string): IssuedToken[] {
-  const { grant, grants } = JSON.parse(body === '' ? '{}' : body) as { grant?: IssuedToken; grants?: IssuedToken[] };
-  return [...(grant === undefined ? [] : [grant]), ...(grants ?? [])];
+function issuedTokensIn(body: string): IssuedToken[] {
+  const { grant: issued, grants: tokens } = JSON.parse(body === '' ? '{}' : body) as {
+    grant?: IssuedToken;
+    grants?: IssuedToken[];
+  };
+  return [...(issued === undefined ? [] : [issued]), ...(tokens ?? [])];
 }

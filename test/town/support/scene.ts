@@ -106,8 +106,8 @@ export function sessionOf(town: TestTown, index = 0): OpenSession {
   return JSON.parse(request?.body ?? '{}') as OpenSession;
 }
 
-/** Every grant that crossed to the containers of a town, oldest first. */
-export function grantsOf(town: TestTown, ...indexes: readonly number[]): IssuedToken[] {
+/** Every token that crossed to the containers of a town, oldest first. */
+export function issuedTokensOf(town: TestTown, ...indexes: readonly number[]): IssuedToken[] {
   return (indexes.length === 0 ? [0] : indexes)
     .flatMap((index) => town.container(index).requests)
     .flatMap(({ body }) => {

@@ -10,7 +10,7 @@ import {
   type RunningAgents,
 } from '../../../src/protocol/index.ts';
 import { lab, type LabAnswer, type LabRequest } from './lab.ts';
-import { grantsOf, sessionOf } from './scene.ts';
+import { issuedTokensOf, sessionOf } from './scene.ts';
 import type { Push } from '../../support/signing.ts';
 import {
   agentToken,
@@ -89,8 +89,8 @@ function pushOf({ town, session }: SharedControlServer, method: string, path: st
 }
 
 /** Newer than what the container holds, so that it would be applied. */
-function grantFor(shared: SharedControlServer, agent: AgentId, more: Partial<IssuedToken> = {}): IssuedToken {
-  const held = grantsOf(shared.town).findLast((grant) => grant.agent === agent);
+function issuedTokenFor(shared: SharedControlServer, agent: AgentId, more: Partial<IssuedToken> = {}): IssuedToken {
+  const held = issuedTokensOf(shared.town).findLast((issued) => issued.agent === agent);
   if (held === undefined) throw new Error('the agent has no token yet');
   return { ...held, gen: held.gen + 1, jti: 'a-forged-jti', token: 'a-forged-token', ...more };
 }
@@ -110,15 +110,15 @@ export const ORDERS: Readonly<Record<string, (shared: SharedControlServer) => Pu
   'GET /agents': (shared) => pushOf(shared, 'GET', '/agents'),
   'POST /agents/refresh-tokens': (shared) =>
     pushOf(shared, 'POST', '/agents/refresh-tokens', {
-      grants: [grantFor(shared, shared.ada), grantFor(shared, shared.bob)],
+      grants: [issuedTokenFor(shared, shared.ada), issuedTokenFor(shared, shared.bob)],
     }),
   'POST /agents/:agent/start': (shared) => {
-    const grant = grantFor(shared, shared.ada, { inc: 2 });
+    const issued = issuedTokenFor(shared, shared.ada, { inc: 2 });
     return pushOf(shared, 'POST', `/agents/${shared.ada}/start`, {
       inc: 2,
       name: 'ada',
       role: 'worker',
-      grant,
+      grant: issued,
       runtime: null,
     });
   },
@@ -126,12 +126,12 @@ export const ORDERS: Readonly<Record<string, (shared: SharedControlServer) => Pu
     const messages = [{ message: `msg_${NO_ID}`, attempt: 1, seq: 99, content: 'forged', sender: 'person:dev' }];
     return pushOf(shared, 'POST', `/agents/${shared.ada}/messages`, {
       inc: 1,
-      grant: grantFor(shared, shared.ada),
+      grant: issuedTokenFor(shared, shared.ada),
       messages,
     });
   },
   'POST /agents/:agent/refresh-token': (shared) =>
-    pushOf(shared, 'POST', `/agents/${shared.ada}/refresh-token`, { grant: grantFor(shared, shared.ada) }),
+    pushOf(shared, 'POST', `/agents/${shared.ada}/refresh-token`, { grant: issuedTokenFor(shared, shared.ada) }),
   'POST /agents/:agent/stop': (shared) => pushOf(shared, 'POST', `/agents/${shared.ada}/stop`, { inc: 1 }),
   'POST /agents/:agent/interrupt': (shared) => pushOf(shared, 'POST', `/agents/${shared.bob}/interrupt`, { inc: 1 }),
   'POST /agents/:agent/permissions/:permission': (shared) =>
@@ -167,7 +167,7 @@ export async function wrongFor(shared: SharedControlServer, right: Push): Promis
     bearer('CONTAINER_SECRET', CONTAINER_SECRET),
     bearer('session secret', shared.session.secret),
     bearer('the id of the session', shared.session.session),
-    bearer('agent token', grantsOf(shared.town).at(-1)?.token ?? ''),
+    bearer('agent token', issuedTokensOf(shared.town).at(-1)?.token ?? ''),
     bearer('agent token for this session', await agentToken(speaker, { claims: { aud: right.audience } })),
     await made('for another method', {}, { ...right, method: 'PATCH' }),
     await made('for another path', {}, { ...right, path: `/agents/${shared.bob}/stop` }),

@@ -51,20 +51,20 @@ afterEach(async () => {
   await scene.end();
 });
 
-async function start(grant: IssuedToken, runtime: Launch): Promise<number> {
-  const body = { inc: grant.inc, name: 'ada', role: 'worker', grant, runtime };
-  const answer = await control.push(session, 'POST', `/agents/${grant.agent}/start`, body);
+async function start(issued: IssuedToken, runtime: Launch): Promise<number> {
+  const body = { inc: issued.inc, name: 'ada', role: 'worker', grant: issued, runtime };
+  const answer = await control.push(session, 'POST', `/agents/${issued.agent}/start`, body);
   const { body: started } = await read(answer, agentStartedSchema);
   expect(started.outcome).toBe('started');
   return started.process_id;
 }
 
 /** The reply to a message that was delivered. */
-async function reply(grant: IssuedToken, nth: number, content: string): Promise<unknown> {
+async function reply(issued: IssuedToken, nth: number, content: string): Promise<unknown> {
   // The fake town takes a counter once, of whichever agent.
   control.town.counters.length = 0;
   const from = control.town.events.length;
-  await control.deliver(session, grant, message(nth, content));
+  await control.deliver(session, issued, message(nth, content));
   const find = () => control.town.events.slice(from).find(({ type }) => type === 'turn.finished');
   // By hand: each failed look of `expect.poll` makes an error, whose trace costs what is measured here.
   const untilMs = performance.now() + 20_000;
@@ -105,9 +105,9 @@ function processes(): string[] {
 async function live(seed: number): Promise<void> {
   const id: AgentId = agentId(seed);
   for (let inc = 1; inc <= STARTS_EACH; inc += 1) {
-    const grant = control.town.mint(id, inc);
-    await start(grant, SMALLEST);
-    if (inc === 2) expect(await reply(grant, seed * 10 + inc, 'hello')).toMatchObject({ reply: 'hello' });
+    const issued = control.town.mint(id, inc);
+    await start(issued, SMALLEST);
+    if (inc === 2) expect(await reply(issued, seed * 10 + inc, 'hello')).toMatchObject({ reply: 'hello' });
     if (inc === 3) await control.refresh(session, control.town.mint(id, inc));
     // The last stop is that of the retirement.
     if (inc < STARTS_EACH) expect((await control.end(session, 'stop', id, inc)).body.outcome).toBe('stopped');
@@ -167,7 +167,7 @@ it('K-01: a message to a running process brings a fresh token into its file in t
   const pid = await start(control.town.mint(id), agent('shell', '', { credentials: 'file' }));
   const say = 'echo "$PPID $(cat "$REEVE_TOKEN_FILE")"';
   for (let nth = 1; nth <= 3; nth += 1) {
-    const grant = control.town.mint(id);
-    expect(await reply(grant, nth, say)).toMatchObject({ reply: `${pid} ${grant.token}\n` });
+    const issued = control.town.mint(id);
+    expect(await reply(issued, nth, say)).toMatchObject({ reply: `${pid} ${issued.token}\n` });
   }
 });

@@ -12,7 +12,7 @@ let scene: ProcessScene;
 beforeEach(() => void (scene = new ProcessScene()));
 afterEach(() => scene.end());
 
-const GRANT = {
+const ISSUED = {
   agent: agentId(1),
   inc: 1,
   gen: 1,
@@ -52,14 +52,14 @@ it('an agent whose start is cut short is gone before that is told', async () => 
 });
 
 it('an agent that wants its token in a file finds it with what its environment names, until its incarnation ends', async () => {
-  const entry = scene.registry.open(new Cell(GRANT), () => undefined);
+  const entry = scene.registry.open(new Cell(ISSUED), () => undefined);
   const started = await scene.start(program('agent.ts', { credentials: 'file' }));
   const environment = readFileSync(`/proc/${started.processId}/environ`, 'utf8').split('\0');
   const told = Object.fromEntries(environment.map((line) => line.split(/=(.*)/s)));
   expect(told).toHaveProperty('REEVE_API_URL', 'https://town.example');
   const asked: string[] = [];
   const town = openTown({ environment: told, fetch: async (url) => (asked.push(url), new Response()) });
-  expect(town.token()).toBe(GRANT.token);
+  expect(town.token()).toBe(ISSUED.token);
   await town.fetch('/v1/agent/peers');
   expect(asked).toEqual(['https://town.example/v1/agent/peers']);
   entry.release();
@@ -67,7 +67,7 @@ it('an agent that wants its token in a file finds it with what its environment n
 });
 
 it('an agent that does not come back leaves nothing on the disk', async () => {
-  scene.registry.open(new Cell(GRANT), () => undefined);
+  scene.registry.open(new Cell(ISSUED), () => undefined);
   const started = await scene.start(program('agent.ts', { credentials: 'file' }));
   await started.stop();
   await scene.agents.forget(agentId(1));

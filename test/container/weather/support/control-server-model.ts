@@ -22,23 +22,23 @@ export class ControlServerModel {
   readonly #stopped = new Map<AgentId, number>();
   readonly #retired = new Set<AgentId>();
 
-  swap(grant: IssuedToken): Expected {
-    const outcome = this.#compareAndSet(grant);
-    const held = this.live.get(grant.agent);
+  swap(issued: IssuedToken): Expected {
+    const outcome = this.#compareAndSet(issued);
+    const held = this.live.get(issued.agent);
     return { outcome, inc: held?.inc ?? 0, gen: held?.gen ?? 0 };
   }
 
-  start(grant: IssuedToken): Expected {
-    const { agent, inc } = grant;
+  start(issued: IssuedToken): Expected {
+    const { agent, inc } = issued;
     const held = this.live.get(agent);
-    if (held?.inc === inc) return { ...this.swap(grant), outcome: 'current' };
+    if (held?.inc === inc) return { ...this.swap(issued), outcome: 'current' };
     if (held !== undefined && held.inc > inc) return { outcome: 'stale', inc: held.inc, gen: held.gen };
     if (held !== undefined) this.stop(agent, held.inc);
     if (this.#retired.has(agent)) return { outcome: 'retired', inc: 0, gen: 0 };
     const stopped = this.#stopped.get(agent) ?? 0;
     if (inc <= stopped) return { outcome: 'stale', inc: stopped, gen: 0 };
-    this.live.set(agent, grant);
-    return { outcome: 'started', inc, gen: grant.gen };
+    this.live.set(agent, issued);
+    return { outcome: 'started', inc, gen: issued.gen };
   }
 
   stop(agent: AgentId, inc: number): Pick<Expected, 'outcome' | 'inc'> {
@@ -55,14 +55,14 @@ export class ControlServerModel {
     return { outcome: 'retired', inc };
   }
 
-  #compareAndSet(grant: IssuedToken): SwapOutcome {
-    if (this.#retired.has(grant.agent)) return 'retired';
-    const held = this.live.get(grant.agent);
+  #compareAndSet(issued: IssuedToken): SwapOutcome {
+    if (this.#retired.has(issued.agent)) return 'retired';
+    const held = this.live.get(issued.agent);
     if (held === undefined) return 'unknown_agent';
-    if (held.inc !== grant.inc) return 'incarnation_mismatch';
-    if (held.gen > grant.gen) return 'stale';
-    if (held.gen === grant.gen) return held.jti === grant.jti ? 'current' : 'conflict';
-    this.live.set(grant.agent, grant);
+    if (held.inc !== issued.inc) return 'incarnation_mismatch';
+    if (held.gen > issued.gen) return 'stale';
+    if (held.gen === issued.gen) return held.jti === issued.jti ? 'current' : 'conflict';
+    this.live.set(issued.agent, issued);
     return 'applied';
   }
 }

@@ -37,20 +37,20 @@ export const anOrder: fc.Arbitrary<Order> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('pull', 'replay'), nth }) },
 );
 
-/** A fake town that remembers the last grant of each agent, also of those that were pulled. */
+/** A fake town that remembers the last token of each agent, also of those that were pulled. */
 class MintingTown extends FakeTownApi {
   readonly #latest = new Map<AgentId, IssuedToken>();
 
   override mint(...given: Parameters<FakeTownApi['mint']>): IssuedToken {
-    const grant = super.mint(...given);
-    this.#latest.set(grant.agent, grant);
-    return grant;
+    const issued = super.mint(...given);
+    this.#latest.set(issued.agent, issued);
+    return issued;
   }
 
   latest(agent: AgentId): IssuedToken {
-    const grant = this.#latest.get(agent);
-    if (grant === undefined) throw new Error('nothing was minted for it');
-    return grant;
+    const issued = this.#latest.get(agent);
+    if (issued === undefined) throw new Error('nothing was minted for it');
+    return issued;
   }
 }
 
@@ -96,8 +96,8 @@ export class ControlServerRun {
       case 'batch':
       case 'deliver':
       case 'twin': {
-        const grant = this.#minted[order.nth % Math.max(1, this.#minted.length)];
-        if (grant !== undefined) await this.#bring(order.kind, grant);
+        const issued = this.#minted[order.nth % Math.max(1, this.#minted.length)];
+        if (issued !== undefined) await this.#bring(order.kind, issued);
       }
     }
   }
@@ -112,43 +112,43 @@ export class ControlServerRun {
   }
 
   async #bring(kind: Bringing, given: IssuedToken): Promise<void> {
-    const grant = kind === 'twin' ? { ...given, jti: `${given.jti}-twin` } : given;
-    const { agent, inc } = grant;
+    const issued = kind === 'twin' ? { ...given, jti: `${given.jti}-twin` } : given;
+    const { agent, inc } = issued;
     if (kind === 'start') {
       const answer = await this.#send(`/agents/${agent}/start`, {
         inc,
         name: 'ada',
         role: 'worker',
-        grant,
+        grant: issued,
         runtime: null,
       });
-      expect(answer).toMatchObject(this.#model.start(grant));
+      expect(answer).toMatchObject(this.#model.start(issued));
       return this.#keepBusy(agent);
     }
-    const expected = { agent, ...this.#model.swap(grant) };
+    const expected = { agent, ...this.#model.swap(issued) };
     if (kind === 'batch') {
-      expect(await this.#send('/agents/refresh-tokens', { grants: [grant] })).toEqual({ results: [expected] });
+      expect(await this.#send('/agents/refresh-tokens', { grants: [issued] })).toEqual({ results: [expected] });
     } else if (kind === 'deliver') {
-      expect(await this.#deliver(grant)).toMatchObject({ swap: expected });
+      expect(await this.#deliver(issued)).toMatchObject({ swap: expected });
       const taken = (await this.#control.running(this.#session)).flatMap(({ messages }) => messages);
       const takes = ['applied', 'current', 'stale'].includes(expected.outcome);
       expect(taken.some((one) => one.message === message(this.#messages, '').message)).toBe(takes);
     } else {
-      expect(await this.#send(`/agents/${agent}/refresh-token`, { grant })).toEqual(expected);
+      expect(await this.#send(`/agents/${agent}/refresh-token`, { grant: issued })).toEqual(expected);
     }
   }
 
   /** A working agent sends heartbeats, and these are how the control server learns that it is to pull. */
   async #keepBusy(agent: AgentId): Promise<void> {
     const held = this.#model.live.get(agent);
-    const grant = this.#minted.findLast((one) => one.agent === agent && one.inc === held?.inc && one.gen === held.gen);
-    if (grant !== undefined) await this.#deliver(grant);
+    const issued = this.#minted.findLast((one) => one.agent === agent && one.inc === held?.inc && one.gen === held.gen);
+    if (issued !== undefined) await this.#deliver(issued);
   }
 
-  #deliver(grant: IssuedToken): Promise<unknown> {
+  #deliver(issued: IssuedToken): Promise<unknown> {
     this.#messages += 1;
-    const body = { inc: grant.inc, grant, messages: [message(this.#messages, 'hello')] };
-    return this.#send(`/agents/${grant.agent}/messages`, body);
+    const body = { inc: issued.inc, grant: issued, messages: [message(this.#messages, 'hello')] };
+    return this.#send(`/agents/${issued.agent}/messages`, body);
   }
 
   /** The town says that all lag behind, and each live agent fetches what is minted for it. */

@@ -85,14 +85,14 @@ export class CrossingRun {
   }
 
   #send({ kind, agent, inc }: Crossing): void {
-    const grant = this.#context.town.mint(agent, inc);
+    const issued = this.#context.town.mint(agent, inc);
     this.#failing = kind === 'failing start';
     switch (kind) {
       case 'session':
         this.#agents = this.#open();
         break;
       case 'swap':
-        this.#agents.swap(grant);
+        this.#agents.swap(issued);
         break;
       case 'stop':
       case 'retire':
@@ -100,7 +100,14 @@ export class CrossingRun {
         break;
       case 'start':
       case 'failing start': {
-        const started = this.#agents.start(agent, { inc, name: 'a', role: 'b', grant, runtime: null, earlier: [] });
+        const started = this.#agents.start(agent, {
+          inc,
+          name: 'a',
+          role: 'b',
+          grant: issued,
+          runtime: null,
+          earlier: [],
+        });
         this.#answers.push(started.catch(() => 'failed'));
       }
     }

@@ -92,16 +92,16 @@ export class RegistryRun {
     this.#clients.push({ owner, leave: register(), given, expected: [owner.held.token], stands: true });
   }
 
-  #swap(owner: Owner | undefined, grant: IssuedToken): void {
+  #swap(owner: Owner | undefined, issued: IssuedToken): void {
     if (owner === undefined) return;
-    const outcome = owner.entry.swap(grant);
+    const outcome = owner.entry.swap(issued);
     if (!owner.isLive) return expect(outcome).toBe('unknown_agent');
-    const isNewer = grant.gen > owner.held.gen;
+    const isNewer = issued.gen > owner.held.gen;
     expect(outcome).toBe(isNewer ? 'applied' : 'current');
     if (!isNewer) return;
-    owner.held = grant;
+    owner.held = issued;
     for (const client of this.#clients) {
-      if (client.stands && client.owner === owner) client.expected.push(grant.token);
+      if (client.stands && client.owner === owner) client.expected.push(issued.token);
     }
   }
 

@@ -43,8 +43,8 @@ export class UserScene extends ProcessScene {
   /** Its token, for one that asks for it in a file. */
   token(seed: number, text: string): void {
     const times = { issued_at: '2027-01-01T00:00:00Z', expires_at: '2027-01-01T03:00:00Z' };
-    const grant = { agent: agentId(seed), inc: 1, gen: 1, jti: `jti-000${seed}`, token: text, ...times };
-    this.registry.open(new Cell(grant), () => undefined);
+    const issued = { agent: agentId(seed), inc: 1, gen: 1, jti: `jti-000${seed}`, token: text, ...times };
+    this.registry.open(new Cell(issued), () => undefined);
   }
 
   override async end(): Promise<void> {
