@@ -12,6 +12,8 @@ export function baseEnv(): Record<string, string> {
     PATH,
     HOME,
     ...(NODE_EXTRA_CA_CERTS === undefined ? {} : { NODE_EXTRA_CA_CERTS }),
+    // What was compiled once is read the next time: a second of each start.
+    NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/node'),
     // Requests with their addresses would land on disk otherwise.
     X_LOCAL_OBSERVABILITY: 'false',
     WRANGLER_SEND_METRICS: 'false',
