@@ -19,4 +19,5 @@ export class AgentContainer extends ContainerObject {
   }
 }
 
+/** Serves the HTTP API, and the hourly watchdog over the directory. */
 export default createWorker();

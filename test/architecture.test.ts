@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LONGEST } from './longest-first.ts';
 import * as rules from './support/architecture.ts';
+import { documentedExports } from './support/docstrings.ts';
 import { ROOT, parseSource, readSources, type Check } from './support/source.ts';
 import { walls } from './support/walls.ts';
 
@@ -345,6 +346,33 @@ describe('size and names', () => {
       },
     ],
     [...PRODUCT, ...readSources('scripts'), ...readSources('test')],
+  );
+
+  holds(
+    'what the Worker exports has a docstring',
+    documentedExports,
+    [
+      {
+        at: 'src/protocol/ids.ts',
+        breaks: [
+          'export const a = 1;',
+          '// Not a docstring.\nexport const a = 1;',
+          '/** Of the file. */\n\nexport function f() {}',
+          '/** One. */\nexport const a = 1;\nexport const b = 2;',
+          'export default make();',
+          'const a = z.string();\nexport type A = z.infer<typeof a>;',
+          '/** One. */\nexport const a = z.string();\nexport type B = z.infer<typeof b>;',
+        ],
+        keeps: [
+          '/** One. */\nexport const a = 1;',
+          '/**\n * One.\n */\nexport class A {}',
+          '/** One. */\nexport const a = z.string();\nexport type A = z.infer<typeof a>;',
+          '/** One. */\nexport function f(a: 1): 1;\nexport function f(a: 2): 2;\nexport function f(a: number) { return a; }',
+          "const a = 1;\nexport { a };\nexport * from './limits.ts';",
+        ],
+      },
+    ],
+    WORKER,
   );
 
   holds(

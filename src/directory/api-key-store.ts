@@ -13,6 +13,7 @@ type Row = {
   revoked_at_ms: number | null;
 };
 
+/** Table `api_keys` of the directory. Each method is one statement, so that it is whole whatever runs beside it. */
 export class ApiKeyStore {
   readonly #db: D1Database;
 

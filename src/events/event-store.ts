@@ -62,11 +62,9 @@ export interface TownEvent extends Readonly<EventView> {
   readonly data: EventData;
 }
 
-/**
- * Events that are kept at most, for how long (ms), and the bytes of their data. The newest stays whatever its age: it tells where
- * the town is.
- */
+/** Events that are kept at most. The newest stays whatever its age: it tells where the town is. */
 export const MAX_EVENTS_KEPT = 100_000;
+/** Events are kept this long (ms). */
 export const EVENT_LIFE_MS = 30 * 24 * 3_600_000;
 const MAX_EVENT_BYTES = 256 * 1024 * 1024;
 /**

@@ -1,7 +1,4 @@
-/**
- * Table `delegations`. A delegation is open or over, and moves once; its announcement is due at a time in its row, so neither is
- * forgotten with the object. Synchronous; a read and its write hold no await between them.
- */
+/** Table `delegations`. Synchronous; a read and its write hold no await between them. */
 import { jsonBytes, type AgentId, type DelegationId, type DelegationState } from '#protocol';
 import { oldestFirst } from './oldest-first.ts';
 import { announceAt, openBytes, type Delegation, type DelegationHead } from './delegation.ts';
@@ -31,8 +28,9 @@ export interface Ending {
   readonly error: Delegation['error'];
 }
 
-/** Delegations of one agent that are kept after they were announced, the newest, with their texts; and for how long (ms). */
+/** Delegations of one agent that are kept after they were announced, the newest, with their texts. */
 export const MAX_DELEGATIONS_KEPT = 200;
+/** Delegations that were announced are kept this long (ms). */
 export const DELEGATION_LIFE_MS = 30 * 24 * 3_600_000;
 /** Rows that one step forgets at most. */
 const PRUNE_STEP = 200;
@@ -43,6 +41,7 @@ const HEAD = `seq, id, from_agent, to_agent, parent, depth, state, created_at_ms
 
 const UNDER_WAY = "(state = 'open' OR announce_at_ms IS NOT NULL)";
 
+/** A delegation is open or over, and moves once. Its announcement is due at a time in its row, so it is not forgotten with the object. */
 export class DelegationStore {
   readonly #sql: SqlStorage;
 

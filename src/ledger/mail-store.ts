@@ -27,11 +27,9 @@ type Row = {
   read_at_ms: number | null;
 };
 
-/**
- * Unread mail is kept this long (ms), and then until the next mail in the town. Mail that was read is of no more use, and goes
- * soon: no sooner than it counts for its sender's quota of a minute.
- */
+/** Unread mail is kept this long (ms), and then until the next mail in the town. */
 export const MAIL_LIFE_MS = 30 * 24 * 3_600_000;
+/** Mail that was read is of no more use, and goes after this (ms): no sooner than it counts for its sender's quota of a minute. */
 export const READ_MAIL_LIFE_MS = 600_000;
 /** Rows that one step forgets at most: more than come in one. */
 const PRUNE_STEP = 100;

@@ -21,6 +21,7 @@ const UNKNOWN_MS = 3_600_000;
 /** A container that was started this long (ms) ago may not listen yet. */
 export const START_MS = 10_000;
 
+/** What the end of an idle container is decided on and done with; `sleepAfterMs` counts from its last use. */
 export interface IdleParts {
   readonly activity: ActivityStore;
   readonly backend: Pick<ContainerBackend, 'running'>;
@@ -35,6 +36,7 @@ export interface IdleParts {
   readonly list: () => Promise<RunningAgents | null>;
 }
 
+/** Ends a container of the platform that is not used: SIGTERM first; a minute later it is destroyed. Never under a turn that it reports. */
 export class IdleStop {
   readonly #parts: IdleParts;
 

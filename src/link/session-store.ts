@@ -14,6 +14,7 @@ export interface SessionRecord {
   readonly answered: boolean;
 }
 
+/** Steps of an AgentContainer's database. Only appended to: objects that were made earlier have run those before (decision 8). */
 export const LINK_SCHEMA: readonly Migration[] = [
   {
     id: '0001-session',

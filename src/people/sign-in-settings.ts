@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { commaList, isLoopbackOrHttps } from '#lib/variables.ts';
 
+/** By whom people may be signed in beside their API keys, and which pages may call. Holds no secret. */
 export interface SignInSettings {
   /** OpenID provider and the audience that its tokens must have; null: none. */
   readonly oidc: { readonly issuer: string; readonly audience: string } | null;
@@ -58,6 +59,7 @@ export function signInRules(env: Variables, publicUrl: string): [boolean, string
   ];
 }
 
+/** The settings out of variables that keep `signInRules`; a half pair counts as none. */
 export function signInSettings(env: Variables): SignInSettings {
   const { OIDC_ISSUER: oidc, OIDC_AUDIENCE, ACCESS_TEAM_DOMAIN: team, ACCESS_AUD, ALLOWED_ORIGINS } = env;
   return {

@@ -12,13 +12,16 @@ export const allowsScope = (given: PersonScope, needed: PersonScope): boolean =>
 
 /** How long a key may live, in days. */
 export const MAX_KEY_DAYS = 365;
+/** How long a key lives, in days, where its maker does not say so. */
 export const DEFAULT_KEY_DAYS = 90;
 /** Keys of one person that are neither over nor revoked. */
 export const MAX_KEYS_PER_PERSON = 100;
+/** The name that a person gives a key, in UTF-16 code units. */
 export const MAX_KEY_NAME_UNITS = 80;
 
 const time = z.iso.datetime();
 
+/** A key as it is listed, also after its end: everything but its text. */
 export const apiKeySchema = z.object({
   id: keyIdSchema,
   name: z.string(),

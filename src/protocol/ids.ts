@@ -4,15 +4,23 @@
  */
 import { z } from 'zod';
 
-/** The ids as types: the prefix keeps ids of different kinds apart at compile time. */
+/** A town. The prefix of each of these types keeps ids of different kinds apart at compile time. */
 export type TownId = `town_${string}`;
+/** An agent; a new one of the same name gets another id. */
 export type AgentId = `agt_${string}`;
+/** A message to an agent; what a sender is answered with, and asks for. */
 export type MessageId = `msg_${string}`;
+/** A mail from one agent to another. */
 export type MailId = `mail_${string}`;
+/** A task that one agent gave to another. */
 export type DelegationId = `dlg_${string}`;
+/** What an agent asked a person before it did something. */
 export type PermissionId = `prm_${string}`;
+/** An API key. The text of the key begins with the same 20 characters; the secret behind them is drawn apart. */
 export type KeyId = `key_${string}`;
+/** A control server taken into use by one container; the `aud` of the push tokens for it. */
 export type SessionId = `ses_${string}`;
+/** One run of a control server, drawn by it when it comes up; the `aud` of the push token that opens a session. */
 export type BootId = `boot_${string}`;
 /** `<town>:<index>`: the name of one `AgentContainer` object. */
 export type ContainerName = `${TownId}:${number}`;
@@ -30,15 +38,23 @@ function branded<T extends string>(pattern: RegExp, rule: string): z.ZodType<T, 
 const idOf = <T extends string>(prefix: string): z.ZodType<T, T> =>
   branded<T>(new RegExp(`^${prefix}_[${ALPHABET}]{${LENGTH}}$`), `expected an id like ${prefix}_…`);
 
-/** Schemas of the ids above: each accepts its own prefix and length only. */
+/** Accepts the text of a `TownId`; this one and those below take their own prefix and length only. */
 export const townIdSchema = idOf<TownId>('town');
+/** Accepts `agt_` and 20 characters of the alphabet: an id, never a name. */
 export const agentIdSchema = idOf<AgentId>('agt');
+/** Accepts `msg_` and 20 characters of the alphabet. */
 export const messageIdSchema = idOf<MessageId>('msg');
+/** Accepts `mail_` and 20 characters of the alphabet. */
 export const mailIdSchema = idOf<MailId>('mail');
+/** Accepts `dlg_` and 20 characters of the alphabet. */
 export const delegationIdSchema = idOf<DelegationId>('dlg');
+/** Accepts `prm_` and 20 characters of the alphabet. */
 export const permissionIdSchema = idOf<PermissionId>('prm');
+/** Accepts `key_` and 20 characters of the alphabet. */
 export const keyIdSchema = idOf<KeyId>('key');
+/** Accepts `ses_` and 20 characters of the alphabet. */
 export const sessionIdSchema = idOf<SessionId>('ses');
+/** Accepts `boot_` and 20 characters of the alphabet. */
 export const bootIdSchema = idOf<BootId>('boot');
 
 /** The name of an `AgentContainer`, in the one spelling that is accepted. */

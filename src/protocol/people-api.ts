@@ -119,6 +119,7 @@ export const sweepReportSchema = z.object({
 });
 export type SweepReportView = z.infer<typeof sweepReportSchema>;
 
+/** A sweep of the alarm, and when it ran. */
 const sweepSchema = sweepReportSchema.extend({ started_at: time, finished_at: time });
 export type SweepView = z.infer<typeof sweepSchema>;
 
@@ -136,6 +137,7 @@ export type TownView = z.infer<typeof townSchema>;
 /** A town in a list of towns. */
 export const townEntrySchema = z.object({ id: townIdSchema, name: z.string(), created_at: time });
 
+/** Something that is wrong in a town: since when, and what a person does about it. `code` is for programs, `detail` and `advice` are for people. */
 const healthReasonSchema = z.object({
   code: z.string(),
   status: z.enum(['amber', 'red']),

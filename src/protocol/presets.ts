@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 /** Names of the presets; a name keeps its meaning, because runtimes that are stored refer to it. */
 export const PRESET_NAMES = ['built-in', 'claude', 'codex', 'gemini', 'opencode'] as const;
+/** Accepts the name of a preset, and no command. */
 export const presetNameSchema = z.enum(PRESET_NAMES);
 export type PresetName = z.infer<typeof presetNameSchema>;
 

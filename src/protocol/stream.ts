@@ -1,16 +1,18 @@
 /** What a reader of the live stream and the town say to each other (docs/stream.md). Frames are JSON texts; those of the town hold events. */
 import { z } from 'zod';
 
-/** How long a ticket lives (s), and how many may wait to be used in one town. */
+/** How long a ticket may wait to be used, in seconds. */
 export const TICKET_TTL_SECONDS = 30;
+/** Tickets of one town that wait to be used. */
 export const MAX_TICKETS_PER_TOWN = 200;
 /** A ticket: 256 random bits in base64url. */
 export const ticketSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'expected a ticket');
 
 /** A stream ends with the credential of its person, and after this long (s) at the latest. */
 export const MAX_STREAM_SECONDS = 3600;
-/** Sockets of one town: of one person, and of all. What is sent to a reader that stalls stays in memory, so they are few. */
+/** Sockets that one person has open to one town. */
 export const MAX_STREAMS_PER_PERSON = 100;
+/** Sockets of one town. What is sent to a reader that stalls stays in memory, so they are few. */
 export const MAX_STREAMS_PER_TOWN = 128;
 /**
  * A reader that says nothing for so long (ms), not even a ping, gives up its place where another reader needs one: three of the
@@ -19,13 +21,15 @@ export const MAX_STREAMS_PER_TOWN = 128;
 export const READER_SILENT_MS = 75_000;
 /** What closed streams have not read stays in memory until the platform drops them: past so many bytes no reader is let in. */
 export const MAX_LEFT_BEHIND_BYTES = 32 * 1024 * 1024;
-/** A reader that has not confirmed so many stored events is cut; past so many deltas it gets no more of them. */
+/** A reader that has not confirmed so many stored events is cut. */
 export const MAX_UNACKED_EVENTS = 1000;
+/** A reader that has not confirmed so many deltas gets no more of them. */
 export const MAX_UNACKED_DELTAS = 500;
 /** The same in bytes of frames: events, and half of it for deltas, so that these go first. */
 export const MAX_UNACKED_BYTES = 512 * 1024;
-/** While a reader catches up, so much is on its way to it; more follows when it confirms. */
+/** While a reader catches up, so many events are on their way to it; more follow when it confirms. */
 export const REPLAY_EVENTS = 500;
+/** The same in bytes of frames. */
 export const REPLAY_BYTES = 256 * 1024;
 /** A frame of the town, in bytes: what a step has for a reader is one, and more where it does not fit. An event that is larger is one alone. */
 export const MAX_TOWN_FRAME_BYTES = 64 * 1024;
@@ -47,6 +51,7 @@ export type StreamClose = keyof typeof STREAM_CLOSE;
 
 /** Answered by the platform, so that a reader can see that its connection lives without waking the town. */
 export const STREAM_PING = '{"type":"ping"}';
+/** The answer to a ping, exactly this text; it says nothing of the town. */
 export const STREAM_PONG = '{"type":"pong"}';
 
 /**
@@ -60,12 +65,13 @@ export const streamAckSchema = z.strictObject({
 });
 export type StreamAck = z.infer<typeof streamAckSchema>;
 
-/**
- * How the Worker hands a reader over to its town, in one header of the upgrade: a socket cannot cross a call. `digest` is the
- * SHA-256 of the ticket, whose text stays in the Worker; `owner` is whose the town is, by the directory; `after` is the last event
- * that the reader has, null where it begins with the next one.
- */
+/** The header of the upgrade in which the Worker hands a reader over to its town: a socket cannot cross a call. */
 export const STREAM_REQUEST_HEADER = 'x-reeve-stream';
+
+/**
+ * What that header says. `digest` is the SHA-256 of the ticket, whose text stays in the Worker; `owner` is whose the town is, by the
+ * directory; `after` is the last event that the reader has, null where it begins with the next one.
+ */
 const streamRequestSchema = z.object({
   digest: z.string(),
   owner: z.string(),

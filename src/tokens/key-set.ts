@@ -44,7 +44,9 @@ export const privateKeySetSchema = z
   )
   .refine((set) => new Set(set.keys.map((key) => key.kid)).size === set.keys.length, 'must not hold a kid twice');
 
+/** A key as it is configured. `d` signs: it is never logged and never published. */
 export type PrivateKey = z.infer<typeof privateKeySchema>;
+/** `SIGNING_KEYS` once it is parsed; whether the numbers are keys is found when they are imported (`KEYS_RULE`). */
 export type PrivateKeySet = z.infer<typeof privateKeySetSchema>;
 
 /** A public key as `/.well-known/jwks.json` shows it. */

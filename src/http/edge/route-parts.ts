@@ -32,8 +32,14 @@ function isUtf8(bytes: ArrayBuffer): boolean {
   }
 }
 
+/**
+ * For a route whose body is 64 KiB at most. A longer one is 413, and one that is no UTF-8 is 400 `invalid_body`; so for those
+ * below.
+ */
 export const smallBody = capped(MAX_BODY_BYTES);
+/** For a message of a person: 256 KiB at most. */
 export const messageBody = capped(MAX_MESSAGE_BYTES);
+/** For a batch of events of an agent: 512 KiB at most. */
 export const eventsBody = capped(MAX_EVENT_BATCH_BYTES);
 
 /** A page out of one row more than it shows, which tells whether there is another page. */

@@ -16,7 +16,9 @@ const scopesSchema = z.array(z.enum(SCOPES)).max(16);
 /** Where the scopes that an agent would have are more than its role may have. */
 export const BEYOND_ROLE = 'must be within the scopes of the role';
 
+/** `POST /v1/towns`. The name may be that of another town; names of towns are for people. */
 export const newTownSchema = z.strictObject({ name: nameSchema }).openapi('NewTown');
+/** `POST .../agents`. Without `scopes` it has those of its role; without `runtime` it is the built-in agent. */
 export const newAgentSchema = z
   .strictObject({
     name: nameSchema,
@@ -26,6 +28,7 @@ export const newAgentSchema = z
   })
   .refine(({ role, scopes }) => isWithinRole(role, scopes ?? []), { path: ['scopes'], message: BEYOND_ROLE })
   .openapi('NewAgent');
+/** `PATCH .../agents/{agent}`. What is left out stays; that scopes keep within the role is checked against the stored agent. */
 export const agentChangeSchema = z
   .strictObject({
     role: roleSchema.optional(),
@@ -33,14 +36,17 @@ export const agentChangeSchema = z
     runtime: runtimeOrderSchema.nullable().optional(),
   })
   .openapi('AgentChange');
+/** `POST .../messages`. The key may come in the header `Idempotency-Key` as well, and must then be the same. */
 export const newMessageSchema = z
   .strictObject({
     content: writtenText.min(1),
     idempotency_key: z.string().refine(isIdempotencyKey, KEY_RULE).optional(),
   })
   .openapi('NewMessage');
+/** `POST .../refresh`, of a town or an agent. `revoke_older`: older tokens are refused once the new one is confirmed. */
 export const refreshSchema = z.strictObject({ revoke_older: z.boolean().default(false) }).openapi('Refresh');
 
+/** `POST /v1/keys`. A scope beyond that of the credential that asks is 403. */
 export const apiKeyOrderSchema = z
   .strictObject({
     name: writtenText.trim().min(1).max(protocol.MAX_KEY_NAME_UNITS),
@@ -50,34 +56,58 @@ export const apiKeyOrderSchema = z
   .openapi('ApiKeyOrder');
 
 // The shapes of the answers are the protocol's; here they get the names that `/openapi.json` calls them by.
+/**
+ * `Town` of `/openapi.json`. This shape and those below are of the protocol, and get here the names that the document calls
+ * them by.
+ */
 export const townSchema = protocol.townSchema.meta({ id: 'Town' });
+/** `TownEntry`: what a list shows of a town, out of the directory alone; no town is woken for it. */
 export const townEntrySchema = protocol.townEntrySchema.meta({ id: 'TownEntry' });
+/** `DeletedTown`: with 200 nothing of it is left, with 202 a container has yet to confirm. */
 export const deletedTownSchema = protocol.deletedTownSchema.meta({ id: 'DeletedTown' });
+/** `Restored`: containers that did not confirm their new session are asked again by the alarm. */
 export const restoredSchema = protocol.restoredSchema.meta({ id: 'Restored' });
+/** `Health`: of a town, computed when it is asked for. */
 export const healthSchema = protocol.townHealthSchema.meta({ id: 'Health' });
+/** `SweepReport`: what the containers did with each token of a forced refresh. */
 export const sweepReportSchema = protocol.sweepReportSchema.meta({ id: 'SweepReport' });
+/** `Agent`: its state and its credential, of which no text is in any answer. */
 export const agentSchema = protocol.agentSchema.meta({ id: 'Agent' });
+/** `Permission`: a question of an agent, open or settled. */
 export const permissionSchema = protocol.permissionSchema.meta({ id: 'Permission' });
+/** `PermissionAnswer`: exactly one of `option`, `kind` and `cancelled`. */
 export const permissionAnswerSchema = protocol.permissionAnswerSchema.meta({ id: 'PermissionAnswer' });
+/** `Preset`: an agent that can be chosen by name, and whether this deployment lets it run. */
 export const presetSchema = protocol.presetSchema.meta({ id: 'Preset' });
+/** `ApiKey`: without the text of the key. */
 export const apiKeySchema = protocol.apiKeySchema.meta({ id: 'ApiKey' });
+/** `NewApiKey`: with the text of the key, once; sent `no-store`. */
 export const newApiKeySchema = protocol.newApiKeySchema.meta({ id: 'NewApiKey' });
+/** `Message`: its state, and its reply once it is `done`. */
 export const messageSchema = protocol.messageSchema.meta({ id: 'Message' });
+/** `Ticket`: opens one stream, once; sent `no-store`. */
 export const ticketSchema = protocol.streamTicketSchema.meta({ id: 'Ticket' });
+/** `Problem`: the body of every answer that is no success. Source: RFC 9457. */
 export const problemBody = protocol.problemSchema.meta({ id: 'Problem' });
 const eventSchema = protocol.eventSchema.meta({ id: 'Event' });
+/** A page of `Event`, the CloudEvents 1.0 of a town, oldest first. */
 export const eventPageSchema = protocol.eventPageSchema.extend({ items: z.array(eventSchema) });
 
+/** `{town}`: any text, because one that is no id and one of another person are both 404. */
 export const townParams = z.object({ town: z.string().openapi({ description: 'id of the town' }) });
+/** `{agent}`: the id of an agent of the town, or the name of one that is not retired. */
 export const agentParams = townParams.extend({ agent: z.string().max(64).openapi({ description: 'id or name' }) });
+/** `{message}`: the id of a message to that agent. */
 export const messageParams = agentParams.extend({ message: z.string().max(64) });
 
+/** `Prefer: wait=N` of a request that may wait for the end of a turn. Source: RFC 7240, section 4.3. */
 export const waitHeaders = z.object({
   prefer: z
     .string()
     .optional()
     .openapi({ description: '`wait=N`: answer when the turn is over, or after N seconds, at most 60' }),
 });
+/** `Idempotency-Key` beside `Prefer`, read by `idempotencyKeyOf`. */
 export const sendHeaders = waitHeaders.extend({
   'idempotency-key': z.string().optional().openapi({ description: 'the same key again means the same message' }),
 });
@@ -98,11 +128,15 @@ const idCursor = (id: z.ZodType) =>
     .string()
     .refine((text) => text === '' || id.safeParse(text).success, 'must be the `next` of a page')
     .default('');
+/** A page of a person's towns, in the order of their ids; 1 to 200 of them. */
 export const townsQuery = z.object({ cursor: idCursor(townIdSchema), limit });
+/** A page of a person's keys, in the order of their ids; 1 to 200 of them. */
 export const keysQuery = z.object({ cursor: idCursor(keyIdSchema), limit });
+/** `{key}`: anything but an id of a key is 400. */
 export const keyParams = z.object({
   key: z.string().pipe(keyIdSchema).openapi({ type: 'string', description: 'id of the key' }),
 });
+/** A page of agents, in the order of their ids; 1 to 200 of them. */
 export const agentsQuery = z.object({ cursor: idCursor(agentIdSchema), limit });
 /** Lists by number. */
 export const seqQuery = z.object({ cursor: whole(0).default(0), limit });
@@ -111,4 +145,5 @@ export const streamQuery = z.object({
   ticket: z.string().optional(),
   after: whole(0).optional(),
 });
+/** A page of a town's events: those with a `seq` above `after`; 1 to 200 of them. */
 export const eventsQuery = z.object({ after: whole(0).default(0), limit });

@@ -11,6 +11,7 @@ import * as s from '../edge/schemas.ts';
 
 const DAY_MS = 86_400_000;
 
+/** A person's own API keys: made, listed and revoked. A key of another person is 404. */
 export function keyRoutes(app: App, edge: Edge): void {
   const person = requirePerson(edge);
   createKey(app, edge, person);

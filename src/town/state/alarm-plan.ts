@@ -29,8 +29,9 @@ export interface DueTimes {
 
 /** Set before any work: if the object dies in it, the alarm fires again this much later (ms). */
 export const GUARD_MS = 15_000;
-/** A run of the alarm begins nothing new after this (ms), and serves no more agents than this; the rest is due at once. */
+/** A run of the alarm begins nothing new after this (ms); the rest is due at once. */
 export const RUN_BUDGET_MS = 10_000;
+/** A run of the alarm serves no more agents than this of each kind of work; the rest is due at once. */
 export const RUN_BUDGET_AGENTS = 1000;
 /** An alarm that is overdue by more than this (ms) was lost. */
 export const LOST_AFTER_MS = 60_000;
