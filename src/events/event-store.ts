@@ -2,65 +2,15 @@
  * Table `events`: what happened in a town, in order. Every append takes the next `seq` without a gap, and what is no longer kept
  * goes from the old end only, so a reader that knows the last `seq` it has seen misses nothing without learning of it.
  */
-import { fillPage, utf8Bytes, type EventView, type Page, type TownId } from '#protocol';
-
-/** Types are named like a noun and what became of it; a type never changes its meaning. */
-export type EventType =
-  | 'reeve.town.created'
-  | 'reeve.town.restored'
-  | 'reeve.keys.changed'
-  | 'reeve.agent.created'
-  | 'reeve.agent.changed'
-  | 'reeve.agent.starting'
-  | 'reeve.agent.started'
-  | 'reeve.agent.start_failed'
-  | 'reeve.agent.exited'
-  | 'reeve.agent.stopped'
-  | 'reeve.agent.revoked'
-  | 'reeve.agent.gone'
-  | 'reeve.agent.stalled'
-  | 'reeve.agent.recovered'
-  | 'reeve.agent.failed'
-  | 'reeve.agent.retired'
-  | 'reeve.agent.teardown_confirmed'
-  | 'reeve.agent.teardown_given_up'
-  | 'reeve.container.lost'
-  | 'reeve.container.found'
-  | 'reeve.token.issued'
-  | 'reeve.token.failed'
-  | 'reeve.sweep.finished'
-  | 'reeve.message.accepted'
-  | 'reeve.message.delivered'
-  | 'reeve.message.queued_again'
-  | 'reeve.message.cancelled'
-  | 'reeve.message.dead_lettered'
-  | 'reeve.turn.started'
-  | 'reeve.turn.tool_call'
-  | 'reeve.turn.plan'
-  | 'reeve.turn.finished'
-  | 'reeve.permission.requested'
-  | 'reeve.permission.answered'
-  | 'reeve.permission.resolved'
-  | 'reeve.mail.sent'
-  | 'reeve.delegation.created'
-  | 'reeve.delegation.finished'
-  | 'reeve.delegation.expired'
-  | 'reeve.delegation.announced'
-  | 'reeve.delegation.result_refused';
-
-/**
- * Flat on purpose: an event names things by id and tells states and counts, never texts of a conversation (F14). What an agent
- * shows of its work (tool calls, plans, what its process wrote last) has no other place, and is for people alone.
- */
-type EventValue = string | number | boolean | null | string[] | Record<string, string | number>[];
-/** What an event says beyond its type and subject. */
-export type EventData = { [key: string]: EventValue };
-
-/** An event as people read it, of one of the types above. */
-export interface TownEvent extends Readonly<EventView> {
-  readonly type: EventType;
-  readonly data: EventData;
-}
+import {
+  fillPage,
+  utf8Bytes,
+  type EventDataOf,
+  type EventType,
+  type EventView,
+  type Page,
+  type TownId,
+} from '#protocol';
 
 /** Events that are kept at most. The newest stays whatever its age: it tells where the town is. */
 export const MAX_EVENTS_KEPT = 100_000;
@@ -75,7 +25,7 @@ const PRUNE_EVERY = 64;
 const PRUNE_STEP = 2 * PRUNE_EVERY;
 
 /** A page of events, oldest first; `next` goes into `after`. */
-export interface EventPage extends Page<TownEvent> {
+export interface EventPage extends Page<EventView> {
   /** `seq` of the oldest event that is kept; 0 where there is none. What came between `after` and this is gone. */
   readonly oldest: number;
 }
@@ -99,7 +49,7 @@ export class EventStore {
   }
 
   /** Appends in the transaction of what it tells of, so that neither is there without the other. `subject` is an id. */
-  append(type: EventType, subject: string, data: EventData, nowMs: number): void {
+  append<T extends EventType>(type: T, subject: string, data: EventDataOf<T>, nowMs: number): void {
     const text = JSON.stringify(data);
     const last = 'SELECT total_bytes AS bytes FROM events WHERE seq = (SELECT MAX(seq) FROM events)';
     const total = (this.#sql.exec<{ bytes: number }>(last).toArray()[0]?.bytes ?? 0) + utf8Bytes(text);
@@ -131,13 +81,13 @@ export class EventStore {
 
   /** As many of `list` as a page holds, and from where on events are kept. */
   page(town: TownId, after: number, limit: number): EventPage {
-    const view = (row: Row): TownEvent => toEvent(town, row);
+    const view = (row: Row): EventView => toEvent(town, row);
     const page = fillPage(this.#rows(after, limit + 1), limit, view, ({ seq }) => String(seq));
     return { ...page, oldest: this.oldest() };
   }
 
   /** Events with a `seq` above `after`, oldest first. */
-  list(town: TownId, after: number, limit: number): TownEvent[] {
+  list(town: TownId, after: number, limit: number): EventView[] {
     return Array.from(this.#rows(after, limit), (row) => toEvent(town, row));
   }
 
@@ -159,8 +109,9 @@ export class EventStore {
   }
 }
 
-function toEvent(town: TownId, row: Row): TownEvent {
-  return {
+function toEvent(town: TownId, row: Row): EventView {
+  const data: unknown = JSON.parse(row.data);
+  const event = {
     specversion: '1.0',
     id: String(row.seq),
     source: `/v1/towns/${town}`,
@@ -169,8 +120,9 @@ function toEvent(town: TownId, row: Row): TownEvent {
     time: new Date(row.at_ms).toISOString(),
     seq: row.seq,
     datacontenttype: 'application/json',
-    // Written by `append` from this very type.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    data: JSON.parse(row.data) as EventData,
+    data,
   };
+  // `append` wrote the data of this type.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return event as EventView;
 }

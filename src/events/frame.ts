@@ -2,9 +2,16 @@
  * What a reader of the stream is sent: frames, each a JSON array of CloudEvents (their JSON batch format). Those that are `ephemeral`
  * have no `seq` and are never stored.
  */
-import { MAX_TOWN_FRAME_BYTES, utf8Bytes, type AgentId, type DeltaKind, type MessageId, type TownId } from '#protocol';
+import {
+  MAX_TOWN_FRAME_BYTES,
+  utf8Bytes,
+  type AgentId,
+  type DeltaKind,
+  type EventView,
+  type MessageId,
+  type TownId,
+} from '#protocol';
 import { timestamp } from '#lib/clock.ts';
-import type { TownEvent } from './event-store.ts';
 
 /** One CloudEvent of a frame, made once for all readers. */
 export interface EventText {
@@ -67,7 +74,7 @@ function inFrame(content: object): EventText {
 }
 
 /** A stored event; its `seq` is what the reader confirms. */
-export function eventText(event: TownEvent): EventText {
+export function eventText(event: EventView): EventText {
   return inFrame(event);
 }
 

@@ -4,6 +4,7 @@ export * from './api-keys.ts';
 export * from './claims.ts';
 export * from './control.ts';
 export * from './control-calls.ts';
+export * from './event-data.ts';
 export * from './fence.ts';
 export * from './ids.ts';
 export * from './ledger-api.ts';

@@ -3,6 +3,7 @@
  * answers alone: rows and records of the town have types of their own, and `src/town/views` makes the one of the other.
  */
 import { z } from 'zod';
+import { EVENT_DATA, ISSUE_REASONS, type EventDataOf, type EventType } from './event-data.ts';
 import { agentIdSchema, messageIdSchema, permissionIdSchema, townIdSchema } from './ids.ts';
 import { MAX_OPTION_UNITS } from './limits.ts';
 import { pageOf } from './page.ts';
@@ -20,10 +21,6 @@ export type AgentState = (typeof AGENT_STATES)[number];
 /** The states of a message; `done`, `failed` and `cancelled` are final. */
 export const MESSAGE_STATES = ['queued', 'delivered', 'working', 'done', 'failed', 'cancelled'] as const;
 export type MessageState = (typeof MESSAGE_STATES)[number];
-
-/** Why a token is minted. */
-export const ISSUE_REASONS = ['start', 'delivery', 'sweep', 'force', 'pull'] as const;
-export type IssueReason = (typeof ISSUE_REASONS)[number];
 
 /** An agent and the health of its credential. Generations are 0 until there is one. */
 export const agentSchema = z.object({
@@ -163,19 +160,34 @@ export type Restored = z.infer<typeof restoredSchema>;
 /** Answer to the deletion of a town. `deleting`: a container has yet to confirm. */
 export const deletedTownSchema = z.object({ id: townIdSchema, status: z.enum(['deleted', 'deleting']) });
 
-/** A CloudEvent 1.0 in its JSON format, with `seq` as an extension attribute that orders the events of one town. */
-export const eventSchema = z.object({
+/** Attributes of every stored event: a CloudEvent 1.0 in its JSON format, with `seq`, which orders the events of one town. */
+const eventAttributes = z.object({
   specversion: z.literal('1.0'),
   id: z.string(),
   source: z.string(),
-  type: z.string(),
-  subject: z.string(),
+  subject: z.string().describe('id of what it happened to'),
   time,
   seq: count,
   datacontenttype: z.literal('application/json'),
-  data: z.record(z.string(), z.unknown()),
 });
-export type EventView = z.infer<typeof eventSchema>;
+type EventAttributes = z.infer<typeof eventAttributes>;
+
+/** A stored event: its `type` says what is in its `data`. */
+export type EventView = {
+  [T in EventType]: EventAttributes & { type: T; data: EventDataOf<T> };
+}[EventType];
+
+const [firstEvent, ...otherEvents] = Object.entries(EVENT_DATA).map(([type, data]) =>
+  eventAttributes.extend({ type: z.literal(type), data }),
+);
+if (firstEvent === undefined) throw new Error('a town has events');
+/** The schema of a stored event, one shape for each type. */
+// Made of the very table that the type is made of; what a map over its entries gives is typed by none of them.
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
+export const eventSchema = z.discriminatedUnion('type', [
+  firstEvent,
+  ...otherEvents,
+]) as unknown as z.ZodType<EventView>;
 
 /** A page of events, oldest first; `next` goes into `after`. `oldest` is 0 where no event is kept. */
 export const eventPageSchema = pageOf(eventSchema).extend({

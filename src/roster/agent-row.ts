@@ -1,5 +1,5 @@
-import type { AgentId, AgentState, Role, Scope, SessionId } from '#protocol';
-import type { Agent, StallReason } from './agent.ts';
+import type { AgentId, AgentState, Role, Scope, SessionId, StallReason } from '#protocol';
+import type { Agent } from './agent.ts';
 
 /** A row of the table `agents`. */
 export type AgentRow = {

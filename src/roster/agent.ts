@@ -1,8 +1,13 @@
 /** Who lives in a town: an agent, its states and the moves between them. Pure. */
-import { ROLES, type AgentId, type AgentState, type Role, type Scope, type SessionId } from '#protocol';
-
-/** Why an agent at work is stalled: it sends no sign of life, or it does and shows no output. */
-export type StallReason = 'silent' | 'no_output';
+import {
+  ROLES,
+  type AgentId,
+  type AgentState,
+  type Role,
+  type Scope,
+  type SessionId,
+  type StallReason,
+} from '#protocol';
 
 /** Whether an agent of this role may be granted all of these scopes. */
 export function isWithinRole(role: Role, scopes: readonly Scope[]): boolean {

@@ -1,10 +1,10 @@
 /** Table `runtimes`: what runs an agent where that is not the built-in one, and why its process came to nothing last. */
-import { runtimeSchema, type AgentId, type ExitReason, type Runtime } from '#protocol';
+import { runtimeSchema, type AgentId, type ProcessFailureReason, type Runtime } from '#protocol';
 import { parseJson } from '#lib/json.ts';
 
 /** Why a start, or a process that ran, came to an end by itself. It stands until a turn comes to its end. */
 export interface ProcessFailure {
-  readonly reason: ExitReason | 'secret_missing';
+  readonly reason: ProcessFailureReason;
   readonly detail: string;
   readonly atMs: number;
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AgentView, EventView, MessageView } from '#protocol';
+import type { AgentView, EventType, EventView, MessageView } from '#protocol';
 import { Storm } from './support/storm.ts';
 
 const NAMES = ['ada', 'bob', 'cyd', 'dan', 'eve'] as const;
@@ -91,7 +91,7 @@ class Scene {
     const runs = storm.runs();
     for (const [nth, { id }] of this.agents.entries()) {
       const seqOf = new Map<string, number>(messages[nth]?.map(({ id: message, seq }) => [message, seq]));
-      const finished = of(events, id, 'reeve.turn.finished').map(({ data }) => seqOf.get(String(data['message'])));
+      const finished = of(events, id, 'reeve.turn.finished').map(({ data }) => seqOf.get(data.message));
       expect(finished).toEqual(contents.map((_, at) => at + 1));
       const own = runs.filter(({ agent }) => agent === id);
       expect(own.length).toBeGreaterThanOrEqual(MESSAGES_EACH);
@@ -118,15 +118,18 @@ class Scene {
   }
 }
 
-const of = (events: readonly EventView[], agent: string, type: string): EventView[] =>
-  events.filter((event) => event.subject === agent && event.type === type);
+const of = <T extends EventType>(events: readonly EventView[], agent: string, type: T) =>
+  events.filter((event): event is Extract<EventView, { type: T }> => event.subject === agent && event.type === type);
 
 /** What the events tell of the lives of an agent, and of the message that it was at. */
-const LIFE = ['gone', 'starting', 'started'].map((what) => `reeve.agent.${what}`);
+const LIFE = ['reeve.agent.gone', 'reeve.agent.starting', 'reeve.agent.started'] as const;
+type Life = Extract<EventView, { type: (typeof LIFE)[number] }>;
+const isLife = (event: EventView): event is Life => LIFE.some((type) => type === event.type);
 const livesOf = (events: readonly EventView[], agent: string): string[] =>
   events
-    .filter(({ subject, type }) => subject === agent && LIFE.includes(type))
-    .map(({ type, data }) => `${type.replace('reeve.agent.', '')} ${String(data['incarnation'])}`);
+    .filter(({ subject }) => subject === agent)
+    .filter(isLife)
+    .map(({ type, data }) => `${type.replace('reeve.agent.', '')} ${data.incarnation}`);
 
 /** The story of a turn that was cut: begun, lost with its agent, begun again by the next incarnation, and finished once. */
 const RETOLD = [

@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 
 const append = (count: number, nowMs = NOW_MS): void => {
-  for (let nth = 0; nth < count; nth += 1) events.append('reeve.agent.started', 'agt_1', { nth }, nowMs);
+  for (let nth = 0; nth < count; nth += 1) events.append('reeve.town.created', 'agt_1', { name: String(nth) }, nowMs);
 };
 
 /** As so many appends would leave it, without their time. */
@@ -43,12 +43,12 @@ describe('the events of a town', () => {
         specversion: '1.0',
         id: '3',
         source: `/v1/towns/${TOWN}`,
-        type: 'reeve.agent.started',
+        type: 'reeve.town.created',
         subject: 'agt_1',
         time: '2030-01-01T00:00:00.000Z',
         seq: 3,
         datacontenttype: 'application/json',
-        data: { nth: 2 },
+        data: { name: '2' },
       },
     ]);
   });
@@ -97,7 +97,7 @@ describe('retention', () => {
   });
 
   test('so many bytes of data are kept, and of more the oldest go with the next append, in bounded steps', () => {
-    const data = (nth: number) => ({ nth, text: 'é'.repeat(100) });
+    const data = (nth: number) => ({ name: `${nth} ${'é'.repeat(100)}` });
     const small = new EventStore(storage.sql, () => undefined, 10_000);
     const size = new TextEncoder().encode(JSON.stringify(data(10))).length;
     const keptBytes = () =>
@@ -106,13 +106,13 @@ describe('retention', () => {
     fill(500, NOW_MS);
     for (let nth = 10; nth < 99; nth += 1) {
       const before = events.oldest();
-      small.append('reeve.agent.started', 'agt_1', data(nth), NOW_MS);
+      small.append('reeve.town.created', 'agt_1', data(nth), NOW_MS);
       expect(events.oldest() - before).toBeLessThanOrEqual(128);
     }
     expect(events.head()).toBe(589);
     expect(keptBytes()).toBeLessThanOrEqual(10_000);
     expect(keptBytes()).toBeGreaterThan(10_000 - 2 * size);
-    small.append('reeve.agent.started', 'agt_1', { nth: 1, text: 'x'.repeat(20_000) }, NOW_MS);
+    small.append('reeve.town.created', 'agt_1', { name: 'x'.repeat(20_000) }, NOW_MS);
     expect([events.oldest(), events.head()]).toEqual([590, 590]);
   });
 

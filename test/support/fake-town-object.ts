@@ -5,7 +5,6 @@
  * the test.
  */
 import { z } from 'zod';
-import type { TownEvent } from '../../src/events/event-store.ts';
 import type { Ticket } from '../../src/events/ticket-store.ts';
 import {
   agentSchema,
@@ -28,6 +27,7 @@ import {
   type AgentId,
   type AgentView,
   type DelegationView,
+  type EventView,
   type IssuedToken,
   type MessageId,
   type MessageView,
@@ -344,7 +344,7 @@ export class FakeTownObject implements TownStub {
     return found === undefined ? err('not_found' as const) : ok(found);
   }
 
-  #event(seq: number): TownEvent {
+  #event(seq: number): EventView {
     const id = `${this.id}-${seq}`;
     const kind = { specversion: '1.0', datacontenttype: 'application/json' } as const;
     return { ...kind, id, source: this.id, type: 'reeve.town.restored', subject: this.id, time: AT, seq, data: {} };

@@ -1,5 +1,5 @@
 /** An incarnation ends and the next begins, or none does. Synchronous, inside a transaction of the caller. */
-import type { AgentId } from '#protocol';
+import type { AgentId, FailedReason, GoneReason } from '#protocol';
 import type { Agent } from '../../roster/agent.ts';
 import { issueRefusal } from './issue-refusal.ts';
 import { containerToStartIn } from './place-agent.ts';
@@ -10,17 +10,7 @@ import { REVIVE_AFTER_MS, restartWaitMs } from './restart-plan.ts';
 /** Why the incarnation is gone, and whether its container still runs. */
 export interface Gone {
   /** For the event: how it was found out. */
-  readonly why:
-    | 'asleep'
-    | 'session_changed'
-    | 'incarnation_mismatch'
-    | 'unknown_agent'
-    /** It was silent, and its container has confirmed that it is stopped. */
-    | 'stopped_silent'
-    /** Its container was abandoned. */
-    | 'container_lost'
-    /** Its process ended by itself. */
-    | 'exited';
+  readonly why: GoneReason;
   readonly containerRuns: boolean;
 }
 
@@ -66,10 +56,8 @@ export function beginIncarnation(p: TownPorts, agent: Agent, waitMs = 0): void {
   p.events.append('reeve.agent.starting', agent.id, { incarnation: agent.inc + 1, wait_ms: waitMs }, now);
 }
 
-type FailedWhy = 'restarts_exhausted' | 'retired_in_container' | 'secret_missing';
-
 /** Given up, until a new message, a person's start, or, with messages that wait, half an hour (`reviveAgent`). */
-export function failAgent(p: TownPorts, agent: Agent, why: FailedWhy): void {
+export function failAgent(p: TownPorts, agent: Agent, why: FailedReason): void {
   const now = p.clock.now();
   p.agents.move(agent.id, 'failed');
   p.agents.ended(agent.id);

@@ -4,7 +4,7 @@
  * start: where its end is the first report of it, because the delivery's answer and the report of its start were lost, it
  * began then at the latest. Synchronous, inside a transaction of the caller.
  */
-import type { AgentId, MessageId, TurnEvent, TurnResult } from '#protocol';
+import { MAX_EVENT_REPLY_UNITS, clip, type AgentId, type MessageId, type TurnEvent, type TurnResult } from '#protocol';
 import { closePermissions } from './record-permission.ts';
 import { recordFinished } from './record-finished.ts';
 import type { TownPorts } from '../ports.ts';
@@ -50,9 +50,16 @@ export function recordTurnFinished(
 ): void {
   if (!isAnnounced) announceTurnStarted(p, agent, { message, attempt }, nowMs);
   if (!p.messages.finish(message, attempt, result, nowMs, nowMs)) return;
-  p.events.append('reeve.turn.finished', agent, { message, attempt, state: result.state }, nowMs);
+  p.events.append('reeve.turn.finished', agent, { message, attempt, ...shown(result) }, nowMs);
   closePermissions(p, agent, nowMs, message);
   p.agents.forgetRestarts(agent);
   p.runtimes.recovered(agent);
   recordFinished(p, agent, [message], nowMs);
+}
+
+/** The result, with as much of a reply as an event carries. */
+function shown(result: TurnResult) {
+  if (result.state === 'failed') return { state: result.state, reply: null, truncated: false, error: result.error };
+  const reply = clip(result.reply, MAX_EVENT_REPLY_UNITS);
+  return { state: result.state, reply, truncated: result.truncated || reply !== result.reply, error: null };
 }

@@ -3,8 +3,8 @@
  * output, is stalled, which is no end: it is well again as soon as there is a good sign. Silence makes the town ask the
  * container. Synchronous; the functions that move an agent run inside a transaction of the caller.
  */
-import type { AgentId } from '#protocol';
-import { needsSweep, type Agent, type StallReason } from '../../roster/agent.ts';
+import type { AgentId, StallReason } from '#protocol';
+import { needsSweep, type Agent } from '../../roster/agent.ts';
 import { probeSoon } from './containers.ts';
 import { eachIsolated } from '../agents/due-work.ts';
 import { issueRefusal } from '../agents/issue-refusal.ts';

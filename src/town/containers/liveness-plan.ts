@@ -1,5 +1,6 @@
 /** When an agent at work counts as stalled, and when it is given up. Pure: the whole rule is in this file. */
-import { HEARD_WRITTEN_EVERY_MS, type StallReason } from '../../roster/agent.ts';
+import type { StallReason } from '#protocol';
+import { HEARD_WRITTEN_EVERY_MS } from '../../roster/agent.ts';
 
 /** An agent that missed so many heartbeats in a row is silent. */
 const SILENT_AFTER_BEATS = 3;

@@ -29,7 +29,7 @@ export function finishDelegation(
     }
     if (found.state === 'open') {
       p.delegations.end(found.id, { state, result: text, error: null }, now);
-      p.events.append('reeve.delegation.finished', caller.id, { delegation: id, state }, now);
+      p.events.append('reeve.delegation.finished', caller.id, { delegation: found.id, state }, now);
     } else if (found.state !== state || found.result !== text) return err('delegation_over');
     return ok(delegationView(p.delegations.get(id) ?? found));
   });

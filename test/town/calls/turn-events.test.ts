@@ -4,7 +4,7 @@ import { lab, type LabRequest } from '../support/lab.ts';
 import { issuedTokensOf } from '../support/scene.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
-import type { MessageView } from '../../../src/protocol/index.ts';
+import { MAX_EVENT_REPLY_UNITS, type MessageView } from '../../../src/protocol/index.ts';
 
 const isDelivery = ({ path }: LabRequest): boolean => path.endsWith('/messages');
 
@@ -94,6 +94,32 @@ describe('a turn', () => {
     const { delivered_at } = await town.message('ada', message.id);
     expect((await town.until('ada', message.id, 'done')).delivered_at).toBe(delivered_at);
     expect(await turnsOf(town, message)).toEqual(['started 1', 'finished 1']);
+  });
+
+  it.each([
+    ['reply', { state: 'done', reply: 'well', truncated: false }, { reply: 'well', truncated: false, error: null }],
+    [
+      'long reply, cut, without half of a character',
+      { state: 'done', reply: `${'x'.repeat(MAX_EVENT_REPLY_UNITS - 1)}😀`, truncated: false },
+      { reply: 'x'.repeat(MAX_EVENT_REPLY_UNITS - 1), truncated: true, error: null },
+    ],
+    [
+      'reply that was cut before',
+      { state: 'done', reply: 'well', truncated: true },
+      { reply: 'well', truncated: true, error: null },
+    ],
+    ['error', { state: 'failed', error: 'broken' }, { reply: null, truncated: false, error: 'broken' }],
+  ])('tells in its end of its %s, so that a reader needs no other request', async (_, result, told) => {
+    const town = await TestTown.create();
+    const ada = await town.agent('ada');
+    const message = await town.work('ada');
+    const at = new Date(lab.clock.now()).toISOString();
+    const events = [{ type: 'turn.finished', message: message.id, attempt: 1, at, result }];
+    expect((await api('POST', '/v1/agent/events', { counter: 99, events }, lastTokenOf(ada))).status).toBe(200);
+    const finished = (await town.events()).filter(({ type }) => type === 'reeve.turn.finished');
+    expect(finished.map(({ data }) => data)).toEqual([
+      { message: message.id, attempt: 1, state: result.state, ...told },
+    ]);
   });
 
   it('of an attempt that is over is not told', async () => {

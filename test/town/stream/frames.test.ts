@@ -37,7 +37,7 @@ describe('what one step has for a reader', () => {
       const ids = { agent: makeId('agt', new Uint8Array(20)), message: makeId('msg', new Uint8Array(20)) };
       const delta = { ...ids, attempt: 1, kind: 'text' as const, at: '2100-01-01T00:00:00.000Z' };
       p.transaction(() => {
-        for (let nth = 0; nth < 3; nth += 1) p.events.append('reeve.agent.started', p.id, {}, p.clock.now());
+        for (let nth = 0; nth < 3; nth += 1) p.events.append('reeve.town.restored', p.id, {}, p.clock.now());
       });
       feedReaders(p, [
         { ...delta, id: '1', text: 'before', afterSeq: head },
@@ -65,11 +65,11 @@ describe('a frame', () => {
   it('holds 64 KiB at most, so that more is several; one event that is larger is one alone', async () => {
     const town = await TestTown.create();
     const reader = await opened(town);
-    await happen(town, 40, 40, { text: 'x'.repeat(4000) });
+    await happen(town, 40, 40, 'x'.repeat(4000));
     await inside(town, (p) => {
       p.transaction(() => {
         for (const size of [1, 70_000, 1]) {
-          p.events.append('reeve.agent.started', p.id, { text: 'é'.repeat(size) }, p.clock.now());
+          p.events.append('reeve.town.created', p.id, { name: 'é'.repeat(size) }, p.clock.now());
         }
       });
     });

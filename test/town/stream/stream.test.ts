@@ -97,7 +97,7 @@ describe('a reader', () => {
     const reader = await RawReader.open(town);
     await runInDurableObject(town.stub, (_, { storage }) => {
       // Committed, and the object died before it fed any reader.
-      new EventStore(storage.sql, () => undefined).append('reeve.agent.started', 'agt_1', {}, lab.clock.now());
+      new EventStore(storage.sql, () => undefined).append('reeve.town.restored', 'agt_1', {}, lab.clock.now());
     });
     await happen(town, 1);
     const head = await headOf(town);
@@ -194,7 +194,7 @@ describe('deltas', () => {
       ['text', 'one'],
       ['text', 'two'],
       'reeve.turn.finished',
-      'reeve.agent.started',
+      'reeve.town.created',
     ]);
     // A thought is stored nowhere, not even in the reply.
     expect(JSON.stringify(await tablesOf(town.id, town.stub))).not.toContain('let me see');
@@ -209,7 +209,7 @@ describe('what a stream costs', () => {
     const readers = [await RawReader.open(town), await RawReader.open(town), await RawReader.open(town)];
     const reads = await inside(town, (p) => {
       const spies = [vi.spyOn(p.events, 'head'), vi.spyOn(p.events, 'oldest'), vi.spyOn(p.events, 'list')];
-      p.events.append('reeve.agent.started', p.id, {}, p.clock.now());
+      p.events.append('reeve.town.restored', p.id, {}, p.clock.now());
       feedReaders(p);
       return spies.map((spy) => spy.mock.calls.length);
     });
@@ -278,7 +278,7 @@ describe('a reader that stalls', () => {
   it('does not hold up the others, and holds no more than its share of memory', async () => {
     const town = await TestTown.create();
     const [stalled, honest] = [await RawReader.open(town), await RawReader.open(town)];
-    const big = { text: 'x'.repeat(4000) };
+    const big = 'x'.repeat(4000);
     for (let page = 1; page <= 10; page += 1) {
       await happen(town, 50, 1, big);
       await honest.until(({ seqs }) => seqs.length === page * 50);

@@ -1,7 +1,6 @@
 /** A reader of the stream, in the raw: every frame as it came. It confirms only what the test tells it to. */
 import { SELF } from 'cloudflare:test';
 import { expect, vi } from 'vitest';
-import type { EventData } from '../../../src/events/event-store.ts';
 import type { Reader } from '../../../src/events/reader.ts';
 import type { Problem } from '../../../src/protocol/index.ts';
 import { inside } from './inside.ts';
@@ -101,12 +100,12 @@ export async function refusalOf(answer: Response): Promise<string> {
 }
 
 /** So many events happen in the town, in steps of so many: each step is one transaction. */
-export function happen(town: TestTown, count: number, step = count, data: EventData = {}): Promise<void> {
+export function happen(town: TestTown, count: number, step = count, name = ''): Promise<void> {
   return inside(town, async (p) => {
     for (let left = count; left > 0; left -= step) {
       p.transaction(() => {
         for (let nth = 0; nth < Math.min(step, left); nth += 1) {
-          p.events.append('reeve.agent.started', p.id, data, p.clock.now());
+          p.events.append('reeve.town.created', p.id, { name }, p.clock.now());
         }
       });
       // The feed comes after the step.
