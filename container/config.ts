@@ -92,6 +92,7 @@ const environmentSchema = z.object({
   AGENT_PATH: absolutePaths.optional(),
   AGENT_START_TIMEOUT_SECONDS: seconds(1, 600).default(60),
   AGENT_PERMISSION_SECONDS: seconds(1, 86_400).default(600),
+  AGENT_DRAIN_SECONDS: seconds(0, 3_600).default(600),
   AGENT_USERS: userRange.optional(),
   AGENT_DISK_MB: mebibytes.default(1024),
 });
@@ -116,6 +117,8 @@ export interface Config {
   /** How long an agent may take until it takes prompts, and a person to answer what it asks (ms). */
   readonly agentStartMs: number;
   readonly agentPermissionMs: number;
+  /** How long turns under way may take to their ends once the end of this program is announced (ms). */
+  readonly agentDrainMs: number;
   /** Numbers of the users that agents run as; null: all run as this program's. */
   readonly agentUsers: UserRange | null;
   /** What an agent may have on the disk; 0: any amount. */
@@ -149,6 +152,7 @@ export function parseConfig(environment: Environment): ParsedConfig {
       agentPath: given.AGENT_PATH ?? null,
       agentStartMs: given.AGENT_START_TIMEOUT_SECONDS * 1000,
       agentPermissionMs: given.AGENT_PERMISSION_SECONDS * 1000,
+      agentDrainMs: given.AGENT_DRAIN_SECONDS * 1000,
       agentUsers: given.AGENT_USERS ?? null,
       agentDiskBytes: given.AGENT_DISK_MB * 1024 * 1024,
     }),

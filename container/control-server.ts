@@ -8,7 +8,7 @@ import { PushAuth } from './control/push-auth.ts';
 import { Sessions } from './control/sessions.ts';
 import { sayHello } from './clients/hello.ts';
 import type { Platform, RandomBytes } from './lib/platform.ts';
-import { endSessions } from './shutdown.ts';
+import { drainSessions, endSessions } from './shutdown.ts';
 import { TownReach } from './lib/town-reach.ts';
 
 const BOOT_ID_BYTES = 20;
@@ -33,7 +33,12 @@ export interface ControlServer {
   readonly boot: BootId;
   /** Says hello until the town takes it; resolves then, or at shutdown. Never rejects. */
   hello(): Promise<void>;
-  /** Refuses new requests, reports what can be reported within 5 s, ends all agents. Idempotent. */
+  /**
+   * Takes no session, agent or message from here on, and begins no turn; resolves when the turns under way are over, after
+   * `withinMs`, or with `shutdown`. What holds for them goes on: refreshes, interrupts, answers, probes.
+   */
+  drain(withinMs: number): Promise<void>;
+  /** Refuses all requests, reports what can be reported within 5 s, ends all agents. Idempotent. */
   shutdown(): Promise<void>;
 }
 
@@ -57,11 +62,19 @@ export function createControlServer(parts: ControlServerParts): ControlServer {
   const keys = new KeySource(platform, config.apiUrl, config.jwks, life.signal);
   const auth = new PushAuth({ boot, issuer: config.issuer, sessions, findKey: keys.find });
   let ending: Promise<void> | null = null;
-  const app = createApp({ boot, auth, sessions, log, clock, isShuttingDown: () => ending !== null });
+  let isDraining = false;
+  const phase = { isDraining: () => isDraining, isShuttingDown: () => ending !== null };
+  const app = createApp({ boot, auth, sessions, log, clock, ...phase });
   return {
     app,
     boot,
     hello: () => sayHello(platform, config, life.signal),
+    drain: async (withinMs) => {
+      isDraining = true;
+      const atWork = sessions.all.filter(({ agents }) => agents.isAtWork).length;
+      if (atWork > 0) log.info('draining', { sessions_at_work: atWork, within_ms: withinMs });
+      await drainSessions({ clock, withinMs, life: life.signal }, sessions.all);
+    },
     shutdown: () => {
       life.abort();
       ending ??= endSessions(clock, sessions.all).then(() => sessions.left());

@@ -26,6 +26,7 @@ Runs a Reeve control server: it starts, feeds and stops agents for a town.
   AGENT_PATH         where the commands of agents are looked for; default: this Node's directory and the system's
   AGENT_START_TIMEOUT_SECONDS  how long an agent may take until it takes prompts; default 60
   AGENT_PERMISSION_SECONDS     how long a person has to answer what an agent asks; default 600
+  AGENT_DRAIN_SECONDS  after SIGTERM, how long turns under way may take to their ends; default 600, 0 for no time
   AGENT_USERS        first number, or range, of Unix users that agents get, each its own; needs root. Default: they share this one
   AGENT_DISK_MB      how much an agent may have on the disk, in MiB; default 1024, 0 for any amount
 `;
@@ -76,9 +77,21 @@ function listen(server: ControlServer, { host, port, agentUsers }: Config): Retu
   return http;
 }
 
-function endOnSignals(server: ControlServer, agents: AgentProcesses, http: ReturnType<typeof serve>): void {
+interface Running {
+  readonly server: ControlServer;
+  readonly agents: AgentProcesses;
+  readonly http: ReturnType<typeof serve>;
+  readonly drainMs: number;
+}
+
+/** SIGTERM, by which a platform announces the end, lets turns come to theirs first; a second signal, or any other, does not wait. */
+function endOnSignals({ server, agents, http, drainMs }: Running): void {
+  let isAnnounced = false;
   let isEnding = false;
   const end = async (signal: string): Promise<void> => {
+    const mayDrain = signal === 'SIGTERM' && !isAnnounced;
+    isAnnounced = true;
+    if (mayDrain) await server.drain(drainMs);
     if (isEnding) return;
     isEnding = true;
     log.info('shutting_down', { signal });
@@ -139,7 +152,7 @@ async function main(): Promise<void> {
     sharedRegistry(),
   );
   const server = createControlServer({ config, clock, fetch, log, randomBytes, ...agents });
-  endOnSignals(server, agents, listen(server, config));
+  endOnSignals({ server, agents, http: listen(server, config), drainMs: config.agentDrainMs });
 }
 
 await main();

@@ -139,6 +139,8 @@ function controlProgram(
       CONTAINER_PORT: String(controlPorts[nth]),
       CONTAINER_SECRET: variables['CONTAINER_SECRET'] ?? '',
       AGENT_STATE_DIR: join(stateDir, 'agents'),
+      // It ends with its Worker, which waits for no turn.
+      AGENT_DRAIN_SECONDS: '0',
       // People have their agents where their shell finds them.
       AGENT_PATH: absoluteOnly(process.env['PATH'] ?? ''),
       ...agentSettings(),

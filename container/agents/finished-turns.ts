@@ -3,6 +3,11 @@ import { RecentMap } from '../lib/recent-map.ts';
 
 /** Finished messages whose result the town has: remembered only so that a repeat is not run again. */
 const REMEMBERED = 1_000;
+/** Said to the sender where a result was reported for an earlier attempt, long ago, before the message came again. */
+export const RESULT_GONE: TurnResult = {
+  state: 'failed',
+  error: 'The message was worked on before; its result was reported under an earlier attempt and is not held any more',
+};
 /** Results that are kept all the same, in code units of their JSON text: a few minutes of long replies. */
 const MAX_KEPT_UNITS = 2 * 1024 * 1024;
 

@@ -57,6 +57,7 @@ export class Incarnation {
   #running: AgentProcess | null = null;
   /** Its process is gone without having been stopped. */
   #isLost = false;
+  #isDraining = false;
   #gone: Promise<void> | null = null;
 
   constructor(context: AgentContext, order: StartAgent) {
@@ -90,7 +91,7 @@ export class Incarnation {
       },
       report: (event) => reporter.add(event),
       onWork: (working) => (working ? heartbeat.begin() : heartbeat.end()),
-      mayContinue: () => !client.isOver && !this.#isLost,
+      mayContinue: () => !client.isOver && !this.#isLost && !this.#isDraining,
       townNowMs,
       life,
     });
@@ -180,6 +181,12 @@ export class Incarnation {
   /** Resolves when everything that happened so far is acknowledged by the town. */
   reported(): Promise<void> {
     return this.#reporter.drained();
+  }
+
+  /** Begins no turn from here on; resolves when the one under way is over. */
+  drain(): Promise<void> {
+    this.#isDraining = true;
+    return this.#turns.rested();
   }
 
   /**

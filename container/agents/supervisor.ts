@@ -134,6 +134,11 @@ export class Supervisor {
     return [...this.#running.values()].some((running) => !running.isEnding && running.isAtWork);
   }
 
+  /** No turn begins from here on; resolves when those under way are over. */
+  async drain(): Promise<void> {
+    await Promise.all([...this.#running.values()].map((running) => running.drain()));
+  }
+
   /** Resolves when every event so far is acknowledged by the town. */
   async reported(): Promise<void> {
     await Promise.all([...this.#running.values()].map((running) => running.reported()));

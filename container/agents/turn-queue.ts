@@ -14,19 +14,13 @@ import {
 import type { WorkStatus } from '../clients/heartbeat.ts';
 import { ProcessGone, type Prompt, type TurnOutput } from './agent-process.ts';
 import { RecentMap } from '../lib/recent-map.ts';
-import { FinishedTurns } from './finished-turns.ts';
+import { FinishedTurns, RESULT_GONE } from './finished-turns.ts';
 import { piecesOf } from '../lib/json-text.ts';
 
 /** Messages that were to be withdrawn before they came: far more than can be on their way when the town takes them back. */
 const WITHDRAWN = 1_000;
 /** One delta's text at most, in code units: small enough that no escape makes it larger than a batch. */
 const PIECE_UNITS = 16 * 1024;
-
-/** Said to the sender where a result was reported for an earlier attempt, long ago, before the message came again. */
-const RESULT_GONE: TurnResult = {
-  state: 'failed',
-  error: 'The message was worked on before; its result was reported under an earlier attempt and is not held any more',
-};
 
 const CUT_SHORT: TurnResult = { state: 'failed', error: INTERRUPTED };
 
@@ -62,6 +56,8 @@ export class TurnQueue {
   readonly #acknowledged = new FinishedTurns();
   #current: Turn | null = null;
   #running = false;
+  /** Resolves when no turn is under way. */
+  #rest: Promise<void> = Promise.resolve();
   /** The process is gone: nothing begins any more. */
   #isOver = false;
   #task: string | null = null;
@@ -75,7 +71,7 @@ export class TurnQueue {
   /** Takes what is new and returns, in the order given, what is held of each. */
   deliver(messages: readonly DeliveredMessage[]): HeldMessage[] {
     const held = messages.map((message) => this.#take(message));
-    if (!this.#running) void this.#run();
+    if (!this.#running) this.#rest = this.#run();
     return held;
   }
 
@@ -119,6 +115,11 @@ export class TurnQueue {
   withdraw(message: MessageId): boolean {
     this.#withdrawn.set(message, true);
     return this.interrupt(message);
+  }
+
+  /** Resolves when the turn under way is over, and those that may follow it. */
+  rested(): Promise<void> {
+    return this.#rest;
   }
 
   get status(): WorkStatus {

@@ -20,8 +20,6 @@ import {
   type ControlOrder,
   type IssuedToken,
   type Health,
-  type OpenSession,
-  type PushClaims,
   type SessionClosed,
   type SessionOpened,
 } from '#protocol';
@@ -47,6 +45,9 @@ interface AppParts {
   readonly sessions: Sessions;
   readonly log: Log;
   readonly clock: Clock;
+  /** The turns under way are the last: no session, agent or message is taken. */
+  readonly isDraining: () => boolean;
+  /** Nothing is answered any more. */
   readonly isShuttingDown: () => boolean;
 }
 
@@ -55,10 +56,14 @@ export function createApp(parts: AppParts): ControlApp {
   const app: ControlApp = new Hono<{ Variables: Variables }>();
   const health: Health = { status: 'ok', version: PROTOCOL_VERSION, boot: parts.boot };
 
-  app.use(async (_c, next) => (parts.isShuttingDown() ? problem('shutting_down') : next()));
-  app.get('/health', (c) => c.json(health));
+  const unless = (isRefused: () => boolean): MiddlewareHandler => {
+    return async (_c, next) => (isRefused() ? problem('shutting_down') : next());
+  };
+  app.use(unless(parts.isShuttingDown));
+  app.get('/health', unless(parts.isDraining), (c) => c.json(health));
   app.use(authenticate(parts));
-  app.put('/session', (c) => openSession(c, parts));
+  app.put('/session', unless(parts.isDraining), (c) => openSession(c, parts));
+  for (const { method, path } of BEGINNINGS) app.on(method, path, unless(parts.isDraining));
   app.delete('/session', (c) => closeSession(c, parts));
   for (const name of CONTROL_CALL_NAMES) serve(app, name);
   app.notFound(() => problem('not_found'));
@@ -107,7 +112,7 @@ function openSession(c: Ctx, { boot, sessions, log }: AppParts): Response {
   const verdict = c.get('verdict');
   if (verdict.kind !== 'opening') return problem('unauthorized');
   return parsed(c, openSessionSchema, (request) => {
-    if (!isForContainer(request, verdict.claims)) return problem('unauthorized');
+    if (request.container !== verdict.claims.container) return problem('unauthorized');
     const { outcome, session } = sessions.open(request, verdict.claims.iat);
     log.info('session', { container: request.container, session: request.session, epoch: request.epoch, outcome });
     if (session === null) return problem(outcome === 'full' ? 'no_room' : 'stale_session');
@@ -126,9 +131,8 @@ function closeSession(c: Ctx, { sessions, log }: AppParts): Answer {
   });
 }
 
-function isForContainer(request: OpenSession, claims: PushClaims): boolean {
-  return request.container === claims.container;
-}
+/** Calls after which there is more to do than before. */
+const BEGINNINGS = [CONTROL_CALLS.start, CONTROL_CALLS.deliver];
 
 type Handlers = {
   readonly [N in ControlCallName]: (agents: Session['agents'], order: ControlOrder<N>) => Answer;

@@ -6,10 +6,11 @@ export interface Unreachable {
   readonly kind: 'unreachable';
   /**
    * After a `timeout` the town backs off from the container; `transport` is a network that fails, or a 2xx that is no answer
-   * to the request; `busy` is 429 or 503; `unauthorized` is the control server's own 401, by its problem code; `refused` any
+   * to the request; `busy` is 429 or 503; `draining` the control server's own 503, by its problem code: it takes nothing new and is
+   * about to end, while what runs there goes on; `unauthorized` is the control server's own 401, by its problem code; `refused` any
    * other answer that no repeat will change soon.
    */
-  readonly reason: 'timeout' | 'transport' | 'busy' | 'server_error' | 'unauthorized' | 'refused';
+  readonly reason: 'timeout' | 'transport' | 'busy' | 'draining' | 'server_error' | 'unauthorized' | 'refused';
   /** The container's Retry-After, at most `MAX_RETRY_AFTER_MS`, or 0. */
   readonly retryAfterMs: number;
   /** For people: status and code, never a body. */

@@ -163,7 +163,12 @@ function readAnswer<T>(response: Response, text: string | null, schema: AnswerSc
   const unauthorized: ControlProblemCode = 'unauthorized';
   if (response.status === 401 && code === unauthorized) return unreachable('unauthorized', detail);
   if (response.status === 429 || response.status === 503) {
-    return unreachable('busy', detail, retryAfterMs(response.headers.get('retry-after')));
+    const draining: ControlProblemCode = 'shutting_down';
+    return unreachable(
+      code === draining ? 'draining' : 'busy',
+      detail,
+      retryAfterMs(response.headers.get('retry-after')),
+    );
   }
   // 408: the body was too slow on its way, which says nothing of what is in it.
   if (response.status >= 500 || response.status === 408) return unreachable('server_error', detail);

@@ -14,8 +14,9 @@ const USE_STEP_MS = 30_000;
 const MAX_CHECK_MS = 300_000;
 /** Without an alarm the platform ends it this much (ms) after two checks that did not come. */
 const KEEP_MARGIN_MS = 60_000;
-/** After SIGTERM its agents end their turns; what runs longer (ms) is destroyed. */
+/** After SIGTERM what is still there (ms) is destroyed: with no turn under way soon, and otherwise where its drain should be long over. */
 const DRAIN_MS = 60_000;
+const MAX_DRAIN_MS = 900_000;
 /** One that does not say whether an agent is at work goes on for at least so long (ms) after its last use. */
 const UNKNOWN_MS = 3_600_000;
 /** A container that was started this long (ms) ago may not listen yet. */
@@ -77,7 +78,9 @@ export class IdleStop {
     }
     await this.#plan();
     if (run.endingAtMs !== null) {
-      if (clock.now() - run.endingAtMs >= DRAIN_MS) await this.destroy();
+      const endingMs = clock.now() - run.endingAtMs;
+      // A turn that began just before the signal goes on to its end.
+      if (endingMs >= MAX_DRAIN_MS || (endingMs >= DRAIN_MS && (await this.#isAtWork()) !== true)) await this.destroy();
       return;
     }
     await lifecycle.keep(2 * this.#checkMs + KEEP_MARGIN_MS);

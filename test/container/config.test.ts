@@ -21,6 +21,7 @@ describe('parseConfig', () => {
         agentPath: null,
         agentStartMs: 60_000,
         agentPermissionMs: 600_000,
+        agentDrainMs: 600_000,
         agentUsers: null,
         agentDiskBytes: 1024 * 1024 * 1024,
       },
@@ -41,12 +42,16 @@ describe('parseConfig', () => {
       AGENT_PATH: '/usr/bin:/bin',
       AGENT_START_TIMEOUT_SECONDS: '5',
       AGENT_PERMISSION_SECONDS: '7',
+      AGENT_DRAIN_SECONDS: '0',
       AGENT_USERS: '20000-29999',
       AGENT_DISK_MB: '0',
     });
     const users = { agentUsers: { first: 20_000, last: 29_999 }, agentDiskBytes: 0 };
     const agents = { agentStateDir: '/var/lib/agents', agentPath: '/usr/bin:/bin', ...users };
-    expect(parsed).toMatchObject({ ok: true, config: { ...agents, agentStartMs: 5000, agentPermissionMs: 7000 } });
+    expect(parsed).toMatchObject({
+      ok: true,
+      config: { ...agents, agentStartMs: 5000, agentPermissionMs: 7000, agentDrainMs: 0 },
+    });
     expect(parsed).toMatchObject({
       ok: true,
       config: { apiUrl: 'http://127.0.0.1:8787', issuer: 'https://town.example', jwks, host: '0.0.0.0', port: 0 },
@@ -61,6 +66,7 @@ describe('parseConfig', () => {
     ['AGENT_PATH', 'hush', 'AGENT_PATH must be absolute directories, by colon'],
     ['AGENT_START_TIMEOUT_SECONDS', '601', 'AGENT_START_TIMEOUT_SECONDS must be 1 to 600 seconds'],
     ['AGENT_PERMISSION_SECONDS', '0', 'AGENT_PERMISSION_SECONDS must be 1 to 86400 seconds'],
+    ['AGENT_DRAIN_SECONDS', '3601', 'AGENT_DRAIN_SECONDS must be 0 to 3600 seconds'],
     ['AGENT_USERS', 'hush', 'AGENT_USERS must be the number of a first user'],
     ['AGENT_USERS', '999', 'AGENT_USERS must be the number of a first user'],
     ['AGENT_USERS', '30000-29999', 'AGENT_USERS must be the number of a first user'],

@@ -222,14 +222,15 @@ describe('an answer', () => {
     }
   });
 
-  test('500 and above is a failure of the server, and 503 and 429 say that it is busy', async () => {
+  test('500 and above is a failure of the server, and 503 and 429 say that it is busy, or drains', async () => {
     expect(await outcomeOf(problem('internal', 500))).toMatchObject({ reason: 'server_error', detail: '500 internal' });
     expect(await outcomeOf(new Response('bad gateway', { status: 502 }))).toMatchObject({
       reason: 'server_error',
       detail: '502 no problem document',
     });
     expect(await outcomeOf(problem('request_timeout', 408))).toMatchObject({ reason: 'server_error' });
-    expect(await outcomeOf(problem('shutting_down', 503))).toMatchObject({ reason: 'busy', retryAfterMs: 0 });
+    expect(await outcomeOf(problem('no_room', 503))).toMatchObject({ reason: 'busy', retryAfterMs: 0 });
+    expect(await outcomeOf(problem('shutting_down', 503))).toMatchObject({ reason: 'draining', retryAfterMs: 0 });
     expect(await outcomeOf(new Response(null, { status: 429 }))).toMatchObject({ reason: 'busy', retryAfterMs: 0 });
   });
 

@@ -131,6 +131,17 @@ describe('a container of the platform', () => {
     expect(alarmMs).toBeNull();
   });
 
+  test('in which a turn began just before it was asked to end goes on, and is destroyed where that is not over after a quarter of an hour', async () => {
+    await ring();
+    await ring();
+    const askedAtMs = nowMs;
+    agents = holding('working');
+    while (nowMs - askedAtMs < 10 * MINUTE_MS) await ring();
+    expect(ends()).toEqual(['end']);
+    while (nowMs - askedAtMs < 15 * MINUTE_MS) await ring();
+    expect(ends()).toEqual(['end', 'destroy']);
+  });
+
   test('that ended by itself needs no alarm any more', async () => {
     running = false;
     await ring();

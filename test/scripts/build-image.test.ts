@@ -132,6 +132,30 @@ describe('the bundle', () => {
     expect(await program.exitCode()).toBe(0);
   });
 
+  it('lets a turn come to its end on SIGTERM', async () => {
+    const { program, deliver, messages } = await withAgent();
+    await deliver('work 1');
+    await expect.poll(messages, { timeout: 10_000 }).toEqual(['working']);
+    program.kill('SIGTERM');
+    await expect.poll(() => program.stdout, { timeout: 10_000 }).toContain('"draining"');
+    expect(program.stdout).not.toContain('"shutting_down"');
+    expect(await program.exitCode()).toBe(0);
+    expect(program.stdout).toContain('"shutting_down"');
+  });
+
+  it('does not wait for a turn after a second signal, and leaves nothing of its agent', async () => {
+    const { program, process_id, deliver, messages } = await withAgent();
+    await deliver('work 600');
+    await expect.poll(messages, { timeout: 10_000 }).toEqual(['working']);
+    program.kill('SIGTERM');
+    await expect.poll(() => program.stdout, { timeout: 10_000 }).toContain('"draining"');
+    // What holds for the turn goes on meanwhile.
+    expect(await messages()).toEqual(['working']);
+    program.kill('SIGTERM');
+    expect(await program.exitCode()).toBe(0);
+    expect(signalGroup(process_id, 0)).toBe(false);
+  });
+
   it('a control server that is killed takes its agents along: the guard runs from beside it too', async () => {
     const { program, process_id } = await withAgent(DEAF);
     expect(signalGroup(process_id, 0)).toBe(true);

@@ -1,7 +1,7 @@
 /** What the town does with each answer of a container: it takes a session into use, or backs off after a failure. */
 import type { SessionId } from '#protocol';
 import { backoffMs } from '#lib/backoff.ts';
-import type { LinkAnswer } from '../../link/container-link.ts';
+import type { LinkAnswer, Unreachable } from '../../link/container-link.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { PUSH_RETRY } from '../../tokens/refresh-policy.ts';
 import { agentGone } from '../agents/agent-gone.ts';
@@ -106,18 +106,26 @@ export function recordAnswer(p: TownPorts, index: number, answer: LinkAnswer<unk
   }
 }
 
+/**
+ * Failures in a row, with this one. One that drains has said why it takes nothing, and is soon gone: the wait for what comes after it
+ * does not grow.
+ */
+export function failuresWith(failures: number, failure: Unreachable | undefined): number {
+  return failure?.reason === 'draining' ? Math.max(failures, 1) : failures + 1;
+}
+
 /** How long (ms) after it was not reached a container is asked whether it is there at all. */
 const PROBE_AFTER_MS = 15_000;
 
 /**
- * Work waits for this container, and it was not reached: it is asked from now on until it answers or is abandoned. Agents at
- * work there are monitored anyway; this is for those that wait to start, or for their messages.
+ * Work waits for this container, and it was not reached, or drains: it is asked from now on until it answers or is abandoned, or
+ * until it is gone. Agents at work there are monitored anyway; this is for those that wait to start, or for their messages.
  */
-export function doubtContainer(p: TownPorts, index: number): void {
+export function doubtContainer(p: TownPorts, index: number, { reason }: Unreachable): void {
   const container = p.containers.get(index);
   if (container === null || container.lostAtMs !== null) return;
   const now = p.clock.now();
-  p.containers.unanswered(index, now);
+  if (reason !== 'draining') p.containers.unanswered(index, now);
   probeSoon(p, index, now + PROBE_AFTER_MS);
 }
 

@@ -11,7 +11,7 @@ import type { TownPorts } from '../ports.ts';
 export const NOT_REACHED = 'unreachable';
 
 /** Outcomes of something that answers: a sign of life does not shorten its wait. */
-const ANSWERED: readonly (string | null)[] = ['busy', 'server_error', 'refused'];
+const ANSWERED: readonly (string | null)[] = ['busy', 'draining', 'server_error', 'refused'];
 
 /**
  * Lifts the backoff of a container, as it was before the sign of life, and brings forward what waits for it: deliveries,

@@ -43,7 +43,7 @@ export function renewContainer(p: TownPorts, index: number): Promise<void> {
       const tries = owed.renewTries + 1;
       const wait = backoffMs(PUSH_RETRY, tries, p.random(), answer.retryAfterMs);
       p.containers.planRenewal(index, p.clock.now() + wait, tries);
-      doubtContainer(p, index);
+      doubtContainer(p, index, answer);
     });
   });
 }

@@ -84,7 +84,7 @@ async function sendAnswer(p: TownPorts, id: PermissionId): Promise<void> {
   p.transaction(() => {
     const tries = asked.tries + 1;
     p.permissions.plan(id, p.clock.now() + backoffMs(PUSH_RETRY, tries, p.random(), answer.retryAfterMs), tries);
-    doubtContainer(p, container);
+    doubtContainer(p, container, answer);
   });
 }
 

@@ -1,12 +1,13 @@
 /** Hands messages over: always with a fresh token in the same request, applied before them (T8), and in order. */
 import type { AgentId, HeldMessage, MessageId, MessagesAccepted } from '#protocol';
 import { backoffMs } from '#lib/backoff.ts';
+import type { Unreachable } from '../../link/container-link.ts';
 import type { Message } from '../../outbox/message.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { recordActivity } from '../containers/activity.ts';
 import { beginIncarnation } from '../agents/agent-gone.ts';
-import { doubtContainer, backoffUntil, recordAnswer } from '../containers/containers.ts';
+import { backoffUntil, doubtContainer, failuresWith, recordAnswer } from '../containers/containers.ts';
 import { inSlot } from '../containers/in-slot.ts';
 import { issueToken, type IssueAnswer } from '../credentials/issue-token.ts';
 import { recordFinished } from '../agents/record-finished.ts';
@@ -109,22 +110,22 @@ function settle(p: TownPorts, agent: Agent, batch: readonly Message[], answer: I
       return true;
     }
     // Whatever the answer left out stays queued.
-    if (isServed(p, current)) retryLater(p, agent.id, 0);
+    if (isServed(p, current)) retryLater(p, agent.id);
     return false;
   }
-  if (answer.kind === 'unreachable') doubtContainer(p, agent.container);
+  if (answer.kind === 'unreachable') doubtContainer(p, agent.container, answer);
   // Still this incarnation's queue: if it was found gone, its next start has taken the plan over.
   if (!isServed(p, current)) return startsAtOnce(answer);
-  if (answer.kind !== 'unreachable') retryLater(p, agent.id, 0);
-  else if (answer.rejected === undefined) retryLater(p, agent.id, answer.retryAfterMs);
+  if (answer.kind !== 'unreachable') retryLater(p, agent.id);
+  else if (answer.rejected === undefined) retryLater(p, agent.id, answer);
   else return passOnRejected(p, agent.id, batch, answer.rejected, now);
   return startsAtOnce(answer);
 }
 
 /** The whole queue waits, also what did not fit into this request. Never at once. */
-function retryLater(p: TownPorts, agent: AgentId, retryAfterMs: number): void {
-  const tries = p.queues.retryOf(agent).tries + 1;
-  const atMs = p.clock.now() + backoffMs(DELIVERY_RETRY, tries, p.random(), retryAfterMs);
+function retryLater(p: TownPorts, agent: AgentId, failure?: Unreachable): void {
+  const tries = failuresWith(p.queues.retryOf(agent).tries, failure);
+  const atMs = p.clock.now() + backoffMs(DELIVERY_RETRY, tries, p.random(), failure?.retryAfterMs ?? 0);
   p.queues.failed(agent, tries, atMs);
   p.messages.planQueue(agent, atMs);
 }
@@ -151,7 +152,7 @@ function passOnRejected(
   }
   p.queues.limit(agent, 1);
   const rejections = p.queues.rejected(agent, first.id);
-  retryLater(p, agent, 0);
+  retryLater(p, agent);
   if (rejections < MAX_REJECTIONS) return false;
   const error = `delivery_refused: ${status}`;
   if (!p.messages.finish(first.id, first.attempt, { state: 'failed', error }, nowMs, null)) return false;

@@ -107,7 +107,7 @@ function settle(p: TownPorts, asked: Agent, answer: LinkAnswer<AgentEnded> | nul
     const tries = agent.endTries + 1;
     p.agents.planEnd(agent.id, now + backoffMs(PUSH_RETRY, tries, p.random(), answer.retryAfterMs), tries);
     // Asked whether it is there at all: where it is abandoned, this is given up with it.
-    doubtContainer(p, agent.container);
+    doubtContainer(p, agent.container, answer);
     return;
   }
   // Answered, or the container sleeps, or runs another session: either way the process and its key are gone.

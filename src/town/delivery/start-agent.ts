@@ -15,7 +15,14 @@ import type { LinkAnswer } from '../../link/container-link.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { beginIncarnation, failAgent, restartAgent } from '../agents/agent-gone.ts';
-import { doubtContainer, backoffUntil, recordAnswer, recordSession, openContainer } from '../containers/containers.ts';
+import {
+  backoffUntil,
+  doubtContainer,
+  failuresWith,
+  openContainer,
+  recordAnswer,
+  recordSession,
+} from '../containers/containers.ts';
 import { inSlot } from '../containers/in-slot.ts';
 import { issueRefusal } from '../agents/issue-refusal.ts';
 import { issueToken, type IssueAnswer } from '../credentials/issue-token.ts';
@@ -220,11 +227,11 @@ function postpone(
   leastMs = 0,
 ): void {
   const now = p.clock.now();
-  const tries = agent.startTries + 1;
-  const retryAfterMs = answer.kind === 'unreachable' ? answer.retryAfterMs : 0;
-  const floorMs = Math.max(leastMs, retryAfterMs);
+  const failure = answer.kind === 'unreachable' ? answer : undefined;
+  const tries = failuresWith(agent.startTries, failure);
+  const floorMs = Math.max(leastMs, failure?.retryAfterMs ?? 0);
   const wait = answer.kind === 'session_changed' ? 0 : backoffMs(START_RETRY, tries, p.random(), floorMs);
   p.agents.planStart(agent.id, now + wait, tries);
   p.tokens.failing(agent.id, now);
-  if (answer.kind === 'unreachable') doubtContainer(p, agent.container);
+  if (failure !== undefined) doubtContainer(p, agent.container, failure);
 }

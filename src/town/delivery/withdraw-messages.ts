@@ -39,7 +39,7 @@ async function withdrawOne(p: TownPorts, id: AgentId): Promise<boolean> {
     p.transaction(() => {
       const wait = backoffMs(PUSH_RETRY, owed.tries + 1, p.random(), answer.retryAfterMs);
       p.withdrawals.plan(id, p.clock.now() + wait, owed.tries + 1);
-      doubtContainer(p, agent.container);
+      doubtContainer(p, agent.container, answer);
     });
     return false;
   }

@@ -474,6 +474,76 @@ describe('GET /agents', () => {
   });
 });
 
+describe('draining', () => {
+  const FOR_EVER = 3_600_000;
+
+  it('takes no session, agent or message, and says when to come again; what holds for the turn under way goes on', async () => {
+    const { control, session, agent, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 60'));
+    const drained = control.server.drain(FOR_EVER);
+    const health = await control.server.app.fetch(new Request('http://control.example/health'));
+    expect([health.status, health.headers.get('retry-after')]).toEqual([503, '5']);
+    const fresh = control.town.mint(agent);
+    const started = { inc: 2, name: 'ada', role: 'worker', grant: { ...fresh, inc: 2 }, runtime: null };
+    const delivered = { inc: 1, grant: fresh, messages: [message(2, 'hello')] };
+    const refused = [
+      health,
+      await control.openSession({ ...session, id: sessionId(2), epoch: 2 }, 2),
+      await control.push(session, 'POST', `/agents/${agent}/messages`, delivered),
+      await control.push(session, 'POST', `/agents/${agent}/start`, started),
+    ];
+    expect(new Set(await Promise.all(refused.map(codeOf)))).toEqual(new Set(['shutting_down']));
+    expect((await control.refresh(session, fresh)).body.outcome).toBe('applied');
+    expect((await control.running(session))[0]?.messages).toMatchObject([{ message: messageId(1), state: 'working' }]);
+    await control.push(session, 'POST', `/agents/${agent}/interrupt`, { inc: 1 });
+    await control.clock.advance(1_000);
+    await drained;
+    expect(control.town.events.at(-1)).toMatchObject({ type: 'turn.finished', result: { error: 'interrupted' } });
+  });
+
+  it('is over with the turn under way, whose result the town gets; the next that waits here never begins', async () => {
+    const { control, session, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 60'), message(2, 'hello'));
+    let isOver = false;
+    void control.server.drain(FOR_EVER).then(() => (isOver = true));
+    await control.clock.advance(59_000);
+    expect(isOver).toBe(false);
+    await control.clock.advance(2_000);
+    expect(isOver).toBe(true);
+    await control.server.shutdown();
+    const ofTurns = control.town.events.filter(({ type }) => type === 'turn.started' || type === 'turn.finished');
+    expect(ofTurns).toMatchObject([
+      { type: 'turn.started', message: messageId(1) },
+      { type: 'turn.finished', message: messageId(1), result: { state: 'done' } },
+    ]);
+  });
+
+  it('is over at its deadline, with the turn unfinished and no result of it reported', async () => {
+    const { control, session, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 60'));
+    let isOver = false;
+    void control.server.drain(30_000).then(() => (isOver = true));
+    await control.clock.advance(29_000);
+    expect(isOver).toBe(false);
+    await control.clock.advance(1_000);
+    expect(isOver).toBe(true);
+    await control.server.shutdown();
+    expect(control.town.events.map(({ type }) => type)).not.toContain('turn.finished');
+  });
+
+  it('is cut short by a shutdown, and takes no time where no turn is under way', async () => {
+    const { control, session, issued } = await TestControlServer.withAgent();
+    await control.deliver(session, issued, message(1, 'work 60'));
+    const drained = control.server.drain(FOR_EVER);
+    const ended = control.server.shutdown();
+    await drained;
+    await control.clock.advance(5_000);
+    await ended;
+    const idle = await TestControlServer.withAgent();
+    await idle.control.server.drain(FOR_EVER);
+  });
+});
+
 describe('shutting down', () => {
   it('refuses everything with 503, health too, and says when to come again', async () => {
     const { control } = await TestControlServer.withAgent();

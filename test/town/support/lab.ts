@@ -243,6 +243,14 @@ export class LabContainer {
     this.restart();
   }
 
+  /** SIGTERM: its turns have so long to come to their ends; then it ends in order, and the container with it. */
+  async terminate(withinMs: number): Promise<void> {
+    const server = this.#server;
+    await server.drain(withinMs);
+    await server.shutdown();
+    this.sleep();
+  }
+
   /** The process is gone for good: its timers and calls lead nowhere. */
   end(): void {
     this.running = false;
