@@ -26,7 +26,7 @@ export class Connection {
   readonly #on: ConnectionEvents;
   readonly #socket: Socket;
   #over = false;
-  #heardAtMs: number;
+  #receivedAtMs: number;
   /** What arrived on this connection; and how much of it is not confirmed to the town. */
   #seq: number | null = null;
   #deltas = 0;
@@ -37,7 +37,7 @@ export class Connection {
   constructor(outside: Outside, address: string, on: ConnectionEvents) {
     this.#outside = outside;
     this.#on = on;
-    this.#heardAtMs = outside.nowMs();
+    this.#receivedAtMs = outside.nowMs();
     this.#socket = outside.connect(address, {
       onText: (text) => this.#receive(text),
       onClose: (code) => this.#end(code),
@@ -55,7 +55,7 @@ export class Connection {
 
   #receive(text: string): void {
     if (this.#over) return;
-    this.#heardAtMs = this.#outside.nowMs();
+    this.#receivedAtMs = this.#outside.nowMs();
     const frame = parseFrame(text);
     if (frame === null) return this.#end(0);
     for (const one of frame) {
@@ -103,7 +103,7 @@ export class Connection {
   #monitor(): void {
     this.#cancelTimer();
     this.#cancelTimer = this.#outside.after(PING_MS, () => {
-      if (this.#outside.nowMs() - this.#heardAtMs >= SILENT_MS) return this.#end(0);
+      if (this.#outside.nowMs() - this.#receivedAtMs >= SILENT_MS) return this.#end(0);
       this.#socket.send('{"type":"ping"}');
       this.#monitor();
     });

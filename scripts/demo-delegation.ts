@@ -17,7 +17,7 @@ const announced = z.object({
 });
 
 /** `agents` are those of the town; the first delegates to the second. */
-export async function tellDelegation(
+export async function playDelegation(
   story: Story,
   api: ApiClient,
   url: string,

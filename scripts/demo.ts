@@ -7,7 +7,7 @@ import { parseConfig } from '../src/env.ts';
 import { KeyRing } from '../src/tokens/key-ring.ts';
 import { mintAgentToken, type Issuer } from '../src/tokens/mint.ts';
 import { ApiClient } from './api-client.ts';
-import { tellDelegation } from './demo-delegation.ts';
+import { playDelegation } from './demo-delegation.ts';
 import { workerVariables, type Variables } from './dev-settings.ts';
 import { startStack, type Stack } from './dev-stack.ts';
 import { aborted, endingSignal } from './ending.ts';
@@ -44,7 +44,7 @@ async function main(): Promise<number> {
     stack = await startStack({ ...options, signal: ending });
     const api = new ApiClient(stack.url, variables['REEVE_DEV_TOKEN'] ?? '');
     const ended = aborted(ending).then(() => Promise.reject(new Error('ended by a signal')));
-    await Promise.race([tell(story, stack, api, tokenCopier(variables)), ended]);
+    await Promise.race([play(story, stack, api, tokenCopier(variables)), ended]);
     return 0;
   } catch (thrown) {
     story.fail(thrown instanceof Error ? thrown.message : String(thrown));
@@ -56,7 +56,7 @@ async function main(): Promise<number> {
   }
 }
 
-async function tell(story: Story, stack: Stack, api: ApiClient, copyToken: CopyToken): Promise<void> {
+async function play(story: Story, stack: Stack, api: ApiClient, copyToken: CopyToken): Promise<void> {
   const town = await api.createTown('demo');
   const agents = await Promise.all(AGENTS.map((name) => api.createAgent(town, name)));
   story.check(
@@ -69,7 +69,7 @@ async function tell(story: Story, stack: Stack, api: ApiClient, copyToken: CopyT
   story.check(`ada answers: "${answered.reply ?? ''}"`, answered.reply?.includes('good morning') === true);
 
   await twoSweeps(story, stack, api, town);
-  await tellDelegation(story, api, stack.url, town, agents);
+  await playDelegation(story, api, stack.url, town, agents);
   await controlServerDies(story, stack, api, town);
   await teardown(story, api, town, copyToken);
   story.say('The end. Everything that was shown did happen.');

@@ -57,7 +57,7 @@ describe('the configuration', () => {
     expect(refused(bindings({ TOWN: {}, DIRECTORY: {}, SOMETHING: 'else' }))).toEqual([]);
   });
 
-  test('tells of every broken variable at once', () => {
+  test('names every broken variable at once', () => {
     const broken = bindings({ PUBLIC_URL: 'nowhere', HEARTBEAT_SECONDS: '0', AGENTS_PER_CONTAINER: 'many' });
     expect(refused(broken)).toEqual(['PUBLIC_URL', 'HEARTBEAT_SECONDS', 'AGENTS_PER_CONTAINER']);
   });

@@ -37,7 +37,7 @@ export interface AgentContext {
   readonly heartbeatMs: number;
   readonly townNowMs: () => number;
   /** Takes over the time that the town answered a pull with, which was asked at `askedAtMonoMs`. */
-  readonly rebaseTownClock: (toldMs: number, askedAtMonoMs: number) => void;
+  readonly rebaseTownClock: (answeredAtTownMs: number, askedAtMonoMs: number) => void;
   readonly pullAddress: (agent: AgentId) => PullAddress;
 }
 

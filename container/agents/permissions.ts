@@ -70,9 +70,9 @@ export class Permissions {
     this.#asked.set(turn.signal, asked);
     if (turn.signal.aborted || asked > MAX_QUESTIONS) return null;
     const permission = makeId('prm', randomBytes(ID_BYTES));
-    const tell = (event: ShownEvent): void => turn.emit({ kind: 'event', event });
+    const report = (event: ShownEvent): void => turn.emit({ kind: 'event', event });
     const expires_at = new Date(townNowMs() + deadlineMs).toISOString();
-    tell({ type: 'permission.requested', permission, title, kind, input, options: [...options], expires_at });
+    report({ type: 'permission.requested', permission, title, kind, input, options: [...options], expires_at });
     const answer = new Promise<string | null>((resolve) => {
       const answered = new AbortController();
       const settle: Open['settle'] = (option, by) => {
@@ -80,7 +80,7 @@ export class Permissions {
         answered.abort();
         turn.signal.removeEventListener('abort', ended);
         const outcome = option === null ? 'cancelled' : 'selected';
-        tell({ type: 'permission.resolved', permission, outcome, option, by });
+        report({ type: 'permission.resolved', permission, outcome, option, by });
         resolve(option);
       };
       const ended = (): void => settle(null, 'turn_ended');

@@ -66,7 +66,7 @@ interface PullerParts {
   readonly address: () => PullAddress | null;
   readonly townNowMs: () => number;
   /** Takes over the time that the town answered with; `askedAtMonoMs` is when it was asked, by the monotonic clock. */
-  readonly rebaseTownClock: (toldMs: number, askedAtMonoMs: number) => void;
+  readonly rebaseTownClock: (answeredAtTownMs: number, askedAtMonoMs: number) => void;
   readonly life: AbortSignal;
 }
 
@@ -99,12 +99,12 @@ export class Puller {
     const { clock } = this.#parts.platform;
     const outcome = await this.#tries(clock.monoMs() + PULL_TIMEOUT_MS);
     this.#failedAtMs = outcome.kind === 'failed' ? clock.monoMs() : null;
-    if (!this.#parts.life.aborted) this.#tell(outcome);
+    if (!this.#parts.life.aborted) this.#report(outcome);
     return outcome;
   }
 
   /** Failures at first and then ever more rarely; their end once. */
-  #tell(outcome: PullOutcome): void {
+  #report(outcome: PullOutcome): void {
     const { agent, inc } = this.#parts.cell;
     const { log } = this.#parts.platform;
     if (outcome.kind === 'failed') {

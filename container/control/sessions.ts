@@ -127,7 +127,7 @@ export class Sessions {
       ...this.#shared,
       heartbeatMs: request.heartbeat_seconds * 1000,
       townNowMs: () => clock.nowMs(),
-      rebaseTownClock: (toldMs, askedAtMonoMs) => clock.rebase(toldMs, askedAtMonoMs),
+      rebaseTownClock: (answeredAtTownMs, askedAtMonoMs) => clock.rebase(answeredAtTownMs, askedAtMonoMs),
       pullAddress: (agent) => ({
         url: `${this.#shared.apiUrl}/v1/container/${container}/agents/${agent}/token`,
         session: id,

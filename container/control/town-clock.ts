@@ -11,16 +11,16 @@ const TRUNCATED_MS = 1_000;
 export class TownClock {
   readonly #clock: Clock;
   /** A time of the town, and what this machine's time of day was when it arrived. */
-  #toldMs: number;
-  #wallWhenToldMs: number;
+  #lastTownMs: number;
+  #wallAtLastMs: number;
   #offsetMs: number;
 
   /** @param openedAtSeconds `iat` of the verified push token of `PUT /session` */
   constructor(clock: Clock, openedAtSeconds: number) {
     this.#clock = clock;
-    this.#toldMs = openedAtSeconds * 1000;
-    this.#wallWhenToldMs = clock.wallMs();
-    this.#offsetMs = this.#toldMs - clock.monoMs();
+    this.#lastTownMs = openedAtSeconds * 1000;
+    this.#wallAtLastMs = clock.wallMs();
+    this.#offsetMs = this.#lastTownMs - clock.monoMs();
   }
 
   nowMs(): number {
@@ -33,8 +33,8 @@ export class TownClock {
    * the time that went by allows, so that one token from a far future cannot push the clock past its town's.
    */
   judgeMs(issuedAtSeconds: number): number {
-    const wentByMs = this.#clock.wallMs() - this.#wallWhenToldMs;
-    return Math.max(this.nowMs(), Math.min(issuedAtSeconds * 1000, this.#toldMs + wentByMs));
+    const wentByMs = this.#clock.wallMs() - this.#wallAtLastMs;
+    return Math.max(this.nowMs(), Math.min(issuedAtSeconds * 1000, this.#lastTownMs + wentByMs));
   }
 
   /** A token that was verified by `judgeMs` proves that it is at least that late; a push never sets the clock back. */
@@ -46,16 +46,16 @@ export class TownClock {
    * The town answered a request of this session with its time. Unlike a push, which an attacker may have recorded, the
    * answer is not older than the question, so it moves the clock in both directions. A clock that already agrees is left as
    * it is.
-   * @param toldMs the town's time when it answered
+   * @param answeredAtTownMs the town's time when it answered
    * @param askedAtMonoMs when the question was sent, by the monotonic clock: the answer travelled no longer than since then
    */
-  rebase(toldMs: number, askedAtMonoMs: number): void {
+  rebase(answeredAtTownMs: number, askedAtMonoMs: number): void {
     const monoMs = this.#clock.monoMs();
-    const latestMs = toldMs + TRUNCATED_MS + (monoMs - askedAtMonoMs);
-    const nowMs = Math.min(Math.max(this.nowMs(), toldMs), latestMs);
+    const latestMs = answeredAtTownMs + TRUNCATED_MS + (monoMs - askedAtMonoMs);
+    const nowMs = Math.min(Math.max(this.nowMs(), answeredAtTownMs), latestMs);
     if (nowMs === this.nowMs()) return;
-    this.#toldMs = nowMs;
-    this.#wallWhenToldMs = this.#clock.wallMs();
+    this.#lastTownMs = nowMs;
+    this.#wallAtLastMs = this.#clock.wallMs();
     this.#offsetMs = nowMs - monoMs;
   }
 }

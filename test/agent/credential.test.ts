@@ -84,12 +84,12 @@ describe('an agent without a credential', () => {
     ['a file', 'REEVE_TOKEN_FILE', undefined],
     ['an absolute path', 'REEVE_TOKEN_FILE', 'token'],
     ['an address', 'REEVE_API_URL', undefined],
-  ])('hears at once that it was not given %s', (_what, name, value) => {
+  ])('fails at once where it was not given %s', (_what, name, value) => {
     home.environment[name] = value;
     expect(() => home.open()).toThrow(NoCredential);
   });
 
-  it('hears it at its next call where the file is gone', async () => {
+  it('fails at its next call where the file is gone', async () => {
     home.swap('one');
     const town = home.open();
     rmSync(home.path);

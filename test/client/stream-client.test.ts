@@ -74,7 +74,7 @@ describe('a client', () => {
     expect(stream.addresses).toEqual(['wss://reeve.test/v1/towns/town_1/stream?ticket=ticket-1&after=2']);
   });
 
-  test('without a place begins with the next event, and keeps the place that it was told', async () => {
+  test('without a place begins with the next event, and keeps the place that it was sent', async () => {
     const stream = new FakeStream();
     stream.happen(5);
     const { seqs, client } = follow({}, stream);
@@ -124,11 +124,11 @@ describe('a client', () => {
   test('confirms a frame once, however much it holds', async () => {
     const { stream, seqs } = follow();
     await settle();
-    const heard: string[] = [];
-    stream.last.hear = (text) => void heard.push(text);
+    const received: string[] = [];
+    stream.last.receive = (text) => void received.push(text);
     stream.happen(250);
     expect(seqs).toEqual(range(1, 250));
-    expect(heard.map((text) => JSON.parse(text) as unknown)).toEqual([{ type: 'ack', seq: 250, deltas: 0 }]);
+    expect(received.map((text) => JSON.parse(text) as unknown)).toEqual([{ type: 'ack', seq: 250, deltas: 0 }]);
   });
 
   test('that its listener closes in the middle of a frame shows no more of it, and confirms nothing', async () => {
@@ -265,7 +265,7 @@ describe('tickets', () => {
 });
 
 describe('what a town says', () => {
-  test('a place that is no longer kept is told as a gap, and so is a town that was put back', async () => {
+  test('a place that is no longer kept is reported as a gap, and so is a town that was put back', async () => {
     const stream = new FakeStream();
     stream.happen(100);
     stream.oldest = 51;
@@ -390,11 +390,11 @@ test('whatever the weather, every event is shown once and in order', async () =>
 
 test('the frames that the platform answers by itself are byte for byte those of the client', async () => {
   const { stream } = follow();
-  const heard: string[] = [];
+  const received: string[] = [];
   await settle();
-  stream.last.hear = (text) => void heard.push(text);
+  stream.last.receive = (text) => void received.push(text);
   await stream.clock.advance(25 * SECONDS);
-  expect(heard).toEqual([STREAM_PING]);
+  expect(received).toEqual([STREAM_PING]);
   stream.last.say(STREAM_PONG);
   expect(stream.open).toHaveLength(1);
 });

@@ -21,10 +21,10 @@ describe('reach of a refresh', () => {
     await control.deliver(session, issued, message(1, 'work 600'));
     await control.clock.advance(10_000);
     const fresh = control.town.mint(agent);
-    const before = control.town.heard.length;
+    const before = control.town.requests.length;
     await control.refresh(session, fresh);
     await control.clock.advance(60_000);
-    const after = control.town.heard.slice(before);
+    const after = control.town.requests.slice(before);
     expect(new Set(after.map(({ path }) => path))).toEqual(new Set(['/v1/agent/heartbeat', '/v1/agent/events']));
     expect(new Set(after.map(({ bearer }) => bearer))).toEqual(new Set([fresh.token]));
     expect(given).toEqual([issued.token, fresh.token]);
@@ -70,7 +70,7 @@ describe('reach of a refresh', () => {
     await control.deliver(session, expired, message(1, 'whoami'));
     await control.clock.advance(1_000);
     expect(control.town.paths()[0]).toMatch(/\/token$/);
-    expect(new Set(control.town.heard.slice(1).map(({ bearer }) => bearer))).toEqual(
+    expect(new Set(control.town.requests.slice(1).map(({ bearer }) => bearer))).toEqual(
       new Set([`token-of-${agentId(1)}-2`]),
     );
     expect(control.town.events.at(-1)).toMatchObject({ type: 'turn.finished', result: { state: 'done' } });
@@ -97,9 +97,9 @@ describe('when the agent is over', () => {
     await control.clock.advance(1_000);
     control.town.refuse(issued, 'agent_revoked');
     await control.clock.advance(1_000);
-    const before = control.town.heard.length;
+    const before = control.town.requests.length;
     await control.clock.advance(600_000);
-    expect(control.town.heard).toHaveLength(before);
+    expect(control.town.requests).toHaveLength(before);
     expect(control.log.levels('agent_over')).toEqual(['warn']);
     const [agent] = await control.running(session);
     expect(agent?.messages.map(({ state }) => state)).toEqual(['done', 'delivered']);

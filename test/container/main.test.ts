@@ -92,7 +92,7 @@ describe('container/main.ts', () => {
     await closed;
   });
 
-  it('notes a sender who goes away in the middle of a body, and writes no error', async () => {
+  it('logs a sender who goes away in the middle of a body, and writes no error', async () => {
     const key = await newKey('active');
     const program = new Program({ ...ENVIRONMENT, REEVE_ISSUER: TOWN_URL, REEVE_JWKS: JSON.stringify(keySetOf(key)) });
     const address = await program.ready();
@@ -136,7 +136,7 @@ describe('container/main.ts', () => {
       }
     });
 
-    it('waits at its start for whoever changes the users of the system just then', async () => {
+    it('waits at its start for a program that changes the users of the system', async () => {
       const base = mkdtempSync(join(tmpdir(), 'reeve-main-'));
       chmodSync(base, 0o711);
       try {
@@ -157,7 +157,7 @@ describe('container/main.ts', () => {
       }
     });
 
-    it('is told at each start, and a run that ends in order leaves nothing in the state directory', async () => {
+    it('is logged at each start, and a run that ends in order leaves nothing in the state directory', async () => {
       const base = mkdtempSync(join(tmpdir(), 'reeve-main-'));
       chmodSync(base, 0o711);
       try {

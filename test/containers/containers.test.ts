@@ -56,13 +56,13 @@ beforeAll(async () => {
 afterAll(async () => {
   await stack?.stop();
   guard.end();
-  // Figures are in no file: they differ with the machine, and whoever runs this reads them.
+  // Figures are in no file: they differ with the machine, and the person who runs this reads them.
   // oxlint-disable-next-line no-console
   console.log(figures.join('\n'));
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-/** Sends a message and waits for its reply; notes how long that took. */
+/** Sends a message and waits for its reply; records how long that took. */
 async function ask(content: string, what: string): Promise<string | null> {
   const startedAt = performance.now();
   const id = await api.send(town, 'ada', content);

@@ -177,7 +177,7 @@ describe('npm run follow', () => {
     expect(out).toMatch(/^ {9}agt_\w+ {2}"worked 1 s/m);
   });
 
-  it('a town that is not there is told, with exit code 1', async () => {
+  it('a town that is not there is reported, with exit code 1', async () => {
     const { code, out, err } = await run([townId(1)], /never/);
     expect([code, out, err]).toEqual([1, '', `reeve: ${stack.url} says that this town is not there, or not yours\n`]);
   });

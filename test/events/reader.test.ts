@@ -30,7 +30,7 @@ function sent(reader: Reader, count: number, bytes = 1): Reader {
   return now;
 }
 
-function told(reader: Reader, count: number, bytes = 1): Reader {
+function shownDeltas(reader: Reader, count: number, bytes = 1): Reader {
   let now = reader;
   for (let nth = 0; nth < count; nth += 1) now = afterDelta(now, bytes);
   return now;
@@ -61,25 +61,25 @@ describe('room', () => {
   test('deltas are for live readers, and are left out before an event is', () => {
     expect(takesDeltas(live())).toBe(true);
     expect(takesDeltas(behind())).toBe(false);
-    expect(takesDeltas(told(live(), MAX_UNACKED_DELTAS - 1))).toBe(true);
-    expect(takesDeltas(told(live(), MAX_UNACKED_DELTAS))).toBe(false);
-    const heavy = told(live(), 1, MAX_UNACKED_BYTES / 2);
+    expect(takesDeltas(shownDeltas(live(), MAX_UNACKED_DELTAS - 1))).toBe(true);
+    expect(takesDeltas(shownDeltas(live(), MAX_UNACKED_DELTAS))).toBe(false);
+    const heavy = shownDeltas(live(), 1, MAX_UNACKED_BYTES / 2);
     expect([takesDeltas(heavy), roomOf(heavy, 11).kind]).toEqual([false, 'send']);
   });
 });
 
 describe('a confirmation', () => {
   test('of everything leaves nothing owed', () => {
-    const now = ack(afterFeed(told(sent(live(), 5, 100), 3, 100), 15), 15, 3);
+    const now = ack(afterFeed(shownDeltas(sent(live(), 5, 100), 3, 100), 15), 15, 3);
     expect(now).toMatchObject({ acked: 15, deltasAcked: 3, bytes: 800, bytesAcked: 800, marks: [] });
   });
 
   test('without deltas is of all deltas that were sent', () => {
-    expect(ack(told(sent(live(), 1), 7), 11)?.deltasAcked).toBe(7);
+    expect(ack(shownDeltas(sent(live(), 1), 7), 11)?.deltasAcked).toBe(7);
   });
 
   test('of what was never sent is none', () => {
-    const reader = told(sent(live(), 1), 1);
+    const reader = shownDeltas(sent(live(), 1), 1);
     expect([ack(reader, 12), ack(reader, 11, 2)]).toEqual([null, null]);
   });
 
@@ -120,7 +120,7 @@ test('whatever is sent and confirmed, a reader never owes less than it does, fit
           frames.push({ seq: reader.sent, deltas: reader.deltas, bytes: one.bytes });
         }
         if (one.kind === 'ack') {
-          // What is sent in one go is sent to its end before anything is heard.
+          // What is sent in one go is sent to its end before anything is received.
           reader = afterFeed(reader, reader.sent);
           const arrived = frames[Math.floor(one.share * frames.length) - 1];
           if (arrived !== undefined) reader = ack(reader, arrived.seq, arrived.deltas) ?? reader;

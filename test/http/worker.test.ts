@@ -91,7 +91,7 @@ describe('a Worker', () => {
     expect(await ring(bindings({ HEARTBEAT_SECONDS: '0' }))).toEqual(['config.refused']);
   });
 
-  test('never tells a value of its configuration, in the answer or in the log', async () => {
+  test('never shows a value of its configuration, in the answer or in the log', async () => {
     const mark = 'zx81-marker';
     const broken: Bindings = { PUBLIC_URL: mark, SIGNING_KEYS: mark, CONTAINER_SECRET: mark, REEVE_DEV_TOKEN: mark };
     for (const [variable, value] of Object.entries(broken)) {

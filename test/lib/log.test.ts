@@ -35,7 +35,7 @@ function kept(): { log: Log; lines: [string, object | undefined][]; pass: (ms: n
   return { log, lines, pass: (ms) => void (now += ms) };
 }
 
-test('what repeats is told three times and then ever more rarely, with a count', () => {
+test('what repeats is logged three times and then ever more rarely, with a count', () => {
   const { log, lines, pass } = kept();
   for (let nth = 1; nth <= 1000; nth += 1) {
     log.error('hello.town_failed', { town: 'town_1', error: `no answer, ${nth}` });
@@ -48,16 +48,16 @@ test('what repeats is told three times and then ever more rarely, with a count',
   );
 });
 
-test('another thing, another reason and another level are told at once, and so is what comes again after ten quiet minutes', () => {
+test('another thing, another reason and another level are logged at once, and so is what comes again after ten quiet minutes', () => {
   const { log, lines, pass } = kept();
   for (let nth = 0; nth < 10; nth += 1) log.warn('token.refused', { reason: 'expired', request_id: `${nth}` });
-  const told = lines.length;
+  const before = lines.length;
   log.warn('token.refused', { reason: 'bad_signature' });
   log.error('token.refused', { reason: 'expired' });
   log.warn('token.refused', { reason: 'expired', town: 'town_1' });
   pass(600_001);
   log.warn('token.refused', { reason: 'expired' });
-  expect(lines.slice(told).map(([, fields]) => fields)).toEqual([
+  expect(lines.slice(before).map(([, fields]) => fields)).toEqual([
     { reason: 'bad_signature' },
     { reason: 'expired' },
     { reason: 'expired', town: 'town_1' },

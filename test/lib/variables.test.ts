@@ -13,13 +13,13 @@ describe('a variable that is not read', () => {
     ['PUSH_TIMEOUT', 'PUSH_TIMEOUT_MS'],
     ['REEVE_STATE', 'REEVE_STATE_DIR'],
     ['REEVE_DEVTOKEN', 'REEVE_DEV_TOKEN'],
-  ])('%s is told, with the one that is meant: %s', (name, meant) => {
+  ])('%s is reported, with the one that is meant: %s', (name, meant) => {
     expect(strangeVariables({ [name]: 'a-value-that-stays-unsaid' })).toEqual([
       `${name} is not read; is ${meant} meant?`,
     ]);
   });
 
-  test('with the prefix of ours is told, also where nothing is near', () => {
+  test('with the prefix of ours is reported, also where nothing is near', () => {
     expect(strangeVariables({ REEVE_COLOUR: '1' })).toEqual([
       'REEVE_COLOUR is not read; the table in README.md has all that are',
     ]);

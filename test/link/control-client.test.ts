@@ -160,7 +160,7 @@ describe('an answer', () => {
     expect(await outcomeOf(json(SWAP, 500))).toMatchObject({ kind: 'unreachable', reason: 'server_error' });
   });
 
-  test('of an unknown session is told apart from all other refusals', async () => {
+  test('of an unknown session is distinguished from all other refusals', async () => {
     expect(await outcomeOf(problem('unknown_session', 409))).toEqual({ kind: 'session_unknown' });
     expect(await outcomeOf(problem('stale_session', 409))).toMatchObject({ kind: 'unreachable', reason: 'refused' });
     expect(await outcomeOf(problem('unknown_session', 404))).toMatchObject({ kind: 'unreachable', reason: 'refused' });
@@ -187,7 +187,7 @@ describe('an answer', () => {
     }
   });
 
-  test('A-27: a 401 of the control server is told apart by its code; a 401 of anything else is a refusal', async () => {
+  test('A-27: a 401 of the control server is distinguished by its code; a 401 of anything else is a refusal', async () => {
     expect(await outcomeOf(problem('unauthorized', 401))).toEqual({
       kind: 'unreachable',
       reason: 'unauthorized',
@@ -199,7 +199,7 @@ describe('an answer', () => {
     }
   });
 
-  test('of something on the way is told apart from what the control server refuses, by code and status together', async () => {
+  test('of something on the way is distinguished from what the control server refuses, by code and status together', async () => {
     const rejectedOf = async (answer: Response) => {
       const outcome = await outcomeOf(answer);
       return outcome.kind === 'unreachable' ? outcome.rejected : outcome.kind;
@@ -307,7 +307,7 @@ describe('silence', () => {
     expect(answer).toEqual({ kind: 'unreachable', reason: 'timeout', retryAfterMs: 0, detail: 'no answer in 30 ms' });
   });
 
-  test('a network that fails is told apart from it', async () => {
+  test('a network that fails is distinguished from it', async () => {
     const answer = await outcomeOf(() => Promise.reject(new TypeError('fetch failed')));
     expect(answer).toEqual({ kind: 'unreachable', reason: 'transport', retryAfterMs: 0, detail: 'fetch failed' });
   });

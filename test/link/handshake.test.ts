@@ -172,7 +172,7 @@ describe('a handshake that fails', () => {
     expect(ports.store.get()).toMatchObject({ answered: false });
   });
 
-  test('by the refusal of a newer session is told as a refusal, and is not taken for an open session', async () => {
+  test('by the refusal of a newer session is reported as a refusal, and is not taken for an open session', async () => {
     control.epoch = NOW_MS + 1_000_000;
     expect(await handshake(ports)).toMatchObject({ kind: 'unreachable', reason: 'refused' });
     expect(ports.store.get()).toMatchObject({ answered: false });

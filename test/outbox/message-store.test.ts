@@ -104,7 +104,7 @@ describe('deliveries that are due', () => {
 });
 
 describe('how deliveries of an agent fare', () => {
-  test('is forgotten whole once what failed is heard again: failures, their wait, and the size that passed', () => {
+  test('is forgotten whole once what failed answers again: failures, their wait, and the size that passed', () => {
     accept(1);
     queues.failed(ADA, 3, 500);
     queues.limit(ADA, 2);

@@ -161,7 +161,7 @@ describe('a bad configuration', () => {
     }
   });
 
-  test('is told by variable and rule, never by value', async () => {
+  test('is named by variable and rule, never by value', async () => {
     const mark = 'zx81-marker';
     for (const name of Object.keys(ENV).filter((one) => one !== 'CONTAINER_URL')) {
       expect(await deploy([], { env: { ...ENV, [name]: mark } }), name).toBe(2);

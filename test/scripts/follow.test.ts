@@ -35,7 +35,7 @@ describe('npm run follow', () => {
     expect([code, said]).toEqual([0, '']);
   });
 
-  test('--help tells what it does', () => {
+  test('--help says what it does', () => {
     const { status, stdout } = run(['--help']);
     expect(status).toBe(0);
     expect(stdout).toContain('Usage: npm run follow -- <town>');

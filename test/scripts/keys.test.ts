@@ -42,7 +42,7 @@ const statesOf = (text: string) => parse(text).keys.map((key) => key.reeve_state
 const readSet = async (name?: string) => readFile(file(name), 'utf8');
 
 describe('npm run keys', () => {
-  test('new prints a set on one line that signs at once, and tells nothing private beside it', async () => {
+  test('new prints a set on one line that signs at once, and prints nothing private beside it', async () => {
     const { code, stdout, stderr } = await keys(['new']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^\{.*\}\n$/);
@@ -132,7 +132,7 @@ describe('a file of keys', () => {
   });
 });
 
-describe('what cannot be done is told in one line, with exit code 2', () => {
+describe('what cannot be done is said in one line, with exit code 2', () => {
   const refusals: [string, string[], string, RegExp][] = [
     ['no command', [], '', /expected one of new, rotate/],
     ['an unknown command', ['destroy'], '', /expected one of new, rotate/],

@@ -79,7 +79,7 @@ describe('the state folder', () => {
     expect(readFileSync(join(dir, 'dev.env'), 'utf8')).toBe('x');
   });
 
-  test('is for one at a time: the second is told who has it, and changes nothing', () => {
+  test('is for one at a time: the second is shown who has it, and changes nothing', () => {
     const close = open();
     writeFileSync(join(dir, 'dev.env'), 'x');
     expect(refusal(true)).toMatch(

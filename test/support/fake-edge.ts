@@ -43,7 +43,7 @@ export const UNKNOWN = townId(3);
 export async function makeScene(changes: Bindings = {}): Promise<EdgeScene> {
   const calls: TownCall[] = [];
   const log: EdgeScene['log'] = [];
-  const note = (level: string) => (event: string, fields: unknown) => void log.push({ level, event, fields });
+  const record = (level: string) => (event: string, fields: unknown) => void log.push({ level, event, fields });
   const issuer = await makeIssuer();
   const config = configOf(loopbackBindings({ SIGNING_KEYS: JSON.stringify(issuer.keys), ...changes }));
   const towns = new Map<TownId, FakeTownObject>();
@@ -60,7 +60,7 @@ export async function makeScene(changes: Bindings = {}): Promise<EdgeScene> {
   const edge: Edge = {
     config: { ...config, containerSecret: new Secret(CONTAINER_SECRET) },
     clock: { now: () => NOW_MS },
-    log: { info: note('info'), warn: note('warn'), error: note('error') },
+    log: { info: record('info'), warn: record('warn'), error: record('error') },
     issuer: async () => issuer,
     people: signIn(
       config.signIn,

@@ -98,19 +98,19 @@ export class FakeTownObject implements TownStub {
   }
 
   create(given: { name: string; owner: string }) {
-    return this.#note('create', [given], townSchema, () => this.#view(given.name));
+    return this.#record('create', [given], townSchema, () => this.#view(given.name));
   }
   describe() {
-    return this.#note('describe', [], resultOf(townSchema), () => ok(this.#view('first')));
+    return this.#record('describe', [], resultOf(townSchema), () => ok(this.#view('first')));
   }
   health() {
-    return this.#note('health', [], resultOf(townHealthSchema), () => ok({ status: 'green', reasons: [] }));
+    return this.#record('health', [], resultOf(townHealthSchema), () => ok({ status: 'green', reasons: [] }));
   }
   restored() {
-    return this.#note('restored', [], resultOf(restoredSchema), () => ok({ containers: 0, renewed: 0 }));
+    return this.#record('restored', [], resultOf(restoredSchema), () => ok({ containers: 0, renewed: 0 }));
   }
   createAgent(agent: NewAgent) {
-    return this.#note('createAgent', [agent], resultOf(agentSchema), () => {
+    return this.#record('createAgent', [agent], resultOf(agentSchema), () => {
       const taken = [...this.agents.values()].some(({ name }) => name === agent.name);
       if (taken) return err('name_taken');
       const made = this.agentView(agent.id, agent.name);
@@ -119,20 +119,20 @@ export class FakeTownObject implements TownStub {
     });
   }
   listAgents(after: string, limit: number) {
-    return this.#note('listAgents', [after, limit], resultOf(pageSchemaOf(agentSchema)), () => {
+    return this.#record('listAgents', [after, limit], resultOf(pageSchemaOf(agentSchema)), () => {
       const all = [...this.agents.values()].toSorted((one, other) => one.id.localeCompare(other.id));
       const found = all.filter(({ id }) => id > after);
       return ok(pageOf(found, limit, ({ id }) => id));
     });
   }
   getAgent(idOrName: string) {
-    return this.#note('getAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
+    return this.#record('getAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
   }
   changeAgent(idOrName: string, change: AgentChange) {
-    return this.#note('changeAgent', [idOrName, change], resultOf(agentSchema), () => this.#found(idOrName));
+    return this.#record('changeAgent', [idOrName, change], resultOf(agentSchema), () => this.#found(idOrName));
   }
   retireAgent(idOrName: string) {
-    return this.#note(
+    return this.#record(
       'retireAgent',
       [idOrName],
       resultOf(z.object({ agent: agentSchema, confirmed: z.boolean() })),
@@ -146,22 +146,22 @@ export class FakeTownObject implements TownStub {
     );
   }
   startAgent(idOrName: string) {
-    return this.#note('startAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
+    return this.#record('startAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
   }
   stopAgent(idOrName: string) {
-    return this.#note('stopAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
+    return this.#record('stopAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
   }
   revokeAgent(idOrName: string) {
-    return this.#note('revokeAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
+    return this.#record('revokeAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
   }
   refreshAgent(idOrName: string, revokeOlder: boolean) {
-    return this.#note('refreshAgent', [idOrName, revokeOlder], resultOf(sweepReportSchema), () => ok(REPORT));
+    return this.#record('refreshAgent', [idOrName, revokeOlder], resultOf(sweepReportSchema), () => ok(REPORT));
   }
   refreshTown(revokeOlder: boolean) {
-    return this.#note('refreshTown', [revokeOlder], resultOf(sweepReportSchema), () => ok(REPORT));
+    return this.#record('refreshTown', [revokeOlder], resultOf(sweepReportSchema), () => ok(REPORT));
   }
   sendMessage(idOrName: string, message: { id: MessageId; content: string; sender: string }) {
-    return this.#note('sendMessage', [idOrName, message], resultOf(messageSchema), () => {
+    return this.#record('sendMessage', [idOrName, message], resultOf(messageSchema), () => {
       const found = this.#found(idOrName);
       if (!found.ok) return found;
       if (found.value.state === 'retired') return err('agent_retired');
@@ -171,7 +171,7 @@ export class FakeTownObject implements TownStub {
     });
   }
   listMessages(idOrName: string, after: number, limit: number) {
-    return this.#note('listMessages', [idOrName, after, limit], resultOf(pageSchemaOf(messageSchema)), () =>
+    return this.#record('listMessages', [idOrName, after, limit], resultOf(pageSchemaOf(messageSchema)), () =>
       ok(
         pageOf(
           this.messages.filter(({ seq }) => seq > after),
@@ -182,32 +182,32 @@ export class FakeTownObject implements TownStub {
     );
   }
   cancelMessage(idOrName: string, id: string) {
-    return this.#note('cancelMessage', [idOrName, id], resultOf(messageSchema), () => {
+    return this.#record('cancelMessage', [idOrName, id], resultOf(messageSchema), () => {
       const found = this.messages.find((message) => message.id === id);
       return found === undefined ? err('not_found') : ok({ ...found, state: 'cancelled' });
     });
   }
   interruptAgent(idOrName: string) {
-    return this.#note('interruptAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
+    return this.#record('interruptAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
   }
   getMessage(idOrName: string, id: string, waitMs = 0) {
-    return this.#note('getMessage', [idOrName, id, waitMs], resultOf(messageSchema), () => {
+    return this.#record('getMessage', [idOrName, id, waitMs], resultOf(messageSchema), () => {
       const found = this.messages.find((message) => message.id === id);
       return found === undefined ? err('not_found') : ok(found);
     });
   }
   listEvents(after: number, limit: number) {
-    return this.#note('listEvents', [after, limit], resultOf(eventPageSchema), () => {
+    return this.#record('listEvents', [after, limit], resultOf(eventPageSchema), () => {
       const three = Array.from({ length: 3 }, (_, at) => this.#event(after + at + 1));
       return ok({ ...pageOf(three, limit, ({ seq }) => String(seq)), oldest: 1 });
     });
   }
   addTicket(ticket: Ticket) {
-    return this.#note('addTicket', [ticket], resultOf(z.null()), () => ok(null));
+    return this.#record('addTicket', [ticket], resultOf(z.null()), () => ok(null));
   }
   /** Refuses: a socket cannot be made outside of workerd. */
   fetch(url: string, init: { headers: Record<string, string> }) {
-    return this.#note(
+    return this.#record(
       'fetch',
       [url, init.headers],
       z.instanceof(Response),
@@ -221,17 +221,17 @@ export class FakeTownObject implements TownStub {
     return Object.assign(held, this.#asAgent(call));
   }
   listPermissions(open: boolean, after: number, limit: number) {
-    return this.#note('listPermissions', [open, after, limit], resultOf(pageSchemaOf(permissionSchema)), () =>
+    return this.#record('listPermissions', [open, after, limit], resultOf(pageSchemaOf(permissionSchema)), () =>
       ok({ items: [PERMISSION], next: null }),
     );
   }
   getPermission(id: string) {
-    return this.#note('getPermission', [id], resultOf(permissionSchema), () =>
+    return this.#record('getPermission', [id], resultOf(permissionSchema), () =>
       id === PERMISSION.id ? ok(PERMISSION) : err('not_found'),
     );
   }
   answerPermission(id: string, choice: PermissionChoice, person: string) {
-    return this.#note('answerPermission', [id, choice, person], resultOf(permissionSchema), () => {
+    return this.#record('answerPermission', [id, choice, person], resultOf(permissionSchema), () => {
       if (id !== PERMISSION.id) return err('not_found');
       return ok<PermissionView>({
         ...PERMISSION,
@@ -243,21 +243,21 @@ export class FakeTownObject implements TownStub {
     });
   }
   listDelegations(after: number, limit: number) {
-    return this.#note('listDelegations', [after, limit], resultOf(pageSchemaOf(delegationSchema)), () =>
+    return this.#record('listDelegations', [after, limit], resultOf(pageSchemaOf(delegationSchema)), () =>
       ok({ items: [DELEGATION], next: null }),
     );
   }
   pull(request: PullRequest) {
-    return this.#note('pull', [request], resultOf(issuedTokenSchema), () => ok(issuedTokenFor(request.agent)));
+    return this.#record('pull', [request], resultOf(issuedTokenSchema), () => ok(issuedTokenFor(request.agent)));
   }
   watch(said: object) {
-    return this.#note('watch', [said], NOTHING, () => undefined);
+    return this.#record('watch', [said], NOTHING, () => undefined);
   }
   remove() {
-    return this.#note('remove', [], z.object({ gone: z.boolean() }), () => ({ gone: true }));
+    return this.#record('remove', [], z.object({ gone: z.boolean() }), () => ({ gone: true }));
   }
   hello() {
-    return this.#note('hello', [], NOTHING, () => undefined);
+    return this.#record('hello', [], NOTHING, () => undefined);
   }
 
   /** An agent as the town shows it. */
@@ -295,37 +295,39 @@ export class FakeTownObject implements TownStub {
   #asAgent(call: VerifiedCall): AgentStub {
     return {
       heartbeat: (beat) =>
-        this.#note('heartbeat', [call, beat], resultOf(heartbeatAnswerSchema), () => ok({ minted: 1, lagging: false })),
+        this.#record('heartbeat', [call, beat], resultOf(heartbeatAnswerSchema), () =>
+          ok({ minted: 1, lagging: false }),
+        ),
       reportEvents: (batch) =>
-        this.#note('reportEvents', [call, batch], resultOf(eventBatchAnswerSchema), () =>
+        this.#record('reportEvents', [call, batch], resultOf(eventBatchAnswerSchema), () =>
           ok({ counter: batch.counter, repeated: false }),
         ),
       listPeers: (after, limit) =>
-        this.#note('listPeers', [call, after, limit], resultOf(peersSchema), () =>
+        this.#record('listPeers', [call, after, limit], resultOf(peersSchema), () =>
           ok({ items: [{ id: agentId(2), name: 'bob', role: 'worker', state: 'idle' }], next: null }),
         ),
       sendMail: (mail) =>
-        this.#note('sendMail', [call, mail], resultOf(mailSentSchema), () =>
+        this.#record('sendMail', [call, mail], resultOf(mailSentSchema), () =>
           ok({ id: mail.id, to: agentId(2), sent_at: AT }),
         ),
       readMail: (cursor, limit) =>
-        this.#note('readMail', [call, cursor, limit], resultOf(mailPageSchema), () =>
+        this.#record('readMail', [call, cursor, limit], resultOf(mailPageSchema), () =>
           ok({ items: [{ id: mailId(1), from: agentId(2), sent_at: AT, text: 'fenced' }], next: '1' }),
         ),
       delegate: (order) =>
-        this.#note('delegate', [call, order], resultOf(delegationSchema), () =>
+        this.#record('delegate', [call, order], resultOf(delegationSchema), () =>
           ok({ ...DELEGATION, id: order.id, from: call.claims.agent }),
         ),
       readDelegation: (id) =>
-        this.#note('readDelegation', [call, id], resultOf(delegationWithTextSchema), () =>
+        this.#record('readDelegation', [call, id], resultOf(delegationWithTextSchema), () =>
           ok({ ...DELEGATION, task: 'fenced', result: null }),
         ),
       finishDelegation: (id, result) =>
-        this.#note('finishDelegation', [call, id, result], resultOf(delegationSchema), () => ok(DELEGATION)),
+        this.#record('finishDelegation', [call, id, result], resultOf(delegationSchema), () => ok(DELEGATION)),
     };
   }
 
-  async #note<M extends keyof Methods>(
+  async #record<M extends keyof Methods>(
     method: M,
     given: readonly unknown[],
     shape: z.ZodType,

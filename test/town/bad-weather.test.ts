@@ -84,7 +84,7 @@ describe('failing containers', () => {
     const town = await TestTown.create();
     const ada = await town.agent('ada');
     await town.work('ada');
-    // What is shown here is the push: its heartbeat would tell it to pull meanwhile.
+    // What is shown here is the push: its heartbeat would make it pull meanwhile.
     silence(ada.id);
     const busy = { status: 429, headers: { 'retry-after': '30' }, body: '' };
     town.container().before = (request) => (isPush(request) ? busy : null);
@@ -205,7 +205,7 @@ describe('a town that was away', () => {
     expect(lab.clock.now() - Date.parse(issued.issued_at)).toBeLessThan(60_000);
   });
 
-  it('M-18: a heartbeat whose generation lags a mint that is unacked for 10 s is told so, and the container catches up', async () => {
+  it('M-18: a heartbeat whose generation lags a mint that is unacked for 10 s gets that answer, and the container catches up', async () => {
     const town = await TestTown.create();
     const ada = await town.agent('ada');
     await town.work('ada');

@@ -16,7 +16,7 @@ import {
   type TurnResult,
 } from '../../src/protocol/index.ts';
 import { randomBytes } from '../../src/lib/secret.ts';
-import { AsAgent, told } from './support/as-agent.ts';
+import { AsAgent, statusAndCode } from './support/as-agent.ts';
 import { lab, type LabAnswer, type LabRequest } from './support/lab.ts';
 import { TestTown } from './support/town.ts';
 import { DEV_TOKEN, PUBLIC_URL } from './support/wiring.ts';
@@ -217,16 +217,16 @@ describe('what a town keeps of mail and delegations', () => {
 
   it('has a budget: past it a mail is refused until some was read, and what is unread stays', async () => {
     const { town, ada, bob } = await pair(3 * MAIL);
-    for (let nth = 0; nth < 3; nth += 1) expect(told(await ada.mail('bob', TEXT))).toBe('201');
+    for (let nth = 0; nth < 3; nth += 1) expect(statusAndCode(await ada.mail('bob', TEXT))).toBe('201');
     expect(await sizeOf(town)).toBe(3 * MAIL);
-    expect(told(await ada.mail('bob', 'x'))).toBe('429 limit_exceeded');
+    expect(statusAndCode(await ada.mail('bob', 'x'))).toBe('429 limit_exceeded');
     const { next, items } = await bob.read('?limit=2');
     expect(items).toHaveLength(2);
     await bob.read(`?cursor=${next}`);
     // It counts for the quota of its sender for a minute.
-    expect(told(await ada.mail('bob', 'x'))).toBe('429 limit_exceeded');
+    expect(statusAndCode(await ada.mail('bob', 'x'))).toBe('429 limit_exceeded');
     lab.clock.advance(60_001);
-    expect(told(await ada.mail('bob', 'x'))).toBe('201');
+    expect(statusAndCode(await ada.mail('bob', 'x'))).toBe('201');
     expect(await sizeOf(town)).toBe(2 * MAIL + 3);
     expect((await bob.read()).items).toHaveLength(2);
   });
@@ -242,9 +242,9 @@ describe('what a town keeps of mail and delegations', () => {
         lab.clock.now(),
       );
     });
-    expect(told(await ada.mail('bob', 'x'.repeat(9)))).toBe('429 limit_exceeded');
-    expect(told(await ada.mail('bob', '"6789"'))).toBe('201');
-    expect(told(await ada.mail('bob', 'x'))).toBe('429 limit_exceeded');
+    expect(statusAndCode(await ada.mail('bob', 'x'.repeat(9)))).toBe('429 limit_exceeded');
+    expect(statusAndCode(await ada.mail('bob', '"6789"'))).toBe('201');
+    expect(statusAndCode(await ada.mail('bob', 'x'))).toBe('429 limit_exceeded');
   });
 
   it('makes room of delegations that are over and announced, the oldest first; an open one keeps room for its result', async () => {
@@ -254,8 +254,8 @@ describe('what a town keeps of mail and delegations', () => {
     for (let nth = 0; nth < 4; nth += 1) {
       const { id } = await ada.delegate('bob', LONG);
       ids.push(id);
-      expect(told(await ada.order('bob', TEXT))).toBe('429 limit_exceeded');
-      expect(told(await bob.finish(id, 'done'))).toBe('200');
+      expect(statusAndCode(await ada.order('bob', TEXT))).toBe('429 limit_exceeded');
+      expect(statusAndCode(await bob.finish(id, 'done'))).toBe('200');
       expect(await sizeOf(town)).toBeLessThanOrEqual(OPEN + 2 * MAIL);
       lab.clock.advance(61_000);
       await town.elapse(1000);

@@ -10,7 +10,7 @@ import { townPorts } from '../../src/town/town-ports.ts';
 import { lab } from './support/lab.ts';
 import { exposed, exposedStub, hurried } from './support/cuts.ts';
 import { remembered } from './support/inside.ts';
-import { noted } from './support/statements.ts';
+import { recorded } from './support/statements.ts';
 import { deployment, labLinkWiring, labTownWiring } from './support/wiring.ts';
 
 export class Town extends TownObject {
@@ -19,7 +19,7 @@ export class Town extends TownObject {
       ctx,
       env,
       labTownWiring((name) => exposedStub(linkTo(env.AGENT_CONTAINER.getByName(name)), name), hurried),
-      (state, wiring) => exposed(remembered(state, townPorts(noted(state), wiring)), state, 'town'),
+      (state, wiring) => exposed(remembered(state, townPorts(recorded(state), wiring)), state, 'town'),
     );
   }
 }

@@ -58,7 +58,7 @@ export function builtInAgent(world: AgentWorld): acp.AgentApp {
       if (!memory.load(params.sessionId)) throw acp.RequestError.resourceNotFound(params.sessionId);
       open(params.sessionId, params.mcpServers);
       for (const text of memory.of(params.sessionId) ?? [])
-        await tell(client, params.sessionId, 'user_message_chunk', text);
+        await sendUpdate(client, params.sessionId, 'user_message_chunk', text);
       return {};
     })
     .onNotification(acp.methods.agent.session.cancel, ({ params }) => turns.get(params.sessionId)?.abort())
@@ -94,7 +94,7 @@ async function work(
   world.memory.add(sessionId, content);
   const pieces: Promise<void>[] = [];
   let said = '';
-  const show = (chunk: Chunk, text: string): void => void pieces.push(tell(client, sessionId, chunk, text));
+  const show = (chunk: Chunk, text: string): void => void pieces.push(sendUpdate(client, sessionId, chunk, text));
   const say = (text: string): void => {
     said += text;
     show('agent_message_chunk', text);
@@ -119,7 +119,7 @@ async function work(
 
 type Chunk = 'agent_message_chunk' | 'agent_thought_chunk' | 'user_message_chunk';
 
-function tell(client: acp.AgentContext, sessionId: string, sessionUpdate: Chunk, text: string): Promise<void> {
+function sendUpdate(client: acp.AgentContext, sessionId: string, sessionUpdate: Chunk, text: string): Promise<void> {
   const update = { sessionUpdate, content: { type: 'text' as const, text } };
   return client.notify(acp.methods.client.session.update, { sessionId, update });
 }

@@ -13,7 +13,7 @@ export async function runErrand(town: TownTools, content: string, parent: Delega
   const [, verb, to = '', text = ''] = /^(mail|delegate) (\S+) ([\s\S]+)$/.exec(content) ?? [];
   if (verb === 'mail') {
     const sent = await town.sendMail({ to, text });
-    return sent.ok ? `Mail ${sent.value.id} is in the box of ${to}` : refused('mail', sent.error);
+    return sent.ok ? `Mail ${sent.value.id} is in the inbox of ${to}` : refused('mail', sent.error);
   }
   if (verb !== 'delegate') return null;
   const made = await town.delegate({ to, task: text, ...(parent === null ? {} : { parent }) });

@@ -39,7 +39,7 @@ function isDirectory(path: string): boolean {
   try {
     return statSync(path).isDirectory();
   } catch {
-    return false; // Told by who asks.
+    return false; // The caller reports it.
   }
 }
 
@@ -50,6 +50,6 @@ function isUsable(path: string, user: AgentUser | null): boolean {
     accessSync(path, constants.X_OK);
     return true;
   } catch {
-    return false; // Told apart from one that is not there.
+    return false; // The caller distinguishes it from one that is not there.
   }
 }

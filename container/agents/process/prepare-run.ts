@@ -42,10 +42,11 @@ export async function prepareRun(parts: RunParts): Promise<PreparedRun> {
   }
   const users = range === null ? null : new AgentUsers({ files, range, clock });
   if (range !== null && users !== null) {
-    const anyone = { uid: range.first, gid: range.first };
-    if (!mayUse(folder, anyone)) return refuse('AGENT_STATE_DIR must be where all users may enter, with AGENT_USERS');
+    const firstUser = { uid: range.first, gid: range.first };
+    if (!mayUse(folder, firstUser))
+      return refuse('AGENT_STATE_DIR must be where all users may enter, with AGENT_USERS');
     for (const path of [process.execPath, dirname(BUILT_IN)]) {
-      if (!mayUse(path, anyone)) log.warn('built_in_agent_closed', { path });
+      if (!mayUse(path, firstUser)) log.warn('built_in_agent_closed', { path });
     }
     try {
       await users.reclaim(isInUse);

@@ -24,7 +24,7 @@ export function promptContent(
 ): PromptContent {
   const kind = messageKind(sender);
   const texts = [
-    ...(earlier.length === 0 ? [] : [HANDOVER, fence(retell(earlier), drawMark, EARLIER_WARNING)]),
+    ...(earlier.length === 0 ? [] : [HANDOVER, fence(transcriptOf(earlier), drawMark, EARLIER_WARNING)]),
     ...(kind === 'user' ? [] : [NOTICE]),
     content,
   ];
@@ -34,7 +34,7 @@ export function promptContent(
   };
 }
 
-const retell = (earlier: readonly EarlierTurn[]): string =>
+const transcriptOf = (earlier: readonly EarlierTurn[]): string =>
   earlier.map(({ content, reply }) => `person: ${content}\nyou: ${reply}`).join('\n\n');
 
 const NOTICE =

@@ -5,7 +5,7 @@ const KEY = new RegExp(`^[\\x21-\\x7e]{1,${MAX_IDEMPOTENCY_KEY_CHARS}}$`);
 /** A string of structured fields (RFC 9651, section 3.3.3). */
 const STRUCTURED = /^"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/;
 
-/** What a person is told of an idempotency key that is none. */
+/** What the problem document says of an idempotency key that is none. */
 export const KEY_RULE = `must be 1 to ${MAX_IDEMPOTENCY_KEY_CHARS} visible ASCII characters`;
 
 /** Whether a text keeps that rule. */

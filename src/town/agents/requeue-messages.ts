@@ -22,7 +22,7 @@ export function requeueMessages(p: TownPorts, agent: AgentId, lost: readonly Han
       if (p.messages.finish(id, attempt, { state: 'failed', error: BROKE_TOO_OFTEN }, nowMs, null)) dead.push(id);
     } else if (p.messages.queueAgain(message, 'new attempt')) again.push(message.id);
   }
-  tell(p, agent, again, nowMs);
+  recordQueuedAgain(p, agent, again, nowMs);
   if (dead.length === 0) return;
   p.events.append('reeve.message.dead_lettered', agent, { messages: dead, error: BROKE_TOO_OFTEN }, nowMs);
   recordFinished(p, agent, dead, nowMs);
@@ -35,7 +35,7 @@ export function requeueMessages(p: TownPorts, agent: AgentId, lost: readonly Han
  */
 export function queueForResult(p: TownPorts, agent: AgentId, over: readonly HandedOver[], nowMs: number): void {
   const again = over.filter((message) => p.messages.queueAgain(message, 'same attempt'));
-  tell(
+  recordQueuedAgain(
     p,
     agent,
     again.map(({ id }) => id),
@@ -43,7 +43,7 @@ export function queueForResult(p: TownPorts, agent: AgentId, over: readonly Hand
   );
 }
 
-function tell(p: TownPorts, agent: AgentId, messages: MessageId[], nowMs: number): void {
+function recordQueuedAgain(p: TownPorts, agent: AgentId, messages: MessageId[], nowMs: number): void {
   if (messages.length > 0) p.events.append('reeve.message.queued_again', agent, { messages }, nowMs);
 }
 

@@ -140,7 +140,7 @@ function isLost(p: TownPorts, index: number): boolean {
   return (p.containers.get(index)?.lostAtMs ?? null) !== null;
 }
 
-/** Until when nothing is sent there unasked, or null: it is not held back. */
+/** Until when nothing is sent there unasked, or null: it is not in backoff. */
 export function backoffUntil(p: TownPorts, index: number): number | null {
   const until = p.containers.get(index)?.backoffUntilMs ?? 0;
   return until > p.clock.now() ? until : null;

@@ -17,8 +17,8 @@ const WORKERS = 6;
  */
 export async function handleHello(p: TownPorts): Promise<void> {
   const indexes = p.containers.list().map(({ index }) => index);
-  const isHeld = (index: number): boolean => backoffUntil(p, index) !== null;
-  const inOrder = [...indexes.filter((index) => !isHeld(index)), ...indexes.filter(isHeld)];
+  const isInBackoff = (index: number): boolean => backoffUntil(p, index) !== null;
+  const inOrder = [...indexes.filter((index) => !isInBackoff(index)), ...indexes.filter(isInBackoff)];
   await sideBySide(WORKERS, inOrder, async (index) => {
     try {
       await ask(p, index);

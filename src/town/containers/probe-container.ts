@@ -22,9 +22,9 @@ export function probeContainer(p: TownPorts, index: number): Promise<void> {
     const session = await inSlot<SessionId | null>(p, {
       pool: 'sweep',
       container: index,
-      mayAskHeld: false,
+      mayAskInBackoff: false,
       work: () => probe(p, index),
-      held: async () => (prepareAgain(p, index) ? probe(p, index) : null),
+      inBackoff: async () => (prepareAgain(p, index) ? probe(p, index) : null),
     });
     if (session !== null) await stopGivenUp(p, index, session);
   });
@@ -36,7 +36,7 @@ export function probeContainer(p: TownPorts, index: number): Promise<void> {
  */
 function prepareAgain(p: TownPorts, index: number): boolean {
   return p.transaction(() => {
-    const waitsUntilMs = heldBack(p, index);
+    const waitsUntilMs = waitsUntil(p, index);
     if (waitsUntilMs !== null) p.containers.planProbe(index, waitsUntilMs, p.containers.get(index)?.probeTries ?? 0);
     return waitsUntilMs === null;
   });
@@ -55,19 +55,19 @@ function prepare(p: TownPorts, index: number): boolean {
     }
     // While the town was away no sign of life could arrive: the ten minutes begin anew.
     if (wasAway(container.probeAtMs, now)) p.containers.alive(index);
-    const waitsUntilMs = heldBack(p, index);
+    const waitsUntilMs = waitsUntil(p, index);
     p.containers.planProbe(index, waitsUntilMs ?? now + SAFETY_RETRY_MS, container.probeTries);
     return waitsUntilMs === null;
   });
 }
 
-/** Until when the container is left runIsolated, or null. At the latest until its ten minutes are over: then it is asked for the last time. */
-function heldBack(p: TownPorts, index: number): number | null {
-  const held = backoffUntil(p, index);
+/** Until when the container is left alone, or null. At the latest until its ten minutes are over: then it is asked for the last time. */
+function waitsUntil(p: TownPorts, index: number): number | null {
+  const backoffUntilMs = backoffUntil(p, index);
   const unheardSinceMs = p.containers.get(index)?.unheardSinceMs ?? null;
-  if (held === null || unheardSinceMs === null) return held;
+  if (backoffUntilMs === null || unheardSinceMs === null) return backoffUntilMs;
   const overAtMs = unheardSinceMs + GIVEN_UP_AFTER_MS;
-  return overAtMs <= p.clock.now() ? null : Math.min(held, overAtMs);
+  return overAtMs <= p.clock.now() ? null : Math.min(backoffUntilMs, overAtMs);
 }
 
 /** Returns the session in which it said who runs there, or null. */

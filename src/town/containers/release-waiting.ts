@@ -25,8 +25,8 @@ export function releaseWaiting(p: TownPorts, was: ContainerRecord): void {
     if (issueRefusal(agent, p.tokens.get(agent.id)) === null) releaseAgent(p, agent, was.backoffUntilMs, atMs);
   }
   for (const { id, container, endDueAtMs, endTries } of p.agents.endsDue(Number.MAX_SAFE_INTEGER, RUN_BUDGET_AGENTS)) {
-    const isHeld = endDueAtMs === was.backoffUntilMs || endTries > 0;
-    if (container === was.index && isHeld && (endDueAtMs ?? 0) > atMs) p.agents.planEnd(id, atMs, endTries);
+    const isWaiting = endDueAtMs === was.backoffUntilMs || endTries > 0;
+    if (container === was.index && isWaiting && (endDueAtMs ?? 0) > atMs) p.agents.planEnd(id, atMs, endTries);
   }
   if (was.renewTries > 0 && (was.renewDueAtMs ?? 0) > atMs) p.containers.planRenewal(was.index, atMs, was.renewTries);
 }

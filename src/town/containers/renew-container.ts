@@ -16,15 +16,15 @@ export function renewContainer(p: TownPorts, index: number): Promise<void> {
     if (owed === null || owed.renewDueAtMs === null) return;
     // The first one may ask a container that the town backs off from: a person waits for it. A repeat may not.
     const isFirst = owed.renewTries === 0;
-    const held = isFirst ? null : backoffUntil(p, index);
-    p.containers.planRenewal(index, held ?? p.clock.now() + SAFETY_RETRY_MS, owed.renewTries);
-    if (held !== null) return;
+    const waitsUntilMs = isFirst ? null : backoffUntil(p, index);
+    p.containers.planRenewal(index, waitsUntilMs ?? p.clock.now() + SAFETY_RETRY_MS, owed.renewTries);
+    if (waitsUntilMs !== null) return;
     const answer = await inSlot<LinkAnswer<SessionId> | null>(p, {
       pool: 'delivery',
       container: index,
-      mayAskHeld: isFirst,
+      mayAskInBackoff: isFirst,
       work: () => p.link(index).renew(),
-      held: (untilMs) => {
+      inBackoff: (untilMs) => {
         p.containers.planRenewal(index, untilMs, owed.renewTries);
         return null;
       },

@@ -2,7 +2,7 @@ import type { SweepReportView } from '#protocol';
 import type { Agent } from '../../roster/agent.ts';
 import { inSlot } from '../containers/in-slot.ts';
 import type { TownPorts } from '../ports.ts';
-import { batches, heldBack, pushBatch, reportOf } from './refresh-sweep.ts';
+import { batches, notAsked, pushBatch, reportOf } from './refresh-sweep.ts';
 import { sweepReportView } from '../views/views.ts';
 
 /**
@@ -20,9 +20,9 @@ export async function forceRefresh(
       return inSlot(p, {
         pool: 'sweep',
         container: batch[0]?.container ?? 0,
-        mayAskHeld: true,
+        mayAskInBackoff: true,
         work: () => pushBatch(p, batch, { reason: 'force', ...cut }),
-        held: () => batch.map(({ id }) => heldBack(p, id)),
+        inBackoff: () => batch.map(({ id }) => notAsked(p, id)),
       });
     }),
   );

@@ -65,10 +65,10 @@ async function sweepBatch(p: TownPorts, batch: readonly Agent[], until: number, 
   const container = batch[0]?.container ?? 0;
   return p.slots.run('sweep', container, async () => {
     if (p.clock.now() >= until) return [];
-    const held = backoffUntil(p, container);
-    if (held !== null) {
-      for (const { id } of batch) p.tokens.retry(id, held, p.tokens.get(id).retryTries);
-      return batch.map(({ id }) => heldBack(p, id));
+    const waitsUntilMs = backoffUntil(p, container);
+    if (waitsUntilMs !== null) {
+      for (const { id } of batch) p.tokens.retry(id, waitsUntilMs, p.tokens.get(id).retryTries);
+      return batch.map(({ id }) => notAsked(p, id));
     }
     return pushEach(p, batch, push);
   });
@@ -93,7 +93,7 @@ function brokenResult(p: TownPorts, { id }: Agent, thrown: unknown): SweepResult
 }
 
 /** It was not asked: its container does not answer. */
-export function heldBack(p: TownPorts, id: AgentId): SweepResult {
+export function notAsked(p: TownPorts, id: AgentId): SweepResult {
   return { agent: id, outcome: 'held', generation: p.tokens.get(id).acked };
 }
 
@@ -122,10 +122,10 @@ export async function pushBatch(p: TownPorts, batch: readonly Agent[], push: Pus
   if (isRefusedWhole(answer) && here.length > 1) {
     // Something in it made the container refuse the whole request: one by one, only the culprit fails (F9). Where one of them finds
     // that the container does not answer any more, the others wait for their stored retries: this is one slot's time (T7).
-    const heldBefore = backoffUntil(p, container);
+    const untilBefore = backoffUntil(p, container);
     for (const agent of here) {
-      const isHeld = backoffUntil(p, container) !== heldBefore;
-      results.push(...(isHeld ? [heldBack(p, agent.id)] : await pushBatch(p, [agent], push)));
+      const isUnanswered = backoffUntil(p, container) !== untilBefore;
+      results.push(...(isUnanswered ? [notAsked(p, agent.id)] : await pushBatch(p, [agent], push)));
     }
     return results;
   }

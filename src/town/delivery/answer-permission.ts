@@ -67,15 +67,15 @@ async function sendAnswer(p: TownPorts, id: PermissionId): Promise<void> {
   const asked = p.permissions.get(id);
   if (asked?.state !== 'answered') return;
   const { container = 0 } = p.agents.get(asked.agent) ?? {};
-  const held = backoffUntil(p, container);
-  p.permissions.plan(id, held ?? p.clock.now() + SAFETY_RETRY_MS, asked.tries);
-  if (held !== null) return;
+  const waitsUntilMs = backoffUntil(p, container);
+  p.permissions.plan(id, waitsUntilMs ?? p.clock.now() + SAFETY_RETRY_MS, asked.tries);
+  if (waitsUntilMs !== null) return;
   const answer = await inSlot<LinkAnswer<PermissionAnswered> | null>(p, {
     pool: 'delivery',
     container,
-    mayAskHeld: false,
+    mayAskInBackoff: false,
     work: () => attempt(p, id),
-    held: (untilMs) => {
+    inBackoff: (untilMs) => {
       p.permissions.plan(id, untilMs, asked.tries);
       return null;
     },

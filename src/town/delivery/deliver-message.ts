@@ -25,9 +25,9 @@ export async function deliverOnce(p: TownPorts, id: AgentId): Promise<boolean> {
   return inSlot(p, {
     pool: 'delivery',
     container: agent.container,
-    mayAskHeld: false,
+    mayAskInBackoff: false,
     work: () => attempt(p, id),
-    held: () => {
+    inBackoff: () => {
       ready(p, id);
       return false;
     },

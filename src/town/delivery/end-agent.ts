@@ -63,15 +63,15 @@ export function confirmEnd(p: TownPorts, id: AgentId): Promise<void> {
     if (asked === null || asked.endDueAtMs === null) return;
     // The first one may ask a container that the town backs off from: a person waits for it. A repeat may not.
     const isFirst = asked.endTries === 0;
-    const held = isFirst ? null : backoffUntil(p, asked.container);
-    p.agents.planEnd(id, held ?? p.clock.now() + SAFETY_RETRY_MS, asked.endTries);
-    if (held !== null) return;
+    const waitsUntilMs = isFirst ? null : backoffUntil(p, asked.container);
+    p.agents.planEnd(id, waitsUntilMs ?? p.clock.now() + SAFETY_RETRY_MS, asked.endTries);
+    if (waitsUntilMs !== null) return;
     await inSlot(p, {
       pool: 'delivery',
       container: asked.container,
-      mayAskHeld: isFirst,
+      mayAskInBackoff: isFirst,
       work: () => attempt(p, id),
-      held: (untilMs) => {
+      inBackoff: (untilMs) => {
         p.transaction(() => {
           const agent = p.agents.get(id);
           if (agent !== null && agent.endDueAtMs !== null) p.agents.planEnd(id, untilMs, agent.endTries);

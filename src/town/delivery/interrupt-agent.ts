@@ -37,9 +37,14 @@ export async function sendInterrupt(
   return inSlot<LinkAnswer<AgentInterrupted> | null>(p, {
     pool: 'delivery',
     container,
-    mayAskHeld: true,
+    mayAskInBackoff: true,
     work: () => attempt(p, id, which),
-    held: () => ({ kind: 'unreachable', reason: 'timeout', retryAfterMs: 0, detail: 'its container does not answer' }),
+    inBackoff: () => ({
+      kind: 'unreachable',
+      reason: 'timeout',
+      retryAfterMs: 0,
+      detail: 'its container does not answer',
+    }),
   });
 }
 

@@ -65,16 +65,16 @@ export async function startOnce(p: TownPorts, agent: Agent): Promise<boolean> {
   const now = p.clock.now();
   if (agent.startDueAtMs === null || agent.startDueAtMs > now) return false;
   // A first start may ask a container that the town backs off from: a person waits for it. A repeat may not.
-  const held = agent.startTries === 0 ? null : backoffUntil(p, agent.container);
+  const waitsUntilMs = agent.startTries === 0 ? null : backoffUntil(p, agent.container);
   // The repeat is stored before anything is sent, and also while this one waits for its slot.
-  p.agents.planStart(agent.id, held ?? now + SAFETY_RETRY_MS, agent.startTries);
-  if (held !== null) return false;
+  p.agents.planStart(agent.id, waitsUntilMs ?? now + SAFETY_RETRY_MS, agent.startTries);
+  if (waitsUntilMs !== null) return false;
   await inSlot(p, {
     pool: 'delivery',
     container: agent.container,
-    mayAskHeld: agent.startTries === 0,
+    mayAskInBackoff: agent.startTries === 0,
     work: () => attempt(p, agent.id),
-    held: (untilMs) => {
+    inBackoff: (untilMs) => {
       p.transaction(() => fenced(p, agent, ({ id, startTries }) => p.agents.planStart(id, untilMs, startTries)));
     },
   });

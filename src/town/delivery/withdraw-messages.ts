@@ -26,9 +26,9 @@ async function withdrawOne(p: TownPorts, id: AgentId): Promise<boolean> {
     p.withdrawals.forget(id);
     return false;
   }
-  const held = backoffUntil(p, agent.container);
-  p.withdrawals.plan(id, held ?? p.clock.now() + SAFETY_RETRY_MS, owed.tries);
-  if (held !== null) return false;
+  const waitsUntilMs = backoffUntil(p, agent.container);
+  p.withdrawals.plan(id, waitsUntilMs ?? p.clock.now() + SAFETY_RETRY_MS, owed.tries);
+  if (waitsUntilMs !== null) return false;
   const answer = await sendInterrupt(p, id, { message: owed.message, withdraw: true });
   if (answer?.kind === 'answered') {
     // Interrupted, or not there; or the agent is gone, and what it held with it.

@@ -35,7 +35,7 @@ class FakeConnection {
     this.say([{ id: `d${this.#deltas}`, type: 'reeve.turn.delta', subject: 'agt_1', ephemeral: true, data }]);
   }
 
-  hear(text: string): void {
+  receive(text: string): void {
     if (this.mute) return;
     const { type, seq, deltas } = JSON.parse(text) as { type: string; seq: number; deltas: number };
     if (type === 'ping') {
@@ -114,7 +114,7 @@ export class FakeStream {
     const connection = new FakeConnection(on);
     this.connections.push(connection);
     const url = new URL(address);
-    // Nothing of a connection is heard in the step in which it is made.
+    // Nothing of a connection is received in the step in which it is made.
     queueMicrotask(() => {
       if (connection.closed) return;
       if (!this.admit() || !this.#tickets.delete(url.searchParams.get('ticket') ?? '')) return connection.end(1006);
@@ -126,7 +126,7 @@ export class FakeStream {
       const seqs = Array.from({ length: this.head - after }, (_, at) => after + 1 + at);
       if (seqs.length > 0) connection.events(seqs);
     });
-    return { send: (text) => connection.hear(text), close: () => void (connection.closed = true) };
+    return { send: (text) => connection.receive(text), close: () => void (connection.closed = true) };
   }
 }
 

@@ -47,7 +47,7 @@ async function atWork() {
   return { control, session, agent, prompts, answers, crash, loseTurn, endTurn, end, stops: () => stops };
 }
 
-it('how a process ended is told while its token is still good, and then nothing of its incarnation is left', async () => {
+it('how a process ended is reported while its token is still good, and then nothing of its incarnation is left', async () => {
   const { control, session, crash, stops } = await atWork();
   crash();
   await control.clock.advance(2 * SECONDS);
@@ -88,7 +88,7 @@ it('a message that comes after the end of the process begins no turn', async () 
   expect(control.town.events.filter(({ type }) => type === 'turn.started')).toHaveLength(2);
 });
 
-it('an incarnation ends though the town cannot be told, and its start is not repeated', async () => {
+it('an incarnation ends though the town cannot be reached, and its start is not repeated', async () => {
   const { control, session, agent, crash } = await atWork();
   control.town.intercept = ({ path }) => (path.endsWith('/events') ? problemAnswer('unavailable') : undefined);
   crash();
@@ -101,7 +101,7 @@ it('an incarnation ends though the town cannot be told, and its start is not rep
   });
 });
 
-it('an incarnation that is stopped tells no end of its process', async () => {
+it('an incarnation that is stopped reports no end of its process', async () => {
   const { control, session, agent, crash } = await atWork();
   await control.end(session, 'stop', agent);
   crash();

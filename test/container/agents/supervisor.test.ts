@@ -10,7 +10,7 @@ import { agentId, secretOf, sessionId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
 import { aProcess } from '../support/a-process.ts';
 
-/** Processes whose start and end the test decides, and which tell what they saw. */
+/** Processes whose start and end the test decides, and which record what they saw. */
 class Processes {
   readonly launches: AgentLaunch[] = [];
   readonly prompts: Prompt[] = [];
@@ -282,9 +282,9 @@ describe('ending', () => {
     await control.end(session, 'retire', agent);
     expect(control.clock.pending).toBe(0);
     expect(control.registry.size).toBe(0);
-    const before = control.town.heard.length;
+    const before = control.town.requests.length;
     await control.clock.advance(3_600_000);
-    expect(control.town.heard).toHaveLength(before);
+    expect(control.town.requests).toHaveLength(before);
   });
 });
 
@@ -305,7 +305,7 @@ describe('a newer session', () => {
     expect(processes.alive).toBe(1);
   });
 
-  it('a start under way in the earlier session is told that the session is over', async () => {
+  it('a start under way in the earlier session gets the answer that the session is over', async () => {
     const processes = new Processes();
     const control = await TestControlServer.make({ spawn: processes.spawn });
     const session = await control.session();
@@ -367,7 +367,7 @@ describe('a start that comes late', () => {
 });
 
 describe('a client of a running agent', () => {
-  it('that throws is told to the log, by name and not by token', async () => {
+  it('that throws is logged, by name and not by token', async () => {
     const control = await TestControlServer.make({ spawn: new Processes().spawn });
     const session = await control.session();
     const issued = control.town.mint(agentId(1));

@@ -370,7 +370,7 @@ describe('the end', () => {
     expect(scene.work.at(-1)).toBe(false);
   });
 
-  it('that the town tells while a turn gets ready keeps it from beginning, and the turn has no result', async () => {
+  it('that the town orders while a turn gets ready keeps it from beginning, and the turn has no result', async () => {
     const scene = new Scene();
     const gate = Promise.withResolvers<void>();
     scene.ready = () => gate.promise;

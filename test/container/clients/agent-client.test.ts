@@ -122,7 +122,7 @@ describe('a call that is answered 401', () => {
     const scene = new AgentScene();
     scene.town.refuse(scene.first);
     await scene.beat();
-    const bodies = scene.town.heard.filter(({ path }) => path.endsWith('/heartbeat')).map(({ body }) => body);
+    const bodies = scene.town.requests.filter(({ path }) => path.endsWith('/heartbeat')).map(({ body }) => body);
     expect(new Set(bodies).size).toBe(1);
   });
 });
@@ -152,7 +152,7 @@ describe('identities', () => {
       scene.entry.swap(scene.town.mint(scene.agent));
       await scene.client.call({ method: 'GET', path, body: null, answer: z.object({}), timeoutMs: SECONDS });
     }
-    expect(scene.town.heard.map(({ bearer }) => bearer)).toEqual([tokenOf(2), tokenOf(3), tokenOf(4)]);
+    expect(scene.town.requests.map(({ bearer }) => bearer)).toEqual([tokenOf(2), tokenOf(3), tokenOf(4)]);
     expect(scene.client.lastGeneration).toBe(4);
   });
 });

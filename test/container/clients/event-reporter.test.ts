@@ -7,7 +7,7 @@ import { settle } from '../support/manual-clock.ts';
 import { delta, finished, reporting } from '../support/turn-events.ts';
 
 const counters = (scene: AgentScene): number[] =>
-  scene.town.heard.map(({ body }) => eventBatchSchema.parse(JSON.parse(body)).counter);
+  scene.town.requests.map(({ body }) => eventBatchSchema.parse(JSON.parse(body)).counter);
 
 describe('EventReporter', () => {
   it('sends the first event at once and the next batch a quarter of a second later', async () => {
@@ -120,7 +120,7 @@ describe('EventReporter', () => {
     reporter.add(delta('one'));
     await scene.clock.advance(0);
     for (let tries = 1; tries <= 4; tries += 1) {
-      expect(scene.town.heard).toHaveLength(tries);
+      expect(scene.town.requests).toHaveLength(tries);
       expect(acknowledged).toEqual([]);
       await scene.clock.advance(scene.clock.nextInMs());
     }
@@ -137,7 +137,7 @@ describe('EventReporter', () => {
     await scene.clock.advance(5 * SECONDS);
     reporter.add(delta('two'));
     await scene.clock.advance(SECONDS);
-    expect(scene.town.heard).toHaveLength(1);
+    expect(scene.town.requests).toHaveLength(1);
     scene.town.intercept = () => undefined;
     slow.resolve(Response.json({ counter: 1, repeated: false }));
     await scene.clock.advance(SECONDS);
@@ -195,17 +195,17 @@ describe('EventReporter', () => {
 });
 
 describe('events that are not reported', () => {
-  it('are told with the status that they met, or with none where nothing was met', async () => {
+  it('are logged with the status that they met, or with none where nothing was met', async () => {
     const { scene, reporter } = reporting();
-    const told = () =>
+    const logged = () =>
       scene.log.lines.filter(({ event }) => event === 'events_not_reported').map(({ fields }) => fields);
     scene.town.intercept = () => problemAnswer('internal');
     reporter.add(delta('one'));
     await scene.clock.advance(0);
-    expect(told()).toMatchObject([{ agent: scene.agent, failures: 1, outcome: 'refused', status: 500 }]);
+    expect(logged()).toMatchObject([{ agent: scene.agent, failures: 1, outcome: 'refused', status: 500 }]);
     scene.town.intercept = () => Promise.reject(new TypeError('fetch failed'));
     await scene.clock.advance(60 * SECONDS);
-    expect(told()[1]).toMatchObject({ failures: 2, outcome: 'unreachable' });
-    expect(told()[1]?.['status']).toBeUndefined();
+    expect(logged()[1]).toMatchObject({ failures: 2, outcome: 'unreachable' });
+    expect(logged()[1]?.['status']).toBeUndefined();
   });
 });

@@ -17,7 +17,7 @@ describe('the token of an agent whose process reads it from a file', () => {
   it('is pulled at half its life, and at half of the next one, without any call of the agent', async () => {
     const scene = started();
     await scene.clock.advance(HALF_MS - 1);
-    expect(scene.town.heard).toEqual([]);
+    expect(scene.town.requests).toEqual([]);
     await scene.clock.advance(1);
     expect([scene.town.count('/token'), scene.cell.token?.gen]).toEqual([1, 2]);
     await scene.clock.advance(HALF_MS - 1);
@@ -31,7 +31,7 @@ describe('the token of an agent whose process reads it from a file', () => {
     await scene.clock.advance(HALF_MS - SECONDS);
     scene.entry.swap(scene.town.mint(scene.agent));
     await scene.clock.advance(HALF_MS - SECONDS);
-    expect(scene.town.heard).toEqual([]);
+    expect(scene.town.requests).toEqual([]);
     await scene.clock.advance(SECONDS);
     expect(scene.town.count('/token')).toBe(1);
   });
@@ -64,6 +64,6 @@ describe('the token of an agent whose process reads it from a file', () => {
     scene.teardown();
     expect(scene.clock.pending).toBe(0);
     await scene.clock.advance(HALF_MS);
-    expect(scene.town.heard).toEqual([]);
+    expect(scene.town.requests).toEqual([]);
   });
 });

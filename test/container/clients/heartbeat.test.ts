@@ -71,11 +71,11 @@ describe('Heartbeat', () => {
     await scene.clock.advance(9 * SECONDS);
     heartbeat.end();
     heartbeat.begin();
-    expect(scene.town.heard).toHaveLength(1);
+    expect(scene.town.requests).toHaveLength(1);
     await scene.clock.advance(INTERVAL_MS - 9 * SECONDS - 1);
-    expect(scene.town.heard).toHaveLength(1);
+    expect(scene.town.requests).toHaveLength(1);
     await scene.clock.advance(1);
-    expect(scene.town.heard).toHaveLength(2);
+    expect(scene.town.requests).toHaveLength(2);
   });
 
   it('W-21: sends the new token in its next beat', async () => {
@@ -87,7 +87,7 @@ describe('Heartbeat', () => {
     expect(scene.town.beats.map(({ gen }) => gen)).toEqual([1, 2]);
   });
 
-  it('M-18: told that it lags, it pulls', async () => {
+  it('M-18: pulls where the answer says that it lags', async () => {
     const { scene, heartbeat } = beating();
     scene.town.lagging = true;
     heartbeat.begin();
@@ -143,15 +143,15 @@ describe('Heartbeat', () => {
 });
 
 describe('a heartbeat that is lost', () => {
-  it('is told with the status that it met, or with why nothing was met', async () => {
+  it('is logged with the status that it met, or with why nothing was met', async () => {
     const { scene, heartbeat } = beating();
-    const told = () => scene.log.lines.filter(({ event }) => event === 'heartbeat_lost').map(({ fields }) => fields);
+    const logged = () => scene.log.lines.filter(({ event }) => event === 'heartbeat_lost').map(({ fields }) => fields);
     scene.town.intercept = () => problemAnswer('internal');
     heartbeat.begin();
     await scene.clock.advance(0);
-    expect(told()).toEqual([{ agent: scene.agent, losses: 1, status: 500 }]);
+    expect(logged()).toEqual([{ agent: scene.agent, losses: 1, status: 500 }]);
     scene.town.intercept = () => Promise.reject(new TypeError('fetch failed'));
     await scene.clock.advance(INTERVAL_MS);
-    expect(told().at(-1)).toEqual({ agent: scene.agent, losses: 2, reason: 'network' });
+    expect(logged().at(-1)).toEqual({ agent: scene.agent, losses: 2, reason: 'network' });
   });
 });

@@ -13,13 +13,15 @@ describe('hello', () => {
     const { platform, town } = new AgentContext();
     await sayHello(platform, config, new AbortController().signal);
     const body = JSON.stringify({ version: PROTOCOL_VERSION });
-    expect(town.heard).toEqual([{ method: 'POST', path: '/v1/container/hello', bearer: 'the-container-secret', body }]);
+    expect(town.requests).toEqual([
+      { method: 'POST', path: '/v1/container/hello', bearer: 'the-container-secret', body },
+    ]);
   });
 
   it('is not said without a secret', async () => {
     const { platform, town } = new AgentContext();
     await sayHello(platform, { ...config, containerSecret: null }, new AbortController().signal);
-    expect(town.heard).toEqual([]);
+    expect(town.requests).toEqual([]);
   });
 
   it('is said again, with backoff, until the town takes it; failures 1 to 3 and each 10th are logged', async () => {
@@ -27,9 +29,9 @@ describe('hello', () => {
     town.intercept = () => Promise.reject(new TypeError('connection refused'));
     const said = sayHello(platform, config, new AbortController().signal);
     await clock.advance(5 * MINUTE);
-    expect(town.heard.length).toBeGreaterThan(20);
-    expect(town.heard.length).toBeLessThan(40);
-    expect(log.levels('hello_failed')).toHaveLength(3 + Math.floor(town.heard.length / 10));
+    expect(town.requests.length).toBeGreaterThan(20);
+    expect(town.requests.length).toBeLessThan(40);
+    expect(log.levels('hello_failed')).toHaveLength(3 + Math.floor(town.requests.length / 10));
     town.intercept = () => undefined;
     await clock.advance(30_000);
     await said;
@@ -43,20 +45,20 @@ describe('hello', () => {
     const said = sayHello(platform, config, new AbortController().signal);
     await clock.advance(MINUTE);
     await said;
-    expect(town.heard).toHaveLength(4);
+    expect(town.requests).toHaveLength(4);
     expect(log.lines.map(({ event, fields }) => [event, fields['reason']])).toEqual([
       ...Array.from({ length: 3 }, () => ['hello_failed', 'malformed']),
       ['hello_said', undefined],
     ]);
   });
 
-  it('a refused secret is tried once a minute; it is an error with advice, told ever more rarely', async () => {
+  it('a refused secret is tried once a minute; it is an error with advice, logged ever more rarely', async () => {
     const { platform, town, clock, log } = new AgentContext();
     town.intercept = () => problemAnswer('invalid_token');
     const life = new AbortController();
     const said = sayHello(platform, config, life.signal);
     await clock.advance(10 * MINUTE - 1);
-    expect(town.heard).toHaveLength(10);
+    expect(town.requests).toHaveLength(10);
     const refused = log.lines.filter(({ event }) => event === 'hello_refused');
     expect(refused.map(({ level, fields }) => [level, fields['failures']])).toEqual(
       [1, 2, 3, 10].map((failures) => ['error', failures]),

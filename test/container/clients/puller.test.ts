@@ -11,9 +11,9 @@ describe('pull', () => {
   it('shows the session’s secret and says what is held', async () => {
     const scene = new AgentScene();
     expect(await scene.puller.pull()).toEqual({ kind: 'fresh' });
-    const [heard] = scene.town.heard;
-    expect(heard?.bearer).toBe(secretOf(1));
-    expect(pullSchema.parse(JSON.parse(heard?.body ?? ''))).toEqual({ session: sessionId(1), inc: 1, gen: 1 });
+    const [request] = scene.town.requests;
+    expect(request?.bearer).toBe(secretOf(1));
+    expect(pullSchema.parse(JSON.parse(request?.body ?? ''))).toEqual({ session: sessionId(1), inc: 1, gen: 1 });
     expect(scene.cell.token?.gen).toBe(2);
   });
 
@@ -43,7 +43,7 @@ describe('pull', () => {
     expect(other.cell.token?.text.reveal()).toBe(`token-of-${agentId(2)}-2`);
   });
 
-  it('tells the registered clients of the token that it brought', async () => {
+  it('gives the registered clients the token that it brought', async () => {
     const scene = new AgentScene();
     const given: string[] = [];
     scene.context.registry.register(scene.agent, { setToken: (token) => void given.push(token) });
@@ -146,7 +146,7 @@ describe('pull', () => {
     const scene = new AgentScene();
     scene.hasSession = false;
     expect(await scene.puller.pull()).toEqual({ kind: 'unavailable' });
-    expect(scene.town.heard).toEqual([]);
+    expect(scene.town.requests).toEqual([]);
     expect(scene.clock.pending).toBe(0);
   });
 });

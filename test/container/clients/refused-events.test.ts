@@ -2,23 +2,23 @@
 import { describe, expect, it } from 'vitest';
 import { eventBatchSchema } from '#protocol';
 import { SECONDS, type AgentScene } from '../support/agent-scene.ts';
-import { problemAnswer, type Heard } from '../support/fake-town-api.ts';
+import { problemAnswer, type TownRequest } from '../support/fake-town-api.ts';
 import { messageId } from '../../support/ids.ts';
 import { delta, finished, reporting, started } from '../support/turn-events.ts';
 
 const MINUTE = 60 * SECONDS;
 const blocked = (status = 403): Response => new Response('<html>blocked</html>', { status });
-const isEvents = ({ path }: Heard): boolean => path.endsWith('/events');
-const sizeOf = ({ body }: Heard): number => eventBatchSchema.parse(JSON.parse(body)).events.length;
+const isEvents = ({ path }: TownRequest): boolean => path.endsWith('/events');
+const sizeOf = ({ body }: TownRequest): number => eventBatchSchema.parse(JSON.parse(body)).events.length;
 const said = (scene: AgentScene, event: string) => scene.log.lines.filter((line) => line.event === event);
 
 describe('a batch that is refused', () => {
   it('is halved until the one event is alone; all others are taken, in order, and it is dropped after eight tries', async () => {
     const { scene, reporter, acknowledged } = reporting();
     const sizes: number[] = [];
-    scene.town.intercept = (heard) => {
-      sizes.push(sizeOf(heard));
-      return heard.body.includes('poison') ? problemAnswer('invalid_request') : undefined;
+    scene.town.intercept = (request) => {
+      sizes.push(sizeOf(request));
+      return request.body.includes('poison') ? problemAnswer('invalid_request') : undefined;
     };
     const events = Array.from({ length: 100 }, (_, nth) => delta(nth === 37 ? 'poison' : `${nth}`));
     events.push(finished(1));
@@ -39,15 +39,15 @@ describe('a batch that is refused', () => {
     scene.town.intercept = () => blocked(400);
     for (let nth = 0; nth < 100; nth += 1) reporter.add(delta(`${nth}`));
     await scene.clock.advance(SECONDS - 1);
-    expect(scene.town.heard).toHaveLength(4);
+    expect(scene.town.requests).toHaveLength(4);
   });
 
   it.each([401, 408, 425, 429, 500, 302])('with %i is not: that says nothing of what was sent', async (status) => {
     const { scene, reporter } = reporting();
     const sizes = new Set<number>();
-    scene.town.intercept = (heard) => {
-      if (!isEvents(heard)) return blocked(503);
-      sizes.add(sizeOf(heard));
+    scene.town.intercept = (request) => {
+      if (!isEvents(request)) return blocked(503);
+      sizes.add(sizeOf(request));
       return blocked(status);
     };
     const events = [started(1), finished(1), started(2), finished(2)];

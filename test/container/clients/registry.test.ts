@@ -84,7 +84,7 @@ describe('register', () => {
     expect(errors).toEqual([now, now, later, later]);
   });
 
-  it('a client may leave while it is told', () => {
+  it('a client may leave while it is called', () => {
     const [registry, mint, client] = [new Registry(), town(), keeper()];
     const entry = live(registry, mint.mint(agentId(1)));
     const leave = registry.register(agentId(1), { setToken: () => leave?.() });
@@ -134,22 +134,22 @@ describe('a client', () => {
     const [registry, mint] = [new Registry(), town()];
     const cell = new Cell(mint.mint(agentId(1)));
     const entry = registry.open(cell, () => {});
-    const heard: string[] = [];
-    const note = (who: string) => ({
-      setToken: () => void heard.push(`${who} token`),
-      ended: () => void heard.push(`${who} end, ${cell.token === null ? 'no token' : 'token'}`),
+    const calls: string[] = [];
+    const recorder = (who: string) => ({
+      setToken: () => void calls.push(`${who} token`),
+      ended: () => void calls.push(`${who} end, ${cell.token === null ? 'no token' : 'token'}`),
     });
-    registry.register(agentId(1), note('a'));
-    const leave = registry.register(agentId(1), note('b'));
+    registry.register(agentId(1), recorder('a'));
+    const leave = registry.register(agentId(1), recorder('b'));
     registry.register(agentId(1), keeper());
     leave();
     entry.release();
     entry.release();
-    expect(heard).toEqual(['a token', 'b token', 'a end, no token']);
+    expect(calls).toEqual(['a token', 'b token', 'a end, no token']);
   });
 
   it('that fails at the end is reported, and the others hear of it', async () => {
-    const [registry, mint, errors, heard] = [new Registry(), town(), new Array<unknown>(), new Array<string>()];
+    const [registry, mint, errors, calls] = [new Registry(), town(), new Array<unknown>(), new Array<string>()];
     const entry = live(registry, mint.mint(agentId(1)), errors);
     const [now, later] = [new Error('now'), new Error('later')];
     const failing = (ended: () => never | Promise<never>) => registry.register(agentId(1), { ...keeper(), ended });
@@ -157,10 +157,10 @@ describe('a client', () => {
       throw now;
     });
     failing(() => Promise.reject(later));
-    registry.register(agentId(1), { ...keeper(), ended: () => void heard.push('end') });
+    registry.register(agentId(1), { ...keeper(), ended: () => void calls.push('end') });
     entry.release();
     await settle();
-    expect([errors, heard, registry.size]).toEqual([[now, later], ['end'], 0]);
+    expect([errors, calls, registry.size]).toEqual([[now, later], ['end'], 0]);
   });
 
   it('that registers again at the end joins the next incarnation, or hears that there is none', () => {

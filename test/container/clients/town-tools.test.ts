@@ -35,7 +35,7 @@ describe('the tools of the town', () => {
     const second = scene.town.mint(scene.agent);
     scene.entry.swap(second);
     await tools.readMail('7');
-    expect(scene.town.heard.map(({ method, path, bearer }) => [method, path, bearer])).toEqual([
+    expect(scene.town.requests.map(({ method, path, bearer }) => [method, path, bearer])).toEqual([
       ['GET', '/v1/agent/peers', scene.first.token],
       ['GET', '/v1/agent/mail', second.token],
     ]);
@@ -48,7 +48,9 @@ describe('the tools of the town', () => {
     const stored = tools.finishDelegation(DELEGATION.id, RESULT);
     await scene.clock.advance(40 * SECONDS);
     expect(await stored).toEqual({ ok: true, value: DELEGATION });
-    expect(scene.town.heard.map(({ body }) => body)).toEqual(Array.from({ length: 3 }, () => JSON.stringify(RESULT)));
+    expect(scene.town.requests.map(({ body }) => body)).toEqual(
+      Array.from({ length: 3 }, () => JSON.stringify(RESULT)),
+    );
   });
 
   it('a mail and a delegation are sent once: it is not known whether the first arrived', async () => {
@@ -56,7 +58,7 @@ describe('the tools of the town', () => {
     scene.town.intercept = () => problemAnswer('unavailable');
     expect(await tools.sendMail({ to: 'bob', text: 'x' })).toEqual({ ok: false, error: 'refused_503' });
     expect(await tools.delegate({ to: 'bob', task: 'x' })).toEqual({ ok: false, error: 'refused_503' });
-    expect(scene.town.heard).toHaveLength(2);
+    expect(scene.town.requests).toHaveLength(2);
   });
 
   it.each([
@@ -69,7 +71,7 @@ describe('the tools of the town', () => {
     const { scene, tools } = made();
     scene.town.intercept = () => problemAnswer(code);
     expect(await tools.finishDelegation(DELEGATION.id, RESULT)).toEqual({ ok: false, error });
-    expect(scene.town.heard).toHaveLength(1);
+    expect(scene.town.requests).toHaveLength(1);
   });
 
   it('a teardown ends what is tried again', async () => {
@@ -86,19 +88,19 @@ describe('the tools of the town', () => {
     const { scene, tools } = made();
     scene.town.intercept = () => Response.json(DELEGATION);
     await tools.finishDelegation(DELEGATION.id, { state: 'done', text: '\n'.repeat(MAX_BODY_BYTES) });
-    const { length } = scene.town.heard[0]?.body ?? '';
+    const { length } = scene.town.requests[0]?.body ?? '';
     expect(length).toBeLessThanOrEqual(MAX_BODY_BYTES);
     expect(length).toBeGreaterThan(MAX_BODY_BYTES - 2048);
   });
 
-  it('an answer that is none of the town is told as such where the call is made once', async () => {
+  it('an answer that is none of the town is reported as such where the call is made once', async () => {
     const { scene, tools } = made();
     for (const answer of [page, () => Response.json({ id: 'none' })]) {
       scene.town.intercept = answer;
       expect(await tools.sendMail({ to: 'bob', text: 'x' })).toEqual({ ok: false, error: 'malformed_answer' });
       expect(await tools.delegate({ to: 'bob', task: 'x' })).toEqual({ ok: false, error: 'malformed_answer' });
     }
-    expect(scene.town.heard).toHaveLength(4);
+    expect(scene.town.requests).toHaveLength(4);
   });
 
   it('a 2xx that is not for this result stores nothing: it is sent until the town says so', async () => {
@@ -114,7 +116,7 @@ describe('the tools of the town', () => {
     const stored = tools.finishDelegation(DELEGATION.id, RESULT);
     await scene.clock.advance(60 * SECONDS);
     expect(await stored).toEqual({ ok: true, value: DELEGATION });
-    expect(scene.town.heard).toHaveLength(5);
+    expect(scene.town.requests).toHaveLength(5);
   });
 
   it('what is read is asked for again where a page comes in its place, or another delegation', async () => {

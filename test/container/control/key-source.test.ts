@@ -47,7 +47,7 @@ describe('KeySource', () => {
     const key = await newKey('active');
     const { town, knows } = scene(keySetOf(key), keySetOf(key));
     expect(await knows(key)).toBe(true);
-    expect(town.heard).toEqual([]);
+    expect(town.requests).toEqual([]);
   });
 
   it('fetches once for a kid that it does not hold, however many ask', async () => {

@@ -161,7 +161,7 @@ describe('what a push token must be', () => {
 });
 
 describe('a session that is not held', () => {
-  it('is told to the town, which signed for it: 409 unknown_session', async () => {
+  it('is answered to the town, which signed for it: 409 unknown_session', async () => {
     const { control, session } = await target();
     const order = { ...control.order(session, 'GET', '/agents'), audience: sessionId(9) };
     expect(await refusalOf(control, order, await signPush(control.key, order))).toBe('409 unknown_session');
@@ -262,13 +262,13 @@ describe('S-16: forged tokens', () => {
       { x5u: 'https://evil.example/cert' },
       { x5c: ['AAAA'] },
     ];
-    const before = control.town.heard.length;
+    const before = control.town.requests.length;
     for (const header of headers) {
       for (const key of [foreign, { ...foreign, kid: control.key.kid }, control.key]) {
         expect(await refusalOf(control, order, await signPush(key, order, { header }))).toBe(REFUSED);
       }
     }
-    expect(control.town.heard).toHaveLength(before);
+    expect(control.town.requests).toHaveLength(before);
     expect(await isUntouched()).toBe(true);
   });
 

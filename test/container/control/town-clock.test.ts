@@ -39,8 +39,8 @@ describe('A-27: the town answers with its time', () => {
     const { clock, town, startedMs } = await clocks();
     const askedAtMs = clock.monoMs();
     await clock.advance(9_000);
-    for (const toldMs of [startedMs - 1_000, startedMs, startedMs + 9_000]) {
-      town.rebase(toldMs, askedAtMs);
+    for (const answeredAtTownMs of [startedMs - 1_000, startedMs, startedMs + 9_000]) {
+      town.rebase(answeredAtTownMs, askedAtMs);
       expect(town.nowMs()).toBe(startedMs + 9_000);
     }
     town.rebase(startedMs - 1_001, askedAtMs);

@@ -102,21 +102,21 @@ describe('M-22: the credential file', () => {
     expect(statSync(path).ino).not.toBe(inode);
   });
 
-  it('is not written again with the same token, however often it is told', () => {
-    const told: TokenClient[] = [];
+  it('is not written again with the same token, however often it comes', () => {
+    const clients: TokenClient[] = [];
     const registry = {
       register: (_agent: string, client: TokenClient) => {
-        told.push(client);
+        clients.push(client);
         void client.setToken('one');
         return () => undefined;
       },
     };
-    const tell = (token: string): void => told.forEach((client) => void client.setToken(token));
+    const push = (token: string): void => clients.forEach((client) => void client.setToken(token));
     const writes = modesAtCreation(0o022, () => {
       const { path } = openCredentialFile({ registry, agent: AGENT, inc: 1, directory, owner: null });
-      tell('one');
-      tell('two');
-      tell('two');
+      push('one');
+      push('two');
+      push('two');
       expect(readFileSync(path, 'utf8')).toBe('two');
     });
     expect(writes).toHaveLength(2);
@@ -173,7 +173,7 @@ describe('M-22: the credential file', () => {
 });
 
 describe('a credential file that cannot be written', () => {
-  it('is told at once, without the token, and leaves neither file nor client', () => {
+  it('is reported at once, without the token, and leaves neither file nor client', () => {
     const { town, entry, first, open, errors } = live();
     mkdirSync(join(directory, 'token-1'));
     writeFileSync(join(directory, 'token-1', 'x'), '');

@@ -18,7 +18,7 @@ const busy: Spawn = (_, life) =>
     }),
   );
 
-it('an outage is told at its first failures, then ever more rarely and with a count, and its end once', async () => {
+it('an outage is logged at its first failures, then ever more rarely and with a count, and its end once', async () => {
   const { control, session, issued } = await TestControlServer.withAgent({ spawn: busy });
   await control.deliver(session, issued, message(1, 'work'));
   for (let seed = 2; seed <= AGENTS; seed += 1) {

@@ -72,7 +72,7 @@ export class AgentScene {
     const url = `${TOWN_URL}/v1/container/${containerName(1)}/agents/${this.agent}/token`;
     const from = { url, session: sessionId(1), secret: new Secret(secretOf(1)) };
     const address = (): typeof from | null => (this.hasSession ? from : null);
-    const rebaseTownClock = (toldMs: number): void => void this.rebases.push(toldMs);
+    const rebaseTownClock = (answeredAtTownMs: number): void => void this.rebases.push(answeredAtTownMs);
     this.puller = new Puller({ platform, cell, entry, townNowMs, rebaseTownClock, life, address });
     this.client = new AgentClient({ platform, apiUrl: TOWN_URL, cell, puller: this.puller, townNowMs, life });
   }
@@ -104,6 +104,6 @@ export class AgentScene {
 
   /** The bearers of the calls to a path that ends like this, in order. */
   bearers(ending: string): string[] {
-    return this.town.heard.filter(({ path }) => path.endsWith(ending)).map(({ bearer }) => bearer);
+    return this.town.requests.filter(({ path }) => path.endsWith(ending)).map(({ bearer }) => bearer);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The town as a control server sees it: the Worker's HTTP API, played by a small honest program. It mints tokens, accepts only
  * those it minted and has not refused since, takes event batches once, and gives out a fresh token for a session's secret. Tests
- * read what it heard and may answer in its place.
+ * read what it received and may answer in its place.
  */
 import { Hono, type Context } from 'hono';
 import {
@@ -21,7 +21,7 @@ import type { Fetch } from '../../../container/lib/platform.ts';
 
 export const TOWN_URL = 'https://town.example';
 
-export interface Heard {
+export interface TownRequest {
   readonly method: string;
   readonly path: string;
   /** Without `Bearer `; empty for none. */
@@ -30,7 +30,7 @@ export interface Heard {
 }
 
 /** Answers in the town's place, or leaves the call to the town by returning undefined. */
-export type Interception = (heard: Heard) => Response | Promise<Response> | undefined;
+export type Interception = (request: TownRequest) => Response | Promise<Response> | undefined;
 
 export function problemAnswer(code: ProblemCode, headers: Record<string, string> = {}): Response {
   const { status, title } = PROBLEMS[code];
@@ -46,7 +46,7 @@ export const page = (): Response =>
 export const hang = (): Promise<Response> => new Promise(() => {});
 
 export class FakeTownApi {
-  readonly heard: Heard[] = [];
+  readonly requests: TownRequest[] = [];
   readonly events: TurnEvent[] = [];
   readonly counters: number[] = [];
   readonly beats: { readonly agent: AgentId; readonly gen: number; readonly beat: Heartbeat }[] = [];
@@ -78,9 +78,9 @@ export class FakeTownApi {
   /** What a control server gets as `fetch`. */
   readonly fetch: Fetch = async (url, init) => {
     const bearer = (init.headers['authorization'] ?? '').replace(/^Bearer /, '');
-    const heard: Heard = { method: init.method, path: new URL(url).pathname, bearer, body: init.body ?? '' };
-    this.heard.push(heard);
-    const intercepted = this.intercept(heard);
+    const request: TownRequest = { method: init.method, path: new URL(url).pathname, bearer, body: init.body ?? '' };
+    this.requests.push(request);
+    const intercepted = this.intercept(request);
     return intercepted ?? this.#app.request(url, init);
   };
 
@@ -118,7 +118,7 @@ export class FakeTownApi {
   }
 
   paths(): string[] {
-    return this.heard.map(({ path }) => path);
+    return this.requests.map(({ path }) => path);
   }
 
   /** How often a path that ends like this was asked for. */

@@ -15,7 +15,7 @@ export const finished = (seed: number, reply = `reply ${seed}`): TurnEvent => {
   return { type: 'turn.finished', ...turn(seed), result: { state: 'done', reply, truncated: false } };
 };
 
-/** A reporter, and what it was told that the town has. */
+/** A reporter, and what the town acknowledged to it. */
 export function reporting(): { scene: AgentScene; reporter: EventReporter; acknowledged: TurnEvent[] } {
   const scene = new AgentScene();
   const acknowledged: TurnEvent[] = [];

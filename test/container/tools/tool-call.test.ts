@@ -34,13 +34,13 @@ describe('a call of a tool', () => {
     agent.town.intercept = () => problemAnswer('unavailable');
     const client = await scene.client({ town: through(agent) });
     const said = say(client, 'peers');
-    await until(() => agent.town.heard.length === 1);
+    await until(() => agent.town.requests.length === 1);
     await agent.clock.advance(3 * SECONDS);
     scene.turn?.end();
     expect(await said).toMatchObject({ isError: true, text: expect.stringMatching(/^turn_over\n/) as string });
-    const before = agent.town.heard.length;
+    const before = agent.town.requests.length;
     await agent.clock.advance(600 * SECONDS);
-    expect(agent.town.heard).toHaveLength(before);
+    expect(agent.town.requests).toHaveLength(before);
     expect([agent.clock.pending, scene.clock.pending]).toEqual([0, 0]);
   });
 
@@ -49,7 +49,7 @@ describe('a call of a tool', () => {
     agent.town.intercept = hang;
     const client = await scene.client({ town: through(agent) });
     const said = say(client, 'send_mail', { to: 'bob', text: 'x' });
-    await until(() => agent.town.heard.length === 1);
+    await until(() => agent.town.requests.length === 1);
     scene.turn?.end();
     expect((await said).text).toMatch(/^turn_over\n/);
   });

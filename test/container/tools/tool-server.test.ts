@@ -209,7 +209,7 @@ describe('the end of an incarnation', () => {
       await Promise.all(opened.map((tools) => tools.close()));
     }
     expect([scene.server.size, scene.clock.pending]).toEqual([0, 0]);
-    // A handle is let go of in the turn after its close was told.
+    // A handle is let go of in the turn after its close was reported.
     await settle();
     expect(listeners()).toBe(before);
   });

@@ -66,7 +66,7 @@ describe('the tools of a town', () => {
     );
   });
 
-  it('tell the heartbeat what the agent is at, in as much as it takes', async () => {
+  it('give the heartbeat what the agent is at, in as much as it takes', async () => {
     const client = await scene.client();
     await say(client, 'report_status', { status: 'x'.repeat(MAX_TASK_UNITS + 1) });
     expect(scene.turn?.tasks).toEqual(['x'.repeat(MAX_TASK_UNITS)]);
@@ -125,11 +125,11 @@ describe('what the town refuses', () => {
 });
 
 describe('a question to people', () => {
-  it('is told with its choices, whatever the policy for permissions, and answered with the one that was chosen', async () => {
+  it('is reported with its choices, whatever the policy for permissions, and answered with the one that was chosen', async () => {
     const client = await scene.client();
     const said = say(client, 'ask_person', { question: 'Which colour?', choices: ['red', 'blue'] });
     const { turn, id } = await asked();
-    expect(turn.told).toMatchObject([
+    expect(turn.reported).toMatchObject([
       {
         event: {
           type: 'permission.requested',
@@ -173,7 +173,7 @@ describe('a question to people', () => {
     await expect.poll(() => turn.questions).toHaveLength(2);
     turn.end();
     expect((await second).text).toMatch(/^turn_over\n/);
-    expect(turn.told.at(-1)).toMatchObject({ event: { outcome: 'cancelled', by: 'turn_ended' } });
+    expect(turn.reported.at(-1)).toMatchObject({ event: { outcome: 'cancelled', by: 'turn_ended' } });
     scene.turn = new Turn(scene.clock);
     expect((await say(client, 'read_answer', { id })).text).toMatch(/^unknown_question\n/);
   });
@@ -183,11 +183,11 @@ describe('a question to people', () => {
     for (const choices of [['one'], ['one', ' '], Array.from({ length: 17 }, (_, at) => `${at}`)]) {
       expect((await say(client, 'ask_person', { question: 'Which?', choices })).text).toMatch(/^invalid_arguments: /);
     }
-    expect(scene.turn?.told).toEqual([]);
+    expect(scene.turn?.reported).toEqual([]);
   });
 });
 
-/** The question that was told first. */
+/** The question that was reported first. */
 async function asked() {
   const turn = scene.turn ?? new Turn();
   await expect.poll(() => turn.questions.length).toBeGreaterThan(0);

@@ -45,8 +45,8 @@ async function live(control: TestControlServer, session: HeldSession, nth: numbe
 
 /** The records of the test itself are no part of what is measured. */
 function forgetRecords(control: TestControlServer): void {
-  const { heard, events, counters, beats } = control.town;
-  for (const record of [control.log.lines, heard, events, counters, beats]) record.length = 0;
+  const { requests, events, counters, beats } = control.town;
+  for (const record of [control.log.lines, requests, events, counters, beats]) record.length = 0;
 }
 
 describe('K-03: starts and stops', { timeout: TIMEOUT_MS }, () => {
@@ -56,8 +56,8 @@ describe('K-03: starts and stops', { timeout: TIMEOUT_MS }, () => {
     async () => {
       const registry = new WatchedRegistry();
       const { control, session, agent } = await TestControlServer.withAgent({ registry });
-      const told: string[] = [];
-      registry.register(agent, { setToken: (token) => void told.push(token) });
+      const given: string[] = [];
+      registry.register(agent, { setToken: (token) => void given.push(token) });
       for (let nth = 1; nth <= 200; nth += 1) await live(control, session, nth);
       const settleDown = async (): Promise<void> => {
         // Ids of push tokens are remembered for a minute and a half.
@@ -80,7 +80,7 @@ describe('K-03: starts and stops', { timeout: TIMEOUT_MS }, () => {
       // Of all the cells one is reachable: that of the agent which lived all along, and got no other agent's token.
       expect(registry.cells).toHaveLength(1 + 200 + CYCLES);
       expect(registry.reachable).toBeLessThanOrEqual(2);
-      expect(told).toHaveLength(1);
+      expect(given).toHaveLength(1);
       expect(heapBytes() - heapBefore).toBeLessThan(HEAP_BOUND_BYTES);
     },
   );
@@ -147,27 +147,27 @@ describe('K-03: a swap', () => {
   it('K-03: costs only that agent’s clients: of 300 clients of 100 agents three are touched', async () => {
     const control = await TestControlServer.make();
     const session = await control.session();
-    const told = new Map<string, number>();
+    const touched = new Map<string, number>();
     for (let seed = 1; seed <= 100; seed += 1) {
       const issued = control.town.mint(agentId(seed));
       await control.start(session, issued);
       for (let client = 0; client < 3; client += 1) {
-        const setToken = (): void => void told.set(issued.agent, (told.get(issued.agent) ?? 0) + 1);
+        const setToken = (): void => void touched.set(issued.agent, (touched.get(issued.agent) ?? 0) + 1);
         control.registry.register(issued.agent, { setToken });
       }
     }
-    told.clear();
+    touched.clear();
     for (let swaps = 1; swaps <= 5; swaps += 1) {
       await control.refresh(session, control.town.mint(agentId(42)));
-      expect([...told]).toEqual([[agentId(42), 3 * swaps]]);
+      expect([...touched]).toEqual([[agentId(42), 3 * swaps]]);
     }
     // A batch costs those whose token it brings, and of these only an agent that did not have it.
-    told.clear();
+    touched.clear();
     const [fresh, stale] = [control.town.mint(agentId(7)), control.town.mint(agentId(8))];
     await control.refresh(session, control.town.mint(agentId(8)));
-    told.clear();
+    touched.clear();
     const { body } = await control.refreshAll(session, fresh, stale, { ...fresh, agent: agentId(900) });
     expect(body.results.map(({ outcome }) => outcome)).toEqual(['applied', 'stale', 'unknown_agent']);
-    expect([...told]).toEqual([[agentId(7), 3]]);
+    expect([...touched]).toEqual([[agentId(7), 3]]);
   });
 });

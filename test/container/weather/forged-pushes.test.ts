@@ -20,26 +20,26 @@ async function inhabited() {
   await control.end(session, 'stop', agentId(3));
   await control.end(session, 'retire', agentId(4));
   await control.deliver(session, issued, message(1, 'work 3600'), message(2, 'hello'));
-  const told: string[] = [];
+  const given: string[] = [];
   for (const registered of [agent, agentId(2)]) {
-    control.registry.register(registered, { setToken: (token) => void told.push(token) });
+    control.registry.register(registered, { setToken: (token) => void given.push(token) });
   }
   await control.clock.advance(10_000);
-  return { control, session, neighbour, agent, issued, told };
+  return { control, session, neighbour, agent, issued, given };
 }
 
 type Inhabited = Awaited<ReturnType<typeof inhabited>>;
 
-/** Everything that can be seen of the supervisors, the registry, the sessions and what goes out, told apart from when. */
-async function snapshot({ control, session, neighbour, told }: Inhabited): Promise<unknown> {
+/** Everything that can be seen of the supervisors, the registry, the sessions and what goes out, but not when. */
+async function snapshot({ control, session, neighbour, given }: Inhabited): Promise<unknown> {
   return {
     agents: await control.running(session),
     neighbours: await control.running(neighbour),
     live: control.registry.size,
-    told: [...told],
+    given: [...given],
     timers: control.clock.pending,
     // But for the keys, of which an unknown kid may ask once in 30 s (W-34).
-    heard: control.town.paths().filter((path) => !path.endsWith('/jwks.json')).length,
+    requests: control.town.paths().filter((path) => !path.endsWith('/jwks.json')).length,
     // An older epoch is refused, the one that is held is answered: no other was opened.
     sessions: [(await control.openSession({ ...session, id: sessionId(99), epoch: session.epoch })).status],
     sessionLines: control.log.lines.filter(({ event, fields }) => event === 'session' && fields['outcome'] === 'opened')

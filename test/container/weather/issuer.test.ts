@@ -57,7 +57,7 @@ describe('W-06: no session to pull with', () => {
     scene.hasSession = false;
     expect(await scene.puller.pull()).toEqual({ kind: 'unavailable' });
     await scene.client.pull();
-    expect([scene.town.heard.length, scene.clock.pending, scene.log.lines.length]).toEqual([0, 0, 0]);
+    expect([scene.town.requests.length, scene.clock.pending, scene.log.lines.length]).toEqual([0, 0, 0]);
   });
 
   it('W-06: as soon as there is a session again, the next call pulls', async () => {
@@ -363,7 +363,7 @@ describe('M-10: the old token', () => {
     await control.deliver(session, issued, message(1, 'work 600'));
     const late = [control.town.mint(agent), control.town.mint(agent), control.town.mint(agent)];
     control.town.lagging = true;
-    // The town has minted and told the control server so, but no push arrives and no pull is answered.
+    // The town has minted, and its answers to heartbeats say so, but no push arrives and no pull is answered.
     control.town.intercept = pulls(() => problemAnswer('unavailable'));
     await control.clock.advance(120 * SECONDS);
     expect(new Set(control.town.beats.map(({ gen }) => gen))).toEqual(new Set([1]));

@@ -72,7 +72,7 @@ describe('M-21: a loop that dies', () => {
     let broken = true;
     const { client, life, agent } = scene;
     const onAcknowledged = (): void => {
-      if (broken) throw new RangeError('no town to tell');
+      if (broken) throw new RangeError('no town to reach');
     };
     const reporter = new EventReporter({ platform: scene.context.platform, client, life, agent, onAcknowledged });
     for (const text of ['one', 'two', 'three']) {
@@ -184,9 +184,9 @@ describe('M-21: stop awaits', () => {
     await control.clock.advance(5 * SECONDS);
     await down;
     expect(control.clock.pending).toBe(0);
-    const [lines, heard] = [control.log.lines.length, control.town.heard.length];
+    const [lines, sent] = [control.log.lines.length, control.town.requests.length];
     await control.clock.advance(600 * SECONDS);
-    expect([control.log.lines.length, control.town.heard.length]).toEqual([lines, heard]);
+    expect([control.log.lines.length, control.town.requests.length]).toEqual([lines, sent]);
   });
 
   it('M-21: a stop is answered only when the loops of its agent are over', async () => {
@@ -195,10 +195,10 @@ describe('M-21: stop awaits', () => {
     await control.deliver(session, issued, message(1, 'work 600'));
     await control.clock.advance(SECONDS);
     expect((await control.end(session, 'stop', agent)).status).toBe(200);
-    const [lines, heard] = [control.log.lines.length, control.town.heard.length];
+    const [lines, sent] = [control.log.lines.length, control.town.requests.length];
     expect(control.clock.pending).toBe(0);
     await control.clock.advance(600 * SECONDS);
-    expect([control.log.lines.length, control.town.heard.length]).toEqual([lines, heard]);
+    expect([control.log.lines.length, control.town.requests.length]).toEqual([lines, sent]);
   });
 });
 
@@ -215,7 +215,7 @@ describe('S-09 in the container: a Worker that hangs', () => {
     expect(beatsOfB).toEqual([0, 30, 60, 90]);
     expect(control.town.events.at(-1)).toMatchObject({ type: 'turn.finished', message: messageId(2) });
     // What hangs is cut after its 10 s, and tried again.
-    expect(control.town.heard.filter(({ bearer }) => bearer === issued.token).length).toBeGreaterThan(4);
+    expect(control.town.requests.filter(({ bearer }) => bearer === issued.token).length).toBeGreaterThan(4);
   });
 
   it('S-09: holds up no push: all are answered while every request to the Worker hangs', async () => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Spawn } from '../../../container/agents/agent-process.ts';
 import { TestControlServer, message } from '../support/control-server.ts';
-import { problemAnswer, type Heard } from '../support/fake-town-api.ts';
+import { problemAnswer, type TownRequest } from '../support/fake-town-api.ts';
 import { agentId } from '../../support/ids.ts';
 import { aProcess } from '../support/a-process.ts';
 
@@ -10,8 +10,8 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
 const gone = () => Promise.reject(new TypeError('fetch failed'));
-const isTry = ({ path }: Heard): boolean => path.startsWith('/v1/agent/');
-const isPull = ({ path }: Heard): boolean => path.endsWith('/token');
+const isTry = ({ path }: TownRequest): boolean => path.startsWith('/v1/agent/');
+const isPull = ({ path }: TownRequest): boolean => path.endsWith('/token');
 
 /** A process whose turn goes on for ever. */
 const busy: Spawn = (_, life) =>
@@ -38,13 +38,13 @@ describe('S-24: an outage that outlasts every token', () => {
     const control = await outage();
     await control.clock.advance(3 * HOUR_MS + 10 * MINUTE_MS);
     for (let minute = 0; minute < 30; minute += 1) {
-      const seen = control.town.heard.length;
+      const seen = control.town.requests.length;
       await control.clock.advance(MINUTE_MS);
-      const heard = control.town.heard.slice(seen);
+      const requests = control.town.requests.slice(seen);
       // Two agents, whose consumers share their tries; each is preceded by one pull, of three requests at most.
-      expect(heard.filter(isTry).length, `minute ${minute}`).toBeLessThanOrEqual(2);
-      expect(heard.filter(isPull).length, `minute ${minute}`).toBeLessThanOrEqual(6);
-      expect(heard.length, `minute ${minute}`).toBeGreaterThan(0);
+      expect(requests.filter(isTry).length, `minute ${minute}`).toBeLessThanOrEqual(2);
+      expect(requests.filter(isPull).length, `minute ${minute}`).toBeLessThanOrEqual(6);
+      expect(requests.length, `minute ${minute}`).toBeGreaterThan(0);
     }
     expect(control.registry.size).toBe(2);
   });
@@ -55,9 +55,9 @@ describe('S-24: an outage that outlasts every token', () => {
     control.town.intercept = () => undefined;
     const beats = control.town.beats.length;
     await control.clock.advance(MINUTE_MS + 1000);
-    const heard = control.town.beats.slice(beats);
-    expect(new Set(heard.map(({ agent }) => agent))).toEqual(new Set([agentId(1), agentId(2)]));
-    expect(heard.every(({ gen }) => gen > 2)).toBe(true);
+    const late = control.town.beats.slice(beats);
+    expect(new Set(late.map(({ agent }) => agent))).toEqual(new Set([agentId(1), agentId(2)]));
+    expect(late.every(({ gen }) => gen > 2)).toBe(true);
     expect(control.town.refused).toEqual([]);
   });
 
@@ -66,10 +66,10 @@ describe('S-24: an outage that outlasts every token', () => {
     await control.clock.advance(4 * HOUR_MS);
     control.town.intercept = ({ path }) => (path.includes(agentId(2)) ? problemAnswer('agent_revoked') : undefined);
     await control.clock.advance(5 * MINUTE_MS);
-    const asked = control.town.heard.filter(({ path }) => path.includes(agentId(2)));
+    const asked = control.town.requests.filter(({ path }) => path.includes(agentId(2)));
     const seen = asked.length;
     await control.clock.advance(HOUR_MS);
-    expect(control.town.heard.filter(({ path }) => path.includes(agentId(2)))).toHaveLength(seen);
+    expect(control.town.requests.filter(({ path }) => path.includes(agentId(2)))).toHaveLength(seen);
     expect(control.log.levels('agent_over')).toEqual(['warn']);
     expect(control.town.beats.at(-1)?.agent).toBe(agentId(1));
   });

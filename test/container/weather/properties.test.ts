@@ -114,7 +114,7 @@ describe('the cell', TIME, () => {
 });
 
 describe('the registry', TIME, () => {
-  it('T1, T3, T4: size equals the live agents, an undo removes its own, a push makes nothing, and tells its agent’s clients only', () => {
+  it('T1, T3, T4: size equals the live agents, an undo removes its own, a push makes nothing, and reaches its agent’s clients only', () => {
     fc.assert(
       fc.property(fc.array(aStep, { maxLength: 60, size: 'max' }), (steps) => {
         const run = new RegistryRun();

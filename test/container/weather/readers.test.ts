@@ -1,4 +1,4 @@
-/** Those who read a token, hold it, or are told of it: what they see while it changes. */
+/** Those who read a token, hold it, or are given it: what they see while it changes. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { runInNewContext } from 'node:vm';
@@ -41,17 +41,17 @@ describe('A-20: a client that holds a connection', () => {
     for (let swaps = 0; swaps < 5; swaps += 1) {
       const fresh = control.town.mint(agent);
       expect((await control.refresh(session, fresh)).body.outcome).toBe('applied');
-      // Repeats and late ones tell it nothing.
+      // Repeats and late ones do not reach it.
       await control.refresh(session, fresh);
       await control.refresh(session, issued);
       await client.send();
       sent.push(fresh);
     }
     expect(listener.calls).toEqual(sent.map(({ token }) => ({ authorization: `Bearer ${token}`, connection: 1 })));
-    expect(client.told).toBe(6);
+    expect(client.swaps).toBe(6);
   });
 
-  it('A-20: is told by each way in which a token comes: push, batch, delivery, repeated start and pull', async () => {
+  it('A-20: is given it by each way in which a token comes: push, batch, delivery, repeated start and pull', async () => {
     const { control, session, agent } = await TestControlServer.withAgent();
     const { listener, clients } = await connected(1);
     const [client] = clients;
@@ -89,14 +89,14 @@ describe('A-20: a client that holds a connection', () => {
     control.registry.register(agent, left)();
     control.registry.register(agentId(2), ofB);
     await control.refresh(session, control.town.mint(agent));
-    expect([ofA.told, left.told, ofB.told]).toEqual([2, 1, 1]);
+    expect([ofA.swaps, left.swaps, ofB.swaps]).toEqual([2, 1, 1]);
     await control.end(session, 'stop', agent, issued.inc);
     await control.start(session, control.town.mint(agent, 2));
     await control.refresh(session, control.town.mint(agent, 2));
-    expect([ofA.told, left.told, ofB.told]).toEqual([2, 1, 1]);
+    expect([ofA.swaps, left.swaps, ofB.swaps]).toEqual([2, 1, 1]);
   });
 
-  it('A-20: one that was made to leave while others are told is told nothing more', () => {
+  it('A-20: one that was made to leave while others are called is called no more', () => {
     const [registry, mint] = [new Registry(), new FakeTownApi(() => Date.UTC(2027, 0, 1))];
     const entry = registry.open(new Cell(mint.mint(agentId(1))), () => {});
     const given: string[] = [];
@@ -200,7 +200,7 @@ describe('W-27: a token that is held', () => {
       await control.clock.advance(31 * SECONDS);
       await control.refresh(session, control.town.mint(agentId(2)));
     }
-    const calls = control.town.heard.filter(({ path, body }) => path.endsWith('/events') && body.length > 0);
+    const calls = control.town.requests.filter(({ path, body }) => path.endsWith('/events') && body.length > 0);
     for (const { bearer, body } of calls) {
       const seed = body.includes(message(1, '').message) ? 1 : 2;
       expect(bearer).toContain(`token-of-${agentId(seed)}-`);
@@ -235,7 +235,7 @@ describe('W-27: a token that is held', () => {
       context.town.intercept = () => new Response(null, { status, headers: { location: `http://127.0.0.1:${port}/` } });
       expect(await scene.beat()).toMatchObject({ kind: 'refused', status });
     }
-    // The platform's own fetch, told as this program tells it.
+    // The platform's own fetch, called as the control server calls it.
     const life = new AbortController().signal;
     const platform = { ...context.platform, fetch };
     const redirecting = await redirector(port);
@@ -263,7 +263,7 @@ describe('W-27: a token that is held', () => {
       kind: 'unreachable',
       reason: 'ended',
     });
-    expect(town.heard).toEqual([]);
+    expect(town.requests).toEqual([]);
   });
 
   it('W-27: a token of an incarnation that is over ends with it, also where its call is refused later', async () => {

@@ -44,9 +44,9 @@ describe('W-12: "this identity is over"', () => {
       const { control } = await working();
       control.town.intercept = () => problemAnswer(code);
       await control.clock.advance(2 * SECONDS);
-      const heard = control.town.heard.length;
+      const sent = control.town.requests.length;
       await control.clock.advance(120 * MINUTE);
-      expect(control.town.heard).toHaveLength(heard);
+      expect(control.town.requests).toHaveLength(sent);
       expect(
         control.log.lines.filter(({ event }) => event === 'agent_over').map(({ fields }) => fields['code']),
       ).toEqual([code]);
@@ -168,7 +168,7 @@ describe('W-14: 403', () => {
     const scene = new AgentScene();
     scene.town.intercept = () => problemAnswer('insufficient_scope');
     for (let calls = 1; calls <= 20; calls += 1) expect(await scene.beat()).toMatchObject({ status: 403 });
-    expect(scene.town.heard).toHaveLength(20);
+    expect(scene.town.requests).toHaveLength(20);
   });
 
   it('W-14: as the answer to a pull is not asked for again', async () => {

@@ -29,7 +29,7 @@ describe('the result of a turn', () => {
     expect(await control.running(session)).toMatchObject([{ messages: [{ message: messageId(1), state: 'done' }] }]);
   });
 
-  it('K-08: is kept until the town has acknowledged it: a lost answer leads to a repeat, and nothing is lost or told twice', async () => {
+  it('K-08: is kept until the town has acknowledged it: a lost answer leads to a repeat, and nothing is lost or reported twice', async () => {
     const { control, session, issued } = await TestControlServer.withAgent();
     const { fetch } = control.town;
     let lost = 0;

@@ -14,7 +14,7 @@ import { AgentNotLive } from '../../../container/clients/registry.ts';
 import { errorFields } from '../../../container/lib/log.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
 import { TestControlServer, message } from '../support/control-server.ts';
-import { problemAnswer, type Heard } from '../support/fake-town-api.ts';
+import { problemAnswer, type TownRequest } from '../support/fake-town-api.ts';
 import { agentId, containerName, secretOf, sessionId } from '../../support/ids.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
 import { keySetOf, sendTo, signPush } from '../support/push.ts';
@@ -35,7 +35,7 @@ function faultsOfAll(lines: readonly string[]): string[] {
 
 describe('W-22: a noisy life', () => {
   /** Every way in which the town can fail, in turn; each answer and each error quotes what it was sent. */
-  const noises: ((heard: Heard) => Response | Promise<Response>)[] = [
+  const noises: ((request: TownRequest) => Response | Promise<Response>)[] = [
     ({ bearer }) => new Response(`${PAGE} ${bearer}`, { status: 500 }),
     ({ bearer }) => Response.json({ code: 'invalid_token', token: bearer, detail: PAGE }, { status: 401 }),
     ({ bearer, body }) => Promise.reject(new TypeError(`bad header Bearer ${bearer}\n    at ${bearer} (${body})`)),
@@ -56,7 +56,7 @@ describe('W-22: a noisy life', () => {
       spawn: failing,
     });
     const answers: string[] = [];
-    const note = async (response: Response): Promise<void> => void answers.push(await response.text());
+    const keep = async (response: Response): Promise<void> => void answers.push(await response.text());
     const cause = new Error(`a client quotes ${issued.token}`, { cause: new Error(issued.token) });
     control.registry.register(agent, { setToken: () => Promise.reject(cause) });
     control.registry.register(agent, {
@@ -67,7 +67,7 @@ describe('W-22: a noisy life', () => {
     await control.deliver(session, issued, message(1, 'a-private-matter-marker'), message(2, 'work 900'));
 
     let nth = 0;
-    control.town.intercept = (heard) => noises[nth++ % noises.length]?.(heard);
+    control.town.intercept = (request) => noises[nth++ % noises.length]?.(request);
     for (let minutes = 0; minutes < 15; minutes += 1) {
       await control.clock.advance(60 * SECONDS);
       await control.refresh(session, control.town.mint(agent));
@@ -86,8 +86,8 @@ describe('W-22: a noisy life', () => {
       issued.token,
       'x'.repeat(MAX_AUTHORIZATION_BYTES),
     ];
-    for (const token of pushes) await note(await control.send({ ...order, body }, token));
-    await note(
+    for (const token of pushes) await keep(await control.send({ ...order, body }, token));
+    await keep(
       await control.push(session, 'POST', `/agents/${agent}/start`, {
         inc: issued.token,
         grant: issued,
@@ -95,16 +95,16 @@ describe('W-22: a noisy life', () => {
         role: 1,
       }),
     );
-    await note(
+    await keep(
       await control.push(session, 'POST', `/agents/${agent}/messages`, { grant: issued, [issued.token]: issued.token }),
     );
     const large = { ...order, body: body.padEnd(MAX_CONTROL_BODY_BYTES + 1) };
-    await note(await control.send(large, await signPush(control.key, large)));
+    await keep(await control.send(large, await signPush(control.key, large)));
     const lost = { ...issued, agent: agentId(3) };
-    await note(await control.push(session, 'POST', '/agents/refresh-tokens', { grants: [issued, lost] }));
+    await keep(await control.push(session, 'POST', '/agents/refresh-tokens', { grants: [issued, lost] }));
     // A token where an address is expected, by an operator's mistake.
     for (const path of [`/agents/${issued.token}/start`, `/${issued.token}?token=${issued.token}`]) {
-      await note(
+      await keep(
         await control.server.app.fetch(new Request(`http://control.example${path}`, { method: 'POST', body })),
       );
     }
@@ -112,9 +112,9 @@ describe('W-22: a noisy life', () => {
     const held = { ...session, id: sessionId(2), epoch: 2 };
     await broken.openSession(held);
     const begun = { inc: 1, name: 'ada', role: 'worker', grant: issued, runtime: null };
-    await note(await broken.push(held, 'POST', `/agents/${agent}/start`, begun));
-    await note(await control.openSession({ ...session, id: sessionId(3), epoch: 3 }));
-    await note(await control.push(session, 'GET', '/agents'));
+    await keep(await broken.push(held, 'POST', `/agents/${agent}/start`, begun));
+    await keep(await control.openSession({ ...session, id: sessionId(3), epoch: 3 }));
+    await keep(await control.push(session, 'GET', '/agents'));
     await control.server.shutdown();
 
     const lines = printed(control.clock, [...control.log.lines, ...broken.log.lines]).map(({ line }) => line);
@@ -132,7 +132,7 @@ describe('W-22: a noisy life', () => {
     const scene = new AgentScene();
     scene.town.refuse(scene.first);
     for (const noise of noises) {
-      scene.town.intercept = (heard) => (heard.path.endsWith('/token') ? noise(heard) : undefined);
+      scene.town.intercept = (request) => (request.path.endsWith('/token') ? noise(request) : undefined);
       const call = scene.beat();
       await scene.clock.advance(10 * SECONDS);
       await call;

@@ -112,7 +112,7 @@ describe('sessions that follow each other quickly', () => {
     expect(processes.alive).toBe(0);
   });
 
-  it('a repeated start that arrives as its session ends is not told that the agent runs', async () => {
+  it('a repeated start that arrives as its session ends does not get the answer that the agent runs', async () => {
     const processes = new Processes();
     const gone = Promise.withResolvers<void>();
     processes.gone = () => gone.promise;
@@ -145,11 +145,11 @@ describe('an agent that another session of the process takes over', () => {
     await control.clock.advance(1_000);
     const elsewhere = await control.session(2);
     expect((await control.start(elsewhere, control.town.mint(agent, 2))).body.outcome).toBe('started');
-    const heard = control.town.heard.length;
+    const sent = control.town.requests.length;
     processes.turns[0]?.reply('done');
     await control.clock.advance(600_000);
     expect(processes.turns).toHaveLength(1);
-    expect(control.town.heard).toHaveLength(heard);
+    expect(control.town.requests).toHaveLength(sent);
     expect(control.clock.pending).toBe(0);
     expect((await control.refresh(elsewhere, control.town.mint(agent, 2))).body.outcome).toBe('applied');
     expect((await control.refresh(session, control.town.mint(agent, 1))).body.outcome).toBe('unknown_agent');

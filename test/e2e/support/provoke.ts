@@ -222,7 +222,7 @@ async function badDays({ stack }: Scene, caller: Caller, { id, agents }: Town): 
     return now.every((agent) => agent.incarnation > 1 && agent.state === 'working') ? now : null;
   });
   await post('/agents/cyd/revoke');
-  // The revoked agent calls once more, and is told.
+  // The revoked agent calls once more, and is refused.
   await new Promise((resolve) => setTimeout(resolve, 2500));
   await post('/agents/cyd/start');
   await post('/agents/bob/stop');

@@ -1,4 +1,4 @@
-/** A reader that shakes hands and then takes nothing more from the network, until it is told to. */
+/** A reader that shakes hands and then takes nothing more from the network, until it is ordered to. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

@@ -124,13 +124,13 @@ export class Storm {
     });
   }
 
-  /** As a sender does that must not lose anything: it asks again, with the same key, until it is told that it was accepted. */
+  /** As a sender does that must not lose anything: it asks again, with the same key, until the answer is that it was accepted. */
   send(town: string, agent: string, content: string): Promise<string> {
     const key = `${agent}/${content.replaceAll(' ', '-')}`;
     return this.eventually(`the acceptance of ${key}`, () => this.api.send(town, agent, content, key));
   }
 
-  /** Every turn that the containers of a town told of, each once: a batch that was not answered comes again under its number. */
+  /** Every turn that the containers of a town reported, each once: a batch that was not answered comes again under its number. */
   runs(): Run[] {
     const batches = new Map<string, Run[]>();
     for (const { path, authorization, body } of this.toTown.crossed) {

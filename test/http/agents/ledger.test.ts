@@ -21,7 +21,7 @@ function asked(): unknown[] {
   const call = scene.calls.at(-1);
   return [call?.method, ...(call?.given.slice(1) ?? [])];
 }
-async function told(response: Response): Promise<string> {
+async function statusAndCode(response: Response): Promise<string> {
   return `${response.status} ${problemSchema.parse(await response.json()).code}`;
 }
 
@@ -46,7 +46,7 @@ describe('what an agent asks for as itself', () => {
     await send('GET', '/v1/agent/mail?cursor=12&limit=200');
     expect(asked()).toEqual(['readMail', 12, 200]);
     for (const query of ['cursor=x', 'cursor=-1', 'limit=201', 'limit=0']) {
-      expect(await told(await send('GET', `/v1/agent/mail?${query}`)), query).toBe('400 invalid_request');
+      expect(await statusAndCode(await send('GET', `/v1/agent/mail?${query}`)), query).toBe('400 invalid_request');
     }
   });
 
@@ -57,7 +57,7 @@ describe('what an agent asks for as itself', () => {
       { state: 'done' },
       { state: 'done', text: 'x', by: agentId(2) },
     ]) {
-      expect(await told(await send('POST', `${DELEGATION}/result`, broken))).toBe('400 invalid_request');
+      expect(await statusAndCode(await send('POST', `${DELEGATION}/result`, broken))).toBe('400 invalid_request');
     }
   });
 
@@ -69,9 +69,9 @@ describe('what an agent asks for as itself', () => {
     }
   });
 
-  test('a town that is not there is told no more than a forged token is', async () => {
+  test('a town that is not there gets no other answer than a forged token', async () => {
     scene.town.instead = () => ({ ok: false, error: 'not_found' });
-    expect(await told(await send('GET', '/v1/agent/peers'))).toBe('401 invalid_token');
+    expect(await statusAndCode(await send('GET', '/v1/agent/peers'))).toBe('401 invalid_token');
   });
 
   test.each([
@@ -88,8 +88,8 @@ describe('what an agent asks for as itself', () => {
     ['agent_revoked', '401 agent_revoked'],
     ['agent_stopped', '401 agent_stopped'],
     ['incarnation_superseded', '401 incarnation_superseded'],
-  ])('%s is told as %s', async (error, answer) => {
+  ])('%s is answered as %s', async (error, answer) => {
     scene.town.instead = () => ({ ok: false, error });
-    expect(await told(await send('GET', DELEGATION))).toBe(answer);
+    expect(await statusAndCode(await send('GET', DELEGATION))).toBe(answer);
   });
 });

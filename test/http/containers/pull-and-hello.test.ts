@@ -42,7 +42,7 @@ describe('a pull', () => {
     expect(calls).toMatchObject([{ method: 'pull', given: [{ agent: 'agt_' }] }]);
   });
 
-  test('that the town refuses is told by its code', async () => {
+  test('that the town refuses is answered with its code', async () => {
     const scene = await makeScene();
     const answers = [
       ['unauthenticated', 401, 'invalid_token'],
@@ -101,7 +101,7 @@ describe('a hello', () => {
     expect(scene.log).toMatchObject([{ level: 'error', event: 'hello.town_failed', fields: { town: OWN } }]);
   });
 
-  test('a town that hangs costs the others nothing: all of them are told at once, on this page and the next', async () => {
+  test('a town that hangs costs the others nothing: all of them are informed at once, on this page and the next', async () => {
     const scene = await makeScene();
     for (let nth = 10; nth < 258; nth += 1) {
       await scene.edge.directory.create({ id: townId(nth), name: 'n', owner: 'o', createdAtMs: NOW_MS });
@@ -137,7 +137,7 @@ describe('a hello', () => {
     expect(log).toMatchObject([{ level: 'error', event: 'hello.page_failed' }]);
   });
 
-  test('of which a later page cannot be read has told the towns of the pages before', async () => {
+  test('of which a later page cannot be read has informed the towns of the pages before', async () => {
     const { send, calls, settled, edge, log } = await makeScene();
     for (let nth = 10; nth < 158; nth += 1) {
       await edge.directory.create({ id: townId(nth), name: 'n', owner: 'o', createdAtMs: NOW_MS });

@@ -264,7 +264,7 @@ describe('S-16: forged tokens at the door', () => {
     expect(scene.log.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  test('the log tells the reason and never the token (T6)', async () => {
+  test('the log has the reason and never the token (T6)', async () => {
     const good = await scene.agentToken();
     await heartbeat(good.slice(0, -4));
     const text = JSON.stringify(scene.log);

@@ -46,7 +46,7 @@ describe('a field that is missing', () => {
     expect(errors).toEqual(missing.map((name) => ({ path: name, message: 'is required' })));
   });
 
-  test('is told apart from one of another type, and from null', async () => {
+  test('is distinguished from one of another type, and from null', async () => {
     for (const name of [7, null]) {
       const { status, errors } = await errorsOf('POST', '/v1/towns', { name });
       expect(status).toBe(400);

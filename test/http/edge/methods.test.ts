@@ -61,7 +61,7 @@ describe('a path that is there', () => {
 });
 
 describe('a path that is not there', () => {
-  test('is told apart from a thing that is not there or not yours, whatever the method', async () => {
+  test('is distinguished from a thing that is not there or not yours, whatever the method', async () => {
     for (const path of ['/nowhere', '/v1/towns/', '/v1/town', `/v1/towns/${OWN}/nowhere`, '/v1/agent/mail/x']) {
       for (const method of [...METHODS, 'OPTIONS', 'BREW']) {
         const response = await ask(method, path);

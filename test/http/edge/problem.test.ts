@@ -82,7 +82,7 @@ describe('what the edge answers when it cannot serve', () => {
     }
   });
 
-  test('a failure inside is 500, told to the log by the id that the caller got, and to the caller not at all', async () => {
+  test('a failure inside is 500, in the log under the id that the caller got, and not in the answer', async () => {
     const scene = await makeScene();
     scene.town.instead = () => {
       throw new Error('the database said: secret row 17');

@@ -336,7 +336,7 @@ describe('messages', () => {
     expect((await scene.send('DELETE', `${MESSAGES}/msg_nowhere`)).status).toBe(404);
   });
 
-  test('a turn is ended by an interrupt, whose refusals are told apart', async () => {
+  test('a turn is ended by an interrupt, whose refusals are distinguished', async () => {
     expect((await scene.send('POST', `${AGENTS}/ada/interrupt`)).status).toBe(200);
     const codes = { not_supported: 501, unavailable: 503, agent_retired: 409, not_found: 404 };
     for (const [error, status] of Object.entries(codes)) {

@@ -118,7 +118,7 @@ describe('the description of the API', async () => {
     }
   });
 
-  test('tells for each route its good answers, and the problem document for all others', () => {
+  test('names for each route its good answers, and the problem document for all others', () => {
     for (const { path, method, described } of operations) {
       const statuses = Object.keys(described?.responses ?? {});
       expect(

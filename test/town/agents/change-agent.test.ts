@@ -71,7 +71,7 @@ describe('a change of role', () => {
 });
 
 describe('any change', () => {
-  it('is told in one event; the same again, or nothing, tells nothing', async () => {
+  it('is reported in one event; the same again, or nothing, is in none', async () => {
     const town = await TestTown.create();
     const ada = await town.agent('ada');
     const wanted = { role: 'mayor', scopes: ['agents', 'heartbeat'] };

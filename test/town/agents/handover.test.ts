@@ -1,4 +1,4 @@
-/** What an agent is told of its earlier turns when it starts anew. */
+/** What an agent is given of its earlier turns when it starts anew. */
 import { describe, expect, it } from 'vitest';
 import {
   MAX_EARLIER_TURNS,
@@ -16,7 +16,7 @@ const handedOver = (town: TestTown): EarlierTurn[][] =>
     .requests.filter(({ path }) => path.endsWith('/start'))
     .map(({ body }) => startAgentSchema.parse(JSON.parse(body)).earlier);
 
-async function told(town: TestTown, content: string): Promise<void> {
+async function finished(town: TestTown, content: string): Promise<void> {
   const { id } = await town.send('ada', content);
   await town.until('ada', id, 'done');
 }
@@ -32,7 +32,7 @@ describe('a start', () => {
     const town = await TestTown.create();
     await town.agent('ada');
     expect(handedOver(town)).toEqual([[]]);
-    for (let nth = 1; nth <= MAX_EARLIER_TURNS + 2; nth += 1) await told(town, `word ${nth}`);
+    for (let nth = 1; nth <= MAX_EARLIER_TURNS + 2; nth += 1) await finished(town, `word ${nth}`);
     const earlier = await startAnew(town);
     expect(earlier.map(({ content }) => content)).toEqual(
       Array.from({ length: MAX_EARLIER_TURNS }, (_, at) => `word ${at + 3}`),
@@ -44,10 +44,10 @@ describe('a start', () => {
     const town = await TestTown.create();
     await town.agent('ada');
     await town.agent('bob');
-    await told(town, 'x'.repeat(MAX_EARLIER_UNITS + 1));
+    await finished(town, 'x'.repeat(MAX_EARLIER_UNITS + 1));
     const failed = await town.send('ada', 'fail');
     await town.until('ada', failed.id, 'failed');
-    await told(town, 'delegate bob hello');
+    await finished(town, 'delegate bob hello');
     await expect
       .poll(async () => {
         await town.elapse(300);

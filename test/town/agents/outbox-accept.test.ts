@@ -132,7 +132,7 @@ describe('the text of a message', () => {
     }
   });
 
-  it('is refused where it holds half a character: nothing is stored, and the repeat is told the same', async () => {
+  it('is refused where it holds half a character: nothing is stored, and the repeat is answered the same', async () => {
     const { town } = await withStopped();
     for (let nth = 0; nth < 2; nth += 1) {
       const refused = await send(town, 'ada', 'half \ud83d', 'key-1');
@@ -197,7 +197,7 @@ describe('limits', () => {
 });
 
 describe('a message that is cancelled', () => {
-  it('is final, told in an event, never delivered; a second wish changes nothing', async () => {
+  it('is final, reported in an event, never delivered; a second wish changes nothing', async () => {
     const { town } = await withStopped();
     const { id } = await town.send('ada', 'one');
     const { id: next } = await town.send('ada', 'two');
@@ -208,8 +208,8 @@ describe('a message that is cancelled', () => {
     await town.api('POST', '/agents/ada/start');
     await town.until('ada', next, 'done');
     expect(await town.message('ada', id)).toMatchObject({ state: 'cancelled', delivered_at: null, reply: null });
-    const told = (await town.events()).filter(({ type }) => type === 'reeve.message.cancelled');
-    expect(told.map(({ data }) => data)).toEqual([{ message: id }]);
+    const events = (await town.events()).filter(({ type }) => type === 'reeve.message.cancelled');
+    expect(events.map(({ data }) => data)).toEqual([{ message: id }]);
   });
 
   it('is not one that its agent has, nor one that is over, nor one of another agent', async () => {

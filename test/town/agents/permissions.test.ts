@@ -1,4 +1,4 @@
-/** What an agent asks before it acts: told to people, answered by one, and taken to the agent until it has the answer. */
+/** What an agent asks before it acts: shown to people, answered by one, and taken to the agent until it has the answer. */
 import { evictDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import type { PermissionView, TownHealth } from '../../../src/protocol/index.ts';
@@ -63,7 +63,7 @@ const taken =
       : answer;
 
 describe('what an agent asks', () => {
-  it('is listed while it is open, with what may be answered, and told in an event', async () => {
+  it('is listed while it is open, with what may be answered, and reported in an event', async () => {
     const { town, message } = await asking();
     const { body } = await town.api<{ items: PermissionView[] }>('GET', '/permissions');
     expect(body.items).toMatchObject([{ id: ASKED, message, state: 'open', title: 'Write a file', options: OPTIONS }]);
@@ -120,8 +120,8 @@ describe('what an agent asks', () => {
     const { town } = await asking();
     await (how === 'stop' ? town.api('POST', '/agents/ada/stop') : town.api('DELETE', '/agents/ada'));
     expect(await read(town)).toMatchObject({ state: 'cancelled', resolved_by: 'turn_ended' });
-    const told = (await town.events()).filter(({ type }) => type === 'reeve.permission.resolved');
-    expect(told).toHaveLength(1);
+    const events = (await town.events()).filter(({ type }) => type === 'reeve.permission.resolved');
+    expect(events).toHaveLength(1);
   });
 
   it('is closed a minute after its deadline where nothing is heard of it', async () => {
@@ -165,8 +165,8 @@ describe('a process that ends by itself', () => {
     const exited = { type: 'process.exited', exit_code: null, signal: 'SIGTERM', reason: 'auth_required', stderr: '' };
     await report(town, { ...exited, detail });
     expect((await town.read('ada')).failure).toMatchObject({ reason: 'auth_required', detail });
-    const told = (await town.events()).find(({ type }) => type === 'reeve.agent.exited');
-    expect(told?.data).toMatchObject({ reason: 'auth_required', detail, signal: 'SIGTERM' });
+    const event = (await town.events()).find(({ type }) => type === 'reeve.agent.exited');
+    expect(event?.data).toMatchObject({ reason: 'auth_required', detail, signal: 'SIGTERM' });
   });
 
   it('stands in the health of its town until a turn comes to its end', async () => {

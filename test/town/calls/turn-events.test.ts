@@ -1,4 +1,4 @@
-/** Every turn is told from its beginning to its end, whatever of it the town heard first. */
+/** Every turn is reported from its beginning to its end, whatever of it reached the town first. */
 import { describe, expect, it } from 'vitest';
 import { lab, type LabRequest } from '../support/lab.ts';
 import { issuedTokensOf } from '../support/scene.ts';
@@ -50,14 +50,14 @@ describe('a turn', () => {
       const at = new Date(lab.clock.now()).toISOString();
       const result = state === 'done' ? { state, reply: 'well', truncated: false } : { state, error: 'broken' };
       const events = [{ type: 'turn.finished', message: message.id, attempt: 1, at, result }];
-      const told = await api('POST', '/v1/agent/events', { counter: 1, events }, issuedTokensOf(town).at(-1)?.token);
-      expect(told.status).toBe(200);
+      const answer = await api('POST', '/v1/agent/events', { counter: 1, events }, issuedTokensOf(town).at(-1)?.token);
+      expect(answer.status).toBe(200);
       expect(await town.message('ada', message.id)).toMatchObject({ state, delivered_at: expect.any(String) });
       expect(await turnsOf(town, message)).toEqual(['started 1', 'finished 1']);
     },
   );
 
-  it('of which one batch holds everything, twice even, is told once and in its order, with what it showed in between', async () => {
+  it('of which one batch holds everything, twice even, is reported once and in its order, with what it showed in between', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
     town.container().outgoing = () => Promise.reject(new TypeError('the connection was reset'));
@@ -87,7 +87,7 @@ describe('a turn', () => {
     });
   });
 
-  it('that was heard of step by step is told once, at the time at which it was handed over', async () => {
+  it('that came step by step is reported once, at the time at which it was handed over', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
     const message = await town.work('ada', 20);
@@ -109,7 +109,7 @@ describe('a turn', () => {
       { reply: 'well', truncated: true, error: null },
     ],
     ['error', { state: 'failed', error: 'broken' }, { reply: null, truncated: false, error: 'broken' }],
-  ])('tells in its end of its %s, so that a reader needs no other request', async (_, result, told) => {
+  ])('reports with its end its %s, so that a reader needs no other request', async (_, result, shown) => {
     const town = await TestTown.create();
     const ada = await town.agent('ada');
     const message = await town.work('ada');
@@ -118,11 +118,11 @@ describe('a turn', () => {
     expect((await api('POST', '/v1/agent/events', { counter: 99, events }, lastTokenOf(ada))).status).toBe(200);
     const finished = (await town.events()).filter(({ type }) => type === 'reeve.turn.finished');
     expect(finished.map(({ data }) => data)).toEqual([
-      { message: message.id, attempt: 1, state: result.state, ...told },
+      { message: message.id, attempt: 1, state: result.state, ...shown },
     ]);
   });
 
-  it('of an attempt that is over is not told', async () => {
+  it('of an attempt that is over is not reported', async () => {
     const town = await TestTown.create();
     const ada = await town.agent('ada');
     const message = await town.work('ada');

@@ -108,18 +108,18 @@ describe('a probe', () => {
     const { town, agents, ids } = await atWork('ada');
     const [id = ''] = ids;
     const token = lastTokenOf(agents[0] ?? { id: '' });
-    let told = false;
+    let isReported = false;
     tamper(town, async ({ agents: [ada] }) => {
       const at = new Date(lab.clock.now()).toISOString();
       const result = { state: 'done', reply: 'over', truncated: false };
       const events = [{ type: 'turn.finished', message: id, attempt: 1, at, result }];
-      if (!told) await api('POST', '/v1/agent/events', { counter: 10_000, events }, token);
-      told = true;
+      if (!isReported) await api('POST', '/v1/agent/events', { counter: 10_000, events }, token);
+      isReported = true;
       return { agents: ada === undefined ? [] : [{ ...ada, messages: [] }] };
     });
     silence(agents[0]?.id ?? '');
     await pass(town, 3 * MINUTE);
-    expect(told).toBe(true);
+    expect(isReported).toBe(true);
     expect(await town.message('ada', id)).toMatchObject({ state: 'done', attempts: 1, reply: 'over' });
   });
 

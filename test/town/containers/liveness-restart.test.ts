@@ -37,7 +37,7 @@ const gaps = (times: readonly number[]): number[] =>
   times.slice(1).map((time, nth) => Math.round(time - (times[nth] ?? 0)));
 
 describe('an agent that does not get through a turn', () => {
-  it('is started again at once, after 30 s, 1, 2, 5 and 10 min, and then failed, which is told', async () => {
+  it('is started again at once, after 30 s, 1, 2, 5 and 10 min, and then failed, which is reported', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
     const { id } = await town.send('ada', 'work 3600');
@@ -264,11 +264,11 @@ describe('S-24: a Worker that is unreachable until every token has expired', () 
     expect(await town.message('ada', id)).toMatchObject({ state: 'working', attempts: 1 });
     expect((await eventsOf(town, 'reeve.agent.recovered')).length).toBeGreaterThanOrEqual(1);
     expect(await eventsOf(town, 'reeve.container.lost')).toEqual([]);
-    const heard = lab.agentCalls
+    const calls = lab.agentCalls
       .slice(seen)
       .filter(({ status, path }) => status === 200 && path.endsWith('/heartbeat'));
-    expect(heard.length).toBeGreaterThan(0);
-    expect(heard.every(({ bearer }) => !old.includes(bearer))).toBe(true);
+    expect(calls.length).toBeGreaterThan(0);
+    expect(calls.every(({ bearer }) => !old.includes(bearer))).toBe(true);
     expect((await town.read('eve')).credential.revoked_at).not.toBeNull();
     expect(lab.agentCalls.slice(seen).some(({ status, path }) => status === 200 && path.includes(eve.id))).toBe(false);
   });

@@ -104,7 +104,7 @@ describe('who is watched no more', () => {
 });
 
 describe('silence', () => {
-  it('after three heartbeats an agent is stalled, which is told once, and heard again it is at work, which is told once', async () => {
+  it('after three heartbeats an agent is stalled, which is reported once, and at its next heartbeat at work, which is reported once', async () => {
     const { town, ada } = await atWork();
     const speak = silence(ada.id);
     await pass(town, 3 * MINUTE);
@@ -160,7 +160,7 @@ describe('no output', () => {
     return { town, token, from: lab.clock.now() };
   }
 
-  it('for 15 minutes is a stalled agent, told once; output brings it back', async () => {
+  it('for 15 minutes is a stalled agent, reported once; output brings it back', async () => {
     const { town, token, from } = await quietAgent();
     for (let minute = 1; minute <= 20; minute += 1) {
       await pass(town, MINUTE);

@@ -60,7 +60,7 @@ describe('the town dies', () => {
     await world.hold();
   });
 
-  it('a result that comes as the answer to a repeated delivery is told in an event like any other', async () => {
+  it('a result that comes as the answer to a repeated delivery is reported in an event like any other', async () => {
     const world = await World.create();
     await world.create('ada');
     await struck(world, at('tokens.pushed', 'breaks before'), () => world.send('ada', 'hello'));
@@ -72,7 +72,7 @@ describe('the town dies', () => {
     expect(await eventsOf(world.town, 'reeve.turn.finished')).toHaveLength(1);
   });
 
-  it('a result that only the answer to a repeated delivery brings, because no report comes through, is told in an event', async () => {
+  it('a result that only the answer to a repeated delivery brings, because no report comes through, is reported in an event', async () => {
     const world = await World.create();
     const ada = await world.create('ada');
     lab.silent.add(ada.id);
@@ -80,9 +80,9 @@ describe('the town dies', () => {
     expect((await world.snapshot()).messages).toMatchObject([{ state: 'queued' }]);
     await world.ring();
     await world.settled();
-    const told = { message: (await world.snapshot()).messages[0]?.id, state: 'done', attempt: 1 };
+    const result = { message: (await world.snapshot()).messages[0]?.id, state: 'done', attempt: 1 };
     expect((await world.snapshot()).messages).toMatchObject([{ state: 'done' }]);
-    expect((await eventsOf(world.town, 'reeve.turn.finished')).map(({ data }) => data)).toMatchObject([told]);
+    expect((await eventsOf(world.town, 'reeve.turn.finished')).map(({ data }) => data)).toMatchObject([result]);
     // The report comes later, and is old news.
     lab.silent.delete(ada.id);
     await world.hold();

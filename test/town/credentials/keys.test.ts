@@ -70,7 +70,7 @@ describe('keys under traffic', () => {
     await town.elapse(1000);
     lab.clock.advance(31_000);
     await expect.poll(() => kidOf(lastTokenOf(ada))).not.toBe(bad);
-    // The container looks for keys that it does not know every 30 s at most: that it refused a push is told until the next one passes.
+    // The container looks for keys that it does not know every 30 s at most: that it refused a push is shown until the next one passes.
     await town.api('POST', '/refresh', {});
     expect((await town.api<TownHealth>('GET', '/health')).body).toEqual({ status: 'green', reasons: [] });
     // The idle agent gets the new key with its next message.

@@ -6,7 +6,7 @@ import { PUBLIC_URL } from '../support/wiring.ts';
 
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
 
-/** What the control server of a town was told when its session was opened. */
+/** What the control server of a town was sent when its session was opened. */
 function sessionOf(town: TestTown): OpenSession {
   const request = town.container().requests.findLast(({ path }) => path === '/session');
   return JSON.parse(request?.body ?? '{}') as OpenSession;
@@ -77,7 +77,7 @@ describe('pull', () => {
     expect((await town.read(ada.id)).credential.minted).toBe(1);
   });
 
-  it('tells an incarnation that was superseded that it is over', async () => {
+  it('lets an incarnation that was superseded know that it is over', async () => {
     const town = await TestTown.create();
     const ada = await town.agent('ada');
     await town.api('POST', '/agents/ada/stop');

@@ -156,7 +156,7 @@ describe('delivery', () => {
     await town.until('ada', second, 'done');
   });
 
-  it('whoami tells the generation that the agent last called with', async () => {
+  it('whoami shows the generation that the agent last called with', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
     const { id } = await town.send('ada', 'whoami');

@@ -167,7 +167,7 @@ describe('a container that refuses a whole sweep and then hangs', () => {
   });
 });
 
-describe('a container that is held back', () => {
+describe('a container in backoff', () => {
   it('is asked all the same by the first start of an agent: a person waits for it', async () => {
     const town = await TestTown.create();
     await town.agent('ada');

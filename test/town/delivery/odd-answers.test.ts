@@ -136,7 +136,7 @@ describe('an answer that is not expected', () => {
     expect(credential).toMatchObject({ acked: credential.minted, last_outcome: 'applied', last_error: null });
   });
 
-  it('T7: a sweep leaves a container alone that is held back after a timeout, and comes when the hold is over', async () => {
+  it('T7: a sweep leaves a container alone that is in backoff after a timeout, and comes when that is over', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
     await town.work('ada');

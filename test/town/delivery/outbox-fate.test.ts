@@ -19,7 +19,7 @@ const deliveries = (town: TestTown): { message: string; attempt: number }[] =>
 
 const turnsOf = (message: string) => lab.turns.filter((turn) => turn.message === message);
 
-const told = async (town: TestTown, type: string) => (await town.events()).filter((event) => event.type === type);
+const eventsOf = async (town: TestTown, type: string) => (await town.events()).filter((event) => event.type === type);
 
 /** The control server died and another one came up, whose hello reaches this town. */
 async function crash(town: TestTown): Promise<void> {
@@ -56,7 +56,7 @@ describe('an accepted message', () => {
       await town.elapse(MINUTE_MS);
     }
     await town.until('ada', sent.at(-1) ?? '', 'done');
-    const finished = (await told(town, 'reeve.turn.finished')).map(({ data }) => data['message']);
+    const finished = (await eventsOf(town, 'reeve.turn.finished')).map(({ data }) => data['message']);
     expect(finished.filter((id) => id !== cancelled)).toEqual(sent);
     const states = await Promise.all(sent.map(async (id) => (await town.message('ada', id)).state));
     expect(states).toEqual(['done', 'done', 'failed', 'done', 'done', 'done']);
@@ -138,7 +138,7 @@ describe('an accepted message', () => {
     }
     await elapseUntil(town, next, 'done');
     expect(await town.message('ada', id)).toMatchObject({ state: 'failed', error: 'attempts_exhausted' });
-    const dead = await told(town, 'reeve.message.dead_lettered');
+    const dead = await eventsOf(town, 'reeve.message.dead_lettered');
     expect(dead.map(({ data }) => data)).toEqual([{ messages: [id], error: 'attempts_exhausted' }]);
     expect(turnsOf(id)).toHaveLength(MAX_BROKEN_TURNS);
   });

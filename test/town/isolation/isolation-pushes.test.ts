@@ -42,7 +42,7 @@ beforeAll(async () => {
   await useKeys({ keys: [...(await currentKeys()).keys, await newKey('tainted')] });
 });
 
-/** Let in, and then told that its agents ask nothing: 404 is the control server's own answer. */
+/** Let in, and answered 404 by the control server itself: no agent asks anything. */
 const NOTHING_ASKED = 'POST /agents/:agent/permissions/:permission';
 
 describe('pushes', () => {

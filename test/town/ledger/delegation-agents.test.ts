@@ -92,7 +92,7 @@ describe('mail between two agents', () => {
     const town = await pair();
     const { id } = await town.read('ada');
     expect(await ask(town, 'ada', 'peers')).toBe('bob (worker, idle)');
-    expect(await ask(town, 'ada', 'mail bob good morning')).toMatch(/^Mail mail_\w+ is in the box of bob$/);
+    expect(await ask(town, 'ada', 'mail bob good morning')).toMatch(/^Mail mail_\w+ is in the inbox of bob$/);
     expect(await ask(town, 'bob', 'mail')).toBe(`${id}: good morning`);
     expect(await ask(town, 'bob', 'mail')).toBe('No mail');
   });

@@ -38,7 +38,7 @@ async function struck(world: World, effect: string, nth: number, fault: Strike['
   expect(weather.struck, 'the fault happened').toBe(true);
 }
 
-/** The states that were announced to ada, and all that it was told as a message. */
+/** The states that were announced to ada, and all that it was sent as a message. */
 async function announced(world: World): Promise<{ states: string[]; text: string }> {
   const { messages } = await world.snapshot();
   const contents = messages.map(({ content }) => content);
@@ -91,7 +91,7 @@ describe('a delegation on its way', () => {
       ['events.append', 2],
       ['transaction', 2],
     ].flatMap(([effect, nth]) => FAULTS.map((fault) => [String(effect), Number(nth), fault] as const)),
-  )('is there with the message that tells of it, or not at all (%s %i %s)', async (effect, nth, fault) => {
+  )('is there with the message about it, or not at all (%s %i %s)', async (effect, nth, fault) => {
     const world = await World.create();
     for (const name of ['ada', 'bob']) await world.create(name);
     const ada = new AsAgent(world.town, 'ada');
@@ -99,8 +99,8 @@ describe('a delegation on its way', () => {
     type Page = { items: { id: string }[] };
     const made = (await world.town.api<Page>('GET', '/delegations')).body.items.map(({ id }) => id);
     const { messages } = await world.snapshot();
-    const told = messages.map(({ content }) => noticeSchema.parse(JSON.parse(content)));
-    expect(told.flatMap(({ delegations }) => delegations.map(({ id }) => id))).toEqual(made);
+    const notices = messages.map(({ content }) => noticeSchema.parse(JSON.parse(content)));
+    expect(notices.flatMap(({ delegations }) => delegations.map(({ id }) => id))).toEqual(made);
     expect(made.length).toBeLessThanOrEqual(1);
   });
 });

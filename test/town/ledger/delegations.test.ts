@@ -13,7 +13,7 @@ import {
   type MessageView,
   type Notice,
 } from '../../../src/protocol/index.ts';
-import { AsAgent, told } from '../support/as-agent.ts';
+import { AsAgent, statusAndCode } from '../support/as-agent.ts';
 import { lab } from '../support/lab.ts';
 import { TestTown } from '../support/town.ts';
 
@@ -63,14 +63,14 @@ describe('a delegation', () => {
     expect(Date.parse(made.deadline_at)).toBe(now + DEFAULT_DELEGATION_SECONDS * 1000);
     expect((await ada.delegate(to.id, LONG)).to).toBe(to.id);
     const claimed = await ada.order('bob', LONG, { from: to.id, depth: 1 });
-    expect(told(claimed)).toBe('400 invalid_request');
+    expect(statusAndCode(claimed)).toBe('400 invalid_request');
   });
 
   it('M-38: to oneself is refused, by name and by id', async () => {
     const { town, ada } = await makeTown('ada', 'bob');
     for (const to of ['ada', (await town.read('ada')).id]) {
       const refused = await ada.order(to, LONG);
-      expect(told(refused)).toBe('400 invalid_request');
+      expect(statusAndCode(refused)).toBe('400 invalid_request');
       expect(refused.body).toMatchObject({ errors: [{ path: 'to', message: 'must be another agent' }] });
     }
     expect(await noticesTo(town, 'ada')).toEqual([]);
@@ -81,7 +81,8 @@ describe('a delegation', () => {
     const eve = await (await TestTown.create()).agent('eve');
     const { id } = await town.read('bob');
     await town.api('DELETE', '/agents/bob');
-    for (const to of ['nobody', eve.id, id, 'bob']) expect(told(await ada.order(to, LONG)), to).toBe('404 not_found');
+    for (const to of ['nobody', eve.id, id, 'bob'])
+      expect(statusAndCode(await ada.order(to, LONG)), to).toBe('404 not_found');
   });
 
   it('has a deadline of at most a day, and no second more', async () => {
@@ -90,7 +91,7 @@ describe('a delegation', () => {
     const { deadline_at } = await ada.delegate('bob', LONG, { deadline_seconds: MAX_DELEGATION_SECONDS });
     expect(Date.parse(deadline_at) - now).toBe(86_400_000);
     for (const deadline_seconds of [MAX_DELEGATION_SECONDS + 1, 0, -1, 1.5]) {
-      expect(told(await ada.order('bob', LONG, { deadline_seconds }))).toBe('400 invalid_request');
+      expect(statusAndCode(await ada.order('bob', LONG, { deadline_seconds }))).toBe('400 invalid_request');
     }
   });
 
@@ -104,7 +105,7 @@ describe('a delegation', () => {
       expect(next).toMatchObject({ depth, parent: last.id });
       last = next;
     }
-    expect(told(await bob.order('ada', LONG, { parent: last.id }))).toBe('409 state_conflict');
+    expect(statusAndCode(await bob.order('ada', LONG, { parent: last.id }))).toBe('409 state_conflict');
     // Bob works on the first of them, so what it delegates now is made for that one, whatever it says or does not.
     await expect.poll(() => working(town, 'bob')).toEqual([first.id]);
     expect(await bob.delegate('ada', LONG)).toMatchObject({ depth: 2, parent: first.id });
@@ -113,11 +114,11 @@ describe('a delegation', () => {
   it('is made for no delegation that is over, or that is not the caller to work on', async () => {
     const { ada, bob, cyd } = await makeTown('ada', 'bob', 'cyd');
     const { id } = await ada.delegate('bob', LONG);
-    expect(told(await cyd.order('ada', LONG, { parent: id }))).toBe('409 state_conflict');
-    expect(told(await ada.order('cyd', LONG, { parent: id }))).toBe('409 state_conflict');
-    expect(told(await bob.order('cyd', LONG, { parent: `dlg_${'0'.repeat(20)}` }))).toBe('409 state_conflict');
+    expect(statusAndCode(await cyd.order('ada', LONG, { parent: id }))).toBe('409 state_conflict');
+    expect(statusAndCode(await ada.order('cyd', LONG, { parent: id }))).toBe('409 state_conflict');
+    expect(statusAndCode(await bob.order('cyd', LONG, { parent: `dlg_${'0'.repeat(20)}` }))).toBe('409 state_conflict');
     await bob.finish(id, 'done');
-    expect(told(await bob.order('cyd', LONG, { parent: id }))).toBe('409 state_conflict');
+    expect(statusAndCode(await bob.order('cyd', LONG, { parent: id }))).toBe('409 state_conflict');
   });
 
   it(
@@ -130,7 +131,7 @@ describe('a delegation', () => {
         last = (await ada.delegate('bob', LONG)).id;
       }
       lab.clock.advance(60_000);
-      expect(told(await ada.order('bob', LONG))).toBe('429 limit_exceeded');
+      expect(statusAndCode(await ada.order('bob', LONG))).toBe('429 limit_exceeded');
       expect((await bob.finish(last, 'done')).status).toBe(200);
       expect((await ada.order('bob', LONG)).status).toBe(201);
     },
@@ -147,8 +148,8 @@ describe('a delegation', () => {
     expect([...page.items, ...rest.items]).toEqual([first, second]);
     expect(rest.next).toBeNull();
     for (const by of [ada, bob]) expect((await by.call('GET', `/delegations/${first.id}`)).status).toBe(200);
-    expect(told(await cyd.call('GET', `/delegations/${first.id}`))).toBe('404 not_found');
-    expect(told(await cyd.call('GET', '/delegations/first'))).toBe('404 not_found');
+    expect(statusAndCode(await cyd.call('GET', `/delegations/${first.id}`))).toBe('404 not_found');
+    expect(statusAndCode(await cyd.call('GET', '/delegations/first'))).toBe('404 not_found');
   });
 });
 
@@ -185,17 +186,17 @@ describe('its task and its result', () => {
     ]);
   });
 
-  it('M-30: a result from anyone but its target is refused, warned of once, and never shown', async () => {
+  it('M-30: a result from another agent than its target is refused, warned of once, and never shown', async () => {
     const { town, ada, bob, cyd } = await makeTown('ada', 'bob', 'cyd');
     const { id } = await ada.delegate('bob', LONG);
-    for (const by of [cyd, ada, cyd, ada]) expect(told(await by.finish(id, 'forged'))).toBe('404 not_found');
+    for (const by of [cyd, ada, cyd, ada]) expect(statusAndCode(await by.finish(id, 'forged'))).toBe('404 not_found');
     expect(await eventsOf(town, 'reeve.delegation.result_refused')).toMatchObject([
       { subject: (await town.read('cyd')).id, data: { delegation: id } },
     ]);
     expect(await ada.delegation(id)).toMatchObject({ state: 'open', result: null });
     expect(await announcedTo(town, 'ada')).toEqual([]);
     await bob.finish(id, 'genuine');
-    expect(told(await cyd.finish(id, 'forged'))).toBe('404 not_found');
+    expect(statusAndCode(await cyd.finish(id, 'forged'))).toBe('404 not_found');
     expect(unfence((await ada.delegation(id)).result ?? '')).toBe('genuine');
     expect(await eventsOf(town, 'reeve.delegation.result_refused')).toHaveLength(1);
     expect(JSON.stringify(await town.events())).not.toContain('forged');
@@ -207,8 +208,8 @@ describe('its task and its result', () => {
     const first = await bob.finish(id, 'the one');
     await town.elapse(2 * ANNOUNCEMENT_COOLDOWN_MS);
     expect((await bob.finish(id, 'the one')).status).toBe(200);
-    expect(told(await bob.finish(id, 'the other'))).toBe('409 state_conflict');
-    expect(told(await bob.finish(id, 'the one', 'failed'))).toBe('409 state_conflict');
+    expect(statusAndCode(await bob.finish(id, 'the other'))).toBe('409 state_conflict');
+    expect(statusAndCode(await bob.finish(id, 'the one', 'failed'))).toBe('409 state_conflict');
     await town.elapse(2 * ANNOUNCEMENT_COOLDOWN_MS);
     expect(first.body.state).toBe('done');
     expect(await announcedTo(town, 'ada')).toEqual([[{ id, state: 'done' }]]);
@@ -297,7 +298,7 @@ describe('its announcement', () => {
     }
     expect(kept).toHaveLength(MAX_DELEGATIONS_KEPT + 1);
     expect([kept[0], kept[1], kept.at(-1)]).toEqual([open, nth(2), newest]);
-    expect(told(await bob.finish(nth(1), 'x'))).toBe('404 not_found');
+    expect(statusAndCode(await bob.finish(nth(1), 'x'))).toBe('404 not_found');
   });
 });
 
@@ -313,7 +314,7 @@ describe('its end without a result', () => {
     await town.elapse(10);
     expect(await announcedTo(town, 'ada')).toEqual([[{ id, state: 'expired' }]]);
     expect(await eventsOf(town, 'reeve.delegation.expired')).toMatchObject([{ data: { delegation: id } }]);
-    expect(told(await bob.finish(id, 'late'))).toBe('409 state_conflict');
+    expect(statusAndCode(await bob.finish(id, 'late'))).toBe('409 state_conflict');
   });
 
   it('its target is retired: failed for that reason, and announced', async () => {
@@ -338,7 +339,7 @@ describe('its end without a result', () => {
     const before = await announcedTo(town, 'ada');
     await town.api('DELETE', '/agents/ada');
     expect((await bob.delegation(open.id)).state).toBe('cancelled');
-    expect(told(await bob.finish(open.id, 'x'))).toBe('409 state_conflict');
+    expect(statusAndCode(await bob.finish(open.id, 'x'))).toBe('409 state_conflict');
     await town.api('DELETE', '/agents/bob');
     await town.elapse(2 * ANNOUNCEMENT_COOLDOWN_MS);
     expect(await announcedTo(town, id)).toEqual(before);

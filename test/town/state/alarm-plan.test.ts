@@ -127,7 +127,7 @@ describe('what the directory hears', () => {
     expect(shouldPublish(null, null, NOW_MS)).toBe(false);
   });
 
-  test('is not that nothing is due any more, while the told time is near: the next message is served under it', () => {
+  test('is not that nothing is due any more, while the published time is near: the next message is served under it', () => {
     for (const near of [NOW_MS + LATER_MS, NOW_MS + 1, NOW_MS, NOW_MS - OVERDUE_MS + 1]) {
       expect(shouldPublish(near, null, NOW_MS)).toBe(false);
     }
@@ -143,11 +143,11 @@ describe('what the directory hears', () => {
   });
 
   test('is not what is due within a guard, so that a delivery costs no write; once it is past it is', () => {
-    for (const told of [null, FAR_MS]) {
-      expect(shouldPublish(told, NOW_MS + GUARD_MS, NOW_MS)).toBe(false);
-      expect(shouldPublish(told, NOW_MS + 1, NOW_MS)).toBe(false);
-      expect(shouldPublish(told, NOW_MS + GUARD_MS + 1, NOW_MS)).toBe(true);
-      expect(shouldPublish(told, NOW_MS, NOW_MS)).toBe(true);
+    for (const published of [null, FAR_MS]) {
+      expect(shouldPublish(published, NOW_MS + GUARD_MS, NOW_MS)).toBe(false);
+      expect(shouldPublish(published, NOW_MS + 1, NOW_MS)).toBe(false);
+      expect(shouldPublish(published, NOW_MS + GUARD_MS + 1, NOW_MS)).toBe(true);
+      expect(shouldPublish(published, NOW_MS, NOW_MS)).toBe(true);
     }
   });
 });

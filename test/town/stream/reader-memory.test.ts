@@ -6,7 +6,7 @@ import { TestTown } from '../support/town.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
-/** Everything is confirmed, and the town has heard so. */
+/** Everything is confirmed, and the town has recorded it. */
 async function confirm(town: TestTown, readers: readonly RawReader[]): Promise<void> {
   for (const reader of readers) reader.ack(reader.seqs.at(-1) ?? 0);
   await expect.poll(async () => (await readersOf(town)).every(({ sent, acked }) => sent === acked)).toBe(true);

@@ -81,7 +81,7 @@ describe('a ticket', () => {
     await expectRefused('401 invalid_token', () => knock(town.id, ticket));
   });
 
-  it('that is cut short, changed or lengthened is refused; none at all is told apart', async () => {
+  it('that is cut short, changed or lengthened is refused; none at all is unauthenticated', async () => {
     const ticket = await ticketFor(town);
     const wrong = [
       ticket.slice(1),

@@ -17,7 +17,7 @@ const range = (from: number, to: number): number[] => Array.from({ length: to - 
 const headOf = async (town: TestTown): Promise<number> => (await town.events()).length;
 
 describe('a reader', () => {
-  it('without after begins with the next event, and is told where it begins', async () => {
+  it('without after begins with the next event, and is sent that place', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
     const head = await headOf(town);
@@ -377,7 +377,7 @@ describe('a replay', () => {
     expect(await readersOf(town)).toMatchObject([{ live: true }]);
   });
 
-  it('tells a reader whose place is no longer kept how many it missed', async () => {
+  it('informs a reader whose place is no longer kept how many it missed', async () => {
     const town = await TestTown.create();
     await happen(town, 100);
     lab.clock.advance(EVENT_LIFE_MS + 1);
@@ -391,7 +391,7 @@ describe('a replay', () => {
     expect(reader.seqs[0]).toBe(body.oldest);
   });
 
-  it('that is overtaken by the pruning is cut, so that it is told what it missed: no event is left out in silence', async () => {
+  it('that is overtaken by the pruning is cut, so that it learns what it missed: no event is left out in silence', async () => {
     const town = await TestTown.create();
     await happen(town, 2000);
     lab.clock.advance(EVENT_LIFE_MS + 1);

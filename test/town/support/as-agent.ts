@@ -69,4 +69,4 @@ export class AsAgent {
 }
 
 /** `401 agent_retired`, or the status alone. */
-export const told = ({ status, body }: Answer<Code>): string => `${status} ${body.code ?? ''}`.trim();
+export const statusAndCode = ({ status, body }: Answer<Code>): string => `${status} ${body.code ?? ''}`.trim();

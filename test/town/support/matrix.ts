@@ -84,11 +84,11 @@ async function survive(world: World, scenario: Scenario, strike: Strike): Promis
     await world.until(() => weather.struck);
     await world.putDown();
   }
-  const told = await accepted;
+  const isAccepted = await accepted;
   await world.calm();
   if (!weather.struck) throw new Error('the fault was not reached');
   // A caller without an answer that it was accepted asks again.
-  if (!told) await scenario.act(world);
+  if (!isAccepted) await scenario.act(world);
   await world.hold();
   scenario.after?.(world, since);
 }

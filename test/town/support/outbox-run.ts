@@ -13,7 +13,7 @@ type Name = (typeof NAMES)[number];
 /** What senders and people ask for. */
 const WISHES = ['send', 'send', 'send again', 'cancel', 'interrupt', 'stop', 'start', 'revoke', 'retire'] as const;
 /**
- * The next request or report is lost before it arrives, or its answer is; or it is late: its sender was told that it is lost.
+ * The next request or report is lost before it arrives, or its answer is; or it is late: its sender takes it for lost.
  * `miss messages`: the next answer to a probe knows of no message; `meanwhile`: and what is asked for comes while it is written. `place`: the container is not reached until its agents live
  * elsewhere. `hang`: nothing that is sent to a container is answered, until it is said again.
  */
@@ -92,7 +92,7 @@ export class OutboxRun {
   readonly #faults: Fault[] = [];
   /** What is late, and may still come. */
   readonly #late: (() => Promise<unknown>)[] = [];
-  /** What senders were told is accepted. */
+  /** What was accepted, as its senders know it. */
   readonly #accepted = new Set<MessageId>();
   /** Cancelled messages of which the container has said that it lets go of them, and how many turns had begun by then. */
   readonly #withdrawn = new Map<MessageId, number>();
@@ -161,7 +161,7 @@ export class OutboxRun {
         await this.#send(name, CONTENTS[which % CONTENTS.length] ?? 'hello');
         return;
       case 'send again':
-        await this.#note(name, 'again');
+        await this.#record(name, 'again');
         return;
       case 'cancel':
         await stub.cancelMessage(name, [...this.#accepted].at(-1 - which) ?? '');
@@ -220,10 +220,10 @@ export class OutboxRun {
 
   #send(name: Name, content: string): Promise<void> {
     this.#world.nextMessage();
-    return this.#note(name, content);
+    return this.#record(name, content);
   }
 
-  async #note(name: Name, content: string): Promise<void> {
+  async #record(name: Name, content: string): Promise<void> {
     this.#accepted.add((await this.#world.send(name, content)).id);
   }
 

@@ -78,9 +78,9 @@ export class Promises {
       const agent = snapshot.agents.find(({ agent }) => agent.id === owner)?.agent;
       const waits = state === 'queued' && agent !== undefined && !takesMessages(agent.state);
       if (!waits) expect(state, `T12: a message of ${agent?.name}`).toMatch(/^(done|failed|cancelled)$/);
-      const told = ends.filter((message) => message === id).length;
+      const reports = ends.filter((message) => message === id).length;
       const noTurn = waits || state === 'cancelled' || ENDED_BY_THE_TOWN.includes(error ?? '');
-      expect(told, 'the end of a turn is told once').toBe(noTurn ? 0 : 1);
+      expect(reports, 'the end of a turn is reported once').toBe(noTurn ? 0 : 1);
     }
     for (const { agent } of snapshot.agents) {
       const seqs = ends.flatMap((id) => {
@@ -99,9 +99,9 @@ export class Promises {
       .flatMap(({ data }) => (JSON.parse(data) as { agents: { agent: AgentId; generation: number }[] }).agents);
     const sent = this.#container.requests.flatMap(({ body }) => issuedTokensIn(body));
     for (const { agent, credential } of snapshot.agents) {
-      const told = issued.filter((one) => one.agent === agent.id).map(({ generation }) => generation);
-      expect(told, `W-33: audit events of ${agent.name}`).toEqual(Array.from(told, (_, at) => at + 1));
-      expect(told.length, `W-33: audit events of ${agent.name}`).toBe(credential.minted);
+      const generations = issued.filter((one) => one.agent === agent.id).map(({ generation }) => generation);
+      expect(generations, `W-33: audit events of ${agent.name}`).toEqual(Array.from(generations, (_, at) => at + 1));
+      expect(generations.length, `W-33: audit events of ${agent.name}`).toBe(credential.minted);
       const left = sent.filter((one) => one.agent === agent.id);
       for (const [gen, tokens] of Map.groupBy(left, (one) => one.gen)) {
         expect(gen, 'T2: stored before it leaves').toBeLessThanOrEqual(credential.minted);

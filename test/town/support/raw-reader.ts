@@ -1,4 +1,4 @@
-/** A reader of the stream, in the raw: every frame as it came. It confirms only what the test tells it to. */
+/** A reader of the stream, in the raw: every frame as it came. It confirms only what the test orders. */
 import { SELF } from 'cloudflare:test';
 import { expect, vi } from 'vitest';
 import type { Reader } from '../../../src/events/reader.ts';

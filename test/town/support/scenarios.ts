@@ -85,7 +85,7 @@ const pull: Step = async (world) => {
 const START_AND_STOP = inOrder(agents(['ada']), ({ stub }) => stub.stopAgent('ada'), hello);
 
 export const SCENARIOS: readonly Scenario[] = [
-  // A turn that takes a while: its start and its end are told apart.
+  // A turn that takes a while: its start and its end are two reports.
   { verb: 'deliver', arrange: agents(['ada']), act: (world) => world.send('ada', 'work 1'), whole: true },
   { verb: 'sweep', arrange: agents(['ada', 'bob'], 2), act: (world) => world.ringSweep() },
   { verb: 'force', arrange: agents(['ada'], 1), act: ({ stub }) => stub.refreshAgent('ada', true) },

@@ -100,7 +100,7 @@ async function keyOf(person: string): Promise<string> {
   return id;
 }
 
-/** What a control server was told when its session was opened last. */
+/** What a control server was sent when its session was opened last. */
 export function sessionOf(town: TestTown, index = 0): OpenSession {
   const request = town.container(index).requests.findLast(({ path }) => path === '/session');
   return JSON.parse(request?.body ?? '{}') as OpenSession;
@@ -166,7 +166,7 @@ export function askIn(town: TestTown, agent: AgentId, message: string): Promise<
   });
 }
 
-/** Written past the verbs, so that no agent is told of them and they stay open. */
+/** Written past the verbs, so that no agent learns of them and they stay open. */
 async function openDelegations(
   town: TestTown,
   { live, cut, stopped }: Record<Fate, AgentView>,

@@ -1,4 +1,4 @@
-/** A town as its database tells it, past every request: reading it changes nothing and arms nothing. */
+/** A town as its database has it, past every request: reading it changes nothing and arms nothing. */
 import { runInDurableObject } from 'cloudflare:test';
 import type { Message } from '../../../src/outbox/message.ts';
 import type { Agent } from '../../../src/roster/agent.ts';

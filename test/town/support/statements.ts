@@ -28,8 +28,8 @@ interface Statement {
 const seen = new Map<string, number>();
 let counting: Statement[] | null = null;
 
-/** The context of a Town as its ports see it: each statement is noted on its way. */
-export function noted(ctx: DurableObjectState): DurableObjectState {
+/** The context of a Town as its ports see it: each statement is recorded on its way. */
+export function recorded(ctx: DurableObjectState): DurableObjectState {
   const { sql } = ctx.storage;
   const exec = <T extends Record<string, SqlStorageValue>>(query: string, ...bindings: SqlStorageValue[]) => {
     seen.set(query, bindings.length);

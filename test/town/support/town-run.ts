@@ -58,7 +58,7 @@ const GATEWAY_TIMEOUT: LabAnswer = { status: 504, headers: {}, body: '' };
 export class TownRun {
   readonly #world: World;
   readonly #names: readonly string[];
-  /** Requests that the network holds; it told their senders that they are lost. */
+  /** Requests that the network holds; their senders take them for lost. */
   readonly #held: LabRequest[] = [];
   #holds = 0;
   /** Nothing that is sent to the container is answered, until it is said again. */

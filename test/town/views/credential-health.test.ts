@@ -103,8 +103,8 @@ describe('the health of a credential', () => {
     expect(beats.map(({ bearer }) => subjectOf(bearer)).sort()).toEqual(
       [ada, bob].map(({ id }) => `spiffe://reeve.test/town/${town.id}/agent/${id}`).sort(),
     );
-    const heard = await Promise.all([town.read('ada'), town.read('bob')]);
-    expect(heard.map((agent) => agent.credential.in_use)).toEqual([3, 2]);
+    const agents = await Promise.all([town.read('ada'), town.read('bob')]);
+    expect(agents.map((agent) => agent.credential.in_use)).toEqual([3, 2]);
   });
 
   it("M-14: an agent's report of another agent's message changes nothing", async () => {

@@ -98,7 +98,7 @@ describe('the built-in agent', () => {
 
   it('runs errands in the town', async () => {
     const { ask } = await spawned();
-    expect(await ask('mail ada good morning')).toMatch(/^Mail mail_\w+ is in the box of ada$/);
+    expect(await ask('mail ada good morning')).toMatch(/^Mail mail_\w+ is in the inbox of ada$/);
     expect(await ask('delegate ada work 3')).toMatch(/^Delegated to ada as dlg_/);
   });
 

@@ -38,7 +38,7 @@ describe('an errand', () => {
     expect(await runErrand(town.of('ada'), 'delegate nobody x', null)).toBe('delegate: not_found');
   });
 
-  it('is told why the town does not do it', async () => {
+  it('is answered why the town does not do it', async () => {
     const town = new FakeTools();
     town.refusal = 'limit_exceeded';
     for (const errand of ['peers', 'mail', 'mail bob x', 'delegate bob x']) {
@@ -88,15 +88,15 @@ describe("the town's own message", () => {
     expect(town.delegations.get(id)?.result).toContain('before');
   });
 
-  it('that something is over: what became of it is fetched and told', async () => {
+  it('that something is over: what became of it is fetched and said', async () => {
     const town = new FakeTools();
     const [one, two] = [await delegated(town, 'x'), await delegated(town, 'y')];
     await town.of('bob').finishDelegation(one, { state: 'done', text: 'forty-two' });
-    const told = await heedNotice(town.of('ada'), town.notice('delegation.announced', one, two), done);
-    expect(told).toBe(`${one} is done: forty-two\n${two} is open`);
+    const said = await heedNotice(town.of('ada'), town.notice('delegation.announced', one, two), done);
+    expect(said).toBe(`${one} is done: forty-two\n${two} is open`);
   });
 
-  it('that cannot be fetched is told, and ends no other', async () => {
+  it('that cannot be fetched is said, and ends no other', async () => {
     const town = new FakeTools();
     const id = await delegated(town, 'x');
     const notice = town.notice('delegation.assigned', id, `dlg_${'0'.repeat(20)}`);

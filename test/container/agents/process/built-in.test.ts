@@ -31,7 +31,7 @@ describe('the built-in agent as a process', () => {
   it('uses the tools of its town, and holds no token for it', async () => {
     const agent = await scene.start();
     expect(await scene.prompt(agent, 'peers').reply).toBe('bob (worker, idle)');
-    expect(await scene.prompt(agent, 'mail bob good morning').reply).toMatch(/^Mail mail_\w+ is in the box of bob$/);
+    expect(await scene.prompt(agent, 'mail bob good morning').reply).toMatch(/^Mail mail_\w+ is in the inbox of bob$/);
     expect(await scene.prompt(agent, 'mail nobody hello').reply).toBe('mail: not_found');
     await scene.town.of('bob').sendMail({ to: 'ada', text: 'two\nlines' });
     expect(await scene.prompt(agent, 'mail').reply).toMatch(/^agt_\w+: two\nlines$/);
@@ -59,7 +59,7 @@ describe('the built-in agent as a process', () => {
     expect(said).toEqual([{ kind: 'text', text: 'remember the milk' }]);
   });
 
-  it('is told the last turns where its session is lost, and only then', async () => {
+  it('is given the last turns where its session is lost, and only then', async () => {
     const earlier = [{ content: 'remember the milk', reply: 'You said: remember the milk' }];
     const lost = await scene.start(null, 2, earlier);
     expect(await scene.prompt(lost, 'recall').reply).toBe('remember the milk');

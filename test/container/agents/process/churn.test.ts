@@ -119,8 +119,8 @@ async function settleDown(): Promise<void> {
   // Ids of push tokens are remembered for a minute and a half.
   await control.clock.advance(91_000);
   await control.running(session);
-  const { heard, events, counters, beats } = control.town;
-  for (const record of [control.log.lines, scene.log.lines, heard, events, counters, beats]) record.length = 0;
+  const { requests, events, counters, beats } = control.town;
+  for (const record of [control.log.lines, scene.log.lines, requests, events, counters, beats]) record.length = 0;
   await collectGarbage();
 }
 

@@ -30,14 +30,14 @@ describe('what is on the disk', () => {
 });
 
 describe('the watch', () => {
-  it('looks every five seconds, takes a twentieth of the time at most, and tells what is too much', async () => {
+  it('looks every five seconds, takes a twentieth of the time at most, and reports what is too much', async () => {
     const clock = new ManualClock();
     const life = new AbortController();
     const looks: number[] = [];
     const uses = [100, 100, 101];
     const costs = [0, 1_000, 0];
     const startedAt = clock.nowMs();
-    const told = overBudget({
+    const over = overBudget({
       clock,
       life: life.signal,
       budgetBytes: 100,
@@ -48,7 +48,7 @@ describe('the watch', () => {
       },
     });
     await clock.advance(60_000);
-    expect(await told).toBe(101);
+    expect(await over).toBe(101);
     expect(looks).toEqual([5_000, 10_000, 31_000]);
     expect(clock.pending).toBe(0);
   });
@@ -56,10 +56,10 @@ describe('the watch', () => {
   it('ends with the agent, and leaves no timer', async () => {
     const clock = new ManualClock();
     const life = new AbortController();
-    const told = overBudget({ clock, life: life.signal, budgetBytes: 0, measure: () => Promise.resolve(0) });
+    const over = overBudget({ clock, life: life.signal, budgetBytes: 0, measure: () => Promise.resolve(0) });
     await clock.advance(12_000);
     life.abort();
-    expect([await told, clock.pending]).toEqual([null, 0]);
+    expect([await over, clock.pending]).toEqual([null, 0]);
   });
 });
 

@@ -37,7 +37,7 @@ describe('an agent that does not come to take prompts', () => {
     expect(isAlive(started.processId)).toBe(false);
   });
 
-  it('tells the end of what it wrote, without its secrets', async () => {
+  it('reports the end of what it wrote, without its secrets', async () => {
     const started = await scene.start(agent('crash', '', { secrets: { KEY: 'a-secret-key' } }));
     expect((await started.ended).stderr).toBe('it cannot go on: [redacted]\n');
   });
@@ -62,14 +62,14 @@ describe('an agent that takes prompts', () => {
     expect(new Set(names)).toEqual(new Set(all));
   });
 
-  it('and takes more memory than it may is named so, whoever ended it', async () => {
+  it('and takes more memory than it may is named so, whatever ended it', async () => {
     const { args } = agent('fill');
     const started = await scene.start(program('agent.ts', { args: ['--max-old-space-size=24', ...args] }));
     await expect(scene.prompt(started, 'hello').reply).rejects.toMatchObject({ name: 'ProcessGone' });
     expect(await started.ended).toMatchObject({ reason: 'out_of_memory', signal: 'SIGABRT' });
   });
 
-  it('and exits in a turn has no result for it, and its end tells the code', async () => {
+  it('and exits in a turn has no result for it, and its end has the code', async () => {
     const started = await scene.start(agent('exit'));
     await expect(scene.prompt(started, 'hello').reply).rejects.toMatchObject({ name: 'ProcessGone' });
     expect(await started.ended).toMatchObject({ reason: 'crashed', exitCode: 7, signal: null });

@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 /** Real processes and a clock that is turned by hand: what the agent has said until now is reported. */
-async function heard<T extends TurnEvent['type']>(type: T): Promise<Extract<TurnEvent, { type: T }>> {
+async function reported<T extends TurnEvent['type']>(type: T): Promise<Extract<TurnEvent, { type: T }>> {
   const find = () => control.town.events.find((event): event is Extract<TurnEvent, { type: T }> => event.type === type);
   await expect
     .poll(
@@ -50,7 +50,7 @@ const answer = (permission: string, option: string | null): Promise<Response> =>
 
 it('has a conversation with tool calls, asks, does what is allowed, and a token is swapped in the middle of its turn', async () => {
   await control.deliver(session, control.town.mint(agent), message(1, 'improve the project'));
-  const asked = await heard('permission.requested');
+  const asked = await reported('permission.requested');
   expect(asked).toMatchObject({ title: 'Modifying critical configuration file', kind: 'edit' });
   expect(asked.options.map(({ id, kind }) => [id, kind])).toEqual([
     ['allow', 'allow_once'],
@@ -60,7 +60,7 @@ it('has a conversation with tool calls, asks, does what is allowed, and a token 
   const newer: IssuedToken = control.town.mint(agent);
   expect((await control.refresh(session, newer)).body).toMatchObject({ outcome: 'applied', gen: newer.gen });
   expect((await answer(asked.permission, 'allow')).status).toBe(200);
-  const { result } = await heard('turn.finished');
+  const { result } = await reported('turn.finished');
   expect(result).toMatchObject({ state: 'done', reply: expect.stringContaining("I've successfully updated") });
   const [after] = await control.running(session);
   expect(after).toMatchObject({ process_id: before?.process_id, gen: newer.gen });
@@ -71,19 +71,19 @@ it('has a conversation with tool calls, asks, does what is allowed, and a token 
     ['call_2', 'pending'],
     ['call_2', 'completed'],
   ]);
-  expect(control.town.heard.at(-1)?.bearer).toBe(newer.token);
+  expect(control.town.requests.at(-1)?.bearer).toBe(newer.token);
 });
 
 it('is interrupted while it asks: its question is answered `cancelled`, and it takes the next message', async () => {
   await control.deliver(session, control.town.mint(agent), message(1, 'one'));
-  const { permission } = await heard('permission.requested');
+  const { permission } = await reported('permission.requested');
   await control.push(session, 'POST', `/agents/${agent}/interrupt`, { inc: 1 });
-  expect(await heard('permission.resolved')).toMatchObject({ permission, outcome: 'cancelled', by: 'turn_ended' });
-  expect(await heard('turn.finished')).toMatchObject({ result: { state: 'failed', error: 'interrupted' } });
+  expect(await reported('permission.resolved')).toMatchObject({ permission, outcome: 'cancelled', by: 'turn_ended' });
+  expect(await reported('turn.finished')).toMatchObject({ result: { state: 'failed', error: 'interrupted' } });
   expect((await answer(permission, 'allow')).status).toBe(404);
   control.town.events.length = 0;
   await control.deliver(session, control.town.mint(agent), message(2, 'two'));
-  const next = await heard('permission.requested');
+  const next = await reported('permission.requested');
   await answer(next.permission, 'reject');
-  expect(await heard('turn.finished')).toMatchObject({ result: { reply: expect.stringContaining('skip') } });
+  expect(await reported('turn.finished')).toMatchObject({ result: { reply: expect.stringContaining('skip') } });
 });

@@ -44,7 +44,7 @@ it('several starts at once all come to take prompts', async () => {
   expect(new Set(started.map(({ processId }) => processId)).size).toBe(6);
 });
 
-it('an agent whose start is cut short is gone before that is told', async () => {
+it('an agent whose start is cut short is gone before that is reported', async () => {
   const starting = scene.start(program('agent.ts'));
   scene.life.abort();
   await expect(starting).rejects.toThrow();
@@ -55,10 +55,10 @@ it('an agent that wants its token in a file finds it with what its environment n
   const entry = scene.registry.open(new Cell(ISSUED), () => undefined);
   const started = await scene.start(program('agent.ts', { credentials: 'file' }));
   const environment = readFileSync(`/proc/${started.processId}/environ`, 'utf8').split('\0');
-  const told = Object.fromEntries(environment.map((line) => line.split(/=(.*)/s)));
-  expect(told).toHaveProperty('REEVE_API_URL', 'https://town.example');
+  const variables = Object.fromEntries(environment.map((line) => line.split(/=(.*)/s)));
+  expect(variables).toHaveProperty('REEVE_API_URL', 'https://town.example');
   const asked: string[] = [];
-  const town = openTown({ environment: told, fetch: async (url) => (asked.push(url), new Response()) });
+  const town = openTown({ environment: variables, fetch: async (url) => (asked.push(url), new Response()) });
   expect(town.token()).toBe(ISSUED.token);
   await town.fetch('/v1/agent/peers');
   expect(asked).toEqual(['https://town.example/v1/agent/peers']);

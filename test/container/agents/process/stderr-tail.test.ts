@@ -25,7 +25,7 @@ it('holds no secret, also one that comes in two pieces, or is a part of another'
 it('holds no end of a secret whose beginning is cut off', () => {
   const kept = MAX_STDERR_UNITS + MAX_RUNTIME_SECRET_BYTES;
   const secret = 'the-secret-of-ada';
-  // So many secrets that what is left of the text is short enough to be told from its beginning on.
+  // So many secrets that what is left of the text is short enough to be shown from its beginning on.
   const whole = `${secret}${secret.repeat(Math.floor(kept / secret.length) + 5)}`;
   for (let cut = 0; cut < secret.length; cut += 1) {
     const text = tailOf([secret], `${whole}${'.'.repeat(cut)}`).text();

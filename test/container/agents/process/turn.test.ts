@@ -1,4 +1,4 @@
-/** What an agent does in its turns, and what it asks, as the town is told. */
+/** What an agent does in its turns, and what it asks, as it is reported to the town. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PermissionId } from '#protocol';
 import type { TurnOutput } from '../../../../container/agents/agent-process.ts';

@@ -48,7 +48,7 @@ it('an entry comes and goes, and every other line and the mode stay as they are'
   expect(readdirSync(folder).toSorted()).toEqual(['group', 'passwd']);
 });
 
-it('numbers of all users and groups are told as taken', async () => {
+it('numbers of all users and groups are reported as taken', async () => {
   await changeAccounts(files, clock, ({ taken, agents }) => {
     for (const one of [0, 1000, 1001, 500]) expect(taken).toContain(one);
     return agents;

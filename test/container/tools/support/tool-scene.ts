@@ -25,8 +25,8 @@ export interface Said {
 /** A turn that the test ends. */
 export class Turn implements ToolTurn {
   readonly tasks: string[] = [];
-  /** What it told of its questions. */
-  readonly told: TurnOutput[] = [];
+  /** What it reported of its questions. */
+  readonly reported: TurnOutput[] = [];
   readonly permissions: Permissions;
   readonly people: ToolTurn['people'];
   readonly #over = new AbortController();
@@ -42,14 +42,14 @@ export class Turn implements ToolTurn {
       deadlineMs: 600_000,
     });
     this.people = new PersonQuestions(this.permissions, {
-      emit: (output) => void this.told.push(output),
+      emit: (output) => void this.reported.push(output),
       signal: this.over,
     });
   }
 
-  /** The questions that were told, by id. */
+  /** The questions that were reported, by id. */
   get questions(): PermissionId[] {
-    return this.told.flatMap((output) =>
+    return this.reported.flatMap((output) =>
       output.kind === 'event' && output.event.type === 'permission.requested' ? [output.event.permission] : [],
     );
   }

@@ -37,8 +37,8 @@ export class Listener {
 }
 
 export class KeptConnection implements TokenClient {
-  /** How often it was told. */
-  told = 0;
+  /** How often it was given a token. */
+  swaps = 0;
   #token = '';
   readonly #port: number;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -48,7 +48,7 @@ export class KeptConnection implements TokenClient {
   }
 
   setToken(token: string): void {
-    this.told += 1;
+    this.swaps += 1;
     this.#token = token;
   }
 

@@ -1,4 +1,4 @@
-/** A turn queue, an agent that answers when it is told to, and a town that acknowledges what it likes. */
+/** A turn queue, an agent that answers when it is ordered to, and a town that acknowledges what it likes. */
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import type { DeliveredMessage, HeldMessage, TurnEvent } from '#protocol';

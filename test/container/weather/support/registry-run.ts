@@ -33,7 +33,7 @@ interface Owner {
   isLive: boolean;
 }
 
-/** One registration: what it was told, and what it must have been told. */
+/** One registration: what it was given, and what it must have been given. */
 interface Client {
   readonly owner: Owner;
   readonly leave: () => void;
