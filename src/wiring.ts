@@ -19,7 +19,7 @@ import { linkTo, neverRejects } from './link/never-rejects.ts';
 import { urlBackend } from './link/url-backend.ts';
 import { activeKid, fingerprint, publicKeys } from './tokens/key-set.ts';
 import { KeyRing } from './tokens/key-ring.ts';
-import { mintAgentToken, mintPushToken, type Issuer } from './tokens/mint.ts';
+import { mintAgentToken, mintPushToken, mintThirdPartyToken, type Issuer } from './tokens/mint.ts';
 import type { TownWiring } from './town/ports.ts';
 import { townDirectory } from './town/state/town-directory.ts';
 
@@ -60,6 +60,7 @@ export function wireTown(env: Env): TownWiring | null {
     log,
     secret: (name) => config.value.agentSecrets.get(name) ?? null,
     mint: async (order, nowMs) => mintAgentToken(await issuer(), order, nowMs),
+    mintForThirdParty: async (order) => mintThirdPartyToken(await issuer(), order),
     link: (town, container) =>
       neverRejects(
         () => linkTo(env.AGENT_CONTAINER.getByName(`${town}:${container}`)),

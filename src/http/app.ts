@@ -5,6 +5,7 @@ import { requestId } from 'hono/request-id';
 import { routePath } from 'hono/route';
 import { messageOf } from '#lib/result.ts';
 import { agentCallRoutes } from './agents/calls.ts';
+import { oauthRoutes } from './agents/oauth.ts';
 import { agentLedgerRoutes } from './agents/ledger.ts';
 import { containerRoutes } from './containers/pull-and-hello.ts';
 import { crossOrigin } from './edge/cross-origin.ts';
@@ -38,6 +39,7 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   delegationRoutes(app, edge);
   agentCallRoutes(app, edge);
   agentLedgerRoutes(app, edge);
+  oauthRoutes(app, edge);
   containerRoutes(app, edge);
   openApiRoutes(app, edge);
   app.notFound((c) => noSuchRoute(app, c.req.path, c.req.method, c.get('requestId')));

@@ -1,11 +1,14 @@
 /** Claims of the tokens that both sides read (the design's token table). All times are NumericDate seconds (RFC 7519, section 2). */
 import { z } from 'zod';
 import { agentIdSchema, containerNameSchema, sessionIdSchema, bootIdSchema, townIdSchema } from './ids.ts';
+import { audienceSchema } from './third-parties.ts';
 
 /** RFC 9068 access token of an agent. */
 export const AGENT_TOKEN_TYP = 'at+jwt';
 /** Credential of one request from the town to a control server. */
 export const PUSH_TOKEN_TYP = 'town-push+jwt';
+/** What an agent shows to third parties: a JWT-SVID (SPIFFE, section 2) is of this type, or of none. */
+export const THIRD_PARTY_TOKEN_TYP = 'JWT';
 /** The only algorithm: ES256 (RFC 7518, section 3.4). */
 export const TOKEN_ALG = 'ES256';
 
@@ -30,6 +33,10 @@ export const agentClaimsSchema = z.object({
   scope: z.string(),
 });
 export type AgentClaims = z.infer<typeof agentClaimsSchema>;
+
+/** Claims of a token for one third party: a SPIFFE JWT-SVID, and an OpenID Connect ID token as far as no person is in it. */
+export const thirdPartyClaimsSchema = z.object({ ...base, aud: audienceSchema });
+export type ThirdPartyClaims = z.infer<typeof thirdPartyClaimsSchema>;
 
 /** Claims of a push token: it is good for one request of the town to one control server. */
 export const pushClaimsSchema = z.object({

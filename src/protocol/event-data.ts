@@ -61,6 +61,7 @@ const ofDelegation = z.object({ delegation: delegationIdSchema });
 /** The schema of the `data` of each stored event. */
 export const EVENT_DATA = {
   'reeve.town.created': z.object({ name: text }),
+  'reeve.town.changed': z.object({ token_audiences: z.array(text) }),
   'reeve.town.restored': z.object({}),
   'reeve.keys.changed': z.object({}),
   'reeve.agent.created': z.object({ name: text, role: z.enum(ROLE_NAMES) }),
@@ -96,6 +97,9 @@ export const EVENT_DATA = {
     agents: z.array(z.object({ agent: agentIdSchema, incarnation: count, generation: count })),
   }),
   'reeve.token.failed': z.object({ outcome: text, detail: text }),
+  /** The generation is that of the agent's own token that it was exchanged for. */
+  'reeve.token.exchanged': ofIncarnation.extend({ jti: text, audience: text, generation: count, expires_at: time }),
+  'reeve.token.revoked': z.object({ jti: text }),
   'reeve.sweep.finished': z.object({ due: count, ok: count, failed: count, skipped: count }),
   'reeve.message.accepted': z.object({ message: messageIdSchema, sender: text }),
   'reeve.message.delivered': z.object({ messages: ids }),

@@ -85,3 +85,12 @@ export function splitContainerName(name: ContainerName): { town: TownId; index: 
 export function spiffeId(trustDomain: string, town: TownId, agent: AgentId): string {
   return `spiffe://${trustDomain}/town/${town}/agent/${agent}`;
 }
+
+/** The town and the agent of a SPIFFE id of this trust domain; null for anything else. */
+export function readSpiffeId(trustDomain: string, sub: string): { town: TownId; agent: AgentId } | null {
+  const [, , , , town, , agent] = sub.split('/');
+  const ids = { town: townIdSchema.safeParse(town), agent: agentIdSchema.safeParse(agent) };
+  if (!ids.town.success || !ids.agent.success) return null;
+  const found = { town: ids.town.data, agent: ids.agent.data };
+  return spiffeId(trustDomain, found.town, found.agent) === sub ? found : null;
+}

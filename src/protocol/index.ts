@@ -18,5 +18,6 @@ export * from './roles.ts';
 export * from './runtime.ts';
 export * from './stream.ts';
 export * from './text.ts';
+export * from './third-parties.ts';
 export * from './turn-events.ts';
 export * from './wire-errors.ts';

@@ -132,6 +132,16 @@ export const MAX_DELEGATIONS_UNDER_WAY = 100;
 
 /** Longest lifetime of an agent token, in seconds: eight hours bound what a stolen one is worth. */
 export const MAX_TOKEN_TTL_SECONDS = 28_800;
+/** Longest lifetime of a token for a third party, in seconds: most of them verify it by themselves, and learn of no revocation. */
+export const MAX_EXCHANGED_SECONDS = 3600;
+/** Shortest lifetime of one, in seconds, so that what is answered can be used. */
+export const MIN_EXCHANGED_SECONDS = 300;
+/** Tokens for third parties that one agent has out at the same time. */
+export const MAX_EXCHANGED_PER_AGENT = 100;
+/** Audiences that a town allows. */
+export const MAX_TOKEN_AUDIENCES = 32;
+/** Characters of an audience: as many as a client id may have at AWS. */
+export const MAX_AUDIENCE_CHARS = 255;
 /** Lifetime of a push token in seconds: long enough for one request, short enough that a stolen one is worthless. */
 export const PUSH_TOKEN_TTL_SECONDS = 60;
 /** How far two clocks may be apart, in seconds; the only tolerance in the system. */

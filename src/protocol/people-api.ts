@@ -126,6 +126,8 @@ export const townSchema = z.object({
   name: z.string(),
   created_at: time,
   agents: count,
+  /** For which its agents may exchange their tokens. */
+  token_audiences: z.array(z.string()),
   next_sweep_at: time.nullable(),
   last_sweep: sweepSchema.nullable(),
 });

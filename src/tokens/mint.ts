@@ -5,6 +5,7 @@ import {
   CLOCK_TOLERANCE_SECONDS,
   PUSH_TOKEN_TTL_SECONDS,
   PUSH_TOKEN_TYP,
+  THIRD_PARTY_TOKEN_TYP,
   TOKEN_ALG,
   spiffeId,
   type AgentId,
@@ -66,6 +67,34 @@ export async function mintAgentToken(issuer: Issuer, order: AgentTokenOrder, now
     .setProtectedHeader({ alg: TOKEN_ALG, typ: AGENT_TOKEN_TYP, kid })
     .sign(key);
   return { order, token: new Secret(text), jti, kid, issuedAtMs: iat * 1000, expiresAtMs: exp * 1000 };
+}
+
+/** What a token for one third party is to say. It was decided, and written down, before it is minted. */
+export interface ThirdPartyOrder {
+  readonly town: TownId;
+  readonly agent: AgentId;
+  readonly audience: string;
+  readonly jti: string;
+  /** In seconds since the epoch, as in the token. */
+  readonly iat: number;
+  readonly exp: number;
+}
+
+/** Signs what one agent shows to one third party: the claims of a JWT-SVID and of an ID token, and none beside. */
+export async function mintThirdPartyToken(issuer: Issuer, order: ThirdPartyOrder): Promise<string> {
+  const { kid, key } = issuer.ring.signing;
+  const { town, agent, audience, jti, iat, exp } = order;
+  return new SignJWT({
+    iss: issuer.publicUrl,
+    aud: audience,
+    sub: spiffeId(issuer.trustDomain, town, agent),
+    iat,
+    nbf: iat - CLOCK_TOLERANCE_SECONDS,
+    exp,
+    jti,
+  })
+    .setProtectedHeader({ alg: TOKEN_ALG, typ: THIRD_PARTY_TOKEN_TYP, kid })
+    .sign(key);
 }
 
 /** The one request that a push token is for. `path` has no query; `bodyDigest` is base64url SHA-256 of the body. */

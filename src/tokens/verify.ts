@@ -1,15 +1,22 @@
 /** The only place where the Worker reads a token. It verifies from the configured keys and never fetches (W-34). */
-import { errors, jwtVerify, type JWTHeaderParameters } from 'jose';
+import { errors, jwtVerify, type JWTHeaderParameters, type JWTPayload, type JWTVerifyOptions } from 'jose';
 import {
   AGENT_TOKEN_TYP,
   CLOCK_TOLERANCE_SECONDS,
   MAX_AUTHORIZATION_BYTES,
+  MAX_EXCHANGED_SECONDS,
   MAX_TOKEN_TTL_SECONDS,
   REQUIRED_CLAIMS,
+  THIRD_PARTY_TOKEN_TYP,
   TOKEN_ALG,
   agentClaimsSchema,
+  readSpiffeId,
   spiffeId,
+  thirdPartyClaimsSchema,
   type AgentClaims,
+  type AgentId,
+  type ThirdPartyClaims,
+  type TownId,
 } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
 import type { Issuer } from './mint.ts';
@@ -49,6 +56,48 @@ export async function verifyAgentToken(
   token: string,
   nowMs: number,
 ): Promise<Result<VerifiedAgent, TokenRefusal>> {
+  const kind = { typ: AGENT_TOKEN_TYP, audience: issuer.publicUrl, maxTokenAge: MAX_TOKEN_TTL_SECONDS };
+  const verified = await verify(issuer, token, kind, nowMs);
+  if (!verified.ok) return verified;
+  const { payload, kid } = verified.value;
+  const claims = agentClaimsSchema.safeParse(payload);
+  if (!claims.success) return err('bad_claims');
+  const { town, agent, sub, client_id: client } = claims.data;
+  if (client !== agent || sub !== spiffeId(issuer.trustDomain, town, agent)) return err('bad_claims');
+  return ok({ claims: claims.data, kid });
+}
+
+/** Verified claims of a token for a third party, and whose it is. */
+export interface VerifiedThirdParty {
+  readonly claims: ThirdPartyClaims;
+  readonly town: TownId;
+  readonly agent: AgentId;
+}
+
+/** The same for a token that was made for a third party, whichever it is: here it is asked about, and opens nothing. */
+export async function verifyThirdPartyToken(
+  issuer: Issuer,
+  token: string,
+  nowMs: number,
+): Promise<Result<VerifiedThirdParty, TokenRefusal>> {
+  const kind = { typ: THIRD_PARTY_TOKEN_TYP, maxTokenAge: MAX_EXCHANGED_SECONDS };
+  const verified = await verify(issuer, token, kind, nowMs);
+  if (!verified.ok) return verified;
+  const claims = thirdPartyClaimsSchema.safeParse(verified.value.payload);
+  if (!claims.success) return err('bad_claims');
+  const whose = readSpiffeId(issuer.trustDomain, claims.data.sub);
+  return whose === null ? err('bad_claims') : ok({ claims: claims.data, ...whose });
+}
+
+/** What tells tokens of one kind from all others. */
+type Kind = Required<Pick<JWTVerifyOptions, 'typ' | 'maxTokenAge'>> & Pick<JWTVerifyOptions, 'audience'>;
+
+async function verify(
+  issuer: Issuer,
+  token: string,
+  kind: Kind,
+  nowMs: number,
+): Promise<Result<{ payload: JWTPayload; kid: string }, TokenRefusal>> {
   if (token.length > MAX_AUTHORIZATION_BYTES || !TOKEN_FORM.test(token)) return err('malformed');
   let kid = '';
   const keyFor = (header: JWTHeaderParameters) => {
@@ -61,21 +110,15 @@ export async function verifyAgentToken(
   };
   try {
     const { payload } = await jwtVerify(token, keyFor, {
+      ...kind,
       algorithms: [TOKEN_ALG],
-      typ: AGENT_TOKEN_TYP,
       issuer: issuer.publicUrl,
-      audience: issuer.publicUrl,
       requiredClaims: REQUIRED_CLAIMS,
-      // The upper bound, not this deployment's own lifetime: shortening the setting must not refuse what is already out.
-      maxTokenAge: MAX_TOKEN_TTL_SECONDS,
+      // Of `maxTokenAge` the upper bound, not this deployment's own lifetime: shortening the setting must not refuse what is out.
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
       currentDate: new Date(nowMs),
     });
-    const claims = agentClaimsSchema.safeParse(payload);
-    if (!claims.success) return err('bad_claims');
-    const { town, agent, sub, client_id: client } = claims.data;
-    if (client !== agent || sub !== spiffeId(issuer.trustDomain, town, agent)) return err('bad_claims');
-    return ok({ claims: claims.data, kid });
+    return ok({ payload, kid });
   } catch (thrown) {
     return err(refusalOf(thrown));
   }

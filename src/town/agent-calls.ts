@@ -23,6 +23,15 @@ import type { Agent } from '../roster/agent.ts';
 import { asAgent, type CallRefusal, type VerifiedCall } from './calls/authorize-call.ts';
 import { handleEvents, handleHeartbeat, type TakenBatch } from './calls/handle-agent-report.ts';
 import { listPeers } from './calls/list-peers.ts';
+import {
+  mintRecorded,
+  recordExchange,
+  revokeExchanged,
+  type ExchangeOrder,
+  type ExchangeRefusal,
+  type IssuedForThirdParty,
+} from './credentials/exchange-token.ts';
+import { isActive, type PresentedToken } from './credentials/introspect-token.ts';
 import { serveAgent } from './delivery/serve-agent.ts';
 import { announceDue } from './ledger/announce.ts';
 import { delegate, type DelegateRefusal } from './ledger/delegate.ts';
@@ -89,6 +98,22 @@ export class AgentCalls extends RpcTarget {
   ): AgentAnswered<DelegationView, 'unknown_delegation' | 'delegation_over'> {
     const work = (p: TownPorts, agent: Agent) => finishDelegation(p, agent, id, result);
     return this.#run('delegate', work, (p) => announceDue(p).forEach((one) => this.#serve(p, one)));
+  }
+
+  /** A token for a third party. What is recorded is committed before it is minted. */
+  async exchangeToken(order: ExchangeOrder): AgentAnswered<IssuedForThirdParty, ExchangeRefusal> {
+    const recorded = await this.#run('exchange', (p, agent) => recordExchange(p, agent, this.#call, order));
+    return recorded.ok ? ok(await mintRecorded(this.#gate.ports(), recorded.value)) : recorded;
+  }
+
+  /** Whether a token is accepted, and of an agent of this town; null stands for one that is none. */
+  async introspectToken(token: PresentedToken | null): AgentAnswered<boolean> {
+    return this.#run('exchange', (p) => ok(token !== null && isActive(p, token)));
+  }
+
+  /** A token for a third party that this agent got is over. One that it did not get is left as it is, and null is none. */
+  async revokeToken(jti: string | null): AgentAnswered<null> {
+    return this.#run('exchange', (p, agent) => ok(jti === null ? null : revokeExchanged(p, agent, jti)));
   }
 
   /** `then` follows where the work was done, outside of its transaction. */

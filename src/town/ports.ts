@@ -15,7 +15,8 @@ import type { WithdrawalStore } from '../outbox/withdrawal-store.ts';
 import type { AgentStore } from '../roster/agent-store.ts';
 import type { PermissionStore } from '../permissions/permission-store.ts';
 import type { RuntimeStore } from '../roster/runtime-store.ts';
-import type { AgentTokenOrder, MintedToken } from '../tokens/mint.ts';
+import type { ExchangedTokenStore } from '../tokens/exchanged-token-store.ts';
+import type { AgentTokenOrder, MintedToken, ThirdPartyOrder } from '../tokens/mint.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
 import type { CallRate } from './state/call-rate.ts';
 import type { ContainerStore } from './state/container-store.ts';
@@ -57,6 +58,8 @@ export interface TownWiring {
   readonly log: Log;
   /** Signs. Rejects only where the keys cannot be used. */
   readonly mint: (order: AgentTokenOrder, nowMs: number) => Promise<MintedToken>;
+  /** The same, for a third party. */
+  readonly mintForThirdParty: (order: ThirdPartyOrder) => Promise<string>;
   /** A secret of the deployment that agents may be given, by the name that they know it by; null: there is none. */
   readonly secret: (name: string) => Secret | null;
   /** The way to a container, by index. Never rejects. */
@@ -76,6 +79,7 @@ export interface TownPorts extends Omit<TownWiring, 'link' | 'directory'> {
   readonly agents: AgentStore;
   readonly runtimes: RuntimeStore;
   readonly tokens: TokenStore;
+  readonly exchanged: ExchangedTokenStore;
   readonly messages: MessageStore;
   readonly queues: QueueStore;
   readonly withdrawals: WithdrawalStore;

@@ -1,12 +1,18 @@
+import type { TownView } from '#protocol';
 import { TimeUp, systemClock, within } from '#lib/clock.ts';
+import { isMigrated, migrate } from '#lib/migrate.ts';
 import { err, ok, type Result } from '#lib/result.ts';
 import type { Agent } from '../roster/agent.ts';
 import { GUARD_MS, RUN_BUDGET_MS, earliestDue, shouldPublish } from './state/alarm-plan.ts';
+import { createTown } from './create-town.ts';
 import { recordInterval } from './credentials/record-interval.ts';
 import { recordKeySet } from './credentials/record-key-set.ts';
 import type { TownPorts } from './ports.ts';
+import { readTown } from './read-town.ts';
 import { rearm, type RunBegun } from './alarm/rearm.ts';
 import { beginRemoval, confirmAll, finishRemoval } from './remove-town.ts';
+import { TOWN_SCHEMA } from './state/schema.ts';
+import type { TownRecord } from './state/town-store.ts';
 import { dueTimes, runDue, runIsolated } from './alarm/run-due.ts';
 import { publishDue } from './alarm/publish-due.ts';
 
@@ -28,8 +34,31 @@ export class TownGate {
 
   /** `ports` null: the deployment is misconfigured, and every request throws. */
   constructor(ctx: Pick<DurableObjectState, 'storage' | 'waitUntil'>, ports: TownPorts | null) {
+    // A town that was never created has no tables, and gets none by being asked.
+    if (isMigrated(ctx.storage.sql)) migrate(ctx.storage, TOWN_SCHEMA);
     this.#ctx = ctx;
     this.#ports = ports;
+  }
+
+  /** Makes this town exist. Idempotent; one that was deleted before this came does not outlive it. */
+  async create(town: Pick<TownRecord, 'name' | 'owner'>): Promise<TownView> {
+    const p = this.ports();
+    migrate(this.#ctx.storage, TOWN_SCHEMA);
+    createTown(p, town);
+    const made = readTown(p);
+    await this.leave(p);
+    // A deletion marks the directory first: one that is not seen here comes to this object after its rows are there.
+    if ((await p.directory.holds()) === false) await this.remove();
+    return made;
+  }
+
+  /** The directory has it as due then: finishes its creation, and sets its alarm for what is due. */
+  async watch(said: Pick<TownRecord, 'name' | 'owner'> & { readonly nextDueAtMs: number | null }): Promise<void> {
+    const p = this.ports();
+    // It may have been deleted since its entry was read.
+    if (!this.exists(p) && (await p.directory.holds()) !== true) return;
+    if (!this.exists(p)) await this.create(said);
+    await this.run((to) => ok(to.town.published(said.nextDueAtMs)));
   }
 
   async run<T, E>(work: (p: TownPorts) => Result<T, E> | Promise<Result<T, E>>): Promise<Result<T, E | Missing>> {

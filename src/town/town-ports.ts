@@ -11,6 +11,7 @@ import { WithdrawalStore } from '../outbox/withdrawal-store.ts';
 import { PermissionStore } from '../permissions/permission-store.ts';
 import { AgentStore } from '../roster/agent-store.ts';
 import { RuntimeStore } from '../roster/runtime-store.ts';
+import { ExchangedTokenStore } from '../tokens/exchanged-token-store.ts';
 import { TokenStore } from '../tokens/token-store.ts';
 import { CallRate } from './state/call-rate.ts';
 import { ContainerStore } from './state/container-store.ts';
@@ -34,6 +35,7 @@ const tables = (sql: SqlStorage) => ({
   agents: new AgentStore(sql),
   runtimes: new RuntimeStore(sql),
   tokens: new TokenStore(sql),
+  exchanged: new ExchangedTokenStore(sql),
   messages: new MessageStore(sql),
   queues: new QueueStore(sql),
   withdrawals: new WithdrawalStore(sql),

@@ -4,7 +4,6 @@ import type * as wire from '#protocol';
 import type { WatchedTown } from '../directory/directory-store.ts';
 import type { EventPage } from '../events/event-store.ts';
 import type { Ticket } from '../events/ticket-store.ts';
-import { isMigrated, migrate } from '#lib/migrate.ts';
 import { mapOk, ok } from '#lib/result.ts';
 import { sendMessage, type NewMessage, type SendRefusal } from './agents/accept-message.ts';
 import { AgentCalls } from './agent-calls.ts';
@@ -13,7 +12,7 @@ import * as permission from './delivery/answer-permission.ts';
 import { cancelMessage, type CancelRefusal } from './agents/cancel-message.ts';
 import { changeAgent, type AgentChange, type ChangeRefusal } from './agents/change-agent.ts';
 import { createAgent, type NewAgent } from './agents/create-agent.ts';
-import { createTown } from './create-town.ts';
+import { changeTown } from './change-town.ts';
 import { listDelegations } from './ledger/delegation-views.ts';
 import { TownGate, type Answered } from './town-gate.ts';
 import { confirmEnd, isEndConfirmed, retireAgent, stopAgent } from './delivery/end-agent.ts';
@@ -23,11 +22,11 @@ import { HELLO_WAIT_MS, handleHello } from './containers/handle-hello.ts';
 import { interruptAgent, type InterruptRefusal } from './delivery/interrupt-agent.ts';
 import { addTicket, openStream } from './stream/open-stream.ts';
 import type { TownWiring } from './ports.ts';
+import { isActive, type PresentedToken } from './credentials/introspect-token.ts';
 import { pullToken, type PullRefusal, type PullRequest } from './credentials/pull-token.ts';
 import { revokeAgent } from './agents/revoke-agent.ts';
 import * as read from './read-town.ts';
 import { restoreTown } from './restore-town.ts';
-import { TOWN_SCHEMA } from './state/schema.ts';
 import { serveAgent } from './delivery/serve-agent.ts';
 import { requestStart } from './delivery/start-agent.ts';
 import type { TownRecord } from './state/town-store.ts';
@@ -41,29 +40,17 @@ export class Town extends DurableObject {
   /** `wiring` null: misconfigured. `ports` joins it with the object's own storage. */
   constructor(ctx: DurableObjectState, env: object, wiring: TownWiring | null, ports = townPorts) {
     super(ctx, env);
-    if (isMigrated(ctx.storage.sql)) migrate(ctx.storage, TOWN_SCHEMA);
     this.#gate = new TownGate(ctx, wiring === null ? null : ports(ctx, wiring));
   }
 
   /** Makes this town exist. Idempotent; one that was deleted before this came does not outlive it. */
-  async create(town: Pick<TownRecord, 'name' | 'owner'>): Promise<wire.TownView> {
-    const p = this.#gate.ports();
-    migrate(this.ctx.storage, TOWN_SCHEMA);
-    createTown(p, town);
-    const made = read.readTown(p);
-    await this.#gate.leave(p);
-    // A deletion marks the directory first: one that is not seen here comes to this object after its rows are there.
-    if ((await p.directory.holds()) === false) await this.remove();
-    return made;
+  create(town: Pick<TownRecord, 'name' | 'owner'>): Promise<wire.TownView> {
+    return this.#gate.create(town);
   }
 
   /** The directory has this town as overdue: finishes its creation, and sets its alarm for what is due. Runs nothing else. */
-  async watch(said: Pick<WatchedTown, 'name' | 'owner' | 'nextDueAtMs'>): Promise<void> {
-    const p = this.#gate.ports();
-    // It may have been deleted since its entry was read.
-    if (!this.#gate.exists(p) && (await p.directory.holds()) !== true) return;
-    if (!this.#gate.exists(p)) await this.create(said);
-    await this.#gate.run((to) => ok(to.town.published(said.nextDueAtMs)));
+  watch(said: Pick<WatchedTown, 'name' | 'owner' | 'nextDueAtMs'>): Promise<void> {
+    return this.#gate.watch(said);
   }
 
   /** Ends this town for good. `gone`: nothing of it is left; otherwise a container has yet to confirm. Idempotent. */
@@ -73,6 +60,18 @@ export class Town extends DurableObject {
 
   async describe(): Answered<wire.TownView> {
     return this.#gate.run((p) => ok(read.readTown(p)));
+  }
+
+  async change(change: wire.TownChange): Answered<wire.TownView> {
+    return this.#gate.run((p) => {
+      changeTown(p, change);
+      return ok(read.readTown(p));
+    });
+  }
+
+  /** Whether a token of one of its agents is accepted. */
+  async introspect(token: PresentedToken): Answered<boolean> {
+    return this.#gate.run((p) => ok(isActive(p, token)));
   }
 
   async health(): Answered<wire.TownHealth> {

@@ -32,6 +32,7 @@ import {
   type MessageId,
   type MessageView,
   type PermissionView,
+  type TownChange,
   type TownId,
   type TownView,
 } from '#protocol';
@@ -40,6 +41,7 @@ import type { VerifiedCall } from '../../src/town/calls/authorize-call.ts';
 import type { AgentChange } from '../../src/town/agents/change-agent.ts';
 import type { NewAgent } from '../../src/town/agents/create-agent.ts';
 import type { PermissionChoice } from '../../src/town/delivery/answer-permission.ts';
+import type { PresentedToken } from '../../src/town/credentials/introspect-token.ts';
 import type { PullRequest } from '../../src/town/credentials/pull-token.ts';
 import { agentId, delegationId, mailId, messageId, permissionId } from './ids.ts';
 
@@ -102,6 +104,12 @@ export class FakeTownObject implements TownStub {
   }
   describe() {
     return this.#record('describe', [], resultOf(townSchema), () => ok(this.#view('first')));
+  }
+  change(change: TownChange) {
+    return this.#record('change', [change], resultOf(townSchema), () => ok({ ...this.#view('first'), ...change }));
+  }
+  introspect(token: PresentedToken) {
+    return this.#record('introspect', [token], resultOf(z.boolean()), () => ok(true));
   }
   health() {
     return this.#record('health', [], resultOf(townHealthSchema), () => ok({ status: 'green', reasons: [] }));
@@ -324,6 +332,15 @@ export class FakeTownObject implements TownStub {
         ),
       finishDelegation: (id, result) =>
         this.#record('finishDelegation', [call, id, result], resultOf(delegationSchema), () => ok(DELEGATION)),
+      exchangeToken: (order) =>
+        this.#record(
+          'exchangeToken',
+          [call, order],
+          resultOf(z.object({ token: z.string(), expiresIn: z.number() })),
+          () => ok({ token: 'third.party.text', expiresIn: 3600 }),
+        ),
+      introspectToken: (token) => this.#record('introspectToken', [call, token], resultOf(z.boolean()), () => ok(true)),
+      revokeToken: (jti) => this.#record('revokeToken', [call, jti], resultOf(z.null()), () => ok(null)),
     };
   }
 
@@ -353,7 +370,15 @@ export class FakeTownObject implements TownStub {
   }
 
   #view(name: string): TownView {
-    return { id: this.id, name, created_at: AT, agents: this.agents.size, next_sweep_at: null, last_sweep: null };
+    return {
+      id: this.id,
+      name,
+      created_at: AT,
+      agents: this.agents.size,
+      token_audiences: [],
+      next_sweep_at: null,
+      last_sweep: null,
+    };
   }
 
   #messageView(

@@ -1,14 +1,17 @@
 /** A call of the town as the agent of the request, and what the caller learns of its refusals. */
 import type { Result } from '#lib/result.ts';
 import type { CallRefusal } from '../../town/calls/authorize-call.ts';
+import type { ExchangeRefusal } from '../../town/credentials/exchange-token.ts';
 import type { DelegateRefusal } from '../../town/ledger/delegate.ts';
 import type { AgentStub, EdgeEnv } from '../edge/edge.ts';
+import { OauthRefusal } from '../edge/oauth-error.ts';
 import { Refusal } from '../edge/problem.ts';
 
 type Caller = { get<K extends 'town' | 'agent'>(key: K): EdgeEnv['Variables'][K] };
 
 /** Why a call is refused, or what it asks for; `not_found`: the town is not there. */
-type CallError = CallRefusal | DelegateRefusal | 'unknown_delegation' | 'delegation_over' | 'not_found';
+type CallError =
+  CallRefusal | DelegateRefusal | ExchangeRefusal | 'unknown_delegation' | 'delegation_over' | 'not_found';
 
 /** Makes one call, in one round trip: it travels with the call of `agent`. Throws a `Refusal` where the town refuses. */
 export async function asAgent<T>(c: Caller, call: (agent: AgentStub) => Promise<Result<T, CallError>>): Promise<T> {
@@ -34,6 +37,9 @@ const REFUSALS: Readonly<Record<CallError, () => Refusal>> = {
   parent_not_open: () => new Refusal('state_conflict', PARENT),
   too_deep: () => new Refusal('state_conflict', DEEP),
   delegation_over: () => new Refusal('state_conflict', { detail: 'The delegation is over.' }),
+  audience_not_allowed: () => new OauthRefusal('invalid_target', 'The town does not allow this audience'),
+  ends_too_soon: () =>
+    new OauthRefusal('invalid_request', 'The subject_token ends within five minutes; use the next one'),
   agent_retired: () => new Refusal('agent_retired'),
   agent_revoked: () => new Refusal('agent_revoked'),
   agent_stopped: () => new Refusal('agent_stopped'),

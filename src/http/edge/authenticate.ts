@@ -1,5 +1,5 @@
 /** Who is calling: people, agents, containers. Each is a middleware that runs before the body is read. */
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { MAX_AUTHORIZATION_BYTES, allowsScope, ticketSchema, townIdSchema, type TownId } from '#protocol';
 import { messageOf } from '#lib/result.ts';
@@ -88,15 +88,45 @@ function ownTown(edge: Edge, find: (id: TownId) => Promise<TownEntry | null>): M
 /** An agent, by its own token. The town is the token's and decides on its own row afterwards. */
 export function requireAgent(edge: Edge): MiddlewareHandler<EdgeEnv> {
   return createMiddleware<EdgeEnv>(async (c, next) => {
-    const bearer = bearerOf(c.req.header('authorization'));
-    const verified = await verifyAgentToken(await edge.issuer(), bearer, edge.clock.now());
-    if (!verified.ok) {
-      edge.log.warn('token.refused', { reason: verified.error, request_id: c.get('requestId') });
-      throw new Refusal('invalid_token');
-    }
-    c.set('agent', verified.value);
-    c.set('town', edge.town(verified.value.claims.town));
+    admitAgent(edge, c, await verified(edge, bearerOf(c.req.header('authorization'))));
     await next();
+  });
+}
+
+type Verified = Awaited<ReturnType<typeof verifyAgentToken>>;
+
+const verified = async (edge: Edge, token: string): Promise<Verified> =>
+  verifyAgentToken(await edge.issuer(), token, edge.clock.now());
+
+/** The agent of this request is the token's, or there is none: throws. */
+function admitAgent(edge: Edge, c: Context<EdgeEnv>, token: Verified): void {
+  if (!token.ok) {
+    edge.log.warn('token.refused', { reason: token.error, request_id: c.get('requestId') });
+    throw new Refusal('invalid_token');
+  }
+  c.set('agent', token.value);
+  c.set('town', edge.town(token.value.claims.town));
+}
+
+/** The same, by the token that an exchange begins with, which stands in the body (RFC 8693, section 2.1). */
+export async function admitSubject(edge: Edge, c: Context<EdgeEnv>, token: string): Promise<void> {
+  admitAgent(edge, c, await verified(edge, token));
+}
+
+/** What a person's credential looks like to the one who knows the tokens of agents: none, or one of another issuer. */
+const PERSONS: readonly string[] = ['malformed', 'unknown_kid'];
+
+/** An agent by its own token, or a person. What is an agent's token and refused is not tried as a person's. */
+export function requireAgentOrPerson(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  const person = requirePerson(edge);
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const header = c.req.header('authorization');
+    const token = header === undefined ? null : await verified(edge, bearerOf(header));
+    const isPerson = token === null || (!token.ok && PERSONS.includes(token.error));
+    c.set('isPerson', isPerson);
+    if (isPerson) return person(c, next);
+    admitAgent(edge, c, token);
+    return next();
   });
 }
 

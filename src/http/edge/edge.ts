@@ -28,6 +28,9 @@ export type AgentStub = Pick<
   | 'delegate'
   | 'readDelegation'
   | 'finishDelegation'
+  | 'exchangeToken'
+  | 'introspectToken'
+  | 'revokeToken'
 >;
 
 /** What the edge asks of a town. Narrow, so that its types hold also where those of the platform are not known. */
@@ -35,6 +38,8 @@ export type TownStub = Pick<
   Town,
   | 'create'
   | 'describe'
+  | 'change'
+  | 'introspect'
   | 'health'
   | 'restored'
   | 'createAgent'
@@ -88,6 +93,8 @@ export interface EdgeEnv {
     person: Person;
     town: TownStub;
     agent: VerifiedCall;
+    /** Where both may ask: whether it is a person, and not an agent. */
+    isPerson: boolean;
     bearer: string;
     /** Of a reader of the stream: SHA-256 of its ticket, and whose the town is. */
     ticket: { digest: string; owner: string };

@@ -45,16 +45,26 @@ function challengeFor(code: ProblemCode, status: number): string | null {
 
 /** What a schema refused, with the path of each fault; used as the validators' hook. */
 export function refuseInvalid<E extends HonoEnv>(
-  result: { success: true } | { success: false; data?: unknown; error: { issues: readonly Issue[] } },
+  result: { success: true } | ({ success: false } & Invalid),
   c: Context<E>,
 ): Response | undefined {
   if (result.success) return undefined;
-  const { data } = result;
-  const errors = result.error.issues.map((issue) => ({
+  const errors = faultsOf(result);
+  return problemResponse('invalid_request', c.res.headers.get('x-request-id') ?? undefined, { errors });
+}
+
+/** The path of each fault that a schema found, and its rule. */
+export function faultsOf({ data, error }: Invalid): { path: string; message: string }[] {
+  return error.issues.map((issue) => ({
     path: issue.path.map(String).join('.'),
     message: isMissing(issue, data) ? 'is required' : issue.message,
   }));
-  return problemResponse('invalid_request', c.res.headers.get('x-request-id') ?? undefined, { errors });
+}
+
+/** What a validator says of a value that does not fit. */
+export interface Invalid {
+  readonly data?: unknown;
+  readonly error: { readonly issues: readonly Issue[] };
 }
 
 interface Issue {

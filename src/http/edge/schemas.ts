@@ -18,6 +18,8 @@ export const BEYOND_ROLE = 'must be within the scopes of the role';
 
 /** `POST /v1/towns`. The name may be that of another town; names of towns are for people. */
 export const newTownSchema = z.strictObject({ name: nameSchema }).openapi('NewTown');
+/** `PATCH /v1/towns/{town}`: what is said replaces what was there. */
+export const townChangeSchema = protocol.townChangeSchema.meta({ id: 'TownChange' });
 /** `POST .../agents`. Without `scopes` it has those of its role; without `runtime` it is the built-in agent. */
 export const newAgentSchema = z
   .strictObject({
@@ -87,6 +89,14 @@ export const newApiKeySchema = protocol.newApiKeySchema.meta({ id: 'NewApiKey' }
 export const messageSchema = protocol.messageSchema.meta({ id: 'Message' });
 /** `Ticket`: opens one stream, once; sent `no-store`. */
 export const ticketSchema = protocol.streamTicketSchema.meta({ id: 'Ticket' });
+/** `ExchangedToken`: with the text of the token; sent `no-store`. Source: RFC 8693, section 2.2.1. */
+export const exchangedTokenSchema = protocol.exchangedTokenSchema.meta({ id: 'ExchangedToken' });
+/** `Introspection`: what an active token says, or that it is not active. Source: RFC 7662, section 2.2. */
+export const introspectionSchema = protocol.introspectionSchema.meta({ id: 'Introspection' });
+/** `Revoked`: says nothing; that it is an answer is all (RFC 7009, section 2.2). */
+export const revokedSchema = z.strictObject({}).openapi('Revoked');
+/** `OAuthError`: how the OAuth routes refuse. Source: RFC 6749, section 5.2. */
+export const oauthErrorBody = protocol.oauthErrorSchema.meta({ id: 'OAuthError' });
 /** `Problem`: the body of every answer that is no success. Source: RFC 9457. */
 export const problemBody = protocol.problemSchema.meta({ id: 'Problem' });
 const eventSchema = protocol.eventSchema.meta({ id: 'Event' });

@@ -16,6 +16,7 @@ export function townRoutes(app: App, edge: Edge): void {
   createTown(app, edge, person);
   listTowns(app, edge, person);
   readTown(app, inTown);
+  changeTown(app, edge, inTown);
   deleteTown(app, edge, [person, requireTownOrItsRest(edge)]);
   readHealth(app, inTown);
   restored(app, inTown);
@@ -83,6 +84,29 @@ function readTown(app: App, inTown: Guard[]): void {
     },
   );
 }
+
+function changeTown(app: App, edge: Edge, inTown: Guard[]): void {
+  app.openapi(
+    createRoute({
+      method: 'patch',
+      path: '/v1/towns/{town}',
+      summary: 'Set for which audiences the agents of a town may exchange their tokens',
+      middleware: [...inTown, smallBody],
+      request: { params: s.townParams, body: jsonBody(s.townChangeSchema) },
+      responses: answers(200, s.townSchema, 'The town'),
+    }),
+    async (c) => {
+      const change = c.req.valid('json');
+      // A token for a third party is none for this Worker, whose own audience is kept for tokens that are checked in another way.
+      if (change.token_audiences.includes(edge.config.publicUrl)) throw new Refusal('invalid_request', OWN_AUDIENCE);
+      const town = await c.get('town').change(change);
+      if (!town.ok) throw new Refusal(town.error);
+      return c.json(town.value, 200);
+    },
+  );
+}
+
+const OWN_AUDIENCE = { errors: [{ path: 'token_audiences', message: 'must not hold the address of this Worker' }] };
 
 function deleteTown(app: App, edge: Edge, inTown: Guard[]): void {
   app.openapi(

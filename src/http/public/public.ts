@@ -1,6 +1,6 @@
 /** Routes without credentials: health, keys, discovery. */
 import type { OpenAPIHono } from '@hono/zod-openapi';
-import { TOKEN_ALG } from '#protocol';
+import { EXCHANGE_GRANT, REQUIRED_CLAIMS, TOKEN_ALG } from '#protocol';
 import { publicKeys } from '../../tokens/key-set.ts';
 import type { Edge, EdgeEnv } from '../edge/edge.ts';
 
@@ -34,6 +34,15 @@ export function publicRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
         response_types_supported: ['id_token'],
         subject_types_supported: ['public'],
         id_token_signing_alg_values_supported: [TOKEN_ALG],
+        claims_supported: REQUIRED_CLAIMS,
+        // RFC 8414, section 2: an agent's own token is all that it shows, in the body of an exchange and as bearer elsewhere.
+        grant_types_supported: [EXCHANGE_GRANT],
+        token_endpoint: `${publicUrl}/v1/oauth/token`,
+        token_endpoint_auth_methods_supported: ['none'],
+        introspection_endpoint: `${publicUrl}/v1/oauth/introspect`,
+        introspection_endpoint_auth_methods_supported: ['Bearer'],
+        revocation_endpoint: `${publicUrl}/v1/oauth/revoke`,
+        revocation_endpoint_auth_methods_supported: ['Bearer'],
       },
       200,
       { 'cache-control': KEYS_CACHE },

@@ -67,6 +67,23 @@ function refusal(
   credential: Credential,
   scope: Scope,
 ): Reason | null {
+  const reason = identityRefusal(p, claims, agent, credential);
+  if (reason !== null) return reason;
+  // The row as well: scopes that were narrowed hold at once, for tokens that were minted before too.
+  return claims.scope.split(' ').includes(scope) && agent.scopes.includes(scope) ? null : 'missing_scope';
+}
+
+/** What of an agent's token says whose it is, and since when. */
+export type Identity = Pick<AgentClaims, 'town' | 'agent' | 'inc' | 'gen' | 'iat'>;
+
+/** The agent that a call with this identity would be accepted as, if its scopes allowed what it asks; null: none. Records nothing. */
+export function identified(p: TownPorts, identity: Identity): Agent | null {
+  const agent = p.agents.get(identity.agent);
+  if (agent === null || identityRefusal(p, identity, agent, p.tokens.get(agent.id)) !== null) return null;
+  return agent;
+}
+
+function identityRefusal(p: TownPorts, claims: Identity, agent: Agent, credential: Credential): Reason | null {
   if (claims.town !== p.id) return 'unknown_agent';
   if (agent.state === 'retired') return 'agent_retired';
   if (credential.revokedAtMs !== null) return 'agent_revoked';
@@ -76,9 +93,7 @@ function refusal(
   if (claims.inc > agent.inc) return 'incarnation_ahead';
   if (claims.gen > credential.minted) return 'generation_ahead';
   if (claims.gen < credential.minGen) return 'generation_cut';
-  if (claims.iat * 1000 < (p.town.get()?.validFromMs ?? 0)) return 'before_valid_from';
-  // The row as well: scopes that were narrowed hold at once, for tokens that were minted before too.
-  return claims.scope.split(' ').includes(scope) && agent.scopes.includes(scope) ? null : 'missing_scope';
+  return claims.iat * 1000 < (p.town.get()?.validFromMs ?? 0) ? 'before_valid_from' : null;
 }
 
 /**

@@ -207,4 +207,16 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'ALTER TABLE sweeps_next RENAME TO sweeps',
     ],
   },
+  {
+    id: '0027-exchanged-tokens',
+    statements: [
+      // JSON of the audiences for which agents may exchange their tokens.
+      "ALTER TABLE town ADD COLUMN token_audiences TEXT NOT NULL DEFAULT '[]'",
+      `CREATE TABLE exchanged_tokens (
+         jti TEXT PRIMARY KEY, agent TEXT NOT NULL, inc INTEGER NOT NULL, gen INTEGER NOT NULL, expires_at_ms INTEGER NOT NULL
+       ) STRICT`,
+      'CREATE INDEX exchanged_by_end ON exchanged_tokens (expires_at_ms)',
+      'CREATE INDEX exchanged_by_agent ON exchanged_tokens (agent)',
+    ],
+  },
 ];

@@ -20,6 +20,8 @@ export interface TownRecord {
   readonly removalDueAtMs: number | null;
   /** Since when, or null. */
   readonly removalSinceMs: number | null;
+  /** For which its agents may exchange their tokens. */
+  readonly tokenAudiences: readonly string[];
 }
 
 type Row = {
@@ -33,6 +35,7 @@ type Row = {
   told_due_at_ms: number | null;
   removal_due_at_ms: number | null;
   removal_since_ms: number | null;
+  token_audiences: string;
 };
 
 /** Table `town`: one row, kept in memory between writes. */
@@ -46,7 +49,7 @@ export class TownStore {
     this.#sql = sql;
   }
 
-  create(town: Omit<TownRecord, 'validFromMs' | 'removalDueAtMs' | 'removalSinceMs'>): void {
+  create(town: Omit<TownRecord, 'validFromMs' | 'removalDueAtMs' | 'removalSinceMs' | 'tokenAudiences'>): void {
     this.#write(
       `INSERT INTO town (one, id, name, owner, created_at_ms, valid_from_ms, sweep_at_ms, key_set, told_due_at_ms)
        VALUES (1, ?, ?, ?, ?, 0, ?, ?, ?)`,
@@ -96,6 +99,9 @@ export class TownStore {
       publishedDueAtMs: row.told_due_at_ms,
       removalDueAtMs: row.removal_due_at_ms,
       removalSinceMs: row.removal_since_ms,
+      // Written by `allowAudiences` from this very type.
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+      tokenAudiences: JSON.parse(row.token_audiences) as string[],
     };
   }
 
@@ -117,6 +123,11 @@ export class TownStore {
   /** Refuses every token that was issued before. */
   setValidFrom(atMs: number): void {
     this.#write('UPDATE town SET valid_from_ms = ?', atMs);
+  }
+
+  /** Agents may exchange their tokens for these audiences, and for no other. */
+  allowAudiences(audiences: readonly string[]): void {
+    this.#write('UPDATE town SET token_audiences = ?', JSON.stringify(audiences));
   }
 
   planSweep(atMs: number): void {

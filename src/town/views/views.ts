@@ -120,6 +120,7 @@ export function townView(
     name: town.name,
     created_at: timestamp(town.createdAtMs),
     agents,
+    token_audiences: [...town.tokenAudiences],
     next_sweep_at: timestamp(nextSweepAtMs),
     last_sweep: last === null ? null : sweepView(last),
   };

@@ -83,6 +83,8 @@ const NEEDED: Readonly<Record<string, PersonScope>> = {
   'GET /v1/towns': 'read',
   'GET /v1/towns/{town}': 'read',
   'DELETE /v1/towns/{town}': 'admin',
+  'PATCH /v1/towns/{town}': 'admin',
+  'POST /v1/oauth/introspect': 'read',
   'GET /v1/towns/{town}/health': 'read',
   'POST /v1/towns/{town}/restored': 'admin',
   'POST /v1/towns/{town}/refresh': 'admin',
@@ -120,7 +122,8 @@ describe('the scope of a key', () => {
       Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
     );
     const ofPeople = routes.filter(
-      (route) => /^\w+ \/v1\/(?!agent\/|container\/)/.test(route) && !route.endsWith('/stream'),
+      (route) =>
+        /^\w+ \/v1\/(?!agent\/|container\/|oauth\/(?:token|revoke)$)/.test(route) && !route.endsWith('/stream'),
     );
     expect(ofPeople.toSorted()).toEqual(Object.keys(NEEDED).toSorted());
     for (const route of ofPeople) {

@@ -28,13 +28,24 @@ describe('what is read without credentials', () => {
     expect(text).not.toContain('reeve_state');
   });
 
-  test('discovery names the issuer and where its keys are, as the tokens have it', async () => {
+  test('discovery says what a third party reads, and where tokens are exchanged, asked about and ended', async () => {
     const response = await get('/.well-known/openid-configuration');
     expect(response.headers.get('cache-control')).toBe('public, max-age=300');
-    expect(await response.json()).toMatchObject({
-      issuer: scene.edge.config.publicUrl,
-      jwks_uri: `${scene.edge.config.publicUrl}/.well-known/jwks.json`,
+    const { publicUrl } = scene.edge.config;
+    expect(await response.json()).toEqual({
+      issuer: publicUrl,
+      jwks_uri: `${publicUrl}/.well-known/jwks.json`,
+      response_types_supported: ['id_token'],
+      subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: ['ES256'],
+      claims_supported: ['iss', 'aud', 'sub', 'iat', 'nbf', 'exp', 'jti'],
+      grant_types_supported: ['urn:ietf:params:oauth:grant-type:token-exchange'],
+      token_endpoint: `${publicUrl}/v1/oauth/token`,
+      token_endpoint_auth_methods_supported: ['none'],
+      introspection_endpoint: `${publicUrl}/v1/oauth/introspect`,
+      introspection_endpoint_auth_methods_supported: ['Bearer'],
+      revocation_endpoint: `${publicUrl}/v1/oauth/revoke`,
+      revocation_endpoint_auth_methods_supported: ['Bearer'],
     });
   });
 

@@ -10,6 +10,7 @@ import { everyCredential, type Credential } from '../support/credentials.ts';
 import { DOORS, PUBLIC, doorOf, outcomeOf, placesOf, type Place } from '../support/doors.ts';
 import { footprint, tablesOf } from '../support/footprint.ts';
 import { lab } from '../support/lab.ts';
+import { oauthRefusal, oauthRequest } from '../support/oauth-doors.ts';
 import { askIn, buildScene, type Scene } from '../support/scene.ts';
 import { agentToken } from '../support/deployment-tokens.ts';
 import { TestTown, api, startLab } from '../support/town.ts';
@@ -66,7 +67,8 @@ describe('the right signature in the wrong place', () => {
       for (const { place, credential, outcome } of cells) {
         const cell = { at: place.name, with: `${credential.kind}, ${credential.name}` };
         const answer = await knock(route, place, credential.header);
-        expect({ ...cell, ...(await problemOf(answer)) }).toEqual({ ...cell, ...problemFor(outcome, route) });
+        const expected = isOauth(route) ? oauthFor(outcome, route, credential.header) : problemFor(outcome, route);
+        expect({ ...cell, ...(await problemOf(answer)) }).toEqual({ ...cell, ...expected });
       }
       expect(sent.map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
       expect(await everything()).toEqual(before);
@@ -170,7 +172,8 @@ async function knock(route: string, place: Place, header: string | null): Promis
   const headers = new Headers(body === undefined ? {} : { 'content-type': 'application/json' });
   if (doorOf(route).opensFor === 'ticket') headers.set('upgrade', 'websocket');
   if (header !== null) headers.set('authorization', header);
-  const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+  const json = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+  const init = isOauth(route) ? oauthRequest(route, header) : json;
   const context = createExecutionContext();
   const query = (await place.query?.()) ?? '';
   const answer = await app.fetch(new Request(`${PUBLIC_URL}${path}${query}`, init), {}, context);
@@ -183,7 +186,7 @@ async function problemOf(answer: Response): Promise<object> {
   const { request_id: id, ...problem } = await answer.json<Problem>();
   return {
     problem,
-    ids: typeof id,
+    ids: typeof (id ?? answer.headers.get('x-request-id')),
     headers: HEADERS.map((name) => answer.headers.get(name)),
     status: answer.status,
   };
@@ -198,6 +201,15 @@ function problemFor(code: ProblemCode, route: string): object {
   const advice = route.endsWith('/stream') && code === 'unauthenticated' ? { detail: TICKET_ADVICE } : {};
   return { problem: { type: 'about:blank', title, status, code, ...advice }, ids: 'string', headers, status };
 }
+
+/** The same of a route of OAuth, where a credential in the body meets no challenge. */
+function oauthFor(code: ProblemCode, route: string, header: string | null): object {
+  const { status, body } = oauthRefusal(route, code, header);
+  const challenge = status === 400 ? null : (CHALLENGES[code] ?? CHALLENGES[status] ?? null);
+  return { problem: body, ids: 'string', headers: ['application/json', 'no-store', challenge, null], status };
+}
+
+const isOauth = (route: string): boolean => route.includes('/v1/oauth/');
 
 const CHALLENGES: Readonly<Record<string, string>> = {
   unauthenticated: 'Bearer realm="reeve"',

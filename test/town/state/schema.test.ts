@@ -24,6 +24,7 @@ const TABLES = {
   delegations:
     'seq id from_agent to_agent parent depth state task created_at_ms deadline_at_ms finished_at_ms result error announce_at_ms announced_at_ms warned bytes',
   events: 'seq type subject at_ms data total_bytes',
+  exchanged_tokens: 'jti agent inc gen expires_at_ms',
   failures: 'work subject since_ms tries next_at_ms',
   ledger_size: 'one bytes',
   mail: 'seq id from_agent to_agent text bytes sent_at_ms read_at_ms',
@@ -36,7 +37,7 @@ const TABLES = {
   runtimes: 'agent runtime failure_reason failure_detail failed_at_ms',
   sweeps: 'seq started_at_ms finished_at_ms due ok failed skipped results',
   tickets: 'digest person expires_at_ms ends_at_ms',
-  town: 'one id name owner created_at_ms valid_from_ms sweep_at_ms key_set told_due_at_ms removal_due_at_ms removal_since_ms',
+  town: 'one id name owner created_at_ms valid_from_ms sweep_at_ms key_set told_due_at_ms removal_due_at_ms removal_since_ms token_audiences',
   withdrawals: 'message agent inc since_ms due_at_ms tries',
 };
 

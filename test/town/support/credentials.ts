@@ -1,6 +1,6 @@
 /** Every kind of credential in every state, each with what it is worth to an agent's routes. Elsewhere it is worth nothing. */
 import { base64url, randomBytes, sha256 } from '../../../src/lib/secret.ts';
-import { MAX_AUTHORIZATION_BYTES, makeId, type ProblemCode } from '../../../src/protocol/index.ts';
+import { MAX_AUTHORIZATION_BYTES, SCOPES, makeId, type ProblemCode } from '../../../src/protocol/index.ts';
 import { lab } from './lab.ts';
 import { issuedTokensOf, type Scene } from './scene.ts';
 import type { Push } from '../../support/signing.ts';
@@ -91,7 +91,7 @@ async function agents(scene: Scene): Promise<Credential[]> {
   const { town, other, foreign, restored, ghost } = scene;
   const { live, mate, cut, revoked, stopped, superseded, retired, failed } = scene.agents;
   const speaker = (who: { readonly id: Speaker['agent'] }, inc = 1, gen = 1): Speaker => {
-    return { town: town.id, agent: who.id, inc, gen };
+    return { town: town.id, agent: who.id, inc, gen, scope: SCOPES.join(' ') };
   };
   const own = speaker(live, 1, live.credential.minted);
   const of = (name: string, token: string, worth?: Worth) => bearer('agent token', name, token, worth);
@@ -169,7 +169,8 @@ async function pushes({ town, agents: { live }, sessions: [session] }: Scene): P
     body: '{}',
   };
   const heartbeat = { audience: PUBLIC_URL, method: 'POST', path: '/v1/agent/heartbeat' };
-  const used = town.container().requests.at(-1)?.headers['authorization']?.slice('Bearer '.length) ?? '';
+  const shown = town.container().requests.flatMap(({ headers }) => headers['authorization'] ?? []);
+  const used = shown.at(-1)?.slice('Bearer '.length) ?? '';
   const of = (name: string, token: string) => bearer('push token', name, token);
   return [
     of('unused', await pushToken(push)),

@@ -1,5 +1,6 @@
 /** The doors of the Worker: whose credential opens each route, and what a caller can ask for behind it. */
 import { RIGHT_CONTAINER, RIGHT_PERSON, secretOf, type Credential, type Outcome } from './credentials.ts';
+import { EXCHANGE, INTROSPECT, REVOKE } from './oauth-doors.ts';
 import { ticketInto, type Scene } from './scene.ts';
 
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
@@ -15,7 +16,7 @@ const DELEGATION = '/v1/agent/delegations/{delegation}';
 /** Whose credential opens a route, and a body with which it does. */
 type Door = { readonly body?: object } & (
   | { readonly opensFor: 'person' | 'session' | 'container' | 'ticket' }
-  | { readonly opensFor: 'agent'; readonly scope: string }
+  | { readonly opensFor: 'agent'; readonly scope: string; readonly alsoForPeople?: true }
 );
 
 const TOWN = '/v1/towns/{town}';
@@ -27,6 +28,7 @@ export const DOORS: Readonly<Record<string, Door>> = {
   'GET /v1/towns': { opensFor: 'person' },
   [`GET ${TOWN}`]: { opensFor: 'person' },
   [`DELETE ${TOWN}`]: { opensFor: 'person' },
+  [`PATCH ${TOWN}`]: { opensFor: 'person', body: { token_audiences: ['https://elsewhere.example'] } },
   [`GET ${TOWN}/health`]: { opensFor: 'person' },
   [`POST ${TOWN}/restored`]: { opensFor: 'person', body: {} },
   [`POST ${TOWN}/refresh`]: { opensFor: 'person', body: { revoke_older: true } },
@@ -63,6 +65,9 @@ export const DOORS: Readonly<Record<string, Door>> = {
   'POST /v1/agent/delegations': { opensFor: 'agent', scope: 'delegate', body: { to: 'stopped', task: 'waits' } },
   [`GET ${DELEGATION}`]: { opensFor: 'agent', scope: 'delegate' },
   [`POST ${DELEGATION}/result`]: { opensFor: 'agent', scope: 'delegate', body: { state: 'done', text: 'it is' } },
+  [EXCHANGE]: { opensFor: 'agent', scope: 'exchange' },
+  [INTROSPECT]: { opensFor: 'agent', scope: 'exchange', alsoForPeople: true },
+  [REVOKE]: { opensFor: 'agent', scope: 'exchange' },
   'POST /v1/container/hello': { opensFor: 'container', body: { version: 1 } },
   'POST /v1/container/{container}/agents/{agent}/token': { opensFor: 'session' },
 };
@@ -99,6 +104,7 @@ export function outcomeOf(route: string, place: Place, credential: Credential): 
   // A ticket stands in the address; no header adds to it or takes from it.
   if (door.opensFor === 'ticket') return place.outcome;
   if (door.opensFor === 'agent') {
+    if (door.alsoForPeople === true && credential.name === RIGHT_PERSON) return place.outcome;
     const worth = credential.asAgent(door.scope);
     return worth === 'accepted' ? place.outcome : worth;
   }

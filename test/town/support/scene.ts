@@ -18,6 +18,7 @@ import { PermissionStore } from '../../../src/permissions/permission-store.ts';
 import { DelegationStore } from '../../../src/ledger/delegation-store.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
 import { lab } from './lab.ts';
+import { AUDIENCE } from './oauth-doors.ts';
 import { RawReader, readersOf } from './raw-reader.ts';
 import { TestTown, api } from './town.ts';
 import { CONTAINER_SECRET, currentKeys, useKeys } from './wiring.ts';
@@ -60,6 +61,7 @@ export async function buildScene(): Promise<Scene> {
   // One key that still verifies, and one that is tainted, beside the active one.
   await useKeys({ keys: [...keys, await newKey('verify'), await newKey('tainted')] });
   const town = await TestTown.create();
+  await town.api('PATCH', '', { token_audiences: [AUDIENCE] });
   const agents = await settle(town);
   const { id: message } = await town.send('live', 'hello');
   await town.until('live', message, 'done');
@@ -121,7 +123,7 @@ async function settle(town: TestTown): Promise<Record<Fate, AgentView>> {
   for (const name of FATES) {
     // A control server that says of a start that the agent is retired there: the town gives the agent up.
     if (name === 'failed') town.container(1).after = (request, answer) => failedStart(request.path, answer);
-    made[name] = await town.agent(name);
+    made[name] = await town.agent(name, { role: 'mayor' });
   }
   town.container(1).after = (_, answer) => answer;
   await town.api('POST', '/agents/cut/refresh', { revoke_older: true });

@@ -51,6 +51,23 @@ export async function api<T>(
   return { status: response.status, headers: response.headers, body: answer as T };
 }
 
+/** The same with a form, as the OAuth routes take it; without a bearer none is shown. */
+export async function postForm<T>(
+  path: string,
+  form: Readonly<Record<string, string>>,
+  bearer: string | null,
+): Promise<Answer<T>> {
+  const headers = bearer === null ? {} : { authorization: `Bearer ${bearer}` };
+  const response = await SELF.fetch(`${PUBLIC_URL}${path}`, {
+    method: 'POST',
+    headers,
+    body: new URLSearchParams(form),
+  });
+  const answer = await response.json();
+  if (response.ok) checkShape('POST', path, answer);
+  return { status: response.status, headers: response.headers, body: answer as T };
+}
+
 export class TestTown {
   readonly id: TownId;
 

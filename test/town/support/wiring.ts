@@ -9,7 +9,7 @@ import type { ContainerLink } from '../../../src/link/container-link.ts';
 import { neverRejects, type Bound } from '../../../src/link/never-rejects.ts';
 import { newKeySet } from '../../../src/tokens/key-edit.ts';
 import { activeKid, fingerprint, type PrivateKeySet } from '../../../src/tokens/key-set.ts';
-import { mintAgentToken, mintPushToken, type Issuer } from '../../../src/tokens/mint.ts';
+import { mintAgentToken, mintPushToken, mintThirdPartyToken, type Issuer } from '../../../src/tokens/mint.ts';
 import { townDirectory } from '../../../src/town/state/town-directory.ts';
 import { lazyIssuer } from '../../../src/wiring.ts';
 import type { TownWiring } from '../../../src/town/ports.ts';
@@ -80,6 +80,7 @@ export function labTownWiring(link: (container: string) => ContainerLink, bound?
     log: silent,
     secret: (name) => lab.secrets.get(name) ?? null,
     mint: async (order, nowMs) => mintAgentToken(await (await deployment()).issuer(), order, nowMs),
+    mintForThirdParty: async (order) => mintThirdPartyToken(await (await deployment()).issuer(), order),
     link: (town: TownId, container: number) => neverRejects(() => link(`${town}:${container}`), bound),
     directory: (town) => townDirectory(new Directory(env.DIRECTORY), town, silent),
   };

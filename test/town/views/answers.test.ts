@@ -1,12 +1,14 @@
 /** What people are answered. Each call of the tests is held to its shape; here every route is called, and the check is checked. */
 import { describe, expect, it } from 'vitest';
 import { SHAPES, checkShape } from '../support/answers.ts';
-import { TestTown, api } from '../support/town.ts';
+import { AsAgent } from '../support/as-agent.ts';
+import { TestTown, api, postForm } from '../support/town.ts';
+import { DEV_TOKEN } from '../support/wiring.ts';
 
 type OpenApi = { readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
 
 /** Routes of others, and the one whose answer is a socket. */
-const NOT_FOR_PEOPLE = /\/v1\/(?:agent|container)\/|\/stream$/;
+const NOT_FOR_PEOPLE = /\/v1\/(?:agent|container)\/|\/oauth\/(?:token|revoke)$|\/stream$/;
 
 describe('what people are answered', () => {
   it('has a shape in the protocol, whatever the route', async () => {
@@ -55,6 +57,8 @@ describe('what people are answered', () => {
     const key = await api<{ id: string }>('POST', '/v1/keys', { name: 'robot' });
     await api('GET', '/v1/keys');
     await api('DELETE', `/v1/keys/${key.body.id}`);
+    await town.api('PATCH', '', { token_audiences: ['https://third.example'] });
+    await postForm('/v1/oauth/introspect', { token: await new AsAgent(town, 'ada').token() }, DEV_TOKEN);
     for (const call of calls) {
       const [method = '', path = ''] = call.split(' ');
       const { status } = await town.api(method, path, method === 'POST' || method === 'PATCH' ? {} : undefined);
