@@ -366,6 +366,7 @@ describe('size and names', () => {
         keeps: [
           '/** One. */\nexport const a = 1;',
           '/**\n * One.\n */\nexport class A {}',
+          '/** One. */\n// Why.\n// oxlint-disable-next-line\nexport const a = 1;',
           '/** One. */\nexport const a = z.string();\nexport type A = z.infer<typeof a>;',
           '/** One. */\nexport function f(a: 1): 1;\nexport function f(a: 2): 2;\nexport function f(a: number) { return a; }',
           "const a = 1;\nexport { a };\nexport * from './limits.ts';",

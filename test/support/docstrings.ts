@@ -11,11 +11,12 @@ function declaredName(declaration: Node): string {
   return isNode(first) ? nameOf(child(first, 'id')) : '';
 }
 
+/** Directives and their reasons may stand between the two. */
 function hasDocstring(file: SourceFile, statement: Node): boolean {
-  const above = file.lineOf(statement.start) - 1;
-  return file.comments.some(
-    ({ value, line }) => value.startsWith('*') && line + value.split('\n').length - 1 === above,
-  );
+  const endingAt = new Map(file.comments.map(({ value, line }) => [line + value.split('\n').length - 1, value]));
+  let line = file.lineOf(statement.start) - 1;
+  while (endingAt.has(line) && endingAt.get(line)?.startsWith('*') === false) line -= 1;
+  return endingAt.get(line)?.startsWith('*') === true;
 }
 
 /** A type that is read off the value right above it, as `z.infer<typeof schema>` is, and a further signature of one function. */
