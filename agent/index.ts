@@ -9,10 +9,14 @@ import { Credential, NoCredential, type Environment } from './credential.ts';
 import { Town, type Fetch } from './town.ts';
 
 export { NoCredential } from './credential.ts';
+export { ExchangeRefused } from './third-party-tokens.ts';
 export type { Town, TownRequest } from './town.ts';
 
 /** How often the file is read for the aliases (ms): a token that was replaced is good for hours. */
 const READ_EVERY_MS = 1_000;
+
+/** An exchange that is not answered is given up after this (ms). */
+const EXCHANGE_TIMEOUT_MS = 10_000;
 
 function eachSecond(read: () => void): () => void {
   const timer = setInterval(read, READ_EVERY_MS).unref();
@@ -24,6 +28,8 @@ export interface TownOptions {
   readonly aliases?: readonly string[];
   /** Default: the platform's. */
   readonly fetch?: Fetch;
+  /** The time in ms. Default: the system's. */
+  readonly now?: () => number;
   /** Default: `process.env`. */
   readonly environment?: Environment;
   /** Calls `read` again and again, until the returned function is called. Default: each second, and it keeps no process alive. */
@@ -42,5 +48,11 @@ export function openTown(options: TownOptions = {}): Town {
     throw new NoCredential('REEVE_TOKEN_FILE and REEVE_API_URL are not set: the agent runs without credentials: file');
   }
   const credential = new Credential({ path, aliases, environment, repeat });
-  return new Town({ origin: new URL(address).origin, credential, fetch: options.fetch ?? fetch });
+  return new Town({
+    origin: new URL(address).origin,
+    credential,
+    fetch: options.fetch ?? fetch,
+    now: options.now ?? Date.now,
+    deadline: () => AbortSignal.timeout(EXCHANGE_TIMEOUT_MS),
+  });
 }

@@ -1,4 +1,5 @@
 import { NoCredential, type Credential } from './credential.ts';
+import { ThirdPartyTokens } from './third-party-tokens.ts';
 
 /** One request, as `fetch` takes it; its body can be sent twice. */
 export interface TownRequest {
@@ -15,14 +16,20 @@ interface TownParts {
   readonly origin: string;
   readonly credential: Credential;
   readonly fetch: Fetch;
+  readonly now: () => number;
+  /** Ends a request that gets no answer. */
+  readonly deadline: () => AbortSignal;
 }
 
 /** The town, as an agent's own process calls it. */
 export class Town {
   readonly #parts: TownParts;
+  readonly #thirdParties: ThirdPartyTokens;
 
   constructor(parts: TownParts) {
     this.#parts = parts;
+    const { now } = parts;
+    this.#thirdParties = new ThirdPartyTokens({ own: () => this.token(), post: (form) => this.#exchange(form), now });
   }
 
   /** The current token, for what cannot go through `fetch`. Ask again for each use. Throws `NoCredential`. */
@@ -50,9 +57,25 @@ export class Town {
     return this.#send(url, second, request);
   }
 
+  /**
+   * A token that this third party accepts as the agent, for at least some minutes; ask again for each use. It is exchanged for the
+   * agent's own, kept, and replaced in time. The town has to allow the audience, and the agent needs the scope `exchange`.
+   * @throws `ExchangeRefused`, `NoCredential`, and whatever `fetch` throws
+   */
+  tokenFor(audience: string): Promise<string> {
+    return this.#thirdParties.get(audience);
+  }
+
   /** Stops reading the file; nothing else is open. Idempotent. */
   close(): void {
     this.#parts.credential.close();
+  }
+
+  /** The own token stands in the form, and in no header. */
+  #exchange(form: URLSearchParams): Promise<Response> {
+    const url = this.#urlOf('/v1/oauth/token');
+    const signal = this.#parts.deadline();
+    return this.#parts.fetch(url, { method: 'POST', body: form, redirect: 'manual', signal });
   }
 
   #urlOf(path: string): string {

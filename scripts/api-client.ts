@@ -44,8 +44,14 @@ export class ApiClient {
     return this.#json('POST', `/v1/towns/${town}/refresh`, sweepReportSchema, {});
   }
 
-  createAgent(town: string, name: string): Promise<AgentView> {
-    return this.#json('POST', `/v1/towns/${town}/agents`, agentSchema, { name });
+  /** For which audiences agents may exchange their tokens, all at once. */
+  allowAudiences(town: string, audiences: readonly string[]): Promise<TownView> {
+    return this.#json('PATCH', `/v1/towns/${town}`, townSchema, { token_audiences: audiences });
+  }
+
+  /** `more`: what the order says beside the name. */
+  createAgent(town: string, name: string, more: object = {}): Promise<AgentView> {
+    return this.#json('POST', `/v1/towns/${town}/agents`, agentSchema, { name, ...more });
   }
 
   readAgent(town: string, agent: string): Promise<AgentView> {
