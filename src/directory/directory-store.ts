@@ -93,6 +93,15 @@ export class Directory {
     return results.map(toEntry);
   }
 
+  /** One owner's towns of this name, in the order of ids. */
+  async named(owner: string, name: string, limit: number): Promise<TownEntry[]> {
+    const { results } = await this.#db
+      .prepare('SELECT * FROM towns WHERE owner = ? AND name = ? AND deleted_at_ms IS NULL ORDER BY id LIMIT ?')
+      .bind(owner, name, limit)
+      .all<Row>();
+    return results.map(toEntry);
+  }
+
   /** A page of all towns with an id above `after`, those that are being deleted among them, in the order of ids. */
   async pageOfWatched(after: string, limit: number): Promise<WatchedTown[]> {
     const { results } = await this.#db

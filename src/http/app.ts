@@ -18,6 +18,7 @@ import { presetRoutes } from './people/presets.ts';
 import { messageRoutes } from './people/messages.ts';
 import { streamRoutes } from './people/stream.ts';
 import { townRoutes } from './people/towns.ts';
+import { openAiRoutes } from './openai/openai.ts';
 import { openApiRoutes } from './public/openapi.ts';
 import { noSuchRoute } from './edge/no-such-route.ts';
 import { Refusal, problemResponse, refuseInvalid } from './edge/problem.ts';
@@ -41,6 +42,7 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   agentLedgerRoutes(app, edge);
   oauthRoutes(app, edge);
   containerRoutes(app, edge);
+  openAiRoutes(app, edge);
   openApiRoutes(app, edge);
   app.notFound((c) => noSuchRoute(app, c.req.path, c.req.method, c.get('requestId')));
   app.onError((thrown, c) => {

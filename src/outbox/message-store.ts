@@ -13,7 +13,7 @@ import {
 } from '#protocol';
 import { firstAgents } from './first-agents.ts';
 import { toMessage, type MessageRow } from './message-row.ts';
-import type { HandedOver, Message, QueuedMessage } from './message.ts';
+import type { HandedOver, Message, OpenTurn, QueuedMessage } from './message.ts';
 
 /** Not over: with `agent` and in the order of `seq`, the index `messages_open` has these and no others. */
 const OPEN = 'finished_at_ms IS NULL';
@@ -41,9 +41,9 @@ export class MessageStore {
   }
 
   /** Whose turn an unfinished message is. Its texts are not read: this is asked for each piece of a reply. */
-  turnOf(id: string): { readonly agent: AgentId; readonly attempt: number } | null {
-    const open = 'SELECT agent, attempt FROM messages WHERE id = ? AND finished_at_ms IS NULL';
-    return this.#sql.exec<{ agent: AgentId; attempt: number }>(open, id).toArray()[0] ?? null;
+  turnOf(id: string): OpenTurn | null {
+    const open = 'SELECT agent, attempt, state FROM messages WHERE id = ? AND finished_at_ms IS NULL';
+    return this.#sql.exec<OpenTurn>(open, id).toArray()[0] ?? null;
   }
 
   byKey(sender: string, key: string): Message | null {

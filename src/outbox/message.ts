@@ -42,6 +42,9 @@ export type HandedOver = Pick<Message, 'id' | 'seq' | 'attempt' | 'crashedTurns'
   readonly state: 'delivered' | 'working';
 };
 
+/** A message that is not over, by what names its turn. */
+export type OpenTurn = Pick<Message, 'agent' | 'attempt' | 'state'>;
+
 /** A final state is never left. */
 export function isFinal(state: MessageState): boolean {
   return state === 'done' || state === 'failed' || state === 'cancelled';

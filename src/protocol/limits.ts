@@ -12,6 +12,8 @@ export const MAX_CONTROL_BODY_BYTES = 2 * 1024 * 1024;
 export const MAX_CONTROL_ANSWER_BYTES = 16 * 1024 * 1024;
 /** A frontend's message. */
 export const MAX_MESSAGE_BYTES = 256 * 1024;
+/** A request of a chat frontend, which sends the whole transcript each time, pictures too; the message that is taken of it is one. */
+export const MAX_TRANSCRIPT_BYTES = 8 * 1024 * 1024;
 /** A batch of events that an agent reports. */
 export const MAX_EVENT_BATCH_BYTES = 512 * 1024;
 /** Any other request body. */

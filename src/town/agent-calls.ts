@@ -40,6 +40,7 @@ import { finishDelegation } from './ledger/finish-delegation.ts';
 import { readMail, sendMail } from './ledger/send-mail.ts';
 import type { TownPorts } from './ports.ts';
 import { feedReaders } from './stream/feed-readers.ts';
+import { keepShown } from './stream/shown-pieces.ts';
 import type { Answered, TownGate } from './town-gate.ts';
 
 type AgentAnswered<T, E = never> = Answered<T, E | CallRefusal>;
@@ -65,7 +66,10 @@ export class AgentCalls extends RpcTarget {
 
   async reportEvents(batch: EventBatch): AgentAnswered<EventBatchAnswer> {
     const work = (p: TownPorts, agent: Agent): Result<TakenBatch, never> => ok(handleEvents(p, agent, batch));
-    const done = await this.#run('events', work, (p, { deltas }) => feedReaders(p, deltas));
+    const done = await this.#run('events', work, (p, { deltas, shown }) => {
+      keepShown(p, shown);
+      feedReaders(p, deltas);
+    });
     return mapOk(done, ({ answer }) => answer);
   }
 

@@ -21,6 +21,7 @@ import type { TokenStore } from '../tokens/token-store.ts';
 import type { CallRate } from './state/call-rate.ts';
 import type { ContainerStore } from './state/container-store.ts';
 import type { FailureStore } from './state/failure-store.ts';
+import type { Drafts } from './state/drafts.ts';
 import type { DueStore } from './state/due-store.ts';
 import type { Flights } from './state/flights.ts';
 import type { Readers } from './state/readers.ts';
@@ -106,4 +107,5 @@ export interface TownPorts extends Omit<TownWiring, 'link' | 'directory'> {
   readonly flights: Flights;
   readonly calls: CallRate;
   readonly waiters: Waiters;
+  readonly drafts: Drafts;
 }

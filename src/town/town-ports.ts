@@ -16,6 +16,7 @@ import { TokenStore } from '../tokens/token-store.ts';
 import { CallRate } from './state/call-rate.ts';
 import { ContainerStore } from './state/container-store.ts';
 import { FailureStore } from './state/failure-store.ts';
+import { Drafts } from './state/drafts.ts';
 import { DueStore } from './state/due-store.ts';
 import { feedReaders } from './stream/feed-readers.ts';
 import { Flights } from './state/flights.ts';
@@ -82,6 +83,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     flights: new Flights(),
     calls: new CallRate(),
     waiters: new Waiters(wiring.after),
+    drafts: new Drafts(wiring.after),
   };
   return ports;
 }

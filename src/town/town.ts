@@ -1,4 +1,3 @@
-/** The Durable Object of one town: a table of contents. It constructs, wires and delegates; rules live in the verbs beside it. */
 import { DurableObject } from 'cloudflare:workers';
 import type * as wire from '#protocol';
 import type { WatchedTown } from '../directory/directory-store.ts';
@@ -9,6 +8,7 @@ import { sendMessage, type NewMessage, type SendRefusal } from './agents/accept-
 import { AgentCalls } from './agent-calls.ts';
 import type { VerifiedCall } from './calls/authorize-call.ts';
 import * as permission from './delivery/answer-permission.ts';
+import { ChatCalls } from './chat-calls.ts';
 import { cancelMessage, type CancelRefusal } from './agents/cancel-message.ts';
 import { changeAgent, type AgentChange, type ChangeRefusal } from './agents/change-agent.ts';
 import { createAgent, type NewAgent } from './agents/create-agent.ts';
@@ -33,7 +33,7 @@ import type { TownRecord } from './state/town-store.ts';
 import { townPorts } from './town-ports.ts';
 import { withdrawMessages } from './delivery/withdraw-messages.ts';
 
-/** The Durable Object of one town: a table of contents, which wires and delegates. */
+/** The Durable Object of one town: a table of contents. It wires and delegates; rules live in the verbs beside it. */
 export class Town extends DurableObject {
   readonly #gate: TownGate;
 
@@ -78,7 +78,6 @@ export class Town extends DurableObject {
     return this.#gate.run((p) => ok(read.readHealth(p)));
   }
 
-  /** The database was put back to an earlier state. */
   async restored(): Answered<wire.Restored> {
     return this.#gate.run(async (p) => ok(await restoreTown(p)));
   }
@@ -152,7 +151,6 @@ export class Town extends DurableObject {
     });
   }
 
-  /** Ends a message that is still queued. */
   async cancelMessage(idOrName: string, message: string): Answered<wire.MessageView, CancelRefusal> {
     return this.#gate.run((p) => {
       const cancelled = cancelMessage(p, idOrName, message);
@@ -206,7 +204,11 @@ export class Town extends DurableObject {
     return new AgentCalls(this.#gate, call);
   }
 
-  /** With `open` only what is not over. */
+  /** The town, as the door for chat frontends sees it: called pipelined too. */
+  chat(): ChatCalls {
+    return new ChatCalls(this.#gate);
+  }
+
   async listPermissions(open: boolean, after: number, limit: number): Answered<wire.Page<wire.PermissionView>> {
     return this.#gate.run((p) => ok(read.listPermissions(p, open, after, limit)));
   }
@@ -215,7 +217,6 @@ export class Town extends DurableObject {
     return this.#gate.run((p) => read.readPermission(p, id));
   }
 
-  /** `person` comes from the verified credential. */
   async answerPermission(
     id: string,
     choice: permission.PermissionChoice,

@@ -35,6 +35,15 @@ describe('the directory', () => {
     expect(await directory.listOf('nobody', '', 2)).toEqual([]);
   });
 
+  test('finds the towns of one owner by their name, and none of another or that is deleted', async () => {
+    const named = (nth: number, owner = 'ann') => ({ ...entry(nth, owner), name: 'here' });
+    const directory = await directoryOf(named(1), named(2, 'bob'), entry(3), named(4), named(5));
+    await directory.markDeleted(townId(4), 9);
+    expect((await directory.named('ann', 'here', 10)).map(({ id }) => id)).toEqual([townId(1), townId(5)]);
+    expect(await directory.named('ann', 'here', 1)).toHaveLength(1);
+    expect(await directory.named('ann', 'there', 10)).toEqual([]);
+  });
+
   test('pages through all ids by key, so that a town that is created meanwhile hides none', async () => {
     const directory = await directoryOf(entry(2), entry(4), entry(6));
     const first = await directory.pageOfIds('', 2);

@@ -28,6 +28,7 @@ export const platformHome = packageHome(
   'cloudflare:workers',
   'src/town/town.ts',
   'src/town/agent-calls.ts',
+  'src/town/chat-calls.ts',
   'src/link/agent-container.ts',
 );
 

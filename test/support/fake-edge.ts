@@ -5,6 +5,7 @@ import { createApp } from '../../src/http/app.ts';
 import type { Edge } from '../../src/http/edge/edge.ts';
 import { ApiKeyStore } from '../../src/directory/api-key-store.ts';
 import { signIn } from '../../src/people/sign-in.ts';
+import type { Clock } from '../../src/lib/clock.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { mintAgentToken, type AgentTokenOrder } from '../../src/tokens/mint.ts';
 import { CONTAINER_SECRET, DEV_TOKEN, configOf, loopbackBindings, type Bindings } from './bindings.ts';
@@ -40,7 +41,7 @@ export const FOREIGN = townId(2);
 export const UNKNOWN = townId(3);
 
 /** `changes`: of the configuration. */
-export async function makeScene(changes: Bindings = {}): Promise<EdgeScene> {
+export async function makeScene(changes: Bindings = {}, clock: Clock = { now: () => NOW_MS }): Promise<EdgeScene> {
   const calls: TownCall[] = [];
   const log: EdgeScene['log'] = [];
   const record = (level: string) => (event: string, fields: unknown) => void log.push({ level, event, fields });
@@ -59,7 +60,7 @@ export async function makeScene(changes: Bindings = {}): Promise<EdgeScene> {
   };
   const edge: Edge = {
     config: { ...config, containerSecret: new Secret(CONTAINER_SECRET) },
-    clock: { now: () => NOW_MS },
+    clock,
     log: { info: record('info'), warn: record('warn'), error: record('error') },
     issuer: async () => issuer,
     people: signIn(

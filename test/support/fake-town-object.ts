@@ -36,7 +36,7 @@ import {
   type TownId,
   type TownView,
 } from '#protocol';
-import type { AgentStub, TownStub } from '../../src/http/edge/edge.ts';
+import type { AgentStub, ChatStub, TownStub } from '../../src/http/edge/edge.ts';
 import type { VerifiedCall } from '../../src/town/calls/authorize-call.ts';
 import type { AgentChange } from '../../src/town/agents/change-agent.ts';
 import type { NewAgent } from '../../src/town/agents/create-agent.ts';
@@ -79,10 +79,20 @@ const PERMISSION: PermissionView = {
   resolved_by: null,
   resolved_at: null,
 };
+/** What is new of a turn. */
+const progressSchema = z.object({
+  state: messageSchema.shape.state,
+  agent: agentSchema.shape.state,
+  pieces: z.array(
+    z.object({ kind: z.enum(['text', 'thought', 'tool', 'question']), text: z.string(), ref: z.string() }),
+  ),
+  place: z.object({ attempt: z.number(), pieces: z.number() }),
+  end: messageSchema.pick({ reply: true, truncated: true, error: true }).nullable(),
+});
 const REPORT = { due: 0, ok: 0, failed: 0, skipped: 0, results: [] };
 
 /** Everything that a town is asked. */
-type Methods = Omit<TownStub, 'agent'> & AgentStub;
+type Methods = Omit<TownStub, 'agent' | 'chat'> & AgentStub & ChatStub;
 
 export class FakeTownObject implements TownStub {
   readonly id: TownId;
@@ -224,9 +234,10 @@ export class FakeTownObject implements TownStub {
   }
   /** As the platform gives it: what is called on it is asked at once, and what it resolves to is held until it is disposed of. */
   agent(call: VerifiedCall): AgentStub & PromiseLike<Disposable> {
-    this.held += 1;
-    const held = Promise.resolve({ [Symbol.dispose]: () => void (this.held -= 1) });
-    return Object.assign(held, this.#asAgent(call));
+    return this.#handOut(this.#asAgent(call));
+  }
+  chat(): ChatStub & PromiseLike<Disposable> {
+    return this.#handOut(this.#asChat());
   }
   listPermissions(open: boolean, after: number, limit: number) {
     return this.#record('listPermissions', [open, after, limit], resultOf(pageSchemaOf(permissionSchema)), () =>
@@ -342,6 +353,28 @@ export class FakeTownObject implements TownStub {
       introspectToken: (token) => this.#record('introspectToken', [call, token], resultOf(z.boolean()), () => ok(true)),
       revokeToken: (jti) => this.#record('revokeToken', [call, jti], resultOf(z.null()), () => ok(null)),
     };
+  }
+
+  #asChat(): ChatStub {
+    return {
+      liveAgents: () =>
+        this.#record('liveAgents', [], resultOf(z.array(z.object({ name: z.string(), createdAtMs: z.number() }))), () =>
+          ok([...this.agents.values()].map(({ name }) => ({ name, createdAtMs: Date.parse(AT) }))),
+        ),
+      followTurn: (message, place, waitMs) =>
+        this.#record('followTurn', [message, place, waitMs], resultOf(progressSchema), () => {
+          const found = this.messages.find(({ id }) => id === message);
+          if (found === undefined) return err('not_found');
+          const { state, reply, truncated, error } = found;
+          const isOver = ['done', 'failed', 'cancelled'].includes(state);
+          return ok({ state, agent: 'idle', pieces: [], place, end: isOver ? { reply, truncated, error } : null });
+        }),
+    };
+  }
+
+  #handOut<S extends object>(methods: S): S & PromiseLike<Disposable> {
+    this.held += 1;
+    return Object.assign(Promise.resolve({ [Symbol.dispose]: () => void (this.held -= 1) }), methods);
   }
 
   async #record<M extends keyof Methods>(

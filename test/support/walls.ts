@@ -79,7 +79,7 @@ const WALLS: readonly Wall[] = [
   },
   // One room for each audience, none of which sees another; all stand on the edge.
   { of: 'src/http/edge/', ...HTTP },
-  ...['people', 'agents', 'containers', 'public'].map((room) => ({
+  ...['people', 'agents', 'containers', 'openai', 'public'].map((room) => ({
     of: `src/http/${room}/`,
     ...HTTP,
     may: [...HTTP.may, 'src/http/edge/'],

@@ -3,6 +3,7 @@ import type { Result } from '#lib/result.ts';
 import type { CallRefusal } from '../../town/calls/authorize-call.ts';
 import type { ExchangeRefusal } from '../../town/credentials/exchange-token.ts';
 import type { DelegateRefusal } from '../../town/ledger/delegate.ts';
+import { callThrough } from '../edge/call-through.ts';
 import type { AgentStub, EdgeEnv } from '../edge/edge.ts';
 import { OauthRefusal } from '../edge/oauth-error.ts';
 import { Refusal } from '../edge/problem.ts';
@@ -15,10 +16,7 @@ type CallError =
 
 /** Makes one call, in one round trip: it travels with the call of `agent`. Throws a `Refusal` where the town refuses. */
 export async function asAgent<T>(c: Caller, call: (agent: AgentStub) => Promise<Result<T, CallError>>): Promise<T> {
-  const agent = c.get('town').agent(c.get('agent'));
-  // The object is disposed of as soon as it is there, so that it does not keep the town in memory: a call that was made on it goes on.
-  // Both are waited for: where the town cannot be reached, each of them rejects.
-  const [answered] = await Promise.all([call(agent), agent.then((stub) => stub[Symbol.dispose]())]);
+  const answered = await callThrough(c.get('town').agent(c.get('agent')), call);
   if (!answered.ok) throw REFUSALS[answered.error]();
   return answered.value;
 }

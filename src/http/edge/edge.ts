@@ -9,6 +9,7 @@ import { systemClock, type Clock } from '#lib/clock.ts';
 import { consoleLog, rarely, type Log } from '#lib/log.ts';
 import type { Issuer } from '../../tokens/mint.ts';
 import type { AgentCalls } from '../../town/agent-calls.ts';
+import type { ChatCalls } from '../../town/chat-calls.ts';
 import type { VerifiedCall } from '../../town/calls/authorize-call.ts';
 import type { Town } from '../../town/town.ts';
 import { lazyIssuer } from '../../wiring.ts';
@@ -32,6 +33,9 @@ export type AgentStub = Pick<
   | 'introspectToken'
   | 'revokeToken'
 >;
+
+/** What the edge asks of a town for a chat frontend. */
+export type ChatStub = Pick<ChatCalls, 'liveAgents' | 'followTurn'>;
 
 /** What the edge asks of a town. Narrow, so that its types hold also where those of the platform are not known. */
 export type TownStub = Pick<
@@ -70,6 +74,7 @@ export type TownStub = Pick<
 > & {
   /** Its methods can be called before it is there. The caller disposes of what it resolves to. */
   readonly agent: (call: VerifiedCall) => AgentStub & PromiseLike<Disposable>;
+  readonly chat: () => ChatStub & PromiseLike<Disposable>;
   readonly fetch: (url: string, init: { readonly headers: Readonly<Record<string, string>> }) => Promise<Response>;
 };
 

@@ -5,6 +5,7 @@ const CHAT = [
   /^POST \/v1\/towns\/[^/]+\/agents\/[^/]+\/(?:messages|interrupt)$/,
   /^DELETE \/v1\/towns\/[^/]+\/agents\/[^/]+\/messages\/[^/]+$/,
   /^POST \/v1\/towns\/[^/]+\/permissions\/[^/]+$/,
+  /^POST \/openai\/v1\/chat\/completions$/,
 ];
 /** A ticket opens a stream, and an introspection tells of a token: both only show. */
 const SHOWS = /^POST \/v1\/(?:towns\/[^/]+\/tickets|oauth\/introspect)$/;

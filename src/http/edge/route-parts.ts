@@ -2,7 +2,7 @@
 import type { MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type { z } from '@hono/zod-openapi';
-import { MAX_BODY_BYTES, MAX_EVENT_BATCH_BYTES, MAX_MESSAGE_BYTES } from '#protocol';
+import { MAX_BODY_BYTES, MAX_EVENT_BATCH_BYTES, MAX_MESSAGE_BYTES, MAX_TRANSCRIPT_BYTES } from '#protocol';
 import type { EdgeEnv } from './edge.ts';
 import { Refusal } from './problem.ts';
 import { problemBody } from './schemas.ts';
@@ -39,6 +39,8 @@ function isUtf8(bytes: ArrayBuffer): boolean {
 export const smallBody = capped(MAX_BODY_BYTES);
 /** For a message of a person: 256 KiB at most. */
 export const messageBody = capped(MAX_MESSAGE_BYTES);
+/** For the transcript of a chat frontend: 8 MiB at most. */
+export const transcriptBody = capped(MAX_TRANSCRIPT_BYTES);
 /** For a batch of events of an agent: 512 KiB at most. */
 export const eventsBody = capped(MAX_EVENT_BATCH_BYTES);
 

@@ -13,6 +13,7 @@ export function recordFinished(p: TownPorts, agent: AgentId, ids: readonly Messa
   if (over > 0) p.messages.pruneOldest(agent, Math.min(over, PRUNED_AT_ONCE));
   pruneMessages(p, nowMs);
   p.waiters.wake(ids);
+  p.drafts.wake(ids);
 }
 
 /**

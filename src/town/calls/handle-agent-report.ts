@@ -5,6 +5,7 @@ import type { Agent } from '../../roster/agent.ts';
 import { UNACKED_GRACE_MS } from '../../tokens/refresh-policy.ts';
 import { recordActivity } from '../containers/activity.ts';
 import { liveDelta } from '../stream/live-delta.ts';
+import { shownBy, type Shown } from '../stream/shown-pieces.ts';
 import { recordExit } from '../agents/process-failed.ts';
 import { recordRequested, recordResolved } from '../agents/record-permission.ts';
 import {
@@ -27,11 +28,13 @@ export function handleHeartbeat(p: TownPorts, agent: Agent, beat: Heartbeat | nu
   return { minted, lagging: minted > acked && now - mintedAtMs >= UNACKED_GRACE_MS };
 }
 
-/** The answer to a batch, and the deltas in it, which go to live readers and are not stored. */
+/** The answer to a batch, and what in it is for readers, once it is committed. None of that is stored. */
 export interface TakenBatch {
   readonly answer: EventBatchAnswer;
-  /** For live readers, once the batch is committed. */
+  /** For live readers of the town. */
   readonly deltas: readonly Delta[];
+  /** For those that follow one of its turns. */
+  readonly shown: readonly Shown[];
 }
 
 /**
@@ -40,9 +43,10 @@ export interface TakenBatch {
  */
 export function handleEvents(p: TownPorts, agent: Agent, batch: EventBatch): TakenBatch {
   const { counter, events } = batch;
-  if (counter <= agent.reported) return { answer: { counter, repeated: true }, deltas: [] };
+  if (counter <= agent.reported) return { answer: { counter, repeated: true }, deltas: [], shown: [] };
   const now = p.clock.now();
   const deltas: Delta[] = [];
+  const shown: Shown[] = [];
   const whole: WholeTurns = new Map(
     events.flatMap((event) => (event.type === 'turn.finished' ? [[turnKey(event), 'unannounced']] : [])),
   );
@@ -50,13 +54,15 @@ export function handleEvents(p: TownPorts, agent: Agent, batch: EventBatch): Tak
     apply(p, agent, event, now, whole);
     const delta = liveDelta(p, agent, event, `${agent.id}-${agent.inc}-${counter}-${at}`);
     if (delta !== null) deltas.push(delta);
+    const piece = shownBy(p, agent, event, delta);
+    if (piece !== null) shown.push(piece);
   });
   // What it tells of its turns is output, whatever its clock says: a batch counts once.
   recordHeard(p, agent, Math.min(now, Math.max(...events.map(({ at }) => Date.parse(at)))));
   if (!recordActivity(p, agent.id, counter)) p.agents.reported(agent.id, counter);
   const exited = events.findLast((event) => event.type === 'process.exited');
   if (exited !== undefined) recordExit(p, agent, exited);
-  return { answer: { counter, repeated: false }, deltas };
+  return { answer: { counter, repeated: false }, deltas, shown };
 }
 
 /** Turns whose end is in the batch: the event of their start is written where it comes, the row with the end. */

@@ -109,6 +109,8 @@ const NEEDED: Readonly<Record<string, PersonScope>> = {
   'GET /v1/towns/{town}/agents/{agent}/messages': 'read',
   'GET /v1/towns/{town}/agents/{agent}/messages/{message}': 'read',
   'DELETE /v1/towns/{town}/agents/{agent}/messages/{message}': 'chat',
+  'GET /openai/v1/models': 'read',
+  'POST /openai/v1/chat/completions': 'chat',
 };
 
 describe('the scope of a key', () => {
@@ -123,7 +125,8 @@ describe('the scope of a key', () => {
     );
     const ofPeople = routes.filter(
       (route) =>
-        /^\w+ \/v1\/(?!agent\/|container\/|oauth\/(?:token|revoke)$)/.test(route) && !route.endsWith('/stream'),
+        /^\w+ (?:\/openai)?\/v1\/(?!agent\/|container\/|oauth\/(?:token|revoke)$)/.test(route) &&
+        !route.endsWith('/stream'),
     );
     expect(ofPeople.toSorted()).toEqual(Object.keys(NEEDED).toSorted());
     for (const route of ofPeople) {

@@ -129,7 +129,7 @@ describe('the description of the API', async () => {
     }
   });
 
-  test('names for each route its good answers, and the problem document for all others', () => {
+  test('names for each route its good answers, and the problem document, or the error of its door, for all others', () => {
     for (const { path, method, described } of operations) {
       const statuses = Object.keys(described?.responses ?? {});
       expect(
@@ -137,15 +137,16 @@ describe('the description of the API', async () => {
         `${method} ${path}`,
       ).toBe(true);
       const bad = described?.responses['default'];
-      expect(bad?.content?.['application/problem+json']?.schema, `${method} ${path}`).toEqual({
-        $ref: '#/components/schemas/Problem',
-      });
+      const [type, schema] = path.startsWith('/openai/')
+        ? ['application/json', 'OpenAiError']
+        : ['application/problem+json', 'Problem'];
+      expect(bad?.content?.[type]?.schema, `${method} ${path}`).toEqual({ $ref: `#/components/schemas/${schema}` });
     }
   });
 
   test('lists every route that takes credentials, and nothing that is not there', () => {
     const served = createApp(scene.edge)
-      .routes.filter(({ method, path }) => method !== 'ALL' && path.startsWith('/v1/'))
+      .routes.filter(({ method, path }) => method !== 'ALL' && /^(?:\/openai)?\/v1\//.test(path))
       .map(({ method, path }) => `${method.toLowerCase()} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
     const described = operations.map(({ path, method }) => `${method} ${path}`);
     expect(described.toSorted()).toEqual([...new Set(served)].toSorted());

@@ -120,6 +120,7 @@ describe('the right credential in the right place', () => {
         const opened = answer.webSocket;
         opened?.accept();
         opened?.close(1000, 'seen');
+        await answer.body?.cancel();
         const accepted = opened !== null || answer.ok;
         expect([place.name, credential.name, accepted]).toEqual([place.name, credential.name, true]);
       }
@@ -181,12 +182,12 @@ async function knock(route: string, place: Place, header: string | null): Promis
   return answer;
 }
 
-/** All that a refusal says, but for the id of the request. */
+/** All that a refusal says, but for the id of the request, which a header has too. */
 async function problemOf(answer: Response): Promise<object> {
-  const { request_id: id, ...problem } = await answer.json<Problem>();
+  const { request_id: _, ...problem } = await answer.json<Problem>();
   return {
     problem,
-    ids: typeof (id ?? answer.headers.get('x-request-id')),
+    ids: typeof answer.headers.get('x-request-id'),
     headers: HEADERS.map((name) => answer.headers.get(name)),
     status: answer.status,
   };
@@ -197,7 +198,10 @@ const HEADERS = ['content-type', 'cache-control', 'www-authenticate', 'retry-aft
 /** The one answer of its code; without a ticket a stream adds the same advice everywhere. */
 function problemFor(code: ProblemCode, route: string): object {
   const { status, title } = PROBLEMS[code];
-  const headers = ['application/problem+json', 'no-store', CHALLENGES[code] ?? CHALLENGES[status] ?? null, null];
+  const isOpenAi = route.includes(' /openai/');
+  const type = isOpenAi ? 'application/json' : 'application/problem+json';
+  const headers = [type, 'no-store', CHALLENGES[code] ?? CHALLENGES[status] ?? null, null];
+  if (isOpenAi) return { problem: openAiErrorOf(code), ids: 'string', headers, status };
   const advice = route.endsWith('/stream') && code === 'unauthenticated' ? { detail: TICKET_ADVICE } : {};
   return { problem: { type: 'about:blank', title, status, code, ...advice }, ids: 'string', headers, status };
 }
@@ -210,6 +214,19 @@ function oauthFor(code: ProblemCode, route: string, header: string | null): obje
 }
 
 const isOauth = (route: string): boolean => route.includes('/v1/oauth/');
+
+/** The door for chat frontends says the same in its own words; what is not found is always what `model` names. */
+function openAiErrorOf(code: ProblemCode): object {
+  const { status, title } = PROBLEMS[code];
+  const type =
+    new Map<number, string>([
+      [401, 'authentication_error'],
+      [403, 'permission_error'],
+    ]).get(status) ?? 'invalid_request_error';
+  if (code !== 'not_found') return { error: { message: title, type, param: null, code } };
+  const message = 'There is no such model, or it is not yours.';
+  return { error: { message, type, param: 'model', code: 'model_not_found' } };
+}
 
 const CHALLENGES: Readonly<Record<string, string>> = {
   unauthenticated: 'Bearer realm="reeve"',

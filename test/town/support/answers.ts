@@ -1,6 +1,8 @@
 /** What the town answers to people has the shape that the protocol declares: no field more, and none less. */
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { completionSchema } from '../../../src/http/openai/completion.ts';
+import { modelListSchema } from '../../../src/http/openai/models.ts';
 import {
   agentSchema,
   apiKeySchema,
@@ -59,6 +61,8 @@ export const SHAPES: Readonly<Record<string, z.ZodType>> = {
   [`GET ${AGENT}/messages`]: pageOf(messageSchema),
   [`GET ${AGENT}/messages/{message}`]: messageSchema,
   [`DELETE ${AGENT}/messages/{message}`]: messageSchema,
+  'GET /openai/v1/models': modelListSchema,
+  'POST /openai/v1/chat/completions': completionSchema,
 };
 
 const PATTERNS = Object.entries(SHAPES).map(([route, shape]) => ({

@@ -57,6 +57,8 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`GET ${AGENT}/messages`]: { opensFor: 'person' },
   [`GET ${AGENT}/messages/{message}`]: { opensFor: 'person' },
   [`DELETE ${AGENT}/messages/{message}`]: { opensFor: 'person' },
+  'GET /openai/v1/models': { opensFor: 'person' },
+  'POST /openai/v1/chat/completions': { opensFor: 'person' },
   'POST /v1/agent/heartbeat': { opensFor: 'agent', scope: 'heartbeat', body: HEARTBEAT },
   'POST /v1/agent/events': { opensFor: 'agent', scope: 'events', body: EVENTS },
   'GET /v1/agent/peers': { opensFor: 'agent', scope: 'peers' },
@@ -136,7 +138,27 @@ function agentsPlaces({ delegations }: Scene, route: string, door: Place): Place
   ];
 }
 
+/** Which agent is asked stands in the body. */
+function modelPlaces({ town, agents, other, foreign, ghost }: Scene): Place[] {
+  const of = (name: string, model: string, outcome: Outcome = 'not_found'): Place => {
+    const body = { model, messages: [{ role: 'user', content: 'from a stranger' }], stream: true };
+    return { name, fill: {}, body, opensFor: RIGHT_PERSON, outcome };
+  };
+  return [
+    of('what is theirs', `reeve/${town.id}/${agents.live.id}`, 'accepted'),
+    of("another person's town", `reeve/${foreign.town.id}/${foreign.agent.id}`),
+    of("an agent of another person's town in their own", `reeve/${town.id}/${foreign.agent.id}`),
+    of("the name of an agent of another person's town", `reeve/${town.id}/${foreign.agent.name}`),
+    of('an agent of their other town', `reeve/${town.id}/${other.agent.id}`),
+    of('a retired agent', `reeve/${town.id}/${agents.retired.id}`),
+    of('an agent that never was', `reeve/${town.id}/agt_${NO_ID}`),
+    of('a town that is not there', `reeve/${ghost}/${agents.live.id}`),
+    of('no model of this deployment', 'gpt-4o'),
+  ];
+}
+
 function personsPlaces(scene: Scene, route: string): Place[] {
+  if (route.startsWith('POST /openai/')) return modelPlaces(scene);
   const { town, agents, message, permission, keys, other, foreign, ghost } = scene;
   const of = (name: string, fill: Place['fill'], outcome: Outcome = 'not_found'): Place => {
     return {

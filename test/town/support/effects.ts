@@ -264,6 +264,11 @@ export const TOWN_EFFECTS: Effects = {
   'waiters.size': VALUE,
   'waiters.wait': IN_MEMORY,
   'waiters.wake': IN_MEMORY,
+  'drafts.begin': IN_MEMORY,
+  'drafts.add': IN_MEMORY,
+  'drafts.of': READ,
+  'drafts.wait': IN_MEMORY,
+  'drafts.wake': IN_MEMORY,
 };
 
 /** The calls of a Town into an AgentContainer, beneath the link: the platform loses them, or never answers. */

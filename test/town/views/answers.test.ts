@@ -54,6 +54,7 @@ describe('what people are answered', () => {
     ];
     await api('GET', '/v1/towns');
     await api('GET', '/v1/presets');
+    await api('GET', '/openai/v1/models');
     const key = await api<{ id: string }>('POST', '/v1/keys', { name: 'robot' });
     await api('GET', '/v1/keys');
     await api('DELETE', `/v1/keys/${key.body.id}`);

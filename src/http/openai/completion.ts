@@ -1,0 +1,55 @@
+/** An answer as a chat completion. */
+import { z } from '@hono/zod-openapi';
+import type { MessageView } from '#protocol';
+
+/** Tokens are not counted here: agents report none. Clients that add them up find the field. */
+export const NO_USAGE = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 } as const;
+
+const usageSchema = z.object({
+  prompt_tokens: z.number().int(),
+  completion_tokens: z.number().int(),
+  total_tokens: z.number().int(),
+});
+
+/** Why an answer ended: it is whole, or there is more than it says. */
+export type FinishReason = 'stop' | 'length';
+
+/** A whole answer, for a client that does not stream. */
+export const completionSchema = z
+  .object({
+    id: z.string(),
+    object: z.literal('chat.completion'),
+    created: z.number().int(),
+    model: z.string(),
+    choices: z.array(
+      z.object({
+        index: z.literal(0),
+        message: z.object({ role: z.literal('assistant'), content: z.string() }),
+        finish_reason: z.enum(['stop', 'length']),
+      }),
+    ),
+    usage: usageSchema,
+  })
+  .openapi('ChatCompletion');
+type Completion = z.infer<typeof completionSchema>;
+
+/** What an answer is called, the same in each of its pieces and in each repeat of it. */
+export interface AnswerHead {
+  readonly id: string;
+  /** Seconds since the epoch. */
+  readonly created: number;
+  /** As the client named it. */
+  readonly model: string;
+}
+
+/** The head of the answer to a message. */
+export function headOf(message: MessageView, model: string): AnswerHead {
+  return { id: `chatcmpl-${message.id}`, created: Math.floor(Date.parse(message.created_at) / 1000), model };
+}
+
+/** The whole answer. */
+export function completionOf(head: AnswerHead, content: string, finish: FinishReason): Completion {
+  const { id, created, model } = head;
+  const choice = { index: 0, message: { role: 'assistant', content }, finish_reason: finish } as const;
+  return { id, object: 'chat.completion', created, model, choices: [choice], usage: NO_USAGE };
+}

@@ -1,0 +1,21 @@
+const encoder = new TextEncoder();
+
+/**
+ * The body of an answer, of which it is known whether the client took it all. Its texts are asked for as fast as they are taken, and no
+ * faster. `whenTaken` is called once, when more is asked for after the last one; where the client leaves before, it is not, and
+ * `texts` is asked to end.
+ */
+export function deliveredBody(texts: AsyncIterator<string>, whenTaken: () => void): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        const next = await texts.next();
+        if (next.done !== true) return controller.enqueue(encoder.encode(next.value));
+        controller.close();
+        whenTaken();
+      },
+      cancel: async () => void (await texts.return?.()),
+    },
+    { highWaterMark: 0 },
+  );
+}
