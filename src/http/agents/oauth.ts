@@ -5,7 +5,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
-import { JWT_TYPE, type Introspection, type TownId } from '#protocol';
+import { JWT_TYPE, type AgentId, type Introspection, type ThirdPartyClaims, type TownId } from '#protocol';
 import { base64url, randomBytes } from '#lib/secret.ts';
 import { verifyAgentToken, verifyThirdPartyToken } from '../../tokens/verify.ts';
 import type { PresentedToken } from '../../town/credentials/introspect-token.ts';
@@ -83,7 +83,7 @@ function introspect(app: App, edge: Edge): void {
       responses: { ...answers(200, s.introspectionSchema, 'What it says, or that it is not active'), ...REFUSED },
     }),
     async (c) => {
-      const found = await read(edge, c.req.valid('form').token);
+      const found = await readToken(edge, c.req.valid('form').token);
       const isActive = c.get('isPerson')
         ? found !== null && (await isActiveFor(edge, c.get('person').id, found))
         : await asAgent(c, (self) => self.introspectToken(found?.token ?? null));
@@ -106,7 +106,7 @@ function revoke(app: App, edge: Edge): void {
       responses: { ...answers(200, s.revokedSchema, 'It is not active any more'), ...REFUSED },
     }),
     async (c) => {
-      const found = await read(edge, c.req.valid('form').token);
+      const found = await readToken(edge, c.req.valid('form').token);
       const jti = found?.token.kind === 'third_party' ? found.token.claims.jti : null;
       await asAgent(c, (self) => self.revokeToken(jti));
       if (found?.token.kind === 'own') throw new OauthRefusal('unsupported_token_type', BY_PEOPLE);
@@ -126,31 +126,24 @@ interface Found {
   readonly says: Introspection;
 }
 
-async function read(edge: Edge, text: string): Promise<Found | null> {
+async function readToken(edge: Edge, text: string): Promise<Found | null> {
   const [issuer, now] = [await edge.issuer(), edge.clock.now()];
   const own = await verifyAgentToken(issuer, text, now);
   if (own.ok) {
-    const { iss, sub, aud, iat, nbf, exp, jti, client_id, scope, town } = own.value.claims;
-    const says = {
-      active: true as const,
-      token_type: 'Bearer' as const,
-      iss,
-      sub,
-      aud,
-      iat,
-      nbf,
-      exp,
-      jti,
-      client_id,
-      scope,
-    };
-    return { town, token: { kind: 'own', call: own.value }, says };
+    const { claims } = own.value;
+    const says = { ...whatItSays(claims, claims.agent), scope: claims.scope };
+    return { town: claims.town, token: { kind: 'own', call: own.value }, says };
   }
   const other = await verifyThirdPartyToken(issuer, text, now);
   if (!other.ok) return null;
   const { claims, agent, town } = other.value;
-  const says = { active: true as const, token_type: 'Bearer' as const, ...claims, client_id: agent };
-  return { town, token: { kind: 'third_party', agent, claims }, says };
+  return { town, token: { kind: 'third_party', agent, claims }, says: whatItSays(claims, agent) };
+}
+
+/** Of an agent's own token only what one for a third party has as well. */
+function whatItSays({ iss, sub, aud, iat, nbf, exp, jti }: ThirdPartyClaims, client_id: AgentId) {
+  const said = { iss, sub, aud, iat, nbf, exp, jti, client_id };
+  return { active: true as const, token_type: 'Bearer' as const, ...said };
 }
 
 /** Of another person's town nothing is said, and no Durable Object is touched for it (M-13). */

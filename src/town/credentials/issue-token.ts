@@ -1,5 +1,5 @@
 /**
- * The one way out for tokens, whatever the reason: allocate, mint, send, record.
+ * The one way out for agents' own tokens, whatever the reason: allocate, mint, send, record.
  *
  * Allocation is one transaction with its reason, an audit event and a stored retry (T2, T5): if the object dies after it, the
  * retry repeats the push with the next generation. None is stored where it would repeat nothing: an agent that is not at work has its
