@@ -183,13 +183,11 @@ const [firstEvent, ...otherEvents] = Object.entries(EVENT_DATA).map(([type, data
   eventAttributes.extend({ type: z.literal(type), data }),
 );
 if (firstEvent === undefined) throw new Error('a town has events');
-/** The schema of a stored event, one shape for each type. */
 // Made of the very table that the type is made of; what a map over its entries gives is typed by none of them.
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-export const eventSchema = z.discriminatedUnion('type', [
-  firstEvent,
-  ...otherEvents,
-]) as unknown as z.ZodType<EventView>;
+const storedEvents = z.discriminatedUnion('type', [firstEvent, ...otherEvents]) as unknown as z.ZodType<EventView>;
+/** The schema of a stored event, one shape for each type. */
+export const eventSchema = storedEvents;
 
 /** A page of events, oldest first; `next` goes into `after`. `oldest` is 0 where no event is kept. */
 export const eventPageSchema = pageOf(eventSchema).extend({

@@ -1,5 +1,7 @@
 /** What a reader of the live stream and the town say to each other (docs/stream.md). Frames are JSON texts; those of the town hold events. */
 import { z } from 'zod';
+import { messageIdSchema } from './ids.ts';
+import { DELTA_KINDS } from './turn-events.ts';
 
 /** How long a ticket may wait to be used, in seconds. */
 export const TICKET_TTL_SECONDS = 30;
@@ -64,6 +66,33 @@ export const streamAckSchema = z.strictObject({
   deltas: z.number().int().min(0).optional(),
 });
 export type StreamAck = z.infer<typeof streamAckSchema>;
+
+/** A frame of a reader: a confirmation, or a ping. */
+export const streamReaderFrameSchema = z.union([streamAckSchema, z.strictObject({ type: z.literal('ping') })]);
+
+/** Attributes of a CloudEvent that is in the stream alone: it is never stored, and not sent again. */
+const ephemeral = z.object({
+  specversion: z.literal('1.0'),
+  id: z.string(),
+  source: z.string(),
+  subject: z.string(),
+  time: z.iso.datetime(),
+  datacontenttype: z.literal('application/json'),
+  ephemeral: z.literal(true),
+});
+/** The first event of a stream: those after `after` follow; `missed` of those that were asked for are no longer kept. */
+const openedSchema = ephemeral.extend({
+  type: z.literal('reeve.stream.opened'),
+  data: z.object({ after: z.number().int(), missed: z.number().int(), ends_at: z.iso.datetime() }),
+});
+/** A piece of a reply, or of what its agent thinks, as it is written. */
+const deltaSchema = ephemeral.extend({
+  type: z.literal('reeve.turn.delta'),
+  data: z.object({ message: messageIdSchema, attempt: z.number().int(), kind: z.enum(DELTA_KINDS), text: z.string() }),
+});
+
+/** A frame of the town: stored events by `event`, and what is in the stream alone. */
+export const streamFrameOf = <T extends z.ZodType>(event: T) => z.array(z.union([openedSchema, deltaSchema, event]));
 
 /** The header of the upgrade in which the Worker hands a reader over to its town: a socket cannot cross a call. */
 export const STREAM_REQUEST_HEADER = 'x-reeve-stream';

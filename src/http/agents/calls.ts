@@ -1,10 +1,12 @@
 /** Routes for agents, each with its own token. The agent is the token's, never in the path (F12). */
-import { createRoute } from '@hono/zod-openapi';
-import { eventBatchAnswerSchema, eventBatchSchema, heartbeatAnswerSchema, heartbeatSchema } from '#protocol';
 import { requireAgent } from '../edge/authenticate.ts';
+import { API } from '../edge/api.ts';
+import { routesOf } from '../edge/declare-route.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
 import { answers, eventsBody, jsonBody, smallBody } from '../edge/route-parts.ts';
 import { asAgent } from './as-agent.ts';
+
+const route = routesOf('Agent calls', 'agent');
 
 /** Heartbeats and events of agents. */
 export function agentCallRoutes(app: App, edge: Edge): void {
@@ -15,13 +17,14 @@ export function agentCallRoutes(app: App, edge: Edge): void {
 
 function heartbeat(app: App, agent: Guard): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'sendHeartbeat',
       method: 'post',
       path: '/v1/agent/heartbeat',
       summary: 'A working agent says that it is alive',
       middleware: [agent, smallBody] as const,
-      request: { body: jsonBody(heartbeatSchema) },
-      responses: answers(200, heartbeatAnswerSchema, 'Recorded; whether a newer token waits'),
+      request: { body: jsonBody(API.Heartbeat) },
+      responses: answers(200, API.HeartbeatAnswer, 'Recorded; whether a newer token waits'),
     }),
     async (c) => {
       const beat = c.req.valid('json');
@@ -32,13 +35,14 @@ function heartbeat(app: App, agent: Guard): void {
 
 function reportEvents(app: App, agent: Guard): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'reportEvents',
       method: 'post',
       path: '/v1/agent/events',
       summary: 'An agent reports what happened in its turns',
       middleware: [agent, eventsBody] as const,
-      request: { body: jsonBody(eventBatchSchema) },
-      responses: answers(200, eventBatchAnswerSchema, 'Stored, or known from before'),
+      request: { body: jsonBody(API.EventBatch) },
+      responses: answers(200, API.EventBatchAnswer, 'Stored, or known from before'),
     }),
     async (c) => {
       const batch = c.req.valid('json');

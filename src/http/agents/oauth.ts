@@ -2,7 +2,6 @@
  * Tokens for third parties: an agent exchanges its own token for one (RFC 8693), whoever gets one may ask whether it is still accepted
  * (RFC 7662), and the agent may end it (RFC 7009). Tokens stand in bodies, never in addresses (W-36).
  */
-import { createRoute } from '@hono/zod-openapi';
 import type { z } from '@hono/zod-openapi';
 import { createMiddleware } from 'hono/factory';
 import { JWT_TYPE, type AgentId, type Introspection, type ThirdPartyClaims, type TownId } from '#protocol';
@@ -10,13 +9,14 @@ import { base64url, randomBytes } from '#lib/secret.ts';
 import { verifyAgentToken, verifyThirdPartyToken } from '../../tokens/verify.ts';
 import type { PresentedToken } from '../../town/credentials/introspect-token.ts';
 import { admitSubject, requireAgent, requireAgentOrPerson } from '../edge/authenticate.ts';
+import { API } from '../edge/api.ts';
+import { declareRoute, problemResponses } from '../edge/declare-route.ts';
 import type { App, Edge, EdgeEnv } from '../edge/edge.ts';
 import { OauthRefusal, oauthErrors, refuseForm } from '../edge/oauth-error.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers, smallBody } from '../edge/route-parts.ts';
-import * as s from '../edge/schemas.ts';
 import { asAgent } from './as-agent.ts';
-import { audienceOf, exchangeForm, tokenForm } from './oauth-forms.ts';
+import { audienceOf, exchangeForm, tokenForm } from '../edge/oauth-forms.ts';
 
 /** The three routes of OAuth. */
 export function oauthRoutes(app: App, edge: Edge): void {
@@ -38,19 +38,21 @@ const onlyForms = createMiddleware<EdgeEnv>(async (c, next) => {
 const formOf = <T extends z.ZodType>(schema: T) => ({
   body: { content: { [FORM]: { schema } }, required: true as const },
 });
-const bad = { description: 'An OAuth error', content: { 'application/json': { schema: s.oauthErrorBody } } };
+const bad = { description: 'An OAuth error', content: { 'application/json': { schema: API.OAuthError } } };
+/** What is refused is an OAuth error; what fails is a problem, as on every other route. */
 const REFUSED = { 400: bad, 401: bad, 403: bad, 413: bad, 429: bad };
+const FAILED = problemResponses(['internal', 'unavailable']);
 
 function exchange(app: App, edge: Edge): void {
   app.openapi(
-    createRoute({
+    declareRoute('OAuth', [], {
+      operationId: 'exchangeToken',
       method: 'post',
       path: '/v1/oauth/token',
       summary: "Exchange an agent's own token, which stands in the body, for one that a third party accepts (RFC 8693)",
       middleware: [oauthErrors('body'), smallBody, onlyForms] as const,
-      security: [],
       request: formOf(exchangeForm),
-      responses: { ...answers(200, s.exchangedTokenSchema, 'The token for the third party'), ...REFUSED },
+      responses: { ...answers(200, API.ExchangedToken, 'The token for the third party'), ...REFUSED, ...FAILED },
     }),
     async (c) => {
       const form = c.req.valid('form');
@@ -74,13 +76,18 @@ function exchange(app: App, edge: Edge): void {
 
 function introspect(app: App, edge: Edge): void {
   app.openapi(
-    createRoute({
+    declareRoute('OAuth', ['agent', 'person'], {
+      operationId: 'introspectToken',
       method: 'post',
       path: '/v1/oauth/introspect',
       summary: "Ask whether a token of one of the town's agents is accepted (RFC 7662); for its people, and its agents",
       middleware: [oauthErrors('header'), requireAgentOrPerson(edge), smallBody, onlyForms] as const,
       request: formOf(tokenForm),
-      responses: { ...answers(200, s.introspectionSchema, 'What it says, or that it is not active'), ...REFUSED },
+      responses: {
+        ...answers(200, API.Introspection, 'What it says, or that it is not active'),
+        ...REFUSED,
+        ...FAILED,
+      },
     }),
     async (c) => {
       const found = await readToken(edge, c.req.valid('form').token);
@@ -96,14 +103,15 @@ function introspect(app: App, edge: Edge): void {
 
 function revoke(app: App, edge: Edge): void {
   app.openapi(
-    createRoute({
+    declareRoute('OAuth', ['agent'], {
+      operationId: 'revokeToken',
       method: 'post',
       path: '/v1/oauth/revoke',
       summary:
         'End a token that the agent exchanged for (RFC 7009); any other token is left as it is, with the same answer',
       middleware: [oauthErrors('header'), requireAgent(edge), smallBody, onlyForms] as const,
       request: formOf(tokenForm),
-      responses: { ...answers(200, s.revokedSchema, 'It is not active any more'), ...REFUSED },
+      responses: { ...answers(200, API.Revoked, 'It is not active any more'), ...REFUSED, ...FAILED },
     }),
     async (c) => {
       const found = await readToken(edge, c.req.valid('form').token);

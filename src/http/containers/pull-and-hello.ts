@@ -1,22 +1,18 @@
 /** Routes for containers: a control server says hello, and pulls tokens with its session's secret. */
-import { createRoute, z, type OpenAPIHono } from '@hono/zod-openapi';
-import {
-  agentIdSchema,
-  containerNameSchema,
-  issuedTokenSchema,
-  helloAnswerSchema,
-  helloSchema,
-  pullSchema,
-  splitContainerName,
-  type TownId,
-} from '#protocol';
+import { z, type OpenAPIHono } from '@hono/zod-openapi';
+import { agentIdSchema, containerNameSchema, splitContainerName, type TownId } from '#protocol';
 import { sideBySide, within } from '#lib/clock.ts';
 import { sha256 } from '#lib/secret.ts';
 import { messageOf } from '#lib/result.ts';
 import { requireBearer, requireContainerSecret } from '../edge/authenticate.ts';
+import { API } from '../edge/api.ts';
+import { routesOf } from '../edge/declare-route.ts';
 import type { Edge, EdgeEnv } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
+
+const bySession = routesOf('Containers', 'session');
+const bySecret = routesOf('Containers', 'container');
 
 /** Towns in one page of the directory. */
 const HELLO_PAGE = 100;
@@ -40,13 +36,14 @@ export function containerRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
 
 function hello(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
   app.openapi(
-    createRoute({
+    bySecret({
+      operationId: 'sayHello',
       method: 'post',
       path: '/v1/container/hello',
       summary: 'A control server came up; a hint, nothing is taken from it',
       middleware: [requireContainerSecret(edge), smallBody] as const,
-      request: { body: jsonBody(helloSchema) },
-      responses: answers(202, helloAnswerSchema, 'Passed on to the towns'),
+      request: { body: jsonBody(API.Hello) },
+      responses: answers(202, API.HelloAnswer, 'Passed on to the towns'),
     }),
     async (c) => {
       // A directory that cannot be read is an error: the control server says hello again. It waits for no town.
@@ -62,14 +59,18 @@ function hello(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
 
 function pullToken(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
   app.openapi(
-    createRoute({
-      method: 'post',
-      path: '/v1/container/{container}/agents/{agent}/token',
-      summary: 'A container asks for a fresh token of one of its agents',
-      middleware: [requireBearer, smallBody] as const,
-      request: { params: z.object({ container: z.string(), agent: z.string() }), body: jsonBody(pullSchema) },
-      responses: answers(200, issuedTokenSchema, 'A fresh token'),
-    }),
+    bySession(
+      {
+        operationId: 'pullToken',
+        method: 'post',
+        path: '/v1/container/{container}/agents/{agent}/token',
+        summary: 'A container asks for a fresh token of one of its agents',
+        middleware: [requireBearer, smallBody] as const,
+        request: { params: z.object({ container: z.string(), agent: z.string() }), body: jsonBody(API.Pull) },
+        responses: answers(200, API.IssuedToken, 'A fresh token'),
+      },
+      ['agent_retired', 'agent_revoked', 'agent_stopped'],
+    ),
     async (c) => {
       const container = containerNameSchema.safeParse(c.req.valid('param').container);
       // Whatever is wrong with the name looks like a wrong secret, and no Durable Object comes into being (M-13).

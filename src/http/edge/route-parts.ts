@@ -5,7 +5,6 @@ import type { z } from '@hono/zod-openapi';
 import { MAX_BODY_BYTES, MAX_EVENT_BATCH_BYTES, MAX_MESSAGE_BYTES, MAX_TRANSCRIPT_BYTES } from '#protocol';
 import type { EdgeEnv } from './edge.ts';
 import { Refusal } from './problem.ts';
-import { problemBody } from './schemas.ts';
 
 /** The size first, and then that it is text: bytes that are no UTF-8 would be read as other text than was sent. */
 const capped = (maxSize: number): MiddlewareHandler<EdgeEnv> => {
@@ -57,11 +56,10 @@ export const jsonBody = <T extends z.ZodType>(schema: T) => ({
   required: true as const,
 });
 
-/** The one good answer of a route, and the problem document for everything else. */
+/** A good answer of a route. */
 export const answers = <S extends 200 | 201 | 202, T extends z.ZodType>(status: S, schema: T, description: string) => {
   const good = { description, content: { 'application/json': { schema } } };
-  const bad = { description: 'A problem document', content: { 'application/problem+json': { schema: problemBody } } };
   // The cast keeps the one literal status as key; a computed key widens to `string`.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return { [status]: good, default: bad } as { [K in S]: typeof good } & { default: typeof bad };
+  return { [status]: good } as { [K in S]: typeof good };
 };

@@ -19,7 +19,7 @@ export const runtimeOrderSchema = z
     secrets: secrets.unwrap().optional(),
     permissions: permissions.unwrap().optional(),
   })
-  .meta({ id: 'RuntimeOrder' });
+  .meta({ id: 'RuntimeOrder', description: 'What runs an agent: a preset, a command, or a preset with changes.' });
 type RuntimeOrder = z.infer<typeof runtimeOrderSchema>;
 
 type Faults = NonNullable<Problem['errors']>;

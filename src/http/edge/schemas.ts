@@ -17,9 +17,7 @@ const scopesSchema = z.array(z.enum(SCOPES)).max(16);
 export const BEYOND_ROLE = 'must be within the scopes of the role';
 
 /** `POST /v1/towns`. The name may be that of another town; names of towns are for people. */
-export const newTownSchema = z.strictObject({ name: nameSchema }).openapi('NewTown');
-/** `PATCH /v1/towns/{town}`: what is said replaces what was there. */
-export const townChangeSchema = protocol.townChangeSchema.meta({ id: 'TownChange' });
+export const newTownSchema = z.strictObject({ name: nameSchema });
 /** `POST .../agents`. Without `scopes` it has those of its role; without `runtime` it is the built-in agent. */
 export const newAgentSchema = z
   .strictObject({
@@ -28,80 +26,27 @@ export const newAgentSchema = z
     scopes: scopesSchema.optional(),
     runtime: runtimeOrderSchema.nullable().default(null),
   })
-  .refine(({ role, scopes }) => isWithinRole(role, scopes ?? []), { path: ['scopes'], message: BEYOND_ROLE })
-  .openapi('NewAgent');
+  .refine(({ role, scopes }) => isWithinRole(role, scopes ?? []), { path: ['scopes'], message: BEYOND_ROLE });
 /** `PATCH .../agents/{agent}`. What is left out stays; that scopes keep within the role is checked against the stored agent. */
-export const agentChangeSchema = z
-  .strictObject({
-    role: roleSchema.optional(),
-    scopes: scopesSchema.optional(),
-    runtime: runtimeOrderSchema.nullable().optional(),
-  })
-  .openapi('AgentChange');
+export const agentChangeSchema = z.strictObject({
+  role: roleSchema.optional(),
+  scopes: scopesSchema.optional(),
+  runtime: runtimeOrderSchema.nullable().optional(),
+});
 /** `POST .../messages`. The key may come in the header `Idempotency-Key` as well, and must then be the same. */
-export const newMessageSchema = z
-  .strictObject({
-    content: writtenText.min(1),
-    idempotency_key: z.string().refine(isIdempotencyKey, KEY_RULE).optional(),
-  })
-  .openapi('NewMessage');
+export const newMessageSchema = z.strictObject({
+  content: writtenText.min(1),
+  idempotency_key: z.string().refine(isIdempotencyKey, KEY_RULE).optional(),
+});
 /** `POST .../refresh`, of a town or an agent. `revoke_older`: older tokens are refused once the new one is confirmed. */
-export const refreshSchema = z.strictObject({ revoke_older: z.boolean().default(false) }).openapi('Refresh');
+export const refreshSchema = z.strictObject({ revoke_older: z.boolean().default(false) });
 
 /** `POST /v1/keys`. A scope beyond that of the credential that asks is 403. */
-export const apiKeyOrderSchema = z
-  .strictObject({
-    name: writtenText.trim().min(1).max(protocol.MAX_KEY_NAME_UNITS),
-    scope: z.enum(protocol.PERSON_SCOPES).default('chat'),
-    expires_in_days: z.number().int().min(1).max(protocol.MAX_KEY_DAYS).default(protocol.DEFAULT_KEY_DAYS),
-  })
-  .openapi('ApiKeyOrder');
-
-// The shapes of the answers are the protocol's; here they get the names that `/openapi.json` calls them by.
-/**
- * `Town` of `/openapi.json`. This shape and those below are of the protocol, and get here the names that the document calls
- * them by.
- */
-export const townSchema = protocol.townSchema.meta({ id: 'Town' });
-/** `TownEntry`: what a list shows of a town, out of the directory alone; no town is woken for it. */
-export const townEntrySchema = protocol.townEntrySchema.meta({ id: 'TownEntry' });
-/** `DeletedTown`: with 200 nothing of it is left, with 202 a container has yet to confirm. */
-export const deletedTownSchema = protocol.deletedTownSchema.meta({ id: 'DeletedTown' });
-/** `Restored`: containers that did not confirm their new session are asked again by the alarm. */
-export const restoredSchema = protocol.restoredSchema.meta({ id: 'Restored' });
-/** `Health`: of a town, computed when it is asked for. */
-export const healthSchema = protocol.townHealthSchema.meta({ id: 'Health' });
-/** `SweepReport`: what the containers did with each token of a forced refresh. */
-export const sweepReportSchema = protocol.sweepReportSchema.meta({ id: 'SweepReport' });
-/** `Agent`: its state and its credential, of which no text is in any answer. */
-export const agentSchema = protocol.agentSchema.meta({ id: 'Agent' });
-/** `Permission`: a question of an agent, open or settled. */
-export const permissionSchema = protocol.permissionSchema.meta({ id: 'Permission' });
-/** `PermissionAnswer`: exactly one of `option`, `kind` and `cancelled`. */
-export const permissionAnswerSchema = protocol.permissionAnswerSchema.meta({ id: 'PermissionAnswer' });
-/** `Preset`: an agent that can be chosen by name, and whether this deployment lets it run. */
-export const presetSchema = protocol.presetSchema.meta({ id: 'Preset' });
-/** `ApiKey`: without the text of the key. */
-export const apiKeySchema = protocol.apiKeySchema.meta({ id: 'ApiKey' });
-/** `NewApiKey`: with the text of the key, once; sent `no-store`. */
-export const newApiKeySchema = protocol.newApiKeySchema.meta({ id: 'NewApiKey' });
-/** `Message`: its state, and its reply once it is `done`. */
-export const messageSchema = protocol.messageSchema.meta({ id: 'Message' });
-/** `Ticket`: opens one stream, once; sent `no-store`. */
-export const ticketSchema = protocol.streamTicketSchema.meta({ id: 'Ticket' });
-/** `ExchangedToken`: with the text of the token; sent `no-store`. Source: RFC 8693, section 2.2.1. */
-export const exchangedTokenSchema = protocol.exchangedTokenSchema.meta({ id: 'ExchangedToken' });
-/** `Introspection`: what an active token says, or that it is not active. Source: RFC 7662, section 2.2. */
-export const introspectionSchema = protocol.introspectionSchema.meta({ id: 'Introspection' });
-/** `Revoked`: says nothing; that it is an answer is all (RFC 7009, section 2.2). */
-export const revokedSchema = z.strictObject({}).openapi('Revoked');
-/** `OAuthError`: how the OAuth routes refuse. Source: RFC 6749, section 5.2. */
-export const oauthErrorBody = protocol.oauthErrorSchema.meta({ id: 'OAuthError' });
-/** `Problem`: the body of every answer that is no success. Source: RFC 9457. */
-export const problemBody = protocol.problemSchema.meta({ id: 'Problem' });
-const eventSchema = protocol.eventSchema.meta({ id: 'Event' });
-/** A page of `Event`, the CloudEvents 1.0 of a town, oldest first. */
-export const eventPageSchema = protocol.eventPageSchema.extend({ items: z.array(eventSchema) });
+export const apiKeyOrderSchema = z.strictObject({
+  name: writtenText.trim().min(1).max(protocol.MAX_KEY_NAME_UNITS),
+  scope: z.enum(protocol.PERSON_SCOPES).default('chat'),
+  expires_in_days: z.number().int().min(1).max(protocol.MAX_KEY_DAYS).default(protocol.DEFAULT_KEY_DAYS),
+});
 
 /** `{town}`: any text, because one that is no id and one of another person are both 404. */
 export const townParams = z.object({ town: z.string().openapi({ description: 'id of the town' }) });
@@ -122,14 +67,11 @@ export const sendHeaders = waitHeaders.extend({
   'idempotency-key': z.string().optional().openapi({ description: 'the same key again means the same message' }),
 });
 
-/** A whole number in an address: digits and nothing else, so that an empty value or `1e3` is an error and no number. */
-export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER) =>
-  z
-    .string()
-    .regex(/^\d{1,15}$/, 'must be a whole number')
-    .transform(Number)
-    .pipe(z.number().min(min).max(max))
-    .openapi({ type: 'integer', minimum: min });
+/** Digits and nothing else, so that an empty value or `1e3` is an error and no number. */
+const wholeText = z.string().regex(/^\d{1,15}$/, 'must be a whole number');
+/** A whole number in an address. */
+const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER) =>
+  wholeText.transform(Number).pipe(z.number().min(min).max(max)).openapi({ type: 'integer', minimum: min });
 
 const limit = whole(1, 200).default(50);
 /** Lists by id: the cursor is the id that a page ended with, and empty at the beginning. */
@@ -148,12 +90,21 @@ export const keyParams = z.object({
 });
 /** A page of agents, in the order of their ids; 1 to 200 of them. */
 export const agentsQuery = z.object({ cursor: idCursor(agentIdSchema), limit });
+/** A cursor that is a number by chance: to callers it is the `next` of a page, like any other. */
+const seqCursor = wholeText.transform(Number).openapi({ type: 'string' });
 /** Lists by number. */
-export const seqQuery = z.object({ cursor: whole(0).default(0), limit });
+export const seqQuery = z.object({ cursor: seqCursor.default(0), limit });
+/** Unread mail: a cursor says that everything up to there was read. */
+export const mailQuery = z.object({ cursor: seqCursor.optional(), limit });
 /** Without `after` a stream begins with the next event. `ticket` is read before, with the credentials. */
 export const streamQuery = z.object({
   ticket: z.string().optional(),
   after: whole(0).optional(),
 });
-/** A page of a town's events: those with a `seq` above `after`; 1 to 200 of them. */
-export const eventsQuery = z.object({ after: whole(0).default(0), limit });
+/** A page of a town's events: those with a `seq` above `after`, or those after a page; 1 to 200 of them. */
+export const eventsQuery = z
+  .object({ after: whole(0).optional(), cursor: seqCursor.optional(), limit })
+  .refine(({ after, cursor }) => after === undefined || cursor === undefined, {
+    path: ['cursor'],
+    message: 'must be left out where `after` is given',
+  });

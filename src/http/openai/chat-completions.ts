@@ -1,9 +1,9 @@
 /** Chat completions: a message to an agent, and its reply as the answer of a model. */
-import { createRoute } from '@hono/zod-openapi';
 import { MAX_STREAM_SECONDS, makeId, type MessageView, type TownId } from '#protocol';
 import { randomBytes } from '#lib/secret.ts';
 import type { Person } from '../../people/person.ts';
 import { requirePerson } from '../edge/authenticate.ts';
+import { declareRoute } from '../edge/declare-route.ts';
 import type { App, Edge } from '../edge/edge.ts';
 import { idempotencyKeyOf } from '../edge/idempotency-key.ts';
 import { Refusal } from '../edge/problem.ts';
@@ -27,7 +27,8 @@ const STREAM_SECONDS = MAX_STREAM_SECONDS;
 /** `POST /openai/v1/chat/completions`. */
 export function chatCompletionRoutes(app: App, edge: Edge): void {
   app.openapi(
-    createRoute({
+    declareRoute('OpenAI', ['person'], {
+      operationId: 'createChatCompletion',
       method: 'post',
       path: '/openai/v1/chat/completions',
       summary: 'Send a message to an agent, and get its reply as a chat completion',

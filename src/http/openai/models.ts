@@ -1,10 +1,11 @@
 /** The list of models: the agents of a person's towns, from what is stored. No container and no agent is woken for it. */
-import { createRoute, z } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
 import { sideBySide, within } from '#lib/clock.ts';
 import { messageOf } from '#lib/result.ts';
 import type { TownEntry } from '../../directory/directory-store.ts';
 import { requirePerson } from '../edge/authenticate.ts';
 import { callThrough } from '../edge/call-through.ts';
+import { declareRoute } from '../edge/declare-route.ts';
 import type { App, Edge } from '../edge/edge.ts';
 import { openAiAnswers } from './error-shape.ts';
 import { UTILITY_MODEL } from './model-name.ts';
@@ -26,7 +27,8 @@ export const modelListSchema = z.object({ object: z.literal('list'), data: z.arr
 /** `GET /openai/v1/models`. */
 export function modelRoutes(app: App, edge: Edge): void {
   app.openapi(
-    createRoute({
+    declareRoute('OpenAI', ['person'], {
+      operationId: 'listModels',
       method: 'get',
       path: '/openai/v1/models',
       summary: 'List the agents of your towns as models',

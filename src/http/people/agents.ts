@@ -1,13 +1,16 @@
 /** Routes for people: agents. */
-import { createRoute } from '@hono/zod-openapi';
-import { makeId, ROLES, pageOf } from '#protocol';
+import { makeId, ROLES } from '#protocol';
 import { randomBytes } from '#lib/secret.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
+import { API } from '../edge/api.ts';
+import { routesOf } from '../edge/declare-route.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
 import { runtimeOf } from '../edge/runtime-order.ts';
 import * as s from '../edge/schemas.ts';
+
+const route = routesOf('Agents', 'person');
 
 const AGENTS = '/v1/towns/{town}/agents';
 const AGENT = `${AGENTS}/{agent}` as const;
@@ -26,14 +29,18 @@ export function agentRoutes(app: App, edge: Edge): void {
 
 function createAgent(app: App, edge: Edge, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
-      method: 'post',
-      path: AGENTS,
-      summary: 'Create and start an agent',
-      middleware: [...inTown, smallBody],
-      request: { params: s.townParams, body: jsonBody(s.newAgentSchema) },
-      responses: answers(201, s.agentSchema, 'The agent; `starting` where its container is not reached yet'),
-    }),
+    route(
+      {
+        operationId: 'createAgent',
+        method: 'post',
+        path: AGENTS,
+        summary: 'Create and start an agent',
+        middleware: [...inTown, smallBody],
+        request: { params: s.townParams, body: jsonBody(API.NewAgent) },
+        responses: answers(201, API.Agent, 'The agent; `starting` where its container is not reached yet'),
+      },
+      ['name_taken', 'limit_exceeded'],
+    ),
     async (c) => {
       const { name, role, scopes, runtime: order } = c.req.valid('json');
       const runtime = runtimeOf(edge.config, order);
@@ -47,13 +54,14 @@ function createAgent(app: App, edge: Edge, inTown: Guard[]): void {
 
 function listAgents(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'listAgents',
       method: 'get',
       path: AGENTS,
       summary: 'List agents, retired ones too',
       middleware: inTown,
       request: { params: s.townParams, query: s.agentsQuery },
-      responses: answers(200, pageOf(s.agentSchema), 'A page of agents'),
+      responses: answers(200, API.AgentPage, 'A page of agents'),
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
@@ -66,13 +74,14 @@ function listAgents(app: App, inTown: Guard[]): void {
 
 function readAgent(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'getAgent',
       method: 'get',
       path: AGENT,
       summary: 'Read an agent and the health of its credential',
       middleware: inTown,
       request: { params: s.agentParams },
-      responses: answers(200, s.agentSchema, 'The agent'),
+      responses: answers(200, API.Agent, 'The agent'),
     }),
     async (c) => {
       const agent = await c.get('town').getAgent(c.req.valid('param').agent);
@@ -84,17 +93,21 @@ function readAgent(app: App, inTown: Guard[]): void {
 
 function changeAgent(app: App, edge: Edge, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
-      method: 'patch',
-      path: AGENT,
-      summary: 'Change the role and the runtime of an agent, from its next start on, and its scopes',
-      description:
-        'A scope that is taken away is refused at once; one that is given comes with the next token. Scopes do not follow ' +
-        'the role: what is left out stays as it is, and must be within the scopes of the role.',
-      middleware: [...inTown, smallBody],
-      request: { params: s.agentParams, body: jsonBody(s.agentChangeSchema) },
-      responses: answers(200, s.agentSchema, 'The agent'),
-    }),
+    route(
+      {
+        operationId: 'updateAgent',
+        method: 'patch',
+        path: AGENT,
+        summary: 'Change the role and the runtime of an agent, from its next start on, and its scopes',
+        description:
+          'A scope that is taken away is refused at once; one that is given comes with the next token. Scopes do not follow ' +
+          'the role: what is left out stays as it is, and must be within the scopes of the role.',
+        middleware: [...inTown, smallBody],
+        request: { params: s.agentParams, body: jsonBody(API.AgentChange) },
+        responses: answers(200, API.Agent, 'The agent'),
+      },
+      ['state_conflict'],
+    ),
     async (c) => {
       const { role, scopes, runtime: order } = c.req.valid('json');
       const runtime = order === undefined ? undefined : runtimeOf(edge.config, order);
@@ -111,15 +124,16 @@ function changeAgent(app: App, edge: Edge, inTown: Guard[]): void {
 
 function tearDown(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'deleteAgent',
       method: 'delete',
       path: AGENT,
       summary: 'Tear an agent down for good',
       middleware: inTown,
       request: { params: s.agentParams },
       responses: {
-        ...answers(200, s.agentSchema, 'Process and registry key are gone'),
-        ...answers(202, s.agentSchema, 'Its token is refused; the container has yet to confirm'),
+        ...answers(200, API.Agent, 'Process and registry key are gone'),
+        ...answers(202, API.Agent, 'Its token is refused; the container has yet to confirm'),
       },
     }),
     async (c) => {
@@ -133,14 +147,18 @@ function tearDown(app: App, inTown: Guard[]): void {
 function verbs(app: App, inTown: Guard[]): void {
   for (const verb of ['start', 'stop', 'revoke'] as const) {
     app.openapi(
-      createRoute({
-        method: 'post',
-        path: `${AGENT}/${verb}`,
-        summary: SUMMARY[verb],
-        middleware: inTown,
-        request: { params: s.agentParams },
-        responses: answers(200, s.agentSchema, 'The agent'),
-      }),
+      route(
+        {
+          operationId: `${verb}Agent`,
+          method: 'post',
+          path: `${AGENT}/${verb}`,
+          summary: SUMMARY[verb],
+          middleware: inTown,
+          request: { params: s.agentParams },
+          responses: answers(200, API.Agent, 'The agent'),
+        },
+        ['state_conflict'],
+      ),
       async (c) => {
         const town = c.get('town');
         const name = c.req.valid('param').agent;
@@ -157,13 +175,14 @@ function verbs(app: App, inTown: Guard[]): void {
 
 function refreshAgent(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'refreshAgent',
       method: 'post',
       path: `${AGENT}/refresh`,
       summary: 'Refresh the token of one agent now',
       middleware: [...inTown, smallBody],
-      request: { params: s.agentParams, body: jsonBody(s.refreshSchema) },
-      responses: answers(200, s.sweepReportSchema, 'What the container did'),
+      request: { params: s.agentParams, body: jsonBody(API.Refresh) },
+      responses: answers(200, API.SweepReport, 'What the container did'),
     }),
     async (c) => {
       const report = await c.get('town').refreshAgent(c.req.valid('param').agent, c.req.valid('json').revoke_older);

@@ -1,13 +1,16 @@
 /** Routes for people: the API keys by which programs call for them. */
-import { createRoute } from '@hono/zod-openapi';
-import { MAX_KEYS_PER_PERSON, allowsScope, pageOf, type ApiKeyView } from '#protocol';
+import { MAX_KEYS_PER_PERSON, allowsScope, type ApiKeyView } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import { drawApiKey, prefixOf, type ApiKey } from '../../people/api-key.ts';
 import { requirePerson } from '../edge/authenticate.ts';
+import { API } from '../edge/api.ts';
+import { routesOf } from '../edge/declare-route.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers, jsonBody, pageAt, smallBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
+
+const route = routesOf('API keys', 'person');
 
 const DAY_MS = 86_400_000;
 
@@ -31,14 +34,18 @@ const viewOf = ({ id, name, scope, createdAtMs, expiresAtMs, revokedAtMs }: ApiK
 
 function createKey(app: App, edge: Edge, person: Guard): void {
   app.openapi(
-    createRoute({
-      method: 'post',
-      path: '/v1/keys',
-      summary: 'Make an API key; this answer is the only one that shows it',
-      middleware: [person, smallBody] as const,
-      request: { body: jsonBody(s.apiKeyOrderSchema) },
-      responses: answers(201, s.newApiKeySchema, 'The key'),
-    }),
+    route(
+      {
+        operationId: 'createApiKey',
+        method: 'post',
+        path: '/v1/keys',
+        summary: 'Make an API key; this answer is the only one that shows it',
+        middleware: [person, smallBody] as const,
+        request: { body: jsonBody(API.ApiKeyOrder) },
+        responses: answers(201, API.NewApiKey, 'The key'),
+      },
+      ['limit_exceeded'],
+    ),
     async (c) => {
       const { name, scope, expires_in_days: days } = c.req.valid('json');
       const maker = c.get('person');
@@ -65,13 +72,14 @@ function createKey(app: App, edge: Edge, person: Guard): void {
 
 function listKeys(app: App, edge: Edge, person: Guard): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'listApiKeys',
       method: 'get',
       path: '/v1/keys',
       summary: 'List your API keys, by how they begin; revoked and expired ones too',
       middleware: [person],
       request: { query: s.keysQuery },
-      responses: answers(200, pageOf(s.apiKeySchema), 'A page of keys'),
+      responses: answers(200, API.ApiKeyPage, 'A page of keys'),
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
@@ -84,13 +92,14 @@ function listKeys(app: App, edge: Edge, person: Guard): void {
 
 function revokeKey(app: App, edge: Edge, person: Guard): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'revokeApiKey',
       method: 'delete',
       path: '/v1/keys/{key}',
       summary: 'Revoke an API key, for good',
       middleware: [person],
       request: { params: s.keyParams },
-      responses: answers(200, s.apiKeySchema, 'The key, which is refused from now on'),
+      responses: answers(200, API.ApiKey, 'The key, which is refused from now on'),
     }),
     async (c) => {
       const revoked = await edge.apiKeys.revoke(c.get('person').id, c.req.valid('param').key, edge.clock.now());

@@ -1,9 +1,10 @@
 /** Routes for people: messages to an agent, their replies, and the end of what should not go on. */
-import { createRoute } from '@hono/zod-openapi';
-import { makeId, townIdSchema, pageOf, type MessageView } from '#protocol';
+import { makeId, townIdSchema, type MessageView } from '#protocol';
 import { randomBytes } from '#lib/secret.ts';
 import { isFinal } from '../../outbox/message.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
+import { API } from '../edge/api.ts';
+import { routesOf } from '../edge/declare-route.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
 import { idempotencyKeyOf } from '../edge/idempotency-key.ts';
 import { waitSeconds } from './prefer-wait.ts';
@@ -11,6 +12,8 @@ import { untilFinished } from '../edge/until-finished.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers, jsonBody, messageBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
+
+const route = routesOf('Messages', 'person');
 
 const AGENT = '/v1/towns/{town}/agents/{agent}';
 const MESSAGES = `${AGENT}/messages` as const;
@@ -27,17 +30,21 @@ export function messageRoutes(app: App, edge: Edge): void {
 
 function sendMessage(app: App, edge: Edge, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
-      method: 'post',
-      path: MESSAGES,
-      summary: 'Send a message to an agent',
-      middleware: [...inTown, messageBody],
-      request: { params: s.agentParams, headers: s.sendHeaders, body: jsonBody(s.newMessageSchema) },
-      responses: {
-        ...answers(202, s.messageSchema, 'Accepted: stored, and delivered in order'),
-        ...answers(200, s.messageSchema, 'Its turn is over: `Prefer: wait` was applied'),
+    route(
+      {
+        operationId: 'sendMessage',
+        method: 'post',
+        path: MESSAGES,
+        summary: 'Send a message to an agent',
+        middleware: [...inTown, messageBody],
+        request: { params: s.agentParams, headers: s.sendHeaders, body: jsonBody(API.NewMessage) },
+        responses: {
+          ...answers(202, API.Message, 'Accepted: stored, and delivered in order'),
+          ...answers(200, API.Message, 'Its turn is over: `Prefer: wait` was applied'),
+        },
       },
-    }),
+      ['state_conflict', 'idempotency_key_reused', 'limit_exceeded'],
+    ),
     async (c) => {
       const { content, idempotency_key: field } = c.req.valid('json');
       const idempotencyKey = idempotencyKeyOf(c.req.header('idempotency-key'), field);
@@ -59,13 +66,14 @@ function sendMessage(app: App, edge: Edge, inTown: Guard[]): void {
 
 function listMessages(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'listMessages',
       method: 'get',
       path: MESSAGES,
       summary: 'List the messages of an agent in order',
       middleware: inTown,
       request: { params: s.agentParams, query: s.seqQuery },
-      responses: answers(200, pageOf(s.messageSchema), 'A page of messages'),
+      responses: answers(200, API.MessagePage, 'A page of messages'),
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
@@ -78,13 +86,14 @@ function listMessages(app: App, inTown: Guard[]): void {
 
 function readMessage(app: App, edge: Edge, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'getMessage',
       method: 'get',
       path: `${MESSAGES}/{message}`,
       summary: 'Read a message, its state and its reply',
       middleware: inTown,
       request: { params: s.messageParams, headers: s.waitHeaders },
-      responses: answers(200, s.messageSchema, 'The message'),
+      responses: answers(200, API.Message, 'The message'),
     }),
     async (c) => {
       const { town, agent, message } = c.req.valid('param');
@@ -99,14 +108,18 @@ function readMessage(app: App, edge: Edge, inTown: Guard[]): void {
 
 function cancelMessage(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
-      method: 'delete',
-      path: `${MESSAGES}/{message}`,
-      summary: 'Cancel a message that is still queued',
-      middleware: inTown,
-      request: { params: s.messageParams },
-      responses: answers(200, s.messageSchema, 'The message, `cancelled`'),
-    }),
+    route(
+      {
+        operationId: 'cancelMessage',
+        method: 'delete',
+        path: `${MESSAGES}/{message}`,
+        summary: 'Cancel a message that is still queued',
+        middleware: inTown,
+        request: { params: s.messageParams },
+        responses: answers(200, API.Message, 'The message, `cancelled`'),
+      },
+      ['state_conflict'],
+    ),
     async (c) => {
       const { agent, message } = c.req.valid('param');
       const cancelled = await c.get('town').cancelMessage(agent, message);
@@ -120,14 +133,18 @@ function cancelMessage(app: App, inTown: Guard[]): void {
 
 function interruptAgent(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
-      method: 'post',
-      path: `${AGENT}/interrupt`,
-      summary: 'End the turn that an agent is in; it goes on with its next message',
-      middleware: inTown,
-      request: { params: s.agentParams },
-      responses: answers(200, s.agentSchema, 'The agent; its message ends as `failed` with the error `interrupted`'),
-    }),
+    route(
+      {
+        operationId: 'interruptAgent',
+        method: 'post',
+        path: `${AGENT}/interrupt`,
+        summary: 'End the turn that an agent is in; it goes on with its next message',
+        middleware: inTown,
+        request: { params: s.agentParams },
+        responses: answers(200, API.Agent, 'The agent; its message ends as `failed` with the error `interrupted`'),
+      },
+      ['state_conflict', 'not_supported'],
+    ),
     async (c) => {
       const agent = await c.get('town').interruptAgent(c.req.valid('param').agent);
       if (!agent.ok) throw refused(agent.error);

@@ -1,12 +1,15 @@
 /** Routes for people: what their agents ask before they act. */
-import { createRoute, z } from '@hono/zod-openapi';
-import { pageOf } from '#protocol';
+import { z } from '@hono/zod-openapi';
 import type { AnswerRefusal } from '../../town/delivery/answer-permission.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
+import { API } from '../edge/api.ts';
+import { routesOf } from '../edge/declare-route.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
+
+const route = routesOf('Permissions', 'person');
 
 const PERMISSIONS = '/v1/towns/{town}/permissions';
 const PERMISSION = `${PERMISSIONS}/{permission}` as const;
@@ -26,13 +29,14 @@ export function permissionRoutes(app: App, edge: Edge): void {
 
 function listPermissions(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'listPermissions',
       method: 'get',
       path: PERMISSIONS,
       summary: 'List what agents ask, in the order in which they asked',
       middleware: inTown,
       request: { params: s.townParams, query },
-      responses: answers(200, pageOf(s.permissionSchema), 'A page of permissions'),
+      responses: answers(200, API.PermissionPage, 'A page of permissions'),
     }),
     async (c) => {
       const { cursor, limit, state } = c.req.valid('query');
@@ -45,13 +49,14 @@ function listPermissions(app: App, inTown: Guard[]): void {
 
 function readPermission(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'getPermission',
       method: 'get',
       path: PERMISSION,
       summary: 'Read what an agent asks, and what became of it',
       middleware: inTown,
       request: { params },
-      responses: answers(200, s.permissionSchema, 'The permission'),
+      responses: answers(200, API.Permission, 'The permission'),
     }),
     async (c) => {
       const found = await c.get('town').getPermission(c.req.valid('param').permission);
@@ -63,20 +68,24 @@ function readPermission(app: App, inTown: Guard[]): void {
 
 function answerPermission(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
-      method: 'post',
-      path: PERMISSION,
-      summary: 'Answer what an agent asks',
-      description:
-        'With the `option` by its id, with the `kind` of an option that the agent offers, or with `cancelled`. The answer is stored ' +
-        'and sent until the agent has it; the same answer again changes nothing.',
-      middleware: [...inTown, smallBody],
-      request: { params, body: jsonBody(s.permissionAnswerSchema) },
-      responses: {
-        ...answers(200, s.permissionSchema, 'The agent has the answer'),
-        ...answers(202, s.permissionSchema, 'The answer is stored; its container has yet to take it'),
+    route(
+      {
+        operationId: 'answerPermission',
+        method: 'post',
+        path: PERMISSION,
+        summary: 'Answer what an agent asks',
+        description:
+          'With the `option` by its id, with the `kind` of an option that the agent offers, or with `cancelled`. The answer is stored ' +
+          'and sent until the agent has it; the same answer again changes nothing.',
+        middleware: [...inTown, smallBody],
+        request: { params, body: jsonBody(API.PermissionAnswer) },
+        responses: {
+          ...answers(200, API.Permission, 'The agent has the answer'),
+          ...answers(202, API.Permission, 'The answer is stored; its container has yet to take it'),
+        },
       },
-    }),
+      ['state_conflict'],
+    ),
     async (c) => {
       const answer = c.req.valid('json');
       const person = `person:${c.get('person').id}`;

@@ -1,21 +1,24 @@
 /** Routes for people: what agents can run here by name. */
-import { createRoute, z } from '@hono/zod-openapi';
 import { PRESETS, PRESET_NAMES, type Preset } from '#protocol';
 import { requirePerson } from '../edge/authenticate.ts';
+import { API } from '../edge/api.ts';
+import { routesOf } from '../edge/declare-route.ts';
 import type { App, Edge } from '../edge/edge.ts';
 import { answers } from '../edge/route-parts.ts';
-import * as s from '../edge/schemas.ts';
 import { isAllowed } from '../edge/runtime-order.ts';
+
+const route = routesOf('Agents', 'person');
 
 /** Presets, and which of them this deployment allows. */
 export function presetRoutes(app: App, edge: Edge): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'listPresets',
       method: 'get',
       path: '/v1/presets',
       summary: 'List the presets of a runtime, and what each needs',
       middleware: [requirePerson(edge)],
-      responses: answers(200, z.object({ items: z.array(s.presetSchema) }), 'Every preset'),
+      responses: answers(200, API.PresetList, 'Every preset'),
     }),
     (c) => {
       const items = PRESET_NAMES.map((name): Preset => {

@@ -1,13 +1,17 @@
 /** Routes for people: the live stream, and the tickets that open it. */
-import { createRoute } from '@hono/zod-openapi';
 import { MAX_STREAM_SECONDS, STREAM_REQUEST_HEADER, TICKET_TTL_SECONDS, writeStreamRequest } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import { base64url, randomBytes, sha256 } from '#lib/secret.ts';
 import { mayCallFrom, requirePerson, requireTicket, requireTown } from '../edge/authenticate.ts';
+import { API } from '../edge/api.ts';
+import { routesOf } from '../edge/declare-route.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
+
+const route = routesOf('Stream', 'person');
+const byTicket = routesOf('Stream', 'ticket');
 
 /** 256 bits. */
 const TICKET_BYTES = 32;
@@ -20,14 +24,18 @@ export function streamRoutes(app: App, edge: Edge): void {
 
 function createTicket(app: App, edge: Edge, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
-      method: 'post',
-      path: '/v1/towns/{town}/tickets',
-      summary: 'Get a ticket, which opens one stream of this town within 30 seconds',
-      middleware: inTown,
-      request: { params: s.townParams },
-      responses: answers(201, s.ticketSchema, 'The ticket; it must not be stored'),
-    }),
+    route(
+      {
+        operationId: 'createTicket',
+        method: 'post',
+        path: '/v1/towns/{town}/tickets',
+        summary: 'Get a ticket, which opens one stream of this town within 30 seconds',
+        middleware: inTown,
+        request: { params: s.townParams },
+        responses: answers(201, API.Ticket, 'The ticket; it must not be stored'),
+      },
+      ['limit_exceeded'],
+    ),
     async (c) => {
       const ticket = base64url(randomBytes(TICKET_BYTES));
       const digest = await sha256(ticket);
@@ -45,21 +53,18 @@ function createTicket(app: App, edge: Edge, inTown: Guard[]): void {
 
 function openStream(app: App, edge: Edge, withTicket: Guard): void {
   app.openapi(
-    createRoute({
-      method: 'get',
-      path: '/v1/towns/{town}/stream',
-      summary: 'Follow what happens, over a WebSocket (docs/stream.md)',
-      security: [],
-      middleware: [withTicket],
-      request: { params: s.townParams, query: s.streamQuery },
-      responses: {
-        101: { description: 'CloudEvents, as they happen' },
-        default: {
-          description: 'A problem document',
-          content: { 'application/problem+json': { schema: s.problemBody } },
-        },
+    byTicket(
+      {
+        operationId: 'openStream',
+        method: 'get',
+        path: '/v1/towns/{town}/stream',
+        summary: 'Follow what happens, over a WebSocket (docs/stream.md)',
+        middleware: [withTicket],
+        request: { params: s.townParams, query: s.streamQuery },
+        responses: { 101: { description: 'The socket is open; its frames are `StreamFrame` and `StreamReaderFrame`' } },
       },
-    }),
+      ['limit_exceeded'],
+    ),
     async (c) => {
       if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') {
         throw new Refusal('invalid_request', { errors: [{ path: 'upgrade', message: 'must be websocket' }] });

@@ -1,13 +1,16 @@
 /** Routes for people: towns and what happened in them. */
-import { createRoute } from '@hono/zod-openapi';
-import { makeId, townIdSchema, pageOf } from '#protocol';
+import { makeId, townIdSchema } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import { randomBytes } from '#lib/secret.ts';
 import { requirePerson, requireTown, requireTownOrItsRest } from '../edge/authenticate.ts';
+import { API } from '../edge/api.ts';
+import { routesOf } from '../edge/declare-route.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers, jsonBody, pageAt, smallBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
+
+const route = routesOf('Towns', 'person');
 
 /** Towns of a person: create, list, read, delete, restore, refresh, health and events. */
 export function townRoutes(app: App, edge: Edge): void {
@@ -26,13 +29,14 @@ export function townRoutes(app: App, edge: Edge): void {
 
 function createTown(app: App, edge: Edge, person: Guard): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'createTown',
       method: 'post',
       path: '/v1/towns',
       summary: 'Create a town',
       middleware: [person, smallBody] as const,
-      request: { body: jsonBody(s.newTownSchema) },
-      responses: answers(201, s.townSchema, 'The town'),
+      request: { body: jsonBody(API.NewTown) },
+      responses: answers(201, API.Town, 'The town'),
     }),
     async (c) => {
       const { name } = c.req.valid('json');
@@ -47,13 +51,14 @@ function createTown(app: App, edge: Edge, person: Guard): void {
 
 function listTowns(app: App, edge: Edge, person: Guard): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'listTowns',
       method: 'get',
       path: '/v1/towns',
       summary: 'List your towns',
       middleware: [person] as const,
       request: { query: s.townsQuery },
-      responses: answers(200, pageOf(s.townEntrySchema), 'A page of towns'),
+      responses: answers(200, API.TownPage, 'A page of towns'),
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
@@ -69,13 +74,14 @@ function listTowns(app: App, edge: Edge, person: Guard): void {
 
 function readTown(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'getTown',
       method: 'get',
       path: '/v1/towns/{town}',
       summary: 'Read a town, its next and its last sweep',
       middleware: inTown,
       request: { params: s.townParams },
-      responses: answers(200, s.townSchema, 'The town'),
+      responses: answers(200, API.Town, 'The town'),
     }),
     async (c) => {
       const town = await c.get('town').describe();
@@ -87,13 +93,14 @@ function readTown(app: App, inTown: Guard[]): void {
 
 function changeTown(app: App, edge: Edge, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'updateTown',
       method: 'patch',
       path: '/v1/towns/{town}',
       summary: 'Set for which audiences the agents of a town may exchange their tokens',
       middleware: [...inTown, smallBody],
-      request: { params: s.townParams, body: jsonBody(s.townChangeSchema) },
-      responses: answers(200, s.townSchema, 'The town'),
+      request: { params: s.townParams, body: jsonBody(API.TownChange) },
+      responses: answers(200, API.Town, 'The town'),
     }),
     async (c) => {
       const change = c.req.valid('json');
@@ -110,19 +117,16 @@ const OWN_AUDIENCE = { errors: [{ path: 'token_audiences', message: 'must not ho
 
 function deleteTown(app: App, edge: Edge, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'deleteTown',
       method: 'delete',
       path: '/v1/towns/{town}',
       summary: 'Delete a town with its agents and everything that it stores, for good',
       middleware: inTown,
       request: { params: s.townParams },
       responses: {
-        ...answers(200, s.deletedTownSchema, 'Nothing of it is left; asked again it is not found'),
-        ...answers(
-          202,
-          s.deletedTownSchema,
-          'No person is let in and no token accepted; a container has yet to confirm',
-        ),
+        ...answers(200, API.DeletedTown, 'Nothing of it is left; asked again it is not found'),
+        ...answers(202, API.DeletedTown, 'No person is let in and no token accepted; a container has yet to confirm'),
       },
     }),
     async (c) => {
@@ -137,13 +141,14 @@ function deleteTown(app: App, edge: Edge, inTown: Guard[]): void {
 
 function readHealth(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'getTownHealth',
       method: 'get',
       path: '/v1/towns/{town}/health',
       summary: 'What is wrong in a town, since when, and what to do about it',
       middleware: inTown,
       request: { params: s.townParams },
-      responses: answers(200, s.healthSchema, 'The health of the town'),
+      responses: answers(200, API.Health, 'The health of the town'),
     }),
     async (c) => {
       const health = await c.get('town').health();
@@ -155,13 +160,14 @@ function readHealth(app: App, inTown: Guard[]): void {
 
 function restored(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'markTownRestored',
       method: 'post',
       path: '/v1/towns/{town}/restored',
       summary: 'Say that the database of the town was put back to an earlier state',
       middleware: inTown,
       request: { params: s.townParams },
-      responses: answers(200, s.restoredSchema, 'Older tokens are refused; how many containers have their new session'),
+      responses: answers(200, API.Restored, 'Older tokens are refused; how many containers have their new session'),
     }),
     async (c) => {
       const restored = await c.get('town').restored();
@@ -173,13 +179,14 @@ function restored(app: App, inTown: Guard[]): void {
 
 function refreshTown(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'refreshTown',
       method: 'post',
       path: '/v1/towns/{town}/refresh',
       summary: 'Refresh the token of every live agent now',
       middleware: [...inTown, smallBody],
-      request: { params: s.townParams, body: jsonBody(s.refreshSchema) },
-      responses: answers(200, s.sweepReportSchema, 'What the containers did, per agent'),
+      request: { params: s.townParams, body: jsonBody(API.Refresh) },
+      responses: answers(200, API.SweepReport, 'What the containers did, per agent'),
     }),
     async (c) => {
       const report = await c.get('town').refreshTown(c.req.valid('json').revoke_older);
@@ -191,17 +198,18 @@ function refreshTown(app: App, inTown: Guard[]): void {
 
 function listEvents(app: App, inTown: Guard[]): void {
   app.openapi(
-    createRoute({
+    route({
+      operationId: 'listEvents',
       method: 'get',
       path: '/v1/towns/{town}/events',
       summary: 'Read events after a sequence number',
       middleware: inTown,
       request: { params: s.townParams, query: s.eventsQuery },
-      responses: answers(200, s.eventPageSchema, 'A page of CloudEvents, and from where on events are kept'),
+      responses: answers(200, API.EventPage, 'A page of CloudEvents, and from where on events are kept'),
     }),
     async (c) => {
-      const { after, limit } = c.req.valid('query');
-      const page = await c.get('town').listEvents(after, limit);
+      const { after, cursor, limit } = c.req.valid('query');
+      const page = await c.get('town').listEvents(cursor ?? after ?? 0, limit);
       if (!page.ok) throw new Refusal(page.error);
       return c.json(page.value, 200);
     },

@@ -1,33 +1,35 @@
 /** The API's own description, made of the declared routes; `assets/docs.html` shows it. Declared last, after all that it describes. */
+import { API } from '../edge/api.ts';
+import { CREDENTIALS } from '../edge/declare-route.ts';
 import type { App, Edge } from '../edge/edge.ts';
-
-const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const;
+import { EXAMPLES } from './examples.ts';
 
 /** `/openapi.json`, from the declarations of the routes themselves. */
 export function openApiRoutes(app: App, edge: Edge): void {
-  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  for (const [name, scheme] of Object.entries(CREDENTIALS)) {
+    app.openAPIRegistry.registerComponent('securitySchemes', name, scheme);
+  }
+  // These are in no body that a route declares, and every client meets them.
+  for (const name of ['Problem', 'StreamFrame', 'StreamReaderFrame'] as const) {
+    app.openAPIRegistry.register(name, API[name]);
+  }
   app.get('/openapi.json', (c) => c.json(describeApi(app, edge)));
 }
 
 function describeApi(app: App, edge: Edge): object {
   const document = app.getOpenAPI31Document({
     openapi: '3.1.0',
-    info: { title: 'Reeve', version: '1', description: 'A town orchestrator for long-lived AI agents.' },
+    info: {
+      title: 'Reeve',
+      version: '1',
+      description: 'A town orchestrator for long-lived AI agents.',
+      license: { name: 'MIT', url: 'https://spdx.org/licenses/MIT.html' },
+    },
     servers: [{ url: edge.config.publicUrl }],
-    // A person's credential, an agent's own token, or a container's secret, as the route says.
-    security: [{ bearer: [] }],
   });
-  for (const [path, item] of Object.entries(document.paths ?? {})) {
-    for (const method of METHODS) {
-      const operation = item[method];
-      if (operation !== undefined) operation.operationId = operationId(method, path);
-    }
+  for (const [name, example] of Object.entries<unknown>(EXAMPLES)) {
+    const schema = document.components?.schemas?.[name];
+    if (schema !== undefined) Object.assign(schema, { examples: [example] });
   }
   return document;
-}
-
-/** `postTownsTownAgents` of `POST /v1/towns/{town}/agents`: as stable as the route, and as unique. */
-function operationId(method: string, path: string): string {
-  const words = path.replace(/^\/v1\//, '').match(/[a-z0-9]+/gi) ?? [];
-  return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { EVENT_DATA, PROBLEMS, type ProblemCode } from '#protocol';
 import { publicKeys } from '../../../src/tokens/key-set.ts';
 import { createApp } from '../../../src/http/app.ts';
 import { makeScene } from '../../support/fake-edge.ts';
@@ -64,11 +65,14 @@ const parameter = z.object({
   name: z.string(),
   in: z.enum(['path', 'query', 'header', 'cookie']),
   required: z.boolean().optional(),
+  schema: z.record(z.string(), z.unknown()).optional(),
 });
 const content = z.record(z.string(), z.object({ schema: z.record(z.string(), z.unknown()) }));
 const operation = z.object({
   summary: z.string().min(1),
   operationId: z.string(),
+  tags: z.array(z.string()).min(1),
+  security: z.array(z.record(z.string(), z.array(z.string()))),
   parameters: z.array(parameter).optional(),
   requestBody: z.object({ required: z.literal(true), content }).optional(),
   responses: z.record(
@@ -85,13 +89,50 @@ const openApi = z.object({
     z.string().startsWith('/'),
     z.partialRecord(z.enum(['get', 'post', 'put', 'patch', 'delete']), operation),
   ),
-  components: z.object({ schemas: z.record(z.string().regex(/^[\w.-]+$/), z.record(z.string(), z.unknown())) }),
+  components: z.object({
+    schemas: z.record(z.string().regex(/^[\w.-]+$/), z.record(z.string(), z.unknown())),
+    securitySchemes: z.record(z.string(), z.unknown()),
+  }),
+});
+
+const isProblemCode = (code: string): code is ProblemCode => Object.keys(PROBLEMS).includes(code);
+const problemCode = z.string().refine(isProblemCode);
+/** The schema of a problem: the document, with the codes that it may have here. */
+const problemResponse = z.object({
+  allOf: z.tuple([
+    z.object({ $ref: z.literal('#/components/schemas/Problem') }),
+    z.object({ properties: z.object({ code: z.object({ enum: z.array(problemCode).min(1) }) }) }),
+  ]),
+});
+const eventUnion = z.object({
+  oneOf: z.array(
+    z.object({
+      properties: z.object({
+        type: z.object({ const: z.string().optional(), enum: z.array(z.string()).optional() }),
+      }),
+    }),
+  ),
 });
 
 /** Every `$ref` in a value. */
 function refsIn(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([name, inner]) => (name === '$ref' ? [String(inner)] : refsIn(inner)));
+}
+
+/** The shapes of OpenAI's own API. */
+const OF_OPENAI = /^(?:Model|ModelList|OpenAi\w+|Chat\w+|Response\w*)$/;
+
+/** Who calls a route, by its address. */
+function callersOf(method: string, path: string): string[] {
+  if (path.startsWith('/v1/agent/')) return ['agent'];
+  if (path === '/v1/container/hello') return ['container'];
+  if (path.startsWith('/v1/container/')) return ['session'];
+  if (path.endsWith('/stream')) return ['ticket'];
+  // The agent's own token is in the body of an exchange.
+  if (path.startsWith('/v1/oauth/'))
+    return { token: [], introspect: ['agent', 'person'], revoke: ['agent'] }[path.slice(10)] ?? [method];
+  return ['person'];
 }
 
 describe('the description of the API', async () => {
@@ -107,11 +148,11 @@ describe('the description of the API', async () => {
     for (const ref of refsIn(raw)) expect(known).toContain(ref);
   });
 
-  test('names each operation once, by its method and path', () => {
+  test('names each operation once, as a function would be called', () => {
     const ids = operations.map(({ described }) => described?.operationId ?? '');
     expect(new Set(ids).size).toBe(operations.length);
-    for (const id of ids) expect(id).toMatch(/^(get|post|put|patch|delete)[A-Z][A-Za-z0-9]*$/);
-    expect(document.paths['/v1/towns/{town}/agents']?.post?.operationId).toBe('postTownsTownAgents');
+    for (const id of ids) expect(id).toMatch(/^[a-z]+(?:[A-Z][a-z]+)*$/);
+    expect(document.paths['/v1/towns/{town}/agents']?.post?.operationId).toBe('createAgent');
   });
 
   test('declares each parameter of a path, and no other', () => {
@@ -129,18 +170,60 @@ describe('the description of the API', async () => {
     }
   });
 
-  test('names for each route its good answers, and the problem document, or the error of its door, for all others', () => {
+  test('names for each route its good answers, and each problem by its status and codes', () => {
     for (const { path, method, described } of operations) {
+      const route = `${method} ${path}`;
       const statuses = Object.keys(described?.responses ?? {});
       expect(
         statuses.some((status) => /^2|^101$/.test(status)),
-        `${method} ${path}`,
+        route,
       ).toBe(true);
-      const bad = described?.responses['default'];
-      const [type, schema] = path.startsWith('/openai/')
-        ? ['application/json', 'OpenAiError']
-        : ['application/problem+json', 'Problem'];
-      expect(bad?.content?.[type]?.schema, `${method} ${path}`).toEqual({ $ref: `#/components/schemas/${schema}` });
+      if (path.startsWith('/openai/')) {
+        const bad = described?.responses['default']?.content?.['application/json']?.schema;
+        expect(bad, route).toEqual({ $ref: '#/components/schemas/OpenAiError' });
+        continue;
+      }
+      expect(statuses, route).toEqual(expect.arrayContaining(['500', '503']));
+      for (const [status, response] of Object.entries(described?.responses ?? {})) {
+        // What OAuth refuses has a form of its own (RFC 6749, section 5.2).
+        if (Number(status) < (path.startsWith('/v1/oauth/') ? 500 : 400)) continue;
+        const { allOf } = problemResponse.parse(response.content?.['application/problem+json']?.schema);
+        const codes = allOf[1].properties.code.enum;
+        for (const code of codes) expect(PROBLEMS[code].status, `${route} ${code}`).toBe(Number(status));
+      }
+    }
+  });
+
+  test('says who may call each route, by a scheme that it declares', () => {
+    const schemes = Object.keys(document.components.securitySchemes);
+    for (const { path, method, described } of operations) {
+      const callers = described?.security.flatMap(Object.keys) ?? [];
+      expect(schemes).toEqual(expect.arrayContaining(callers));
+      expect(callers, `${method} ${path}`).toEqual(callersOf(method, path));
+    }
+  });
+
+  test('gives each named schema a description and an example', () => {
+    for (const [name, schema] of Object.entries(document.components.schemas)) {
+      // These are described where they come from.
+      if (OF_OPENAI.test(name)) continue;
+      expect(schema['description'], name).toEqual(expect.stringMatching(/\.$/));
+      expect(schema['examples'], name).toEqual([expect.anything()]);
+    }
+  });
+
+  test('describes each event by its type', () => {
+    const { oneOf } = eventUnion.parse(document.components.schemas['Event']);
+    const types = oneOf.map(({ properties }) => properties.type.const ?? properties.type.enum?.[0] ?? '');
+    expect(types.toSorted()).toEqual(Object.keys(EVENT_DATA).toSorted());
+  });
+
+  test('has the `next` of a page go into `cursor` on every list, as text', () => {
+    for (const { path, method, described } of operations) {
+      const schema = described?.responses['200']?.content?.['application/json']?.schema['$ref'];
+      if (typeof schema !== 'string' || !/Page$|Peers$/.test(schema)) continue;
+      const cursor = described?.parameters?.find(({ name }) => name === 'cursor');
+      expect(cursor?.schema, `${method} ${path}`).toMatchObject({ type: 'string' });
     }
   });
 

@@ -33,10 +33,10 @@ const stranger = createControlServer({
 });
 
 /** The routes of a control server as it is built, but for the one that is open. */
-const routes = stranger.app.routes
-  .filter(({ method }) => method !== 'ALL')
-  .map(({ method, path }) => `${method} ${path}`)
-  .filter((route) => route !== 'GET /health');
+/** Each once: what stands before a handler is listed as a route of its own. */
+const routes = [...new Set(stranger.app.routes.map(({ method, path }) => `${method} ${path}`))].filter(
+  (route) => !route.startsWith('ALL ') && route !== 'GET /health',
+);
 
 beforeAll(async () => {
   await useKeys({ keys: [...(await currentKeys()).keys, await newKey('tainted')] });

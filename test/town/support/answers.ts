@@ -65,14 +65,63 @@ export const SHAPES: Readonly<Record<string, z.ZodType>> = {
   'POST /openai/v1/chat/completions': completionSchema,
 };
 
-const PATTERNS = Object.entries(SHAPES).map(([route, shape]) => ({
-  pattern: new RegExp(`^${route.replaceAll(/\{\w+\}/g, '[^/]+')}$`),
-  shape,
-}));
+/** Matches a method and a path that this route serves. */
+const patternOf = (route: string): RegExp => new RegExp(`^${route.replaceAll(/\{\w+\}/g, '[^/]+')}$`);
+
+const PATTERNS = Object.entries(SHAPES).map(([route, shape]) => ({ pattern: patternOf(route), shape }));
 
 /** Throws where a good answer of a route for people is not of its shape. */
 export function checkShape(method: string, path: string, answer: unknown): void {
   const [bare = ''] = path.split('?');
   const found = PATTERNS.find(({ pattern }) => pattern.test(`${method} ${bare}`));
   if (found !== undefined) expect(found.shape.parse(answer), `${method} ${bare}`).toStrictEqual(answer);
+}
+
+/** What `/openapi.json` tells of the refusals of a route. */
+const document = z.object({
+  paths: z.record(
+    z.string(),
+    z.record(z.string(), z.object({ responses: z.record(z.string(), z.object({ content: z.unknown().optional() })) })),
+  ),
+});
+const refusal = z.object({
+  'application/problem+json': z.object({
+    schema: z.object({
+      allOf: z.tuple([
+        z.unknown(),
+        z.object({ properties: z.object({ code: z.object({ enum: z.array(z.string()) }) }) }),
+      ]),
+    }),
+  }),
+});
+
+/** Doors that refuse as the programs of their callers read it. */
+const HAS_ITS_OWN_FORM = /^\/(?:openai|v1\/oauth)\//;
+
+/** What each route may refuse with, as `409 name_taken`, by the description of the API. */
+export class Refusals {
+  readonly #routes: readonly { pattern: RegExp; refusals: readonly string[] }[];
+
+  constructor(description: unknown) {
+    this.#routes = Object.entries(document.parse(description).paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { responses }]) => ({
+        pattern: patternOf(`${method.toUpperCase()} ${path}`),
+        refusals: Object.entries(responses)
+          .filter(([status]) => Number(status) >= 400)
+          .flatMap(([status, { content }]) => {
+            if (HAS_ITS_OWN_FORM.test(path) && Number(status) < 500) return [];
+            const { schema } = refusal.parse(content)['application/problem+json'];
+            return schema.allOf[1].properties.code.enum.map((code) => `${status} ${code}`);
+          }),
+      })),
+    );
+  }
+
+  /** Throws where a route refuses in a way that it does not declare. */
+  check(method: string, path: string, status: number, code: string): void {
+    const [bare = ''] = path.split('?');
+    const found = this.#routes.find(({ pattern }) => pattern.test(`${method} ${bare}`));
+    if (found !== undefined && !bare.startsWith('/v1/oauth/'))
+      expect(found.refusals, `${method} ${bare}`).toContain(`${status} ${code}`);
+  }
 }

@@ -3,7 +3,7 @@ import { SELF, env, runDurableObjectAlarm, runInDurableObject } from 'cloudflare
 import { vi } from 'vitest';
 import type { AgentView, ContainerName, MessageView, TownId, TownView } from '../../../src/protocol/index.ts';
 import { nextSweepAt } from '../../../src/tokens/refresh-policy.ts';
-import { checkShape } from './answers.ts';
+import { Refusals, checkShape } from './answers.ts';
 import { lab, type LabContainer } from './lab.ts';
 import { weather } from './weather.ts';
 import { DEV_TOKEN, PUBLIC_URL } from './wiring.ts';
@@ -33,6 +33,16 @@ export interface Answer<T> {
   readonly body: T;
 }
 
+let declared: Promise<Refusals> | null = null;
+/** Read once for each test file. */
+function refusals(): Promise<Refusals> {
+  declared ??= SELF.fetch(`${PUBLIC_URL}/openapi.json`).then(async (response) => new Refusals(await response.json()));
+  return declared;
+}
+
+const codeOf = (answer: unknown): string =>
+  typeof answer === 'object' && answer !== null && 'code' in answer ? String(answer.code) : 'no problem document';
+
 /** Calls the public API as the person; `T` is what the test knows the route to answer. What is answered is what the protocol declares. */
 export async function api<T>(
   method: string,
@@ -48,6 +58,7 @@ export async function api<T>(
   });
   const answer = await response.json();
   if (response.ok) checkShape(method, path, answer);
+  else (await refusals()).check(method, path, response.status, codeOf(answer));
   return { status: response.status, headers: response.headers, body: answer as T };
 }
 

@@ -1,6 +1,6 @@
 /** What people are answered. Each call of the tests is held to its shape; here every route is called, and the check is checked. */
 import { describe, expect, it } from 'vitest';
-import { SHAPES, checkShape } from '../support/answers.ts';
+import { Refusals, SHAPES, checkShape } from '../support/answers.ts';
 import { AsAgent } from '../support/as-agent.ts';
 import { TestTown, api, postForm } from '../support/town.ts';
 import { DEV_TOKEN } from '../support/wiring.ts';
@@ -65,6 +65,15 @@ describe('what people are answered', () => {
       const { status } = await town.api(method, path, method === 'POST' || method === 'PATCH' ? {} : undefined);
       expect(status, call).toBeLessThan(300);
     }
+  });
+
+  it('is a refusal that its route declares, and any other is caught', async () => {
+    const { body } = await api('GET', '/openapi.json');
+    const refusals = new Refusals(body);
+    const path = '/v1/towns/town_00000000000000000000/agents?limit=1';
+    expect(() => refusals.check('POST', path, 409, 'name_taken')).not.toThrow();
+    expect(() => refusals.check('GET', path, 409, 'name_taken')).toThrow();
+    expect(() => refusals.check('POST', path, 400, 'name_taken')).toThrow();
   });
 
   it('is caught where a field is missing, of another kind, or one too many', async () => {

@@ -1,7 +1,7 @@
 /** What the OAuth routes are sent: forms, of which unknown parameters are ignored (RFC 6749, section 3.2). */
 import { z } from '@hono/zod-openapi';
 import { ACCESS_TOKEN_TYPE, EXCHANGE_GRANT, JWT_TYPE, audienceSchema } from '#protocol';
-import { OauthRefusal } from '../edge/oauth-error.ts';
+import { OauthRefusal } from './oauth-error.ts';
 
 const parameter = z.string('must be sent once').min(1, 'is required');
 /** One without a value counts as not sent. */
@@ -20,10 +20,12 @@ export const exchangeForm = z
     resource: repeatable.optional().openapi({ description: 'not supported: invalid_target' }),
     actor_token: optional.openapi({ description: 'not supported: invalid_request' }),
   })
-  .openapi('TokenExchange');
+  .openapi('TokenExchange', { description: 'Which token is exchanged, and for whom (RFC 8693).' });
 
 /** RFC 7662, section 2.1, and RFC 7009, section 2.1. A hint is ignored: a token says itself what it is. */
-export const tokenForm = z.object({ token: parameter, token_type_hint: optional }).openapi('PresentedToken');
+export const tokenForm = z.object({ token: parameter, token_type_hint: optional }).openapi('PresentedToken', {
+  description: 'The token that is asked about, or that is to end (RFC 7662, RFC 7009).',
+});
 
 /** The audience of an exchange that asks for nothing which is not supported. Throws an `OauthRefusal`. */
 export function audienceOf(form: z.infer<typeof exchangeForm>): string {
