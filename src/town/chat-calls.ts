@@ -32,4 +32,12 @@ export class ChatCalls extends RpcTarget {
   async followTurn(message: MessageId, place: Place, waitMs: number): Answered<TurnProgress> {
     return this.#gate.run((p) => followTurn(p, message, place, waitMs));
   }
+
+  /** The client has the whole answer: the same transcript once more is another message. */
+  async answered(sender: string, digest: string, message: MessageId): Answered<null> {
+    return this.#gate.run((p) => {
+      p.transaction(() => p.transcripts.answered(sender, digest, message, p.clock.now()));
+      return ok(null);
+    });
+  }
 }

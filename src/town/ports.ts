@@ -11,6 +11,7 @@ import type { LedgerSizeStore } from '../ledger/ledger-size-store.ts';
 import type { MailStore } from '../ledger/mail-store.ts';
 import type { MessageStore } from '../outbox/message-store.ts';
 import type { QueueStore } from '../outbox/queue-store.ts';
+import type { TranscriptStore } from '../outbox/transcript-store.ts';
 import type { WithdrawalStore } from '../outbox/withdrawal-store.ts';
 import type { AgentStore } from '../roster/agent-store.ts';
 import type { PermissionStore } from '../permissions/permission-store.ts';
@@ -84,6 +85,7 @@ export interface TownPorts extends Omit<TownWiring, 'link' | 'directory'> {
   readonly messages: MessageStore;
   readonly queues: QueueStore;
   readonly withdrawals: WithdrawalStore;
+  readonly transcripts: TranscriptStore;
   readonly permissions: PermissionStore;
   readonly events: EventStore;
   readonly tickets: TicketStore;

@@ -7,6 +7,7 @@ import { LedgerSizeStore } from '../ledger/ledger-size-store.ts';
 import { MailStore } from '../ledger/mail-store.ts';
 import { MessageStore } from '../outbox/message-store.ts';
 import { QueueStore } from '../outbox/queue-store.ts';
+import { TranscriptStore } from '../outbox/transcript-store.ts';
 import { WithdrawalStore } from '../outbox/withdrawal-store.ts';
 import { PermissionStore } from '../permissions/permission-store.ts';
 import { AgentStore } from '../roster/agent-store.ts';
@@ -40,6 +41,7 @@ const tables = (sql: SqlStorage) => ({
   messages: new MessageStore(sql),
   queues: new QueueStore(sql),
   withdrawals: new WithdrawalStore(sql),
+  transcripts: new TranscriptStore(sql),
   permissions: new PermissionStore(sql),
   tickets: new TicketStore(sql),
   mail: new MailStore(sql),

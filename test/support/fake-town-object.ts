@@ -361,6 +361,8 @@ export class FakeTownObject implements TownStub {
         this.#record('liveAgents', [], resultOf(z.array(z.object({ name: z.string(), createdAtMs: z.number() }))), () =>
           ok([...this.agents.values()].map(({ name }) => ({ name, createdAtMs: Date.parse(AT) }))),
         ),
+      answered: (sender, digest, message) =>
+        this.#record('answered', [sender, digest, message], resultOf(z.null()), () => ok(null)),
       followTurn: (message, place, waitMs) =>
         this.#record('followTurn', [message, place, waitMs], resultOf(progressSchema), () => {
           const found = this.messages.find(({ id }) => id === message);

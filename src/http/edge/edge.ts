@@ -35,7 +35,7 @@ export type AgentStub = Pick<
 >;
 
 /** What the edge asks of a town for a chat frontend. */
-export type ChatStub = Pick<ChatCalls, 'liveAgents' | 'followTurn'>;
+export type ChatStub = Pick<ChatCalls, 'liveAgents' | 'followTurn' | 'answered'>;
 
 /** What the edge asks of a town. Narrow, so that its types hold also where those of the platform are not known. */
 export type TownStub = Pick<

@@ -48,7 +48,7 @@ export class AnswerSoFar {
   /** The client is let go of; the agent goes on. */
   goesOn(): AnswerStep[] {
     const text = this.#text === '' ? GOES_ON : `\n\n${GOES_ON}`;
-    return [...textStep(text), { kind: 'end', outcome: { kind: 'answered', text, finish: 'length' } }];
+    return [...textStep(text), { kind: 'end', outcome: { kind: 'goes_on', text, finish: 'length' } }];
   }
 
   #takePiece({ kind, text, ref }: TurnProgress['pieces'][number], steps: AnswerStep[]): void {

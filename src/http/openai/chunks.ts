@@ -1,6 +1,6 @@
 /** An answer as the chunks of a chat completion, in server-sent events without names: clients of this API read none. */
-import type { AnswerHead, FinishReason } from './completion.ts';
-import { NO_USAGE } from './completion.ts';
+import { NO_USAGE, type AnswerHead } from './completion.ts';
+import type { FinishReason } from './outcome.ts';
 import type { AnswerStep } from './answer-so-far.ts';
 
 /** Headers of a stream; the last tells nginx not to hold it back. */

@@ -1,6 +1,7 @@
 /** An answer as a chat completion. */
 import { z } from '@hono/zod-openapi';
-import type { MessageView } from '#protocol';
+import type { Answer } from './answer.ts';
+import type { FinishReason } from './outcome.ts';
 
 /** Tokens are not counted here: agents report none. Clients that add them up find the field. */
 export const NO_USAGE = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 } as const;
@@ -10,9 +11,6 @@ const usageSchema = z.object({
   completion_tokens: z.number().int(),
   total_tokens: z.number().int(),
 });
-
-/** Why an answer ended: it is whole, or there is more than it says. */
-export type FinishReason = 'stop' | 'length';
 
 /** A whole answer, for a client that does not stream. */
 export const completionSchema = z
@@ -42,9 +40,9 @@ export interface AnswerHead {
   readonly model: string;
 }
 
-/** The head of the answer to a message. */
-export function headOf(message: MessageView, model: string): AnswerHead {
-  return { id: `chatcmpl-${message.id}`, created: Math.floor(Date.parse(message.created_at) / 1000), model };
+/** The head of an answer. */
+export function headOf({ id, createdAtMs }: Answer, model: string): AnswerHead {
+  return { id: `chatcmpl-${id}`, created: Math.floor(createdAtMs / 1000), model };
 }
 
 /** The whole answer. */

@@ -19,3 +19,13 @@ export function deliveredBody(texts: AsyncIterator<string>, whenTaken: () => voi
     { highWaterMark: 0 },
   );
 }
+
+/** A whole answer as JSON, of which it is known too whether the client took it. */
+export function jsonAnswer(status: number, body: object, whenTaken: () => void): Response {
+  const text = JSON.stringify(body);
+  const one = (async function* () {
+    yield text;
+  })();
+  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+  return new Response(deliveredBody(one, whenTaken), { status, headers });
+}

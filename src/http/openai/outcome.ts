@@ -1,7 +1,9 @@
 /** What became of a message, in the words that its sender reads. */
 import type { MessageView } from '#protocol';
-import type { FinishReason } from './completion.ts';
 import type { OpenAiError } from './error-shape.ts';
+
+/** Why an answer ended: it is whole, or there is more than it says. */
+export type FinishReason = 'stop' | 'length';
 
 /** A turn without a word: clients take an empty answer for none, and some send again. */
 const SILENT = '(The agent ended its turn without a word.)';
@@ -9,9 +11,9 @@ const SILENT = '(The agent ended its turn without a word.)';
 export const GOES_ON =
   '(The agent is still at work on this. Send /status to see how far it is; the answer stays with the message.)';
 
-/** `answered`: there is a text to show. `failed`: the turn came to no answer. */
+/** `answered`: there is a text to show. `goes_on`: there is none yet, and the client is let go. `failed`: the turn came to no answer. */
 export type Outcome =
-  | { readonly kind: 'answered'; readonly text: string; readonly finish: FinishReason }
+  | { readonly kind: 'answered' | 'goes_on'; readonly text: string; readonly finish: FinishReason }
   | { readonly kind: 'failed'; readonly error: OpenAiError };
 
 type Ended = Pick<MessageView, 'state' | 'reply' | 'truncated' | 'error'>;
@@ -24,7 +26,7 @@ export function outcomeOf({ state, reply, truncated, error }: Ended): Outcome {
   }
   if (state === 'failed') return failed('turn_failed', `The turn failed: ${error ?? 'no reason is known'}`);
   if (state === 'cancelled') return failed('message_cancelled', 'The message was cancelled before its turn.');
-  return { kind: 'answered', text: GOES_ON, finish: 'length' };
+  return { kind: 'goes_on', text: GOES_ON, finish: 'length' };
 }
 
 /**

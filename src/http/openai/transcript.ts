@@ -23,7 +23,8 @@ export const chatRequestSchema = z
       .optional(),
   })
   .openapi('ChatRequest');
-export type ChatRequest = z.infer<typeof chatRequestSchema>;
+/** A transcript, in order. */
+export type Entries = z.infer<typeof chatRequestSchema>['messages'];
 
 const partsSchema = z.array(z.looseObject({ type: z.string(), text: z.string().optional() }));
 /** Parts of a message that are text, by their types in both APIs. */
@@ -34,7 +35,7 @@ const TEXT_PARTS = ['text', 'input_text'];
  * lines of their own, messages with an empty line between them. Throws a `Refusal` where there is none, where it is more than text,
  * and where it is too large.
  */
-export function messageIn(entries: ChatRequest['messages'], field: string): string {
+export function messageIn(entries: Entries, field: string): string {
   const from = entries.findLastIndex(({ role }) => role === 'assistant') + 1;
   const texts = entries.flatMap(({ role, content }, at) =>
     at < from || role !== 'user' ? [] : [textOf(content, `${field}.${at}.content`)],

@@ -1,6 +1,7 @@
 import { MAX_WAITING_BYTES, MAX_WAITING_MESSAGES, jsonBytes, type MessageId, type MessageView } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
 import type { Message } from '../../outbox/message.ts';
+import { isRepeat, type SentTranscript } from '../../outbox/transcript.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { reviveAgent } from './agent-gone.ts';
@@ -18,6 +19,8 @@ export interface NewMessage {
   readonly sender: string;
   /** The sender's own name for it: the same one again means the same message, also under another id. */
   readonly idempotencyKey?: string | null;
+  /** What it was taken from, where its sender has no name for it. */
+  readonly transcript?: SentTranscript | null;
 }
 
 /** `idempotency_key_reused`: the sender gave this key to another message. `limit_exceeded`: too much waits already. */
@@ -44,9 +47,9 @@ export function sendMessage(
  * returns the row and runs `serveAgent`.
  */
 export function acceptMessage(p: TownPorts, message: NewMessage): Result<Message, AcceptRefusal> {
-  const { id, agent, content, sender, idempotencyKey = null } = message;
+  const { id, agent, content, sender, idempotencyKey = null, transcript = null } = message;
   return p.transaction(() => {
-    const known = p.messages.get(id) ?? (idempotencyKey === null ? null : p.messages.byKey(sender, idempotencyKey));
+    const known = knownMessage(p, message);
     if (known !== null) {
       return known.agent === agent.id && known.content === content ? ok(known) : err('idempotency_key_reused');
     }
@@ -60,10 +63,24 @@ export function acceptMessage(p: TownPorts, message: NewMessage): Result<Message
     const seq = queue.lastSeq + 1;
     const row = { id, agent: agent.id, seq, content, sender, idempotencyKey, bytes, createdAtMs: now, deliverAtMs };
     p.messages.accept(row);
+    if (transcript !== null) p.transcripts.add(sender, transcript.digest, id, now);
     p.events.append('reeve.message.accepted', agent.id, { message: id, sender }, now);
     if (agent.state === 'failed') reviveAgent(p, agent.id);
     const accepted = p.messages.get(id);
     if (accepted === null) throw new Error('an accepted message is a row');
     return ok(accepted);
   });
+}
+
+/** The message that this one repeats. */
+function knownMessage(
+  p: TownPorts,
+  { id, sender, idempotencyKey = null, transcript = null }: NewMessage,
+): Message | null {
+  const known = p.messages.get(id) ?? (idempotencyKey === null ? null : p.messages.byKey(sender, idempotencyKey));
+  if (known !== null || transcript === null) return known;
+  const was = p.transcripts.get(sender, transcript.digest);
+  const message = was === null ? null : p.messages.get(was.message);
+  if (was === null || message === null) return null;
+  return isRepeat(message, was, transcript, p.clock.now()) ? message : null;
 }

@@ -219,4 +219,14 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'CREATE INDEX exchanged_by_agent ON exchanged_tokens (agent)',
     ],
   },
+  {
+    id: '0028-transcripts',
+    statements: [
+      `CREATE TABLE transcripts (
+         sender TEXT NOT NULL, digest TEXT NOT NULL, message TEXT NOT NULL, at_ms INTEGER NOT NULL, answered_at_ms INTEGER,
+         PRIMARY KEY (sender, digest)
+       ) STRICT`,
+      'CREATE INDEX transcripts_by_age ON transcripts (at_ms)',
+    ],
+  },
 ];

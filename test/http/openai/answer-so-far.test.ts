@@ -76,7 +76,7 @@ describe('an answer that is sent while it is written', () => {
     answer.take(progress([text('good')]));
     const steps = answer.goesOn();
     expect(textOf(steps)).toMatch(/^\n\n\(.*\/status/);
-    expect(steps.at(-1)).toMatchObject({ kind: 'end', outcome: { kind: 'answered', finish: 'length' } });
+    expect(steps.at(-1)).toMatchObject({ kind: 'end', outcome: { kind: 'goes_on', finish: 'length' } });
   });
 });
 

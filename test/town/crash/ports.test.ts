@@ -51,6 +51,8 @@ const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'exchanged.add': 'an exchange: one row and one event in one step, before anything is minted',
   'exchanged.remove': 'a token that its agent ends: one row and one event in one step',
   mintForThirdParty: 'an exchange that was recorded: who asks again gets another token',
+  'transcripts.add': 'a chat frontend: a row of the transaction that accepts its message',
+  'transcripts.answered': 'a chat frontend that has its answer; its loss costs a repeat that is answered again',
   'tickets.add': 'a person who opens a stream; no agent depends on it',
   'tickets.remove': 'a person who opens a stream; no agent depends on it',
   'mail.add': 'a mail, which is one row and one event in one step',

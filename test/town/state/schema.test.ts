@@ -38,6 +38,7 @@ const TABLES = {
   sweeps: 'seq started_at_ms finished_at_ms due ok failed skipped results',
   tickets: 'digest person expires_at_ms ends_at_ms',
   town: 'one id name owner created_at_ms valid_from_ms sweep_at_ms key_set told_due_at_ms removal_due_at_ms removal_since_ms token_audiences',
+  transcripts: 'sender digest message at_ms answered_at_ms',
   withdrawals: 'message agent inc since_ms due_at_ms tries',
 };
 

@@ -1,94 +1,12 @@
 /** One turn, followed through the door for chat frontends: the real edge, town and built-in agent, in the lab's time. */
-import { SELF, abortAllDurableObjects } from 'cloudflare:test';
-import { describe, expect, it, vi } from 'vitest';
+import { abortAllDurableObjects } from 'cloudflare:test';
+import { describe, expect, it } from 'vitest';
 import type { AgentView, MessageId, MessageView, Page } from '../../../src/protocol/index.ts';
 import { permissionId } from '../../support/ids.ts';
-import { PATIENT } from '../../support/patient.ts';
+import { ChatReading } from '../support/chat-reading.ts';
 import { lab } from '../support/lab.ts';
 import { issuedTokensOf } from '../support/scene.ts';
 import { TestTown, api } from '../support/town.ts';
-import { DEV_TOKEN, PUBLIC_URL } from '../support/wiring.ts';
-
-interface Choice {
-  readonly delta: { readonly role?: string; readonly content?: string; readonly reasoning_content?: string };
-  readonly finish_reason: string | null;
-}
-
-/** A stream as a client reads it. */
-class Reading {
-  readonly status: number;
-  raw = '';
-  isOver = false;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-
-  private constructor(response: Response) {
-    this.status = response.status;
-    if (response.body === null) throw new Error('there is no body');
-    this.#reader = response.body.getReader();
-    // One that leaves reads no more.
-    this.#readOn().catch(() => undefined);
-  }
-
-  static async of(town: TestTown, content: string, more: object = {}): Promise<Reading> {
-    const body = { model: `reeve/${town.id}/ada`, messages: [{ role: 'user', content }], stream: true, ...more };
-    const headers = { authorization: `Bearer ${DEV_TOKEN}`, 'content-type': 'application/json' };
-    return new Reading(
-      await SELF.fetch(`${PUBLIC_URL}/openai/v1/chat/completions`, {
-        method: 'POST',
-        headers,
-        body: JSON.stringify(body),
-      }),
-    );
-  }
-
-  get chunks(): { id: string; choices?: Choice[]; usage?: object; error?: object }[] {
-    const lines = this.raw.split('\n\n').filter((line) => line.startsWith('data: {'));
-    return lines.map((line) => JSON.parse(line.slice('data: '.length)) as ReturnType<() => Reading['chunks'][number]>);
-  }
-
-  get #deltas(): Choice['delta'][] {
-    return this.chunks.flatMap(({ choices = [] }) => choices.map(({ delta }) => delta));
-  }
-
-  get text(): string {
-    return this.#deltas.map(({ content = '' }) => content).join('');
-  }
-
-  get reasoning(): string {
-    return this.#deltas.map(({ reasoning_content: thought = '' }) => thought).join('');
-  }
-
-  get finishes(): string[] {
-    return this.chunks.flatMap(({ choices = [] }) => choices.flatMap(({ finish_reason: why }) => why ?? []));
-  }
-
-  /** Lets the agent work, and the client wait, in small steps of the lab's time. */
-  async until(what: (reading: Reading) => boolean, stepMs = 300): Promise<void> {
-    await vi.waitFor(() => {
-      lab.clock.advance(stepMs);
-      expect(what(this)).toBe(true);
-    }, PATIENT);
-  }
-
-  async toEnd(): Promise<Reading> {
-    await this.until(({ isOver }) => isOver);
-    return this;
-  }
-
-  leave(): Promise<void> {
-    return this.#reader.cancel();
-  }
-
-  async #readOn(): Promise<void> {
-    const decoder = new TextDecoder();
-    for (;;) {
-      const { done, value } = await this.#reader.read();
-      if (done) break;
-      this.raw += decoder.decode(value, { stream: true });
-    }
-    this.isOver = true;
-  }
-}
 
 async function townWithAda(): Promise<TestTown> {
   const town = await TestTown.create();
@@ -102,7 +20,7 @@ const messagesOf = async (town: TestTown): Promise<MessageView[]> =>
 describe('a chat completion that streams', () => {
   it('has a role at once, the text in order, one finish reason, one id, and usage only where it is asked for', async () => {
     const town = await townWithAda();
-    const plain = await (await Reading.of(town, 'hello')).toEnd();
+    const plain = await (await ChatReading.of(town, 'hello')).toEnd();
     expect(plain.chunks[0]?.choices?.[0]?.delta).toEqual({ role: 'assistant', content: '' });
     expect(plain.text).toBe('You said: hello');
     expect(plain.finishes).toEqual(['stop']);
@@ -111,7 +29,7 @@ describe('a chat completion that streams', () => {
     expect(plain.chunks.some(({ usage }) => usage !== undefined)).toBe(false);
     expect(plain.raw).not.toMatch(/^event:/m);
 
-    const asked = await (await Reading.of(town, 'again', { stream_options: { include_usage: true } })).toEnd();
+    const asked = await (await ChatReading.of(town, 'again', { stream_options: { include_usage: true } })).toEnd();
     expect(asked.chunks.at(-1)).toMatchObject({ choices: [], usage: { total_tokens: 0 } });
   });
 
@@ -156,7 +74,7 @@ describe('a chat completion that streams', () => {
   it('of an agent that is busy is queued in order, with one line of reasoning and comments', async () => {
     const town = await townWithAda();
     const first = await town.work('ada', 60);
-    const reading = await Reading.of(town, 'hello');
+    const reading = await ChatReading.of(town, 'hello');
     await reading.until(({ raw }) => /^: /m.test(raw), 1000);
     expect(reading.reasoning.match(/Queued/g)).toHaveLength(1);
     expect(reading.text).toBe('');
@@ -219,12 +137,12 @@ const finished = (reply: string): object => ({
 });
 
 /** A client that streams the answer to a message with which the agent is at work, as far as the town knows. */
-async function inATurn(): Promise<{ town: TestTown; ada: AgentView; message: MessageId; reading: Reading }> {
+async function inATurn(): Promise<{ town: TestTown; ada: AgentView; message: MessageId; reading: ChatReading }> {
   const town = await TestTown.create();
   const ada = await town.agent('ada');
   // What the agent itself says of the turn is lost: the test says it.
   town.container().outgoing = () => Promise.reject(new TypeError('the connection was reset'));
-  const reading = await Reading.of(town, 'work 3000');
+  const reading = await ChatReading.of(town, 'work 3000');
   await town.settled();
   const [message] = await messagesOf(town);
   if (message === undefined) throw new Error('the message is stored');

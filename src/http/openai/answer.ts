@@ -1,0 +1,67 @@
+/** The answer to one request, of an agent or without one; each API of this door writes it in its own form. */
+import type { MessageView } from '#protocol';
+import { messageOf } from '#lib/result.ts';
+import { callThrough } from '../edge/call-through.ts';
+import type { Edge } from '../edge/edge.ts';
+import { untilFinished, type Wait } from '../edge/until-finished.ts';
+import type { AnswerStep } from './answer-so-far.ts';
+import { followAnswer } from './follow-answer.ts';
+import type { MessageKey } from './message-key.ts';
+import { outcomeOf, type Outcome } from './outcome.ts';
+
+/** An answer, which is asked for once, either while it is written or as a whole. */
+export interface Answer {
+  /** Of the message or of the request; the same in each repeat of one answer. */
+  readonly id: string;
+  /** When that was accepted, in ms. */
+  readonly createdAtMs: number;
+  /** Step by step, the last one of kind `end`. */
+  steps(): AsyncGenerator<AnswerStep, void>;
+  whole(): Promise<Outcome>;
+  /** The client has taken all of it. Never rejects. */
+  taken(): Promise<void>;
+}
+
+/** What an agent answers. */
+export class AgentAnswer implements Answer {
+  readonly id: string;
+  readonly createdAtMs: number;
+  readonly #edge: Edge;
+  readonly #message: MessageView;
+  readonly #wait: Wait;
+  readonly #transcript: MessageKey['transcript'];
+  #outcome: Outcome | null = null;
+
+  /** `transcript`: what names the message while the client may send it again, where it has no other name. */
+  constructor(edge: Edge, message: MessageView, wait: Wait, transcript: MessageKey['transcript']) {
+    this.id = message.id;
+    this.createdAtMs = Date.parse(message.created_at);
+    this.#edge = edge;
+    this.#message = message;
+    this.#wait = wait;
+    this.#transcript = transcript;
+  }
+
+  async *steps(): AsyncGenerator<AnswerStep, void> {
+    for await (const step of followAnswer(this.#edge, this.#message, this.#wait)) {
+      if (step.kind === 'end') this.#outcome = step.outcome;
+      yield step;
+    }
+  }
+
+  async whole(): Promise<Outcome> {
+    return (this.#outcome = outcomeOf(await untilFinished(this.#edge, this.#message, this.#wait)));
+  }
+
+  async taken(): Promise<void> {
+    if (this.#transcript === null || this.#outcome === null || this.#outcome.kind === 'goes_on') return;
+    const { digest } = this.#transcript;
+    const { id, sender } = this.#message;
+    try {
+      await callThrough(this.#edge.town(this.#wait.town).chat(), (chat) => chat.answered(sender, digest, id));
+    } catch (thrown) {
+      // All that it costs: the same transcript within ten minutes gets this answer once more.
+      this.#edge.log.warn('answer.not_confirmed', { town: this.#wait.town, error: messageOf(thrown) });
+    }
+  }
+}

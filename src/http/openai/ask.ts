@@ -1,0 +1,67 @@
+/** A request of a chat frontend, and what it comes to: the one way in for every API of this door. */
+import { MAX_STREAM_SECONDS, makeId, type MessageView, type TownId } from '#protocol';
+import { randomBytes } from '#lib/secret.ts';
+import type { Person } from '../../people/person.ts';
+import type { Edge } from '../edge/edge.ts';
+import { Refusal } from '../edge/problem.ts';
+import { AgentAnswer, type Answer } from './answer.ts';
+import { messageKeyOf, type Header } from './message-key.ts';
+import { agentOfModel, ownTownOf } from './model-name.ts';
+import { messageIn, type Entries } from './transcript.ts';
+
+/** What a client asks, whatever the API. */
+export interface Request {
+  readonly person: Person;
+  readonly header: Header;
+  readonly model: string;
+  readonly entries: Entries;
+  /** What the API calls the entries. */
+  readonly field: string;
+  readonly isStream: boolean;
+  /** Aborts when the client leaves. */
+  readonly signal: AbortSignal;
+}
+
+/** The most that a client waits for a whole answer (s): many give up after ten minutes, and some before. */
+const WAIT_SECONDS = 540;
+/** A stream lasts no longer (s), as that of a town: its client may ask again, and finds the answer. */
+const STREAM_SECONDS = MAX_STREAM_SECONDS;
+/** Open WebUI cuts every request after 300 s, and shows an error: it is let go politely before (s). */
+const OPEN_WEBUI_SECONDS = 285;
+
+/** Accepts what is asked and returns its answer, which is yet to come. Throws a `Refusal` where it is not accepted; nothing is stored then. */
+export async function ask(edge: Edge, request: Request): Promise<Answer> {
+  const content = messageIn(request.entries, request.field);
+  const key = await messageKeyOf(request.header, request.model, request.entries);
+  const { town, message } = await send(edge, request, content, key);
+  const wait = { town, seconds: patienceOf(edge, request), signal: request.signal };
+  return new AgentAnswer(edge, message, wait, key.transcript);
+}
+
+async function send(
+  edge: Edge,
+  { person, model }: Request,
+  content: string,
+  { key, transcript }: Awaited<ReturnType<typeof messageKeyOf>>,
+): Promise<{ town: TownId; message: MessageView }> {
+  const named = agentOfModel(model);
+  const town = named === null ? null : await ownTownOf(edge, person, named.town);
+  if (named === null || town === null) throw new Refusal('not_found');
+  const id = makeId('msg', randomBytes(20));
+  const order = { id, content, sender: `person:${person.id}`, idempotencyKey: key, transcript };
+  const sent = await edge.town(town).sendMessage(named.agent, order);
+  if (sent.ok) return { town, message: sent.value };
+  // A model that is gone is one that is not there.
+  throw new Refusal(sent.error === 'agent_retired' ? 'not_found' : sent.error);
+}
+
+/** How long the client waits (s): no longer than its credential lasts, either. */
+function patienceOf(edge: Edge, { header, isStream, person }: Request): number {
+  const isOpenWebUi = OPEN_WEBUI_HEADERS.some((name) => header(name) !== undefined);
+  const most = isOpenWebUi ? OPEN_WEBUI_SECONDS : isStream ? STREAM_SECONDS : WAIT_SECONDS;
+  const left = person.endsAtMs === null ? most : Math.max(0, (person.endsAtMs - edge.clock.now()) / 1000);
+  return Math.min(most, left);
+}
+
+/** Sent with each request where its connection is set up as docs/frontends.md says; the others where it forwards its users. */
+const OPEN_WEBUI_HEADERS = ['x-openwebui-chat-id', 'x-openwebui-message-id', 'x-openwebui-user-id'];
