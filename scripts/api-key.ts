@@ -6,13 +6,14 @@ import { DEFAULT_KEY_DAYS, MAX_KEY_DAYS, MAX_KEY_NAME_UNITS, PERSON_SCOPES } fro
 import { apiKeyInsert } from '../src/directory/api-key-store.ts';
 import { drawApiKey } from '../src/people/api-key.ts';
 
-export const API_USAGE = `       npm run keys -- api --name NAME [--person ID] [--scope read|chat|admin] [--days N] [--local DIR]
+export const API_USAGE = `       npm run keys -- api --name NAME [--person ID] [--scope read|chat|admin] [--days N] [--env NAME | --local DIR]
 
   api               an API key in the directory of the deployment (D1); prints it once
   --name NAME       what it is for, 1 to ${MAX_KEY_NAME_UNITS} characters
   --person ID       for whom it speaks, and who owns the towns that it makes (default: operator); oidc:<sub> for a person who signs in
   --scope SCOPE     read, chat or admin (default: admin)
   --days N          1 to ${MAX_KEY_DAYS} (default: ${DEFAULT_KEY_DAYS})
+  --env NAME        in the deployment of an environment of wrangler.toml (default: none, the top level)
   --local DIR       in the state folder of an npm start that does not run, instead of the deployment
 `;
 
@@ -33,6 +34,7 @@ const order = z.object({
   person: words(255).default('operator'),
   scope: z.enum(PERSON_SCOPES).default('admin'),
   days: z.coerce.number().int().min(1).max(MAX_KEY_DAYS).default(DEFAULT_KEY_DAYS),
+  env: z.string().default(''),
   local: z.string().min(1).optional(),
 });
 
@@ -43,12 +45,13 @@ export async function makeApiKey(argv: readonly string[], io: ApiKeyIo): Promise
     io.stderr.write(`keys: ${given}\n`);
     return EXIT_OPERATOR;
   }
-  const { name, person, scope, days, local } = given;
+  const { name, person, scope, days, env, local } = given;
   const { id, text, digest } = await drawApiKey();
   const createdAtMs = io.now();
   const expiresAtMs = createdAtMs + days * DAY_MS;
   const statement = apiKeyInsert({ id, person, name, scope, digest, createdAtMs, expiresAtMs, revokedAtMs: null });
-  const where = local === undefined ? ['--remote'] : ['--local', '--persist-to', resolve(local, 'worker')];
+  const where =
+    local === undefined ? ['--remote', '--env', env] : ['--local', '--persist-to', resolve(local, 'worker')];
   const code = await io.wrangler(['d1', 'execute', 'DIRECTORY', ...where, '--yes', '--command', statement]);
   if (code !== 0) {
     io.stderr.write(`keys: wrangler ended with code ${code}: no key was made\n`);
@@ -63,7 +66,7 @@ export async function makeApiKey(argv: readonly string[], io: ApiKeyIo): Promise
 function readOrder(argv: readonly string[]): z.output<typeof order> | string {
   const text = { type: 'string' } as const;
   try {
-    const options = { name: text, person: text, scope: text, days: text, local: text };
+    const options = { name: text, person: text, scope: text, days: text, env: text, local: text };
     const parsed = order.safeParse(parseArgs({ args: [...argv], options }).values);
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;

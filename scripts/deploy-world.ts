@@ -9,7 +9,8 @@ import { runWrangler } from './run-wrangler.ts';
 /** What wrangler.toml says that matters here. */
 export interface Project {
   readonly vars: Readonly<Record<string, unknown>>;
-  readonly databaseId: string | undefined;
+  /** The name of the directory's database; null where it is named by its id, and so is there. */
+  readonly databaseName: string | null;
 }
 
 /** The world of this command; tests pass their own. */
@@ -17,7 +18,8 @@ export interface DeployIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
-  readonly project: () => Promise<Project>;
+  /** Of an environment, or of the top level; null: there is no such environment. */
+  readonly project: (environment: string | undefined) => Promise<Project | null>;
   /** Runs wrangler and returns its exit code. */
   readonly wrangler: (args: readonly string[]) => Promise<number>;
   /** Bundles what the image of the containers copies. */
@@ -26,17 +28,27 @@ export interface DeployIo {
   readonly get: (url: string) => Promise<number | null>;
 }
 
-const configSchema = z.object({
+const configSchema = z.looseObject({
   vars: z.record(z.string(), z.unknown()),
-  d1_databases: z.array(z.object({ binding: z.string(), database_id: z.string().optional() })),
+  d1_databases: z.array(
+    z.looseObject({ binding: z.literal('DIRECTORY'), database_name: z.string(), database_id: z.string().optional() }),
+  ),
+  containers: z.array(z.looseObject({})),
+  definedEnvironments: z.array(z.string()).default([]),
 });
 
-/** wrangler.toml as wrangler itself reads it. */
-async function readProject(): Promise<Project> {
+/** wrangler.toml as wrangler itself reads it, for one of its environments or the top level. Throws where there is none of that name. */
+export async function readConfigFile(env: string | undefined): Promise<z.output<typeof configSchema>> {
   const { unstable_readConfig: readConfig } = await import('wrangler');
-  const config = configSchema.parse(readConfig({ config: join(ROOT, 'wrangler.toml') }, { hideWarnings: true }));
-  const directory = config.d1_databases.find(({ binding }) => binding === 'DIRECTORY');
-  return { vars: config.vars, databaseId: directory?.database_id };
+  return configSchema.parse(readConfig({ config: join(ROOT, 'wrangler.toml'), env }, { hideWarnings: true }));
+}
+
+async function readProject(environment: string | undefined): Promise<Project | null> {
+  const { definedEnvironments } = await readConfigFile(undefined);
+  if (environment !== undefined && !definedEnvironments.includes(environment)) return null;
+  const { vars, d1_databases } = await readConfigFile(environment);
+  const named = d1_databases.find(({ database_id }) => database_id === undefined);
+  return { vars, databaseName: named?.database_name ?? null };
 }
 
 /** wrangler on this terminal, with all static assets in their place. */

@@ -32,7 +32,8 @@ describe('npm run keys -- api', () => {
   test('makes a key in the deployment that lets its person in, and prints it once', async () => {
     const { exit, stdout, stderr, args, people } = await run(['--name', "it's mine"]);
     expect(exit).toBe(0);
-    expect(args.slice(0, 4)).toEqual(['d1', 'execute', 'DIRECTORY', '--remote']);
+    expect(args.slice(0, 6)).toEqual(['d1', 'execute', 'DIRECTORY', '--remote', '--env', '']);
+    expect((await run(['--name', 'a', '--env', 'staging'])).args.slice(3, 6)).toEqual(['--remote', '--env', 'staging']);
     const key = stdout.trim();
     expect(await people.authenticate(key)).toEqual({
       id: 'operator',

@@ -5,12 +5,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Project } from '../../scripts/deploy-world.ts';
+import { readConfigFile, theWorld, type Project } from '../../scripts/deploy-world.ts';
 import { main } from '../../scripts/deploy.ts';
 import { CONTAINER_SECRET, bindings, loopbackBindings, type Bindings } from '../support/bindings.ts';
 
-const SCRIPT = join(import.meta.dirname, '../../scripts/deploy.ts');
-const PROJECT: Project = { vars: {}, databaseId: '3f0f9d9e-0000-4000-8000-000000000001' };
+const ROOT = join(import.meta.dirname, '../..');
+const SCRIPT = join(ROOT, 'scripts/deploy.ts');
+const PROJECT: Project = { vars: {}, databaseName: null };
+const NAMED: Project = { vars: {}, databaseName: 'reeve-directory' };
 const ENV = textOf(bindings());
 
 function textOf(given: Bindings): Record<string, string> {
@@ -56,7 +58,7 @@ async function deploy(argv: readonly string[], { env = ENV, project = PROJECT, c
     env,
     stdout: { write: (text) => (out.stdout += text) },
     stderr: { write: (text) => (out.stderr += text) },
-    project: async () => project,
+    project: async (environment) => (environment === 'unheard-of' ? null : project),
     bundle: async () => void (bundled += 1),
     get: async (url) => {
       asked.push(url);
@@ -86,12 +88,37 @@ const secretsLeft = () =>
 describe('npm run deploy', () => {
   test('applies the migrations of the directory, then deploys', async () => {
     expect(await deploy([])).toBe(0);
-    expect(runs.map(({ args }) => args.slice(0, 5))).toEqual([
-      ['d1', 'migrations', 'apply', 'DIRECTORY', '--remote'],
-      ['deploy', '--containers-rollout=none', '--var', 'PUBLIC_URL:https://reeve.example.com', '--var'],
+    expect(runs.map(({ args }) => args.slice(0, 7))).toEqual([
+      ['d1', 'migrations', 'apply', 'DIRECTORY', '--remote', '--env', ''],
+      ['deploy', '--containers-rollout=none', '--env', '', '--var', 'PUBLIC_URL:https://reeve.example.com', '--var'],
     ]);
     expect(out.stdout.split('\n')[0]).toBe('reeve deployed: https://reeve.example.com');
     expect(out.stderr).toBe('');
+  });
+
+  test('makes the database of the directory where none has its name, before anything else is changed', async () => {
+    const steps = () => runs.map(({ args }) => args.slice(0, 3).join(' '));
+    expect(await deploy([], { project: NAMED })).toBe(0);
+    expect(steps().slice(0, 2)).toEqual(['d1 info reeve-directory', 'd1 migrations apply']);
+    runs = [];
+    expect(await deploy([], { project: NAMED, codes: [1] })).toBe(0);
+    expect(steps().slice(0, 3)).toEqual([
+      'd1 info reeve-directory',
+      'd1 create reeve-directory',
+      'd1 migrations apply',
+    ]);
+    runs = [];
+    expect(await deploy([], { project: NAMED, codes: [1, 6] })).toBe(6);
+    expect(runs).toHaveLength(2);
+  });
+
+  test('goes to the environment that is named, with all that it does, and to none that is not there', async () => {
+    expect(await deploy(['--env', 'staging'])).toBe(0);
+    for (const { args } of runs) expect(args.join(' ')).toContain(' --env staging');
+    runs = [];
+    expect(await deploy(['--env', 'unheard-of'])).toBe(2);
+    expect(out.stderr).toBe('deploy: wrangler.toml has no environment unheard-of\n');
+    expect(runs).toEqual([]);
   });
 
   test('without CONTAINER_URL bundles the image, and leaves its containers to wrangler', async () => {
@@ -179,15 +206,12 @@ describe('a bad configuration', () => {
     }
   });
 
-  test('is what works on this machine only: loopback addresses, and the placeholder of the database', async () => {
+  test('is what works on this machine only: loopback addresses', async () => {
     const local = textOf(loopbackBindings({ REEVE_DEV_TOKEN: 'dev-token-0123456789' }));
-    expect(
-      await deploy([], { env: local, project: { ...PROJECT, databaseId: '00000000-0000-0000-0000-000000000000' } }),
-    ).toBe(2);
+    expect(await deploy([], { env: local })).toBe(2);
     expect(out.stderr.split('\n')).toEqual([
       'deploy: PUBLIC_URL must be where the Worker will be reached, not loopback',
       'deploy: CONTAINER_URL must be reachable from Cloudflare, not loopback',
-      expect.stringContaining('deploy: wrangler.toml: database_id is the placeholder; run "npx wrangler d1 create'),
       '',
     ]);
     expect(runs).toEqual([]);
@@ -247,9 +271,10 @@ describe('a dry run', () => {
   });
 
   test('works where a deployment would be refused, and says so', async () => {
-    const project = { ...PROJECT, databaseId: undefined };
-    expect(await deploy(['--dry-run'], { project })).toBe(0);
-    expect(out.stderr).toMatch(/^deploy: a real deployment is refused: wrangler\.toml: database_id [^\n]+\n$/);
+    const env = textOf(loopbackBindings({ REEVE_DEV_TOKEN: 'dev-token-0123456789' }));
+    expect(await deploy(['--dry-run'], { env })).toBe(0);
+    expect(out.stderr).toMatch(/^deploy: a real deployment is refused: PUBLIC_URL [^\n]+\n/);
+    expect(runs).toHaveLength(1);
   });
 });
 
@@ -257,8 +282,27 @@ test('an argument that is not known is refused, and help explains those that are
   expect(await deploy(['--fast'])).toBe(2);
   expect(out.stderr).toMatch(/^deploy: [^\n]*--fast[^\n]*\n$/);
   expect(await deploy(['--help'], { env: {} })).toBe(0);
-  for (const word of ['--dry-run', '--env-file', 'REEVE_ENV_FILE', 'd1 create']) expect(out.stdout).toContain(word);
+  for (const word of ['--dry-run', '--env-file', 'REEVE_ENV_FILE', '--env NAME']) expect(out.stdout).toContain(word);
   expect(runs).toEqual([]);
+});
+
+describe('wrangler.toml', () => {
+  test('has in each environment what the top level has, under names of its own', async () => {
+    const [top, staging] = [await readConfigFile(undefined), await readConfigFile('staging')];
+    expect(staging['name']).toBe('reeve-staging');
+    for (const key of ['durable_objects', 'migrations', 'triggers', 'assets', 'observability', 'main'])
+      expect(staging[key], key).toEqual(top[key]);
+    const own = { name: null, database_name: null, preview_database_id: null, max_instances: null };
+    const kinds = (some: readonly object[]) => some.map((one) => ({ ...one, ...own }));
+    expect(kinds(staging.containers)).toEqual(kinds(top.containers));
+    expect(kinds(staging.d1_databases)).toEqual(kinds(top.d1_databases));
+    const names = await Promise.all([undefined, 'staging', 'unheard-of'].map(theWorld.project));
+    expect(names.map((project) => project?.databaseName)).toEqual([
+      'reeve-directory',
+      'reeve-staging-directory',
+      undefined,
+    ]);
+  });
 });
 
 describe('as a process', () => {

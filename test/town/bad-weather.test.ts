@@ -182,7 +182,7 @@ describe('a town that was away', () => {
     expect([beat.status, await town.alarmAt()]).toEqual([200, due]);
   });
 
-  it('K-04: a sleeping container gets no request in 24 idle hours; at wake-up a fresh token is applied first', async () => {
+  it('K-04: a sleeping container gets no request in 24 idle hours of alarms, reads and forced sweeps; at wake-up a fresh token is applied first', async () => {
     const town = await TestTown.create();
     const ada = await town.agent('ada');
     const { id: earlier } = await town.send('ada', 'hello');
@@ -191,7 +191,8 @@ describe('a town that was away', () => {
     const seen = town.container().requests.length;
     for (let hour = 0; hour < 24; hour += 6) {
       await town.elapse(6 * HOUR);
-      await town.api('GET', '');
+      for (const path of ['', '/health', '/agents', '/agents/ada', '/events']) await town.api('GET', path);
+      await town.api('POST', '/refresh', {});
       await evictDurableObject(town.stub);
       await runDurableObjectAlarm(town.stub);
     }
