@@ -1,18 +1,28 @@
 /**
- * D1 table `towns`: who owns which town, and when each wants to be awake next. It is asked before a Durable Object is touched, so
- * an unknown town costs one read and creates nothing (M-13). Agent tokens need no look-up here: their town is signed.
+ * D1 tables `towns` and `memberships`: who is a member of which town, and when each town wants to be awake next. It is asked before a
+ * Durable Object is touched, so an unknown town costs one read and creates nothing (M-13). Agent tokens need no look-up here: their
+ * town is signed. What is here of members is a copy for lists, and for refusing strangers: the Town decides.
  */
-import type { TownId } from '#protocol';
+import type { MemberRole, TownId } from '#protocol';
+import type { Member } from '../people/member-store.ts';
 
 /** A town that is past its time by this much (ms) does not come back by itself: an alarm rings, is retried, or is lost. */
 export const OVERDUE_MS = 10 * 60_000;
 
-/** A town as it is listed for its owner. */
+/** A town. */
 export interface TownEntry {
   readonly id: TownId;
   readonly name: string;
+  /** One of its owners: whoever made it, as long as they are one. The release before members asks for no more. */
   readonly owner: string;
   readonly createdAtMs: number;
+}
+
+/** A town as one of its members sees it. */
+export interface Membership extends TownEntry {
+  readonly role: MemberRole;
+  /** Since when it is being deleted, or null. */
+  readonly deletedAtMs: number | null;
 }
 
 /** An entry as the watchdog reads it. */
@@ -31,8 +41,9 @@ type Row = {
   next_due_at_ms: number | null;
   deleted_at_ms: number | null;
 };
+type MemberRow = Row & { role: MemberRole };
 
-/** The towns by id and by owner. A method rejects where D1 cannot be reached. */
+/** The towns by id and by member. A method rejects where D1 cannot be reached. */
 export class Directory {
   readonly #db: D1Database;
 
@@ -40,7 +51,7 @@ export class Directory {
     this.#db = db;
   }
 
-  /** Idempotent by id. The town is due until it says otherwise, so one whose object was never reached is found by the watchdog. */
+  /** Idempotent by id; with its first owner as its only member. The town is due until it says otherwise, so one whose object was never reached is found by the watchdog. */
   async create(town: TownEntry): Promise<void> {
     await this.#db
       .prepare(
@@ -84,20 +95,68 @@ export class Directory {
     return row === null ? null : { entry: toEntry(row), deletedAtMs: row.deleted_at_ms };
   }
 
-  /** One owner's towns with an id above `after`, in the order of ids. */
-  async listOf(owner: string, after: string, limit: number): Promise<TownEntry[]> {
-    const { results } = await this.#db
-      .prepare('SELECT * FROM towns WHERE owner = ? AND id > ? AND deleted_at_ms IS NULL ORDER BY id LIMIT ?')
-      .bind(owner, after, limit)
-      .all<Row>();
-    return results.map(toEntry);
+  /** A town for one person, also while it is being deleted; null: it is not there, or they are no member. */
+  async findFor(person: string, id: string): Promise<Membership | null> {
+    const row = await this.#db
+      .prepare('SELECT towns.*, role FROM memberships JOIN towns ON id = town WHERE town = ? AND person = ?')
+      .bind(id, person)
+      .first<MemberRow>();
+    return row === null ? null : toMembership(row);
   }
 
-  /** One owner's towns of this name, in the order of ids. */
-  async named(owner: string, name: string, limit: number): Promise<TownEntry[]> {
+  /** One person's towns with an id above `after`, in the order of ids; none that is being deleted. */
+  async listOf(person: string, after: string, limit: number): Promise<Membership[]> {
     const { results } = await this.#db
-      .prepare('SELECT * FROM towns WHERE owner = ? AND name = ? AND deleted_at_ms IS NULL ORDER BY id LIMIT ?')
-      .bind(owner, name, limit)
+      .prepare(
+        `SELECT towns.*, role FROM memberships JOIN towns ON id = town
+         WHERE person = ? AND town > ? AND deleted_at_ms IS NULL ORDER BY town LIMIT ?`,
+      )
+      .bind(person, after, limit)
+      .all<MemberRow>();
+    return results.map(toMembership);
+  }
+
+  /**
+   * Makes this the list of a town's members, all or nothing, unless a newer revision is here. Idempotent, and of a town that has no
+   * entry nothing is written.
+   */
+  async publishMembers(id: TownId, revision: number, members: readonly Member[]): Promise<void> {
+    const list = JSON.stringify(members.map(({ person, role }) => ({ person, role })));
+    const isNewest = '?2 = (SELECT members_revision FROM towns WHERE id = ?1)';
+    const statements = [
+      this.#db
+        .prepare(
+          `UPDATE towns SET members_revision = ?2, owner = COALESCE(
+             (SELECT value ->> 'person' FROM json_each(?3) WHERE value ->> 'role' = 'owner'
+              ORDER BY value ->> 'person' <> owner LIMIT 1), owner)
+           WHERE id = ?1 AND members_revision < ?2`,
+        )
+        .bind(id, revision, list),
+      this.#db
+        .prepare(
+          `DELETE FROM memberships WHERE town = ?1 AND ${isNewest}
+           AND person NOT IN (SELECT value ->> 'person' FROM json_each(?3))`,
+        )
+        .bind(id, revision, list),
+      this.#db
+        .prepare(
+          `INSERT INTO memberships (town, person, role)
+           SELECT ?1, value ->> 'person', value ->> 'role' FROM json_each(?3) WHERE ${isNewest}
+           ON CONFLICT (town, person) DO UPDATE SET role = excluded.role WHERE role <> excluded.role`,
+        )
+        .bind(id, revision, list),
+    ];
+    await this.#db.batch(statements);
+  }
+
+  /** One person's towns of this name, in the order of ids. */
+  async named(person: string, name: string, limit: number): Promise<TownEntry[]> {
+    const { results } = await this.#db
+      .prepare(
+        `SELECT towns.* FROM memberships JOIN towns ON id = town
+         WHERE person = ? AND name = ? AND deleted_at_ms IS NULL ORDER BY town LIMIT ?`,
+      )
+      .bind(person, name, limit)
       .all<Row>();
     return results.map(toEntry);
   }
@@ -119,6 +178,10 @@ export class Directory {
       .all<{ id: TownId }>();
     return results.map((row) => row.id);
   }
+}
+
+function toMembership(row: MemberRow): Membership {
+  return { ...toEntry(row), role: row.role, deletedAtMs: row.deleted_at_ms };
 }
 
 function toEntry(row: Row): TownEntry {

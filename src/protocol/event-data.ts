@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { agentIdSchema, delegationIdSchema, mailIdSchema, messageIdSchema, permissionIdSchema } from './ids.ts';
 import { DELEGATION_STATES } from './ledger-api.ts';
+import { MEMBER_ROLES } from './members.ts';
 import { RESOLVED_BY, permissionOptionSchema } from './permissions.ts';
 import { ROLE_NAMES, SCOPES } from './roles.ts';
 import { EXIT_REASONS } from './turn-events.ts';
@@ -58,12 +59,18 @@ const turn = z.object({ message: messageIdSchema, attempt: count });
 const ofPermission = turn.extend({ permission: permissionIdSchema });
 const ofDelegation = z.object({ delegation: delegationIdSchema });
 
+/** The role that the subject has, or had; `by` is who gave or took it. */
+const ofMember = z.object({ role: z.enum(MEMBER_ROLES), by: text });
+
 /** The schema of the `data` of each stored event. */
 export const EVENT_DATA = {
   'reeve.town.created': z.object({ name: text }),
   'reeve.town.changed': z.object({ token_audiences: z.array(text) }),
   'reeve.town.restored': z.object({}),
   'reeve.keys.changed': z.object({}),
+  'reeve.member.added': ofMember,
+  'reeve.member.changed': ofMember,
+  'reeve.member.removed': ofMember,
   'reeve.agent.created': z.object({ name: text, role: z.enum(ROLE_NAMES) }),
   /** `command` is there where the runtime changed; null is the built-in agent. */
   'reeve.agent.changed': z.object({

@@ -9,6 +9,7 @@ export * from './fence.ts';
 export * from './ids.ts';
 export * from './ledger-api.ts';
 export * from './limits.ts';
+export * from './members.ts';
 export * from './page.ts';
 export * from './people-api.ts';
 export * from './permissions.ts';

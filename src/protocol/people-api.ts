@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { EVENT_DATA, ISSUE_REASONS, type EventDataOf, type EventType } from './event-data.ts';
 import { agentIdSchema, messageIdSchema, permissionIdSchema, townIdSchema } from './ids.ts';
 import { MAX_OPTION_UNITS } from './limits.ts';
+import { MEMBER_ROLES } from './members.ts';
 import { pageOf } from './page.ts';
 import { DECISION_KINDS, RESOLVED_BY, permissionOptionSchema } from './permissions.ts';
 import { ROLE_NAMES, SCOPES } from './roles.ts';
@@ -133,8 +134,13 @@ export const townSchema = z.object({
 });
 export type TownView = z.infer<typeof townSchema>;
 
-/** A town in a list of towns. */
-export const townEntrySchema = z.object({ id: townIdSchema, name: z.string(), created_at: time });
+/** A town in a list of towns, and the role that the caller has there. */
+export const townEntrySchema = z.object({
+  id: townIdSchema,
+  name: z.string(),
+  role: z.enum(MEMBER_ROLES),
+  created_at: time,
+});
 
 /** Something that is wrong in a town: since when, and what a person does about it. `code` is for programs, `detail` and `advice` are for people. */
 const healthReasonSchema = z.object({

@@ -46,6 +46,8 @@ export const STREAM_CLOSE = {
   too_large: { code: 1009, reason: 'the frame is too large' },
   /** The credential that it was opened with is over: come again with a new ticket. */
   ended: { code: 4001, reason: 'the credential ended' },
+  /** Its person is no member of the town any more. */
+  removed: { code: 4003, reason: 'not a member of the town' },
   /** Too much is unconfirmed; or it was silent, and its place was needed. */
   stalled: { code: 4008, reason: 'reconnect with after' },
 } as const;
@@ -98,17 +100,16 @@ export const streamFrameOf = <T extends z.ZodType>(event: T) => z.array(z.union(
 export const STREAM_REQUEST_HEADER = 'x-reeve-stream';
 
 /**
- * What that header says. `digest` is the SHA-256 of the ticket, whose text stays in the Worker; `owner` is whose the town is, by the
- * directory; `after` is the last event that the reader has, null where it begins with the next one.
+ * What that header says. `digest` is the SHA-256 of the ticket, whose text stays in the Worker; `after` is the last event
+ * that the reader has, null where it begins with the next one.
  */
 const streamRequestSchema = z.object({
   digest: z.string(),
-  owner: z.string(),
   after: z.number().int().min(0).nullable(),
 });
 export type StreamRequest = z.infer<typeof streamRequestSchema>;
 
-/** Escaped, because the name of an owner may hold any letter. */
+/** Escaped, as a header takes it. */
 export function writeStreamRequest(request: StreamRequest): string {
   return encodeURIComponent(JSON.stringify(request));
 }

@@ -3,7 +3,9 @@ import { RpcTarget } from 'cloudflare:workers';
 import type { MessageId } from '#protocol';
 import { ok } from '#lib/result.ts';
 import { followTurn, type Place, type TurnProgress } from './follow-turn.ts';
-import type { Answered, TownGate } from './town-gate.ts';
+import { senderOf, type PersonCall } from './members/authorize-person.ts';
+import { PersonGate, type PersonAnswered } from './person-gate.ts';
+import type { TownGate } from './town-gate.ts';
 
 /** An agent as a model: what a list of models shows of it. */
 export interface ModelAgent {
@@ -12,31 +14,32 @@ export interface ModelAgent {
 }
 
 /**
- * The town, as the door for chat frontends sees it: what `Town.chat` returns. The caller has found that the town is its person's; every
- * result is plain data.
+ * The town, as the door for chat frontends sees it for one person: what `Town.chat` returns. Each call is decided anew, like those of
+ * `PersonCalls`. Every result is plain data.
  */
 export class ChatCalls extends RpcTarget {
-  readonly #gate: TownGate;
+  readonly #as: PersonGate;
 
-  constructor(gate: TownGate) {
+  constructor(gate: TownGate, call: PersonCall) {
     super();
-    this.#gate = gate;
+    this.#as = new PersonGate(gate, call);
   }
 
   /** The agents that live, by what is stored of them. */
-  async liveAgents(): Answered<readonly ModelAgent[]> {
-    return this.#gate.run((p) => ok(p.agents.live().map(({ name, createdAtMs }) => ({ name, createdAtMs }))));
+  async liveAgents(): PersonAnswered<readonly ModelAgent[]> {
+    return this.#as.run('read', (p) => ok(p.agents.live().map(({ name, createdAtMs }) => ({ name, createdAtMs }))));
   }
 
-  /** What is new of a message since `place`, or after `waitMs`. */
-  async followTurn(message: MessageId, place: Place, waitMs: number): Answered<TurnProgress> {
-    return this.#gate.run((p) => followTurn(p, message, place, waitMs));
+  /** What is new of a message since `place`, or after `waitMs`; shown to one who is a member then. */
+  async followTurn(message: MessageId, place: Place, waitMs: number): PersonAnswered<TurnProgress> {
+    const waited = await this.#as.run('read', (p) => followTurn(p, message, place, waitMs));
+    return waited.ok && waitMs > 0 ? this.#as.run('read', (p) => followTurn(p, message, place, 0)) : waited;
   }
 
   /** The client has the whole answer: the same transcript once more is another message. */
-  async answered(sender: string, digest: string, message: MessageId): Answered<null> {
-    return this.#gate.run((p) => {
-      p.transaction(() => p.transcripts.answered(sender, digest, message, p.clock.now()));
+  async answered(digest: string, message: MessageId): PersonAnswered<null> {
+    return this.#as.run('chat', (p, by) => {
+      p.transaction(() => p.transcripts.answered(senderOf(by), digest, message, p.clock.now()));
       return ok(null);
     });
   }

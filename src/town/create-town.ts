@@ -12,6 +12,8 @@ export function createTown(p: TownPorts, { name, owner }: Pick<TownRecord, 'name
     // The directory has the town as due since it was entered there. That is no plan of the town, so whatever it says first
     // is published.
     p.town.create({ id: p.id, name, owner, createdAtMs: now, sweepAtMs, keySet, publishedDueAtMs: 0 });
+    // The directory has its first owner since it has the town.
+    p.members.put({ person: owner, role: 'owner', sinceMs: now, addedBy: null });
     p.events.append('reeve.town.created', p.id, { name }, now);
   });
 }

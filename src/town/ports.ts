@@ -13,6 +13,7 @@ import type { MessageStore } from '../outbox/message-store.ts';
 import type { QueueStore } from '../outbox/queue-store.ts';
 import type { TranscriptStore } from '../outbox/transcript-store.ts';
 import type { WithdrawalStore } from '../outbox/withdrawal-store.ts';
+import type { MemberStore } from '../people/member-store.ts';
 import type { AgentStore } from '../roster/agent-store.ts';
 import type { PermissionStore } from '../permissions/permission-store.ts';
 import type { RuntimeStore } from '../roster/runtime-store.ts';
@@ -88,6 +89,7 @@ export interface TownPorts extends Omit<TownWiring, 'link' | 'directory'> {
   readonly transcripts: TranscriptStore;
   readonly permissions: PermissionStore;
   readonly events: EventStore;
+  readonly members: MemberStore;
   readonly tickets: TicketStore;
   readonly readers: Readers;
   readonly mail: MailStore;

@@ -3,6 +3,7 @@ import {
   fillPage,
   type AgentId,
   type AgentView,
+  type MemberView,
   type MessageView,
   type Page,
   type PermissionView,
@@ -15,7 +16,7 @@ import type { Agent } from '../roster/agent.ts';
 import { townHealth } from './views/health.ts';
 import type { TownPorts } from './ports.ts';
 import { dueTimes } from './alarm/run-due.ts';
-import { agentView, messageView, permissionView, townView } from './views/views.ts';
+import { agentView, memberView, messageView, permissionView, townView } from './views/views.ts';
 
 /** One agent as people see it. Throws where there is none: the caller has found it. */
 export function readAgent(p: TownPorts, id: AgentId): AgentView {
@@ -47,7 +48,12 @@ export function readPermission(p: TownPorts, id: string): Result<PermissionView,
   return found === null ? err('not_found') : ok(permissionView(found));
 }
 
-/** The town as its owner sees it. */
+/** Members with an id above `after`, in the order of ids. */
+export function listMembers(p: TownPorts, after: string, limit: number): Page<MemberView> {
+  return fillPage(p.members.list(after, limit + 1), limit, memberView, ({ person }) => person);
+}
+
+/** The town as people see it. */
 export function readTown(p: TownPorts): TownView {
   const town = p.town.get();
   if (town === null) throw new Error('the caller made sure that the town exists');

@@ -2,7 +2,6 @@ import type { TownView } from '#protocol';
 import { TimeUp, systemClock, within } from '#lib/clock.ts';
 import { isMigrated, migrate } from '#lib/migrate.ts';
 import { err, ok, type Result } from '#lib/result.ts';
-import type { Agent } from '../roster/agent.ts';
 import { GUARD_MS, RUN_BUDGET_MS, earliestDue, shouldPublish } from './state/alarm-plan.ts';
 import { createTown } from './create-town.ts';
 import { recordInterval } from './credentials/record-interval.ts';
@@ -71,14 +70,6 @@ export class TownGate {
     } finally {
       await this.leave(p);
     }
-  }
-
-  /** For one agent, by id or by the name of a live one. */
-  with<T>(idOrName: string, work: (p: TownPorts, agent: Agent) => T | Promise<T>): Promise<Result<T, Missing>> {
-    return this.run(async (p) => {
-      const agent = p.agents.find(idOrName);
-      return agent === null ? err('not_found') : ok(await work(p, agent));
-    });
   }
 
   /** Does what is due, and leaves the alarm set for what comes next. Misconfigured, it only tries again later. */

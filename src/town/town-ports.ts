@@ -10,6 +10,7 @@ import { QueueStore } from '../outbox/queue-store.ts';
 import { TranscriptStore } from '../outbox/transcript-store.ts';
 import { WithdrawalStore } from '../outbox/withdrawal-store.ts';
 import { PermissionStore } from '../permissions/permission-store.ts';
+import { MemberStore } from '../people/member-store.ts';
 import { AgentStore } from '../roster/agent-store.ts';
 import { RuntimeStore } from '../roster/runtime-store.ts';
 import { ExchangedTokenStore } from '../tokens/exchanged-token-store.ts';
@@ -43,6 +44,7 @@ const tables = (sql: SqlStorage) => ({
   withdrawals: new WithdrawalStore(sql),
   transcripts: new TranscriptStore(sql),
   permissions: new PermissionStore(sql),
+  members: new MemberStore(sql),
   tickets: new TicketStore(sql),
   mail: new MailStore(sql),
   delegations: new DelegationStore(sql),

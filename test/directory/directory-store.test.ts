@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Directory, type TownEntry } from '../../src/directory/directory-store.ts';
+import type { Member } from '../../src/people/member-store.ts';
+import type { MemberRole } from '#protocol';
 import { townId } from '../support/ids.ts';
 import { directoryDatabase } from '../support/sqlite.ts';
 
@@ -28,7 +30,7 @@ describe('the directory', () => {
     expect(await directory.get(townId(1))).toEqual(entry(1));
   });
 
-  test('lists the towns of one owner only, in pages by key', async () => {
+  test('lists the towns of one member only, in pages by key', async () => {
     const directory = await directoryOf(entry(1), entry(2, 'bob'), entry(3), entry(4), entry(5, 'bob'));
     expect((await directory.listOf('ann', '', 2)).map(({ id }) => id)).toEqual([townId(1), townId(3)]);
     expect((await directory.listOf('ann', townId(3), 2)).map(({ id }) => id)).toEqual([townId(4)]);
@@ -84,5 +86,71 @@ describe('the directory', () => {
     expect(await directory.find(townId(1))).toEqual({ entry: entry(1), deletedAtMs: 50 });
     await directory.remove(townId(1));
     expect(await directory.find(townId(1))).toBeNull();
+  });
+});
+
+describe('memberships', () => {
+  const member = (person: string, role: MemberRole): Member => ({ person, role, sinceMs: 1, addedBy: null });
+  const rolesOf = async (directory: Directory, ...people: string[]) =>
+    Promise.all(people.map(async (person) => (await directory.findFor(person, townId(1)))?.role ?? null));
+
+  test('begin with the first owner, and are those of the list that the town sends, whole', async () => {
+    const directory = await directoryOf(entry(1), entry(2));
+    expect(await rolesOf(directory, 'ann', 'bob')).toEqual(['owner', null]);
+    await directory.publishMembers(townId(1), 1, [member('ann', 'viewer'), member('bob', 'owner')]);
+    expect(await rolesOf(directory, 'ann', 'bob')).toEqual(['viewer', 'owner']);
+    await directory.publishMembers(townId(1), 2, [member('bob', 'owner'), member('c\'"é', 'member')]);
+    expect(await rolesOf(directory, 'ann', 'bob', 'c\'"é')).toEqual([null, 'owner', 'member']);
+    expect((await directory.listOf('ann', '', 10)).map(({ id }) => id)).toEqual([townId(2)]);
+    expect(await directory.findFor('bob', townId(1))).toMatchObject({
+      id: townId(1),
+      role: 'owner',
+      deletedAtMs: null,
+    });
+  });
+
+  test('of an older list that comes late change nothing; the same list again does no harm', async () => {
+    const directory = await directoryOf(entry(1));
+    const newest = [member('bob', 'owner')];
+    await directory.publishMembers(townId(1), 5, newest);
+    await directory.publishMembers(townId(1), 4, [member('ann', 'owner'), member('bob', 'viewer')]);
+    await directory.publishMembers(townId(1), 5, newest);
+    expect(await rolesOf(directory, 'ann', 'bob')).toEqual([null, 'owner']);
+  });
+
+  test('keep whoever made the town as the one that an older release asks for, but only as long as they are an owner', async () => {
+    const directory = await directoryOf(entry(1, 'moe'));
+    const owner = async () => (await directory.get(townId(1)))?.owner;
+    await directory.publishMembers(townId(1), 1, [member('ann', 'owner'), member('moe', 'owner')]);
+    expect(await owner()).toBe('moe');
+    await directory.publishMembers(townId(1), 2, [
+      member('ann', 'member'),
+      member('bob', 'owner'),
+      member('moe', 'viewer'),
+    ]);
+    expect(await owner()).toBe('bob');
+  });
+
+  test('of a town that is not there are not written, and those of one that is removed go with it', async () => {
+    const database = directoryDatabase();
+    const directory = new Directory(database);
+    const count = async () => database.prepare('SELECT COUNT(*) AS n FROM memberships').first();
+    await directory.publishMembers(townId(1), 1, [member('ann', 'owner')]);
+    expect(await count()).toEqual({ n: 0 });
+    await directory.create(entry(1));
+    await directory.markDeleted(townId(1), 2);
+    expect(await directory.findFor('ann', townId(1))).toMatchObject({ deletedAtMs: 2 });
+    await directory.remove(townId(1));
+    expect(await count()).toEqual({ n: 0 });
+  });
+
+  test('of towns that are older than they are begin with whoever made each', async () => {
+    const database = directoryDatabase('0003');
+    await database
+      .prepare("INSERT INTO towns (id, name, owner, created_at_ms) VALUES (?, 'old', 'ann', 1)")
+      .bind(townId(1))
+      .run();
+    database.migrate();
+    expect(await rolesOf(new Directory(database), 'ann', 'bob')).toEqual(['owner', null]);
   });
 });

@@ -12,7 +12,9 @@ const DIRECTORY: readonly Migration[] = readdirSync(join(ROOT, 'migrations'))
   .toSorted()
   .map((id) => {
     const text = readFileSync(join(ROOT, 'migrations', id), 'utf8').replaceAll(/^--.*$/gm, '');
-    return { id, statements: text.split(';').filter((statement) => statement.trim() !== '') };
+    // A trigger holds statements of its own.
+    const statements = text.match(/\s*CREATE TRIGGER.*?\bEND(?=;)|[^;]*\w[^;]*/gs) ?? [];
+    return { id, statements };
   });
 
 const FIRST: Migration = {

@@ -29,6 +29,7 @@ export const platformHome = packageHome(
   'src/town/town.ts',
   'src/town/agent-calls.ts',
   'src/town/chat-calls.ts',
+  'src/town/person-calls.ts',
   'src/link/agent-container.ts',
 );
 

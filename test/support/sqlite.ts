@@ -41,16 +41,31 @@ export function objectStorage() {
   return { sql, transactionSync };
 }
 
-/** What the directory uses of D1, over the real migrations. */
-export function directoryDatabase() {
+/** What the directory uses of D1, over the real migrations; with `upTo` over those up to that number, until `migrate` is called. */
+export function directoryDatabase(upTo = '9999') {
   const db = new DatabaseSync(':memory:');
   const folder = join(import.meta.dirname, '../../migrations');
-  for (const file of readdirSync(folder).toSorted()) db.exec(readFileSync(join(folder, file), 'utf8'));
+  const files = readdirSync(folder).toSorted();
+  const run = (file: string): void => db.exec(readFileSync(join(folder, file), 'utf8'));
+  files.filter((file) => file.slice(0, 4) <= upTo).forEach(run);
   const statement = (query: string, bindings: readonly SQLInputValue[]) => ({
     bind: (...values: SQLInputValue[]) => statement(query, values),
     run: async () => void db.prepare(query).run(...bindings),
     first: async () => all(db, query, bindings)[0] ?? null,
     all: async () => ({ results: all(db, query, bindings) }),
   });
-  return { prepare: (query: string) => statement(query, []) };
+  return {
+    prepare: (query: string) => statement(query, []),
+    migrate: () => files.filter((file) => file.slice(0, 4) > upTo).forEach(run),
+    batch: async (statements: readonly { run: () => Promise<void> }[]) => {
+      db.exec('BEGIN');
+      try {
+        for (const one of statements) await one.run();
+        db.exec('COMMIT');
+      } catch (thrown) {
+        db.exec('ROLLBACK');
+        throw thrown;
+      }
+    },
+  };
 }

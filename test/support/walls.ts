@@ -21,6 +21,7 @@ const ROOMS = [
   'state',
   'views',
   'stream',
+  'members',
   'agents',
   'ledger',
   'containers',

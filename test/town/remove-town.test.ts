@@ -227,6 +227,7 @@ describe('the deletion of a town', () => {
 
 /** Every step of a deletion, and how it is cut. */
 const CUTS: readonly (readonly [effect: string, fault: Strike['fault']])[] = [
+  ['directory.markDeleted', 'dies after'],
   ['town.planRemoval', 'dies before'],
   ['town.planRemoval', 'dies after'],
   ['link.retire', 'dies before'],

@@ -11,6 +11,7 @@ import type { PresentedToken } from '../../town/credentials/introspect-token.ts'
 import { admitSubject, requireAgent, requireAgentOrPerson } from '../edge/authenticate.ts';
 import { API } from '../edge/api.ts';
 import { declareRoute, problemResponses } from '../edge/declare-route.ts';
+import { callThrough } from '../edge/call-through.ts';
 import type { App, Edge, EdgeEnv } from '../edge/edge.ts';
 import { OauthRefusal, oauthErrors, refuseForm } from '../edge/oauth-error.ts';
 import { Refusal } from '../edge/problem.ts';
@@ -154,9 +155,10 @@ function whatItSays({ iss, sub, aud, iat, nbf, exp, jti }: ThirdPartyClaims, cli
   return { active: true as const, token_type: 'Bearer' as const, ...said };
 }
 
-/** Of another person's town nothing is said, and no Durable Object is touched for it (M-13). */
+/** Of a town of others nothing is said, and no Durable Object is touched for it (M-13). */
 async function isActiveFor(edge: Edge, person: string, { town, token }: Found): Promise<boolean> {
-  if ((await edge.directory.get(town))?.owner !== person) return false;
-  const answer = await edge.town(town).introspect(token);
+  const membership = await edge.directory.findFor(person, town);
+  if (membership === null || membership.deletedAtMs !== null) return false;
+  const answer = await callThrough(edge.town(town).person({ person }), (me) => me.introspect(token));
   return answer.ok && answer.value;
 }

@@ -25,6 +25,9 @@ const forPeople = named({
   ApiKeyOrder: taken.apiKeyOrderSchema.describe('An API key to make, never with more than the caller may do.'),
   Town: protocol.townSchema.describe('A town, its next and its last sweep.'),
   TownEntry: protocol.townEntrySchema.describe('What a list shows of a town; no town is woken for it.'),
+  Caller: protocol.callerSchema.describe('Who is calling: the subject by which others invite them.'),
+  Member: protocol.memberSchema.describe('A person in a town, and their role there.'),
+  MemberOrder: taken.memberOrderSchema.describe('The role that a person is to have in a town.'),
   DeletedTown: protocol.deletedTownSchema.describe('`deleting`: a container has yet to confirm.'),
   Restored: protocol.restoredSchema.describe('How many containers the town has, and how many have their new session.'),
   Health: protocol.townHealthSchema.describe('What is wrong in a town, since when, and what to do about it.'),
@@ -80,6 +83,7 @@ const forAgents = named({
 
 const pages = named({
   TownPage: protocol.pageOf(forPeople.TownEntry).describe('A page of towns.'),
+  MemberPage: protocol.pageOf(forPeople.Member).describe('A page of members.'),
   AgentPage: protocol.pageOf(forPeople.Agent).describe('A page of agents.'),
   MessagePage: protocol.pageOf(forPeople.Message).describe('A page of messages.'),
   PermissionPage: protocol.pageOf(forPeople.Permission).describe('A page of permissions.'),

@@ -1,10 +1,9 @@
 /** Who is calling: people, agents, containers. Each is a middleware that runs before the body is read. */
 import type { Context, MiddlewareHandler } from 'hono';
 import { createMiddleware } from 'hono/factory';
-import { MAX_AUTHORIZATION_BYTES, allowsScope, ticketSchema, townIdSchema, type TownId } from '#protocol';
+import { MAX_AUTHORIZATION_BYTES, allowsScope, ticketSchema, townIdSchema } from '#protocol';
 import { messageOf } from '#lib/result.ts';
 import { sha256 } from '#lib/secret.ts';
-import type { TownEntry } from '../../directory/directory-store.ts';
 import type { Config } from '../../env.ts';
 import { SignInUnavailable, type Person } from '../../people/person.ts';
 import { verifyAgentToken } from '../../tokens/verify.ts';
@@ -65,22 +64,26 @@ export function mayCallFrom({ publicUrl, signIn }: Config, origin: string | unde
   return origin === undefined || origin === publicUrl || signIn.allowedOrigins.has(origin);
 }
 
-/** A person's own town. Unknown ones and those of others look the same, and no Durable Object is touched for them (M-13). */
+/**
+ * A town that the person is a member of, by the directory. Unknown ones and those of others look the same, and no Durable Object is
+ * touched for them (M-13). What the member may do there the Town decides.
+ */
 export function requireTown(edge: Edge): MiddlewareHandler<EdgeEnv> {
-  return ownTown(edge, (id) => edge.directory.get(id));
+  return membersTown(edge, false);
 }
 
-/** The same, and also one that is being deleted: its person may ask again whether it is gone. */
+/** The same, and also one that is being deleted: a member may ask again whether it is gone. */
 export function requireTownOrItsRest(edge: Edge): MiddlewareHandler<EdgeEnv> {
-  return ownTown(edge, async (id) => (await edge.directory.find(id))?.entry ?? null);
+  return membersTown(edge, true);
 }
 
-function ownTown(edge: Edge, find: (id: TownId) => Promise<TownEntry | null>): MiddlewareHandler<EdgeEnv> {
+function membersTown(edge: Edge, orItsRest: boolean): MiddlewareHandler<EdgeEnv> {
   return createMiddleware<EdgeEnv>(async (c, next) => {
     const id = townIdSchema.safeParse(c.req.param('town'));
-    const entry = id.success ? await find(id.data) : null;
-    if (entry === null || entry.owner !== c.get('person').id) throw new Refusal('not_found');
-    c.set('town', edge.town(entry.id));
+    const found = id.success ? await edge.directory.findFor(c.get('person').id, id.data) : null;
+    if (found === null || (found.deletedAtMs !== null && !orItsRest)) throw new Refusal('not_found');
+    c.set('membership', found);
+    c.set('town', edge.town(found.id));
     await next();
   });
 }
@@ -156,7 +159,7 @@ export function requireTicket(edge: Edge): MiddlewareHandler<EdgeEnv> {
     if (!ticket.success || !id.success) throw new Refusal('invalid_token');
     const entry = await edge.directory.get(id.data);
     if (entry === null) throw new Refusal('invalid_token');
-    c.set('ticket', { digest: await sha256(ticket.data), owner: entry.owner });
+    c.set('ticket', { digest: await sha256(ticket.data) });
     c.set('town', edge.town(entry.id));
     await next();
   });

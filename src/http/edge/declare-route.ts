@@ -56,7 +56,8 @@ interface Declared<P extends string> extends Omit<RouteConfig, 'path'> {
  */
 export function routesOf(tag: string, caller: Caller) {
   return <P extends string, R extends Declared<P>>(route: R, own: readonly ProblemCode[] = []) => {
-    const codes = [...OF_CALLER[caller], ...problemsOfInput(route.request), ...own, 'internal' as const];
+    const ofTown = caller === 'person' && route.path.includes('{town}') ? (['insufficient_role'] as const) : [];
+    const codes = [...OF_CALLER[caller], ...ofTown, ...problemsOfInput(route.request), ...own, 'internal' as const];
     return declareRoute(tag, [caller], { ...route, responses: { ...route.responses, ...problemResponses(codes) } });
   };
 }

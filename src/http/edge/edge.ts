@@ -4,13 +4,15 @@ import type { MiddlewareHandler } from 'hono';
 import type { KeyId, TownId } from '#protocol';
 import type { Config } from '../../env.ts';
 import type { Env } from '../../bindings.ts';
-import { Directory } from '../../directory/directory-store.ts';
+import { Directory, type Membership } from '../../directory/directory-store.ts';
 import { systemClock, type Clock } from '#lib/clock.ts';
 import { consoleLog, rarely, type Log } from '#lib/log.ts';
 import type { Issuer } from '../../tokens/mint.ts';
 import type { AgentCalls } from '../../town/agent-calls.ts';
 import type { ChatCalls } from '../../town/chat-calls.ts';
 import type { VerifiedCall } from '../../town/calls/authorize-call.ts';
+import type { PersonCall } from '../../town/members/authorize-person.ts';
+import type { PersonCalls } from '../../town/person-calls.ts';
 import type { Town } from '../../town/town.ts';
 import { lazyIssuer } from '../../wiring.ts';
 import { ApiKeyStore } from '../../directory/api-key-store.ts';
@@ -37,15 +39,18 @@ export type AgentStub = Pick<
 /** What the edge asks of a town for a chat frontend. */
 export type ChatStub = Pick<ChatCalls, 'liveAgents' | 'followTurn' | 'answered'>;
 
-/** What the edge asks of a town. Narrow, so that its types hold also where those of the platform are not known. */
-export type TownStub = Pick<
-  Town,
-  | 'create'
+/** What the edge asks of a town as one of its members. */
+export type PersonStub = Pick<
+  PersonCalls,
   | 'describe'
   | 'change'
   | 'introspect'
   | 'health'
   | 'restored'
+  | 'deleteTown'
+  | 'listMembers'
+  | 'putMember'
+  | 'removeMember'
   | 'createAgent'
   | 'listAgents'
   | 'getAgent'
@@ -67,14 +72,16 @@ export type TownStub = Pick<
   | 'listPermissions'
   | 'getPermission'
   | 'answerPermission'
-  | 'pull'
-  | 'watch'
-  | 'remove'
-  | 'hello'
-> & {
-  /** Its methods can be called before it is there. The caller disposes of what it resolves to. */
-  readonly agent: (call: VerifiedCall) => AgentStub & PromiseLike<Disposable>;
-  readonly chat: () => ChatStub & PromiseLike<Disposable>;
+>;
+
+/** Its methods can be called before it is there. The caller disposes of what it resolves to. */
+export type Held<Stub> = Stub & PromiseLike<Disposable>;
+
+/** What the edge asks of a town. Narrow, so that its types hold also where those of the platform are not known. */
+export type TownStub = Pick<Town, 'create' | 'pull' | 'watch' | 'remove' | 'hello'> & {
+  readonly agent: (call: VerifiedCall) => Held<AgentStub>;
+  readonly person: (call: PersonCall) => Held<PersonStub>;
+  readonly chat: (call: PersonCall) => Held<ChatStub>;
   readonly fetch: (url: string, init: { readonly headers: Readonly<Record<string, string>> }) => Promise<Response>;
 };
 
@@ -97,12 +104,14 @@ export interface EdgeEnv {
     requestId: string;
     person: Person;
     town: TownStub;
+    /** Of the person, in that town, as the directory has it; the Town decides. */
+    membership: Membership;
     agent: VerifiedCall;
     /** Where both may ask: whether it is a person, and not an agent. */
     isPerson: boolean;
     bearer: string;
-    /** Of a reader of the stream: SHA-256 of its ticket, and whose the town is. */
-    ticket: { digest: string; owner: string };
+    /** Of a reader of the stream: SHA-256 of its ticket. */
+    ticket: { digest: string };
   };
 }
 

@@ -1,7 +1,7 @@
 /** Schemas of what the public API takes, and the names of its answers. They parse requests and make `/openapi.json`. */
 import { z } from '@hono/zod-openapi';
 import * as protocol from '#protocol';
-import { ROLE_NAMES, SCOPES, agentIdSchema, keyIdSchema, townIdSchema, writtenText } from '#protocol';
+import { ROLE_NAMES, SCOPES, agentIdSchema, keyIdSchema, subjectSchema, townIdSchema, writtenText } from '#protocol';
 import { isWithinRole } from '../../roster/agent.ts';
 import { runtimeOrderSchema } from './runtime-order.ts';
 import { KEY_RULE, isIdempotencyKey } from './idempotency-key.ts';
@@ -88,6 +88,18 @@ export const keysQuery = z.object({ cursor: idCursor(keyIdSchema), limit });
 export const keyParams = z.object({
   key: z.string().pipe(keyIdSchema).openapi({ type: 'string', description: 'id of the key' }),
 });
+/** A page of members, in the order of their subjects; 1 to 200 of them. */
+export const membersQuery = z.object({ cursor: idCursor(subjectSchema), limit });
+/** `{subject}`: anything but an id of a person is 400. */
+export const memberParams = townParams.extend({
+  subject: z.string().pipe(subjectSchema).openapi({
+    type: 'string',
+    description: 'id of the person, percent-encoded; `GET /v1/me` shows one their own',
+    example: 'oidc:google-oauth2|1084',
+  }),
+});
+/** `PUT .../members/{subject}`. */
+export const memberOrderSchema = z.strictObject({ role: z.enum(protocol.MEMBER_ROLES) });
 /** A page of agents, in the order of their ids; 1 to 200 of them. */
 export const agentsQuery = z.object({ cursor: idCursor(agentIdSchema), limit });
 /** A cursor that is a number by chance: to callers it is the `next` of a page, like any other. */

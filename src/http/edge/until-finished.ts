@@ -2,6 +2,7 @@
 import type { MessageView, TownId } from '#protocol';
 import type { Result } from '#lib/result.ts';
 import { isFinal } from '../../outbox/message.ts';
+import { callThrough } from './call-through.ts';
 import type { Edge, TownStub } from './edge.ts';
 
 /** The town is asked for so long at a time (ms): a caller that has left keeps its object awake no longer. */
@@ -9,9 +10,10 @@ const STEP_MS = 5000;
 /** Calls that fail in a row before the wait is given up: an object that is replaced is there again with the next. */
 const MAX_FAILURES = 3;
 
-/** How long a caller waits, and for which town. */
+/** How long a caller waits, for which town, and as whom. */
 export interface Wait {
   readonly town: TownId;
+  readonly person: string;
   readonly seconds: number;
   /** Aborts when the client leaves. */
   readonly signal: AbortSignal;
@@ -59,7 +61,10 @@ export async function untilFinished(edge: Edge, message: MessageView, wait: Wait
   let seen = message;
   const question: Question<MessageView> = {
     stepMs: STEP_MS,
-    ask: (town, waitMs) => town.getMessage(message.agent, message.id, waitMs),
+    ask: (town, waitMs) => {
+      const me = town.person({ person: wait.person });
+      return callThrough(me, (held) => held.getMessage(message.agent, message.id, waitMs));
+    },
     isIdle: () => true,
   };
   for await (const found of askInSteps(edge, wait, question)) {

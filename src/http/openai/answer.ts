@@ -56,12 +56,13 @@ export class AgentAnswer implements Answer {
   async taken(): Promise<void> {
     if (this.#transcript === null || this.#outcome === null || this.#outcome.kind === 'goes_on') return;
     const { digest } = this.#transcript;
-    const { id, sender } = this.#message;
+    const { town, person } = this.#wait;
     try {
-      await callThrough(this.#edge.town(this.#wait.town).chat(), (chat) => chat.answered(sender, digest, id));
+      const chat = this.#edge.town(town).chat({ person });
+      await callThrough(chat, (held) => held.answered(digest, this.#message.id));
     } catch (thrown) {
       // All that it costs: the same transcript within ten minutes gets this answer once more.
-      this.#edge.log.warn('answer.not_confirmed', { town: this.#wait.town, error: messageOf(thrown) });
+      this.#edge.log.warn('answer.not_confirmed', { town, error: messageOf(thrown) });
     }
   }
 }

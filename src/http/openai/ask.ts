@@ -2,11 +2,12 @@
 import { MAX_STREAM_SECONDS, makeId, type MessageView, type TownId } from '#protocol';
 import { randomBytes } from '#lib/secret.ts';
 import type { Person } from '../../people/person.ts';
+import { callAs } from '../edge/as-person.ts';
 import type { Edge } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { AgentAnswer, type Answer } from './answer.ts';
 import { messageKeyOf, type Header } from './message-key.ts';
-import { agentOfModel, ownTownOf } from './model-name.ts';
+import { agentOfModel, memberTownOf } from './model-name.ts';
 import { messageIn, type Entries } from './transcript.ts';
 
 /** What a client asks, whatever the API. */
@@ -34,7 +35,7 @@ export async function ask(edge: Edge, request: Request): Promise<Answer> {
   const content = messageIn(request.entries, request.field);
   const key = await messageKeyOf(request.header, request.model, request.entries);
   const { town, message } = await send(edge, request, content, key);
-  const wait = { town, seconds: patienceOf(edge, request), signal: request.signal };
+  const wait = { town, person: request.person.id, seconds: patienceOf(edge, request), signal: request.signal };
   return new AgentAnswer(edge, message, wait, key.transcript);
 }
 
@@ -45,11 +46,11 @@ async function send(
   { key, transcript }: Awaited<ReturnType<typeof messageKeyOf>>,
 ): Promise<{ town: TownId; message: MessageView }> {
   const named = agentOfModel(model);
-  const town = named === null ? null : await ownTownOf(edge, person, named.town);
+  const town = named === null ? null : await memberTownOf(edge, person, named.town);
   if (named === null || town === null) throw new Refusal('not_found');
   const id = makeId('msg', randomBytes(20));
-  const order = { id, content, sender: `person:${person.id}`, idempotencyKey: key, transcript };
-  const sent = await edge.town(town).sendMessage(named.agent, order);
+  const order = { id, content, idempotencyKey: key, transcript };
+  const sent = await callAs(edge.town(town), person.id, 'chat', (me) => me.sendMessage(named.agent, order));
   if (sent.ok) return { town, message: sent.value };
   // A model that is gone is one that is not there.
   throw new Refusal(sent.error === 'agent_retired' ? 'not_found' : sent.error);

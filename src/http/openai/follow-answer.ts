@@ -21,7 +21,7 @@ export async function* followAnswer(edge: Edge, message: MessageView, wait: Wait
     stepMs: IDLE_MS,
     // The first look waits for nothing: the client learns at once why its message waits.
     ask: (town, waitMs) =>
-      callThrough(town.chat(), (chat) =>
+      callThrough(town.chat({ person: wait.person }), (chat) =>
         chat.followTurn(message.id, place ?? { attempt: 0, pieces: 0 }, place === null ? 0 : waitMs),
       ),
     isIdle: ({ pieces, end }) => pieces.length === 0 && end === null,

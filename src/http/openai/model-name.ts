@@ -14,13 +14,13 @@ export function agentOfModel(model: string): { readonly town: string; readonly a
   return { town, agent };
 }
 
-/** A person's own town by its id, or by its name where no other town of theirs has it; null: there is none. */
-export async function ownTownOf(edge: Edge, person: Person, idOrName: string): Promise<TownId | null> {
+/** A town that a person is a member of, by its id, or by its name where no other town of theirs has it; null: there is none. */
+export async function memberTownOf(edge: Edge, person: Person, idOrName: string): Promise<TownId | null> {
   const id = townIdSchema.safeParse(idOrName);
   if (!id.success) {
     const named = await edge.directory.named(person.id, idOrName, 2);
     return named.length === 1 ? (named[0]?.id ?? null) : null;
   }
-  const entry = await edge.directory.get(id.data);
-  return entry?.owner === person.id ? entry.id : null;
+  const found = await edge.directory.findFor(person.id, id.data);
+  return found?.deletedAtMs === null ? found.id : null;
 }

@@ -36,18 +36,18 @@ export function modelRoutes(app: App, edge: Edge): void {
       responses: openAiAnswers(modelListSchema, 'The models'),
     }),
     async (c) => {
-      const towns = await edge.directory.listOf(c.get('person').id, '', MAX_TOWNS);
-      const data = await modelsOf(edge, towns);
+      const person = c.get('person').id;
+      const data = await modelsOf(edge, person, await edge.directory.listOf(person, '', MAX_TOWNS));
       return c.json({ object: 'list' as const, data }, 200);
     },
   );
 }
 
-async function modelsOf(edge: Edge, towns: readonly TownEntry[]): Promise<Model[]> {
+async function modelsOf(edge: Edge, person: string, towns: readonly TownEntry[]): Promise<Model[]> {
   const found = new Map<TownEntry, Model[]>();
   const ask = async (entry: TownEntry): Promise<void> => {
     try {
-      const agents = await callThrough(edge.town(entry.id).chat(), (chat) => chat.liveAgents());
+      const agents = await callThrough(edge.town(entry.id).chat({ person }), (chat) => chat.liveAgents());
       if (agents.ok)
         found.set(
           entry,

@@ -9,6 +9,7 @@ import { Refusal } from '../edge/problem.ts';
 import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
 import { runtimeOf } from '../edge/runtime-order.ts';
 import * as s from '../edge/schemas.ts';
+import { asPerson } from '../edge/as-person.ts';
 
 const route = routesOf('Agents', 'person');
 
@@ -45,7 +46,7 @@ function createAgent(app: App, edge: Edge, inTown: Guard[]): void {
       const { name, role, scopes, runtime: order } = c.req.valid('json');
       const runtime = runtimeOf(edge.config, order);
       const agent = { id: makeId('agt', randomBytes(20)), name, role, scopes: scopes ?? ROLES[role], runtime };
-      const created = await c.get('town').createAgent(agent);
+      const created = await asPerson(c, (me) => me.createAgent(agent));
       if (!created.ok) throw new Refusal(created.error);
       return c.json(created.value, 201);
     },
@@ -65,7 +66,7 @@ function listAgents(app: App, inTown: Guard[]): void {
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
-      const agents = await c.get('town').listAgents(cursor, limit);
+      const agents = await asPerson(c, (me) => me.listAgents(cursor, limit));
       if (!agents.ok) throw new Refusal(agents.error);
       return c.json(agents.value, 200);
     },
@@ -84,7 +85,7 @@ function readAgent(app: App, inTown: Guard[]): void {
       responses: answers(200, API.Agent, 'The agent'),
     }),
     async (c) => {
-      const agent = await c.get('town').getAgent(c.req.valid('param').agent);
+      const agent = await asPerson(c, (me) => me.getAgent(c.req.valid('param').agent));
       if (!agent.ok) throw new Refusal(agent.error);
       return c.json(agent.value, 200);
     },
@@ -111,7 +112,7 @@ function changeAgent(app: App, edge: Edge, inTown: Guard[]): void {
     async (c) => {
       const { role, scopes, runtime: order } = c.req.valid('json');
       const runtime = order === undefined ? undefined : runtimeOf(edge.config, order);
-      const changed = await c.get('town').changeAgent(c.req.valid('param').agent, { role, scopes, runtime });
+      const changed = await asPerson(c, (me) => me.changeAgent(c.req.valid('param').agent, { role, scopes, runtime }));
       if (changed.ok) return c.json(changed.value, 200);
       if (changed.error === 'beyond_role') {
         throw new Refusal('invalid_request', { errors: [{ path: 'scopes', message: s.BEYOND_ROLE }] });
@@ -137,7 +138,7 @@ function tearDown(app: App, inTown: Guard[]): void {
       },
     }),
     async (c) => {
-      const retired = await c.get('town').retireAgent(c.req.valid('param').agent);
+      const retired = await asPerson(c, (me) => me.retireAgent(c.req.valid('param').agent));
       if (!retired.ok) throw new Refusal(retired.error);
       return c.json(retired.value.agent, retired.value.confirmed ? 200 : 202);
     },
@@ -160,12 +161,10 @@ function verbs(app: App, inTown: Guard[]): void {
         ['state_conflict'],
       ),
       async (c) => {
-        const town = c.get('town');
-        const name = c.req.valid('param').agent;
-        const before = await town.getAgent(name);
+        const before = await asPerson(c, (me) => me.getAgent(c.req.valid('param').agent));
         if (!before.ok) throw new Refusal(before.error);
         if (before.value.state === 'retired') throw new Refusal('state_conflict', RETIRED);
-        const agent = await town[`${verb}Agent`](before.value.id);
+        const agent = await asPerson(c, (me) => me[`${verb}Agent`](before.value.id));
         if (!agent.ok) throw new Refusal(agent.error);
         return c.json(agent.value, 200);
       },
@@ -185,7 +184,9 @@ function refreshAgent(app: App, inTown: Guard[]): void {
       responses: answers(200, API.SweepReport, 'What the container did'),
     }),
     async (c) => {
-      const report = await c.get('town').refreshAgent(c.req.valid('param').agent, c.req.valid('json').revoke_older);
+      const report = await asPerson(c, (me) =>
+        me.refreshAgent(c.req.valid('param').agent, c.req.valid('json').revoke_older),
+      );
       if (!report.ok) throw new Refusal(report.error);
       return c.json(report.value, 200);
     },

@@ -6,6 +6,7 @@ import type { App, Edge } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
+import { asPerson } from '../edge/as-person.ts';
 
 const route = routesOf('Delegations', 'person');
 
@@ -23,7 +24,7 @@ export function delegationRoutes(app: App, edge: Edge): void {
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
-      const page = await c.get('town').listDelegations(cursor, limit);
+      const page = await asPerson(c, (me) => me.listDelegations(cursor, limit));
       if (!page.ok) throw new Refusal(page.error);
       return c.json(page.value, 200);
     },

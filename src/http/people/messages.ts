@@ -1,17 +1,18 @@
 /** Routes for people: messages to an agent, their replies, and the end of what should not go on. */
-import { makeId, townIdSchema, type MessageView } from '#protocol';
+import { makeId, type MessageView } from '#protocol';
 import { randomBytes } from '#lib/secret.ts';
 import { isFinal } from '../../outbox/message.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import { API } from '../edge/api.ts';
 import { routesOf } from '../edge/declare-route.ts';
-import type { App, Edge, Guard } from '../edge/edge.ts';
+import type { App, Edge, EdgeEnv, Guard } from '../edge/edge.ts';
 import { idempotencyKeyOf } from '../edge/idempotency-key.ts';
 import { waitSeconds } from './prefer-wait.ts';
 import { untilFinished } from '../edge/until-finished.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers, jsonBody, messageBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
+import { asPerson } from '../edge/as-person.ts';
 
 const route = routesOf('Messages', 'person');
 
@@ -51,12 +52,11 @@ function sendMessage(app: App, edge: Edge, inTown: Guard[]): void {
       const order = {
         id: makeId('msg', randomBytes(20)),
         content,
-        sender: `person:${c.get('person').id}`,
         idempotencyKey,
       };
-      const sent = await c.get('town').sendMessage(c.req.valid('param').agent, order);
+      const sent = await asPerson(c, (me) => me.sendMessage(c.req.valid('param').agent, order));
       if (!sent.ok) throw refused(sent.error);
-      const waited = await waitFor(edge, c.req, c.req.valid('param').town, sent.value);
+      const waited = await waitFor(edge, c, sent.value);
       if (waited.applied === null || !isFinal(waited.message.state)) return c.json(waited.message, 202);
       c.header('Preference-Applied', waited.applied);
       return c.json(waited.message, 200);
@@ -77,7 +77,7 @@ function listMessages(app: App, inTown: Guard[]): void {
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
-      const messages = await c.get('town').listMessages(c.req.valid('param').agent, cursor, limit);
+      const messages = await asPerson(c, (me) => me.listMessages(c.req.valid('param').agent, cursor, limit));
       if (!messages.ok) throw new Refusal(messages.error);
       return c.json(messages.value, 200);
     },
@@ -96,10 +96,10 @@ function readMessage(app: App, edge: Edge, inTown: Guard[]): void {
       responses: answers(200, API.Message, 'The message'),
     }),
     async (c) => {
-      const { town, agent, message } = c.req.valid('param');
-      const found = await c.get('town').getMessage(agent, message);
+      const { agent, message } = c.req.valid('param');
+      const found = await asPerson(c, (me) => me.getMessage(agent, message));
       if (!found.ok) throw new Refusal(found.error);
-      const waited = await waitFor(edge, c.req, town, found.value);
+      const waited = await waitFor(edge, c, found.value);
       if (waited.applied !== null) c.header('Preference-Applied', waited.applied);
       return c.json(waited.message, 200);
     },
@@ -122,7 +122,7 @@ function cancelMessage(app: App, inTown: Guard[]): void {
     ),
     async (c) => {
       const { agent, message } = c.req.valid('param');
-      const cancelled = await c.get('town').cancelMessage(agent, message);
+      const cancelled = await asPerson(c, (me) => me.cancelMessage(agent, message));
       if (cancelled.ok) return c.json(cancelled.value, 200);
       if (cancelled.error === 'not_found') throw new Refusal('not_found');
       const detail = 'The agent has the message, or it is over; POST .../interrupt ends a turn.';
@@ -146,7 +146,7 @@ function interruptAgent(app: App, inTown: Guard[]): void {
       ['state_conflict', 'not_supported'],
     ),
     async (c) => {
-      const agent = await c.get('town').interruptAgent(c.req.valid('param').agent);
+      const agent = await asPerson(c, (me) => me.interruptAgent(c.req.valid('param').agent));
       if (!agent.ok) throw refused(agent.error);
       return c.json(agent.value, 200);
     },
@@ -164,19 +164,18 @@ function refused(error: Refused): Refusal {
 }
 
 interface Asking {
-  readonly raw: Request;
-  header(name: string): string | undefined;
+  readonly req: { readonly raw: Request; header(name: string): string | undefined };
+  get<K extends 'person' | 'membership'>(key: K): EdgeEnv['Variables'][K];
 }
 
 /** `applied` says what the wait was, where one was asked for. */
 async function waitFor(
   edge: Edge,
-  request: Asking,
-  town: string,
+  c: Asking,
   message: MessageView,
 ): Promise<{ message: MessageView; applied: string | null }> {
-  const seconds = waitSeconds(request.header('prefer'));
+  const seconds = waitSeconds(c.req.header('prefer'));
   if (seconds === 0) return { message, applied: null };
-  const wait = { town: townIdSchema.parse(town), seconds, signal: request.raw.signal };
+  const wait = { town: c.get('membership').id, person: c.get('person').id, seconds, signal: c.req.raw.signal };
   return { message: await untilFinished(edge, message, wait), applied: `wait=${seconds}` };
 }

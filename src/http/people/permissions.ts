@@ -8,6 +8,7 @@ import type { App, Edge, Guard } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
+import { asPerson } from '../edge/as-person.ts';
 
 const route = routesOf('Permissions', 'person');
 
@@ -40,7 +41,7 @@ function listPermissions(app: App, inTown: Guard[]): void {
     }),
     async (c) => {
       const { cursor, limit, state } = c.req.valid('query');
-      const page = await c.get('town').listPermissions(state === 'open', cursor, limit);
+      const page = await asPerson(c, (me) => me.listPermissions(state === 'open', cursor, limit));
       if (!page.ok) throw new Refusal(page.error);
       return c.json(page.value, 200);
     },
@@ -59,7 +60,7 @@ function readPermission(app: App, inTown: Guard[]): void {
       responses: answers(200, API.Permission, 'The permission'),
     }),
     async (c) => {
-      const found = await c.get('town').getPermission(c.req.valid('param').permission);
+      const found = await asPerson(c, (me) => me.getPermission(c.req.valid('param').permission));
       if (!found.ok) throw new Refusal(found.error);
       return c.json(found.value, 200);
     },
@@ -88,9 +89,8 @@ function answerPermission(app: App, inTown: Guard[]): void {
     ),
     async (c) => {
       const answer = c.req.valid('json');
-      const person = `person:${c.get('person').id}`;
       const choice = 'cancelled' in answer ? null : answer;
-      const answered = await c.get('town').answerPermission(c.req.valid('param').permission, choice, person);
+      const answered = await asPerson(c, (me) => me.answerPermission(c.req.valid('param').permission, choice));
       if (answered.ok) return c.json(answered.value, answered.value.state === 'answered' ? 202 : 200);
       throw REFUSALS[answered.error];
     },

@@ -9,6 +9,7 @@ import type { App, Edge, Guard } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
+import { asPerson } from '../edge/as-person.ts';
 
 const route = routesOf('Stream', 'person');
 const byTicket = routesOf('Stream', 'ticket');
@@ -40,10 +41,10 @@ function createTicket(app: App, edge: Edge, inTown: Guard[]): void {
       const ticket = base64url(randomBytes(TICKET_BYTES));
       const digest = await sha256(ticket);
       const now = edge.clock.now();
-      const { id, endsAtMs } = c.get('person');
+      const { endsAtMs } = c.get('person');
       const lastMs = Math.min(endsAtMs ?? Infinity, now + MAX_STREAM_SECONDS * 1000);
       const expiresAtMs = Math.min(now + TICKET_TTL_SECONDS * 1000, lastMs);
-      const added = await c.get('town').addTicket({ digest, person: id, expiresAtMs, endsAtMs: lastMs });
+      const added = await asPerson(c, (me) => me.addTicket({ digest, expiresAtMs, endsAtMs: lastMs }));
       if (!added.ok) throw new Refusal(added.error);
       c.header('cache-control', 'no-store');
       return c.json({ ticket, expires_at: timestamp(expiresAtMs) }, 201);

@@ -1,14 +1,15 @@
 /** Routes for people: towns and what happened in them. */
-import { makeId, townIdSchema } from '#protocol';
+import { makeId, type TownId } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import { randomBytes } from '#lib/secret.ts';
 import { requirePerson, requireTown, requireTownOrItsRest } from '../edge/authenticate.ts';
 import { API } from '../edge/api.ts';
 import { routesOf } from '../edge/declare-route.ts';
-import type { App, Edge, Guard } from '../edge/edge.ts';
+import type { App, Edge, Guard, TownStub } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers, jsonBody, pageAt, smallBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
+import { asPerson, insufficientRole } from '../edge/as-person.ts';
 
 const route = routesOf('Towns', 'person');
 
@@ -55,7 +56,7 @@ function listTowns(app: App, edge: Edge, person: Guard): void {
       operationId: 'listTowns',
       method: 'get',
       path: '/v1/towns',
-      summary: 'List your towns',
+      summary: 'List the towns that you are a member of',
       middleware: [person] as const,
       request: { query: s.townsQuery },
       responses: answers(200, API.TownPage, 'A page of towns'),
@@ -63,7 +64,12 @@ function listTowns(app: App, edge: Edge, person: Guard): void {
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
       const towns = await edge.directory.listOf(c.get('person').id, cursor, limit + 1);
-      const items = towns.map(({ id, name, createdAtMs }) => ({ id, name, created_at: timestamp(createdAtMs) }));
+      const items = towns.map(({ id, name, role, createdAtMs }) => ({
+        id,
+        name,
+        role,
+        created_at: timestamp(createdAtMs),
+      }));
       return c.json(
         pageAt(items, limit, ({ id }) => id),
         200,
@@ -84,7 +90,7 @@ function readTown(app: App, inTown: Guard[]): void {
       responses: answers(200, API.Town, 'The town'),
     }),
     async (c) => {
-      const town = await c.get('town').describe();
+      const town = await asPerson(c, (me) => me.describe());
       if (!town.ok) throw new Refusal(town.error);
       return c.json(town.value, 200);
     },
@@ -106,7 +112,7 @@ function changeTown(app: App, edge: Edge, inTown: Guard[]): void {
       const change = c.req.valid('json');
       // A token for a third party is none for this Worker, whose own audience is kept for tokens that are checked in another way.
       if (change.token_audiences.includes(edge.config.publicUrl)) throw new Refusal('invalid_request', OWN_AUDIENCE);
-      const town = await c.get('town').change(change);
+      const town = await asPerson(c, (me) => me.change(change));
       if (!town.ok) throw new Refusal(town.error);
       return c.json(town.value, 200);
     },
@@ -130,13 +136,20 @@ function deleteTown(app: App, edge: Edge, inTown: Guard[]): void {
       },
     }),
     async (c) => {
-      const id = townIdSchema.parse(c.req.valid('param').town);
-      // Directory first: whatever dies from here on, no caller finds the town, and the watchdog finishes it.
-      await edge.directory.markDeleted(id, edge.clock.now());
-      const { gone } = await c.get('town').remove();
+      const { id, role } = c.get('membership');
+      const removed = await asPerson(c, (me) => me.deleteTown());
+      if (!removed.ok && removed.error === 'unavailable') throw new Refusal('unavailable');
+      if (!removed.ok && role !== 'owner') throw insufficientRole('admin');
+      const { gone } = removed.ok ? removed.value : await removeRest(edge, c.get('town'), id);
       return gone ? c.json({ id, status: 'deleted' as const }, 200) : c.json({ id, status: 'deleting' as const }, 202);
     },
   );
+}
+
+/** What a creation left that never came to the town, or a deletion that is under way. */
+async function removeRest(edge: Edge, town: TownStub, id: TownId): Promise<{ gone: boolean }> {
+  await edge.directory.markDeleted(id, edge.clock.now());
+  return town.remove();
 }
 
 function readHealth(app: App, inTown: Guard[]): void {
@@ -151,7 +164,7 @@ function readHealth(app: App, inTown: Guard[]): void {
       responses: answers(200, API.Health, 'The health of the town'),
     }),
     async (c) => {
-      const health = await c.get('town').health();
+      const health = await asPerson(c, (me) => me.health());
       if (!health.ok) throw new Refusal(health.error);
       return c.json(health.value, 200);
     },
@@ -170,7 +183,7 @@ function restored(app: App, inTown: Guard[]): void {
       responses: answers(200, API.Restored, 'Older tokens are refused; how many containers have their new session'),
     }),
     async (c) => {
-      const restored = await c.get('town').restored();
+      const restored = await asPerson(c, (me) => me.restored());
       if (!restored.ok) throw new Refusal(restored.error);
       return c.json(restored.value, 200);
     },
@@ -189,7 +202,7 @@ function refreshTown(app: App, inTown: Guard[]): void {
       responses: answers(200, API.SweepReport, 'What the containers did, per agent'),
     }),
     async (c) => {
-      const report = await c.get('town').refreshTown(c.req.valid('json').revoke_older);
+      const report = await asPerson(c, (me) => me.refreshTown(c.req.valid('json').revoke_older));
       if (!report.ok) throw new Refusal(report.error);
       return c.json(report.value, 200);
     },
@@ -209,7 +222,7 @@ function listEvents(app: App, inTown: Guard[]): void {
     }),
     async (c) => {
       const { after, cursor, limit } = c.req.valid('query');
-      const page = await c.get('town').listEvents(cursor ?? after ?? 0, limit);
+      const page = await asPerson(c, (me) => me.listEvents(cursor ?? after ?? 0, limit));
       if (!page.ok) throw new Refusal(page.error);
       return c.json(page.value, 200);
     },

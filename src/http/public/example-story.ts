@@ -33,7 +33,15 @@ export const later = '2027-01-01T09:00:04.000Z';
 export const expires = '2027-01-01T12:00:00.000Z';
 
 /** The town in a list. */
-export const entry = { id: town, name: 'harbour', created_at: at } as const;
+export const entry = { id: town, name: 'harbour', role: 'owner', created_at: at } as const;
+
+/** A person who may talk with its agents. */
+export const member = {
+  subject: 'oidc:google-oauth2|1084',
+  role: 'member',
+  since: at,
+  added_by: 'operator',
+} as const;
 
 /** Ada, as people see her. */
 export const agent = {

@@ -11,6 +11,7 @@ import { eachIsolated, oneIsolated } from '../agents/due-work.ts';
 import { confirmEnd } from '../delivery/end-agent.ts';
 import { endStreams } from '../stream/handle-reader-frame.ts';
 import { tendPermission } from '../delivery/answer-permission.ts';
+import { publishMembersDue } from '../members/publish-members.ts';
 import { pruneMessages } from '../agents/record-finished.ts';
 import type { TownPorts } from '../ports.ts';
 import { probeContainer } from '../containers/probe-container.ts';
@@ -29,8 +30,9 @@ export function dueTimes(p: TownPorts): DueTimes {
 /** From the stores. A sweep, and the probe of a lost container, count only while an agent is at work: an idle town sleeps. */
 function storedDueTimes(p: TownPorts): StoredDueTimes {
   const isAtWork = p.agents.isAnyInUse();
+  const town = p.town.get();
   return {
-    sweep: isAtWork ? (p.town.get()?.sweepAtMs ?? null) : null,
+    sweep: isAtWork ? (town?.sweepAtMs ?? null) : null,
     pushRetry: p.tokens.earliestRetry(),
     delivery: p.messages.earliestDelivery(),
     start: p.agents.earliestStart(),
@@ -43,6 +45,8 @@ function storedDueTimes(p: TownPorts): StoredDueTimes {
     delegation: p.delegations.earliestDeadline(),
     announcement: p.delegations.earliestAnnouncement(),
     permission: p.permissions.earliest(),
+    // Of one that is being deleted the directory lists no members.
+    members: town?.removalDueAtMs === null ? town.membersDueAtMs : null,
   };
 }
 
@@ -82,6 +86,7 @@ export async function runDue(p: TownPorts): Promise<void> {
   await Promise.all([
     ...p.containers.renewalsDue(now).map((index) => onContainer(p, 'renew', index, () => renewContainer(p, index))),
     runIsolated(p, 'streams', async () => endStreams(p)),
+    runIsolated(p, 'members', () => publishMembersDue(p)),
     ...ends.map(({ id }) => onAgent(p, 'end', id, () => confirmEnd(p, id))),
     ...p.withdrawals.due(now, RUN_BUDGET_AGENTS).map((id) => onAgent(p, 'withdraw', id, () => withdrawMessages(p, id))),
     ...p.permissions.due(now, RUN_BUDGET_AGENTS).map(({ id }) => onPermission(p, id)),

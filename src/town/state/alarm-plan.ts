@@ -25,6 +25,8 @@ export interface DueTimes {
   readonly announcement: number | null;
   /** A person's answer that an agent has yet to get, or a question that was not reported as over after its deadline. */
   readonly permission: number | null;
+  /** The list of members, which the directory has yet to get. */
+  readonly members: number | null;
 }
 
 /** Set before any work: if the object dies in it, the alarm fires again this much later (ms). */

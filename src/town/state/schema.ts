@@ -229,4 +229,16 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'CREATE INDEX transcripts_by_age ON transcripts (at_ms)',
     ],
   },
+  {
+    id: '0029-members',
+    statements: [
+      `CREATE TABLE members (
+         person TEXT PRIMARY KEY, role TEXT NOT NULL, since_ms INTEGER NOT NULL, added_by TEXT
+       ) STRICT`,
+      "INSERT INTO members (person, role, since_ms) SELECT owner, 'owner', created_at_ms FROM town",
+      // Of the list of members: it grows with each change, and is sent to the directory until that has it (null).
+      'ALTER TABLE town ADD COLUMN members_revision INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE town ADD COLUMN members_due_at_ms INTEGER',
+    ],
+  },
 ];

@@ -1,4 +1,5 @@
 import type { TownId } from '#protocol';
+import type { Member } from '../../people/member-store.ts';
 import type { Directory } from '../../directory/directory-store.ts';
 import { within } from '#lib/clock.ts';
 import type { Log } from '#lib/log.ts';
@@ -12,6 +13,10 @@ export interface TownDirectory {
   plan(dueAtMs: number | null): Promise<boolean>;
   /** Whether the directory has this town, and not as one that is being deleted; null: it could not be asked. */
   holds(): Promise<boolean | null>;
+  /** The whole list of members; one of an older revision than the directory has changes nothing. */
+  publishMembers(revision: number, members: readonly Member[]): Promise<boolean>;
+  /** From here on no caller finds this town, and the watchdog ends it. */
+  markDeleted(nowMs: number): Promise<boolean>;
   /** Clears the entry of a town that is deleted. */
   remove(): Promise<boolean>;
 }
@@ -37,6 +42,9 @@ export function townDirectory(directory: Directory, town: TownId, log: Log): Tow
       const asked = await call('holds', directory.get(town));
       return asked === null ? null : asked.value !== null;
     },
+    publishMembers: async (revision, members) =>
+      (await call('publish_members', directory.publishMembers(town, revision, members))) !== null,
+    markDeleted: async (nowMs) => (await call('mark_deleted', directory.markDeleted(town, nowMs))) !== null,
     remove: async () => (await call('remove', directory.remove(town))) !== null,
   };
 }

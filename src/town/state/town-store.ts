@@ -6,6 +6,7 @@ import type { TownId } from '#protocol';
 export interface TownRecord {
   readonly id: TownId;
   readonly name: string;
+  /** Who made it: its first owner. Table `members` says whose it is. */
   readonly owner: string;
   readonly createdAtMs: number;
   /** Tokens issued before this are refused. */
@@ -22,7 +23,17 @@ export interface TownRecord {
   readonly removalSinceMs: number | null;
   /** For which its agents may exchange their tokens. */
   readonly tokenAudiences: readonly string[];
+  /** Of the list of members; it only grows. */
+  readonly membersRevision: number;
+  /** When that list is sent to the directory next; null: the directory has it. */
+  readonly membersDueAtMs: number | null;
 }
+
+/** What a town begins with; the rest is as its columns have it. */
+type NewTownRecord = Omit<
+  TownRecord,
+  'validFromMs' | 'removalDueAtMs' | 'removalSinceMs' | 'tokenAudiences' | 'membersRevision' | 'membersDueAtMs'
+>;
 
 type Row = {
   id: TownId;
@@ -36,6 +47,8 @@ type Row = {
   removal_due_at_ms: number | null;
   removal_since_ms: number | null;
   token_audiences: string;
+  members_revision: number;
+  members_due_at_ms: number | null;
 };
 
 /** Table `town`: one row, kept in memory between writes. */
@@ -49,7 +62,7 @@ export class TownStore {
     this.#sql = sql;
   }
 
-  create(town: Omit<TownRecord, 'validFromMs' | 'removalDueAtMs' | 'removalSinceMs' | 'tokenAudiences'>): void {
+  create(town: NewTownRecord): void {
     this.#write(
       `INSERT INTO town (one, id, name, owner, created_at_ms, valid_from_ms, sweep_at_ms, key_set, told_due_at_ms)
        VALUES (1, ?, ?, ?, ?, 0, ?, ?, ?)`,
@@ -102,6 +115,8 @@ export class TownStore {
       // Written by `allowAudiences` from this very type.
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion
       tokenAudiences: JSON.parse(row.token_audiences) as string[],
+      membersRevision: row.members_revision,
+      membersDueAtMs: row.members_due_at_ms,
     };
   }
 
@@ -128,6 +143,25 @@ export class TownStore {
   /** Agents may exchange their tokens for these audiences, and for no other. */
   allowAudiences(audiences: readonly string[]): void {
     this.#write('UPDATE town SET token_audiences = ?', JSON.stringify(audiences));
+  }
+
+  /** The list of members has changed. Times, so that it grows also where the database was put back to an earlier state. */
+  membersChanged(nowMs: number, dueAtMs: number): void {
+    this.#write(
+      'UPDATE town SET members_revision = MAX(members_revision + 1, ?), members_due_at_ms = ?',
+      nowMs,
+      dueAtMs,
+    );
+  }
+
+  /** The next try to send the list of members. */
+  planMembers(atMs: number): void {
+    this.#write('UPDATE town SET members_due_at_ms = ?', atMs);
+  }
+
+  /** The directory has the list of this revision: unless a newer one is due, none is. */
+  membersPublished(revision: number): void {
+    this.#write('UPDATE town SET members_due_at_ms = NULL WHERE members_revision = ?', revision);
   }
 
   planSweep(atMs: number): void {

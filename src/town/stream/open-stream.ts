@@ -19,7 +19,7 @@ import type { TownPorts } from '../ports.ts';
 /** `invalid_token`: the ticket is unknown, used or over. `limit_exceeded`: there is no place for one more. */
 export type StreamRefusal = 'invalid_token' | 'limit_exceeded';
 
-/** Takes a ticket into store; its person came with a valid credential. */
+/** Takes a ticket into store; its person is a member who came with a valid credential. */
 export function addTicket(p: TownPorts, ticket: Ticket): Result<null, 'limit_exceeded'> {
   const added = p.transaction(() => p.tickets.add(ticket, MAX_TICKETS_PER_TOWN, p.clock.now()));
   return added ? ok(null) : err('limit_exceeded');
@@ -30,11 +30,11 @@ export function addTicket(p: TownPorts, ticket: Ticket): Result<null, 'limit_exc
  * two that show the same one is refused, and a reader that finds no room keeps its ticket for another try.
  */
 export function openStream(p: TownPorts, request: Request): Result<Response, StreamRefusal> {
-  const { digest, owner, after } = readStreamRequest(request.headers.get(STREAM_REQUEST_HEADER) ?? '');
+  const { digest, after } = readStreamRequest(request.headers.get(STREAM_REQUEST_HEADER) ?? '');
   const ticket = p.transaction(() => {
     const found = p.tickets.find(digest, p.clock.now());
-    // A person who lost the town between the ticket and the socket opens nothing.
-    if (found === null || found.person !== owner) return err('invalid_token' as const);
+    // A person whose membership ended between the ticket and the socket opens nothing.
+    if (found === null || p.members.get(found.person) === null) return err('invalid_token' as const);
     if (!makeRoom(p, found.person)) return err('limit_exceeded' as const);
     p.tickets.remove(digest);
     return ok(found);

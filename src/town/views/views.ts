@@ -2,6 +2,7 @@
 import {
   messageKind,
   type AgentView,
+  type MemberView,
   type MessageView,
   type PermissionView,
   type Runtime,
@@ -11,6 +12,7 @@ import {
   type TownView,
 } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
+import type { Member } from '../../people/member-store.ts';
 import type { Message } from '../../outbox/message.ts';
 import type { Permission } from '../../permissions/permission.ts';
 import { needsSweep, type Agent } from '../../roster/agent.ts';
@@ -138,4 +140,9 @@ function sweepView(sweep: SweepRecord): SweepView {
 export function sweepReportView({ due, ok, failed, skipped, results }: SweepReport): SweepReportView {
   const shown = results.map(({ agent, outcome, generation }) => ({ agent, outcome, generation }));
   return { due, ok, failed, skipped, results: shown };
+}
+
+/** A member as people see them. */
+export function memberView({ person, role, sinceMs, addedBy }: Member): MemberView {
+  return { subject: person, role, since: timestamp(sinceMs), added_by: addedBy };
 }

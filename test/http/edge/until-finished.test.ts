@@ -40,14 +40,18 @@ describe('the wait', () => {
   test('asks the town in steps of at most five seconds, and ends with its time', async () => {
     const message = await stored();
     timePasses();
-    expect((await untilFinished(edge(), message, { town: OWN, seconds: 12, signal })).state).toBe('queued');
+    expect((await untilFinished(edge(), message, { town: OWN, person: 'dev', seconds: 12, signal })).state).toBe(
+      'queued',
+    );
     expect(asked()).toEqual([5000, 5000, 2000]);
   });
 
   test('ends with the turn', async () => {
     const message = await stored();
     timePasses(() => void (scene.town.messages[0] = { ...message, state: 'done', reply: 'hi' }));
-    expect(await untilFinished(edge(), message, { town: OWN, seconds: 12, signal })).toMatchObject({ reply: 'hi' });
+    expect(await untilFinished(edge(), message, { town: OWN, person: 'dev', seconds: 12, signal })).toMatchObject({
+      reply: 'hi',
+    });
     expect(asked()).toEqual([5000]);
   });
 
@@ -55,7 +59,9 @@ describe('the wait', () => {
     const message = await stored();
     scene.town.instead = () => Promise.reject(new Error('Durable Object reset'));
     timePasses(() => void (scene.town.messages[0] = { ...message, state: 'done' }));
-    expect((await untilFinished(edge(), message, { town: OWN, seconds: 12, signal })).state).toBe('done');
+    expect((await untilFinished(edge(), message, { town: OWN, person: 'dev', seconds: 12, signal })).state).toBe(
+      'done',
+    );
     expect(asked()).toHaveLength(2);
   });
 
@@ -63,7 +69,7 @@ describe('the wait', () => {
     const message = await stored();
     const failing = () => Promise.reject(new Error('Durable Object reset'));
     scene.town.getMessage = failing;
-    expect(await untilFinished(edge(), message, { town: OWN, seconds: 60, signal })).toEqual(message);
+    expect(await untilFinished(edge(), message, { town: OWN, person: 'dev', seconds: 60, signal })).toEqual(message);
   });
 
   test('is given up at once where the town is overloaded', async () => {
@@ -73,13 +79,13 @@ describe('the wait', () => {
       calls += 1;
       return Promise.reject(Object.assign(new Error('Durable Object is overloaded'), { overloaded: true }));
     };
-    expect(await untilFinished(edge(), message, { town: OWN, seconds: 60, signal })).toEqual(message);
+    expect(await untilFinished(edge(), message, { town: OWN, person: 'dev', seconds: 60, signal })).toEqual(message);
     expect(calls).toBe(1);
   });
 
   test('asks a town that does not wait so often as would fill the time, and no more', async () => {
     const message = await stored();
-    await untilFinished(edge(), message, { town: OWN, seconds: 10, signal });
+    await untilFinished(edge(), message, { town: OWN, person: 'dev', seconds: 10, signal });
     expect(asked().length).toBeLessThanOrEqual(5);
   });
 
@@ -87,7 +93,7 @@ describe('the wait', () => {
     const message = await stored();
     const leaving = new AbortController();
     timePasses(() => leaving.abort());
-    await untilFinished(edge(), message, { town: OWN, seconds: 60, signal: leaving.signal });
+    await untilFinished(edge(), message, { town: OWN, person: 'dev', seconds: 60, signal: leaving.signal });
     expect(asked()).toEqual([5000]);
   });
 });

@@ -48,7 +48,8 @@ describe('a chat completion', () => {
       choices: [{ index: 0, message: { role: 'assistant', content: 'good morning' }, finish_reason: 'stop' }],
       usage: { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 },
     });
-    expect(sent()).toEqual([['ada', expect.objectContaining({ content: 'hello', sender: 'person:dev' })]]);
+    expect(sent()).toEqual([['ada', expect.objectContaining({ content: 'hello' })]]);
+    expect(new Set(scene.town.askedBy)).toEqual(new Set(['dev']));
   });
 
   test('of a reply that was cut ends with `length`, and of one without a word says so: an answer is never empty', async () => {

@@ -77,30 +77,52 @@ describe('towns', () => {
     expect(lastCall()).toMatchObject({ method: 'restored' });
   });
 
-  test('a deleted one is marked in the directory before its object is asked, and its person may ask again until it is gone', async () => {
+  test('a deleted one is not found, and an owner may ask again until it is gone', async () => {
     const path = `/v1/towns/${OWN}`;
-    let marked: unknown = null;
     scene.town.instead = async () => {
-      marked = (await scene.edge.directory.find(OWN))?.deletedAtMs ?? null;
-      return { gone: false };
+      await scene.edge.directory.markDeleted(OWN, NOW_MS);
+      return { ok: true, value: { gone: false } };
     };
     const first = await scene.send('DELETE', path);
     expect([first.status, await first.json()]).toEqual([202, { id: OWN, status: 'deleting' }]);
-    expect(marked).toBe(NOW_MS);
     expect((await scene.send('GET', path)).status).toBe(404);
     expect((await read('/v1/towns')).items).toEqual([]);
+    scene.town.instead = () => ({ ok: false, error: 'not_found' });
     const second = await scene.send('DELETE', path);
     expect([second.status, await second.json()]).toEqual([200, { id: OWN, status: 'deleted' }]);
+    expect(lastCall()).toMatchObject({ method: 'remove' });
     await scene.edge.directory.remove(OWN);
     expect((await scene.send('DELETE', path)).status).toBe(404);
   });
 
-  test('that are deleted are marked also where their object fails just then, and strangers mark nothing', async () => {
-    scene.town.instead = () => {
-      throw new Error('it is being replaced');
+  test('one that never came to its object is marked before that is asked, by an owner alone', async () => {
+    const { directory } = scene.edge;
+    let marked: unknown = null;
+    const remove = scene.town.remove.bind(scene.town);
+    scene.town.remove = async () => {
+      marked = (await directory.find(OWN))?.deletedAtMs ?? null;
+      return remove();
     };
-    expect((await scene.send('DELETE', `/v1/towns/${OWN}`)).status).toBe(500);
-    expect(await scene.edge.directory.get(OWN)).toBeNull();
+    const status = async (error: string): Promise<string> => {
+      scene.town.instead = () => ({ ok: false, error });
+      const response = await scene.send('DELETE', `/v1/towns/${OWN}`);
+      return response.ok ? String(response.status) : `${response.status} ${await codeOf(response)}`;
+    };
+    for (const role of ['viewer', 'member'] as const) {
+      await directory.publishMembers(OWN, role.length, [{ person: 'dev', role, sinceMs: 0, addedBy: null }]);
+      expect(await status('not_found')).toBe('403 insufficient_role');
+    }
+    await directory.publishMembers(OWN, 9, [{ person: 'dev', role: 'owner', sinceMs: 0, addedBy: null }]);
+    // The town knows better than the directory whose it is.
+    expect(await status('no_member')).toBe('404 not_found');
+    expect(await status('insufficient_role')).toBe('403 insufficient_role');
+    expect(await status('unavailable')).toBe('503 unavailable');
+    expect((await directory.find(OWN))?.deletedAtMs).toBeNull();
+    expect(await status('not_found')).toBe('200');
+    expect(marked).toBe(NOW_MS);
+  });
+
+  test('of others are not touched by who deletes them', async () => {
     const before = scene.calls.length;
     for (const id of [FOREIGN, UNKNOWN, 'town'])
       expect((await scene.send('DELETE', `/v1/towns/${id}`)).status).toBe(404);

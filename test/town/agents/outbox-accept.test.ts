@@ -12,7 +12,7 @@ import {
   type TownHealth,
 } from '../../../src/protocol/index.ts';
 import { randomBytes } from '../../../src/lib/secret.ts';
-import type { Town } from '../../../src/town/town.ts';
+import { asMember } from '../support/as-member.ts';
 import { lab } from '../support/lab.ts';
 import { TestTown, api, type Answer } from '../support/town.ts';
 import { CONTAINER_SECRET } from '../support/wiring.ts';
@@ -79,17 +79,14 @@ describe('an idempotency key', () => {
 
   it('M-37: is unique per sender: the same key of another sender is another message', async () => {
     const { town, ada } = await withStopped();
-    const ids = await runInDurableObject(town.stub, async (object) => {
-      // The object behind the stub is the Town of the Worker under test.
-      const stub = object as unknown as Town;
-      const senders = ['person:one', 'person:two', 'person:one'];
-      return Promise.all(
-        senders.map(async (sender) => {
-          const sent = await stub.sendMessage(ada, { id: newId(), content: 'x', sender, idempotencyKey: 'same' });
-          return sent.ok ? sent.value.id : sent.error;
-        }),
-      );
-    });
+    await town.api('PUT', '/members/other', { role: 'member' });
+    const ids = await Promise.all(
+      ['dev', 'other', 'dev'].map(async (person) => {
+        const message = { id: newId(), content: 'x', idempotencyKey: 'same' };
+        const sent = await asMember(town.id, person).sendMessage(ada, message);
+        return sent.ok ? sent.value.id : sent.error;
+      }),
+    );
     expect(ids[0]).toBe(ids[2]);
     expect(ids[0]).not.toBe(ids[1]);
   });

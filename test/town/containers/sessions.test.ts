@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { NO_ORDER } from '../../../src/protocol/index.ts';
 import { sessionId } from '../../support/ids.ts';
 import { PATIENT } from '../../support/patient.ts';
+import { asMember } from '../support/as-member.ts';
 import { lab } from '../support/lab.ts';
 import { TestTown } from '../support/town.ts';
 import { CONTAINER_SECRET, PUBLIC_URL } from '../support/wiring.ts';
@@ -224,7 +225,7 @@ describe('a sleeping or lost container', () => {
 describe('an object that was not created', () => {
   it('writes nothing', async () => {
     const stub = env.TOWN.getByName('town_00000000000000000000');
-    expect(await stub.describe()).toEqual({ ok: false, error: 'not_found' });
+    expect(await asMember('town_00000000000000000000', 'dev').describe()).toEqual({ ok: false, error: 'not_found' });
     const tables = await runInDurableObject(stub, (_, state) =>
       state.storage.sql
         .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'")

@@ -18,6 +18,7 @@ import { agentToken, deployedKey, type Speaker } from '../support/deployment-tok
 import { tablesOf } from '../support/footprint.ts';
 import { lab } from '../support/lab.ts';
 import { AUDIENCE, exchangeForm } from '../support/oauth-doors.ts';
+import { giveAway } from '../support/scene.ts';
 import { TestTown, postForm, type Answer } from '../support/town.ts';
 import { DEV_TOKEN, PUBLIC_URL, currentKeys, deployment, useKeys } from '../support/wiring.ts';
 
@@ -300,7 +301,7 @@ describe('introspection', () => {
     ] as const) {
       expect([what, await introspect(text)]).toEqual([what, INACTIVE]);
     }
-    await env.DIRECTORY.prepare('UPDATE towns SET owner = ? WHERE id = ?').bind('somebody-else', other.town.id).run();
+    await giveAway(other.town, 'somebody-else');
     expect([await introspect(foreign), await introspect(foreign, await ownToken(town, agent))]).toEqual([
       INACTIVE,
       INACTIVE,

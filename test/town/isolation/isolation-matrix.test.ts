@@ -7,7 +7,7 @@ import type { Log } from '../../../src/lib/log.ts';
 import { PROBLEMS, type Problem, type ProblemCode } from '../../../src/protocol/index.ts';
 import { findSecrets } from '../../support/secret-scan.ts';
 import { everyCredential, type Credential } from '../support/credentials.ts';
-import { DOORS, PUBLIC, doorOf, outcomeOf, placesOf, type Place } from '../support/doors.ts';
+import { DOORS, GUEST, PUBLIC, doorOf, outcomeOf, placesOf, type Place } from '../support/doors.ts';
 import { footprint, tablesOf } from '../support/footprint.ts';
 import { lab } from '../support/lab.ts';
 import { oauthRefusal, oauthRequest } from '../support/oauth-doors.ts';
@@ -113,8 +113,9 @@ describe('the right credential in the right place', () => {
       await town.api('POST', '/agents/ada/stop');
       const { id: message } = await town.send('ada', 'hello');
       const permission = await askIn(town, agent.id, message);
+      await town.api('PUT', `/members/${encodeURIComponent(GUEST)}`, { role: 'viewer' });
       for (const { place, credential } of accepted) {
-        const own = { town: town.id, agent: agent.id, message, permission, key: scene.keys.own };
+        const own = { town: town.id, agent: agent.id, message, permission, key: scene.keys.own, subject: GUEST };
         const fill = doorOf(route).opensFor === 'person' ? own : place.fill;
         const answer = await knock(route, { ...place, fill }, credential.header);
         const opened = answer.webSocket;

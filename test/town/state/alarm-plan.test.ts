@@ -27,6 +27,7 @@ const NOTHING: DueTimes = {
   delegation: null,
   announcement: null,
   permission: null,
+  members: null,
 };
 
 describe('the one alarm of a town', () => {

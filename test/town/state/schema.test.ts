@@ -6,6 +6,7 @@ import { makeId } from '../../../src/protocol/index.ts';
 import { DelegationStore } from '../../../src/ledger/delegation-store.ts';
 import { MailStore } from '../../../src/ledger/mail-store.ts';
 import { MessageStore } from '../../../src/outbox/message-store.ts';
+import { MemberStore } from '../../../src/people/member-store.ts';
 import { AgentStore } from '../../../src/roster/agent-store.ts';
 import { TOWN_SCHEMA } from '../../../src/town/state/schema.ts';
 import { TestTown } from '../support/town.ts';
@@ -28,6 +29,7 @@ const TABLES = {
   failures: 'work subject since_ms tries next_at_ms',
   ledger_size: 'one bytes',
   mail: 'seq id from_agent to_agent text bytes sent_at_ms read_at_ms',
+  members: 'person role since_ms added_by',
   messages:
     'id agent seq state content sender attempt tries deliver_at_ms created_at_ms delivered_at_ms finished_at_ms reply truncated error idempotency_key bytes works kept_bytes',
   migrations: 'at id',
@@ -37,7 +39,7 @@ const TABLES = {
   runtimes: 'agent runtime failure_reason failure_detail failed_at_ms',
   sweeps: 'seq started_at_ms finished_at_ms due ok failed skipped results',
   tickets: 'digest person expires_at_ms ends_at_ms',
-  town: 'one id name owner created_at_ms valid_from_ms sweep_at_ms key_set told_due_at_ms removal_due_at_ms removal_since_ms token_audiences',
+  town: 'one id name owner created_at_ms valid_from_ms sweep_at_ms key_set told_due_at_ms removal_due_at_ms removal_since_ms token_audiences members_revision members_due_at_ms',
   transcripts: 'sender digest message at_ms answered_at_ms',
   withdrawals: 'message agent inc since_ms due_at_ms tries',
 };
@@ -123,6 +125,27 @@ describe('the schema of a town', () => {
       return [first, agents.find('ada')?.id, agents.live().map(({ id }) => id), agents.list('', 10).length];
     });
     expect(seen).toEqual(['a3', 'a5', ['a5'], 4]);
+  });
+
+  it('makes whoever made a town its owner where it is older than its members', async () => {
+    const stub = env.TOWN.getByName(makeId('town', randomBytes(20)));
+    const members = await runInDurableObject(stub, (_, { storage }) => {
+      const { sql } = storage;
+      migrate(
+        storage,
+        TOWN_SCHEMA.slice(
+          0,
+          TOWN_SCHEMA.findIndex(({ id }) => id.endsWith('-members')),
+        ),
+      );
+      sql.exec(
+        `INSERT INTO town (one, id, name, owner, created_at_ms, valid_from_ms, sweep_at_ms, key_set)
+         VALUES (1, 'town_1', 'old', 'oidc:ada', 7, 0, 0, '')`,
+      );
+      migrate(storage, TOWN_SCHEMA);
+      return new MemberStore(sql).list('', 10);
+    });
+    expect(members).toEqual([{ person: 'oidc:ada', role: 'owner', sinceMs: 7, addedBy: null }]);
   });
 
   it('refuses to run over a database of which a step is not the one of the list', async () => {

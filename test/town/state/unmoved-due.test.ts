@@ -18,6 +18,7 @@ const DUE: DueTimes = {
   delegation: null,
   announcement: NOW_MS + 5000,
   permission: null,
+  members: null,
 };
 
 const run = (unmoved: UnmovedDue, startedAtMs: number, before: DueTimes, after = before, tookMs = 3) =>

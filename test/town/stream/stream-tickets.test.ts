@@ -1,4 +1,4 @@
-/** Who opens a stream: a caller with a ticket that is new, whole, of this town, and of the one whom the town belongs to. */
+/** Who opens a stream: a caller with a ticket that is new, whole, of this town, and of one of its members. */
 import { SELF, createExecutionContext, env } from 'cloudflare:test';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createApp } from '../../../src/http/app.ts';
@@ -15,9 +15,11 @@ import {
   writeStreamRequest,
 } from '../../../src/protocol/index.ts';
 import { tablesOf } from '../support/footprint.ts';
+import { asMember } from '../support/as-member.ts';
 import { lab } from '../support/lab.ts';
 import { inside } from '../support/inside.ts';
 import { RawReader, knockAt, readersOf, refusalOf, ticketFor } from '../support/raw-reader.ts';
+import { giveAway } from '../support/scene.ts';
 import { TestTown } from '../support/town.ts';
 import { weather } from '../support/weather.ts';
 import { DEV_TOKEN, PUBLIC_URL, deployment } from '../support/wiring.ts';
@@ -75,9 +77,9 @@ describe('a ticket', () => {
     await expectRefused('401 invalid_token', () => knock(town.id, ticket));
   });
 
-  it('of a person who lost the town meanwhile is refused', async () => {
+  it('of a person whose membership ended meanwhile is refused', async () => {
     const ticket = await ticketFor(town);
-    await env.DIRECTORY.prepare('UPDATE towns SET owner = ? WHERE id = ?').bind('somebody-else', town.id).run();
+    await giveAway(town, 'somebody-else');
     await expectRefused('401 invalid_token', () => knock(town.id, ticket));
   });
 
@@ -142,36 +144,36 @@ describe('a ticket', () => {
   );
 
   it('cannot be spoken for by a header of the caller', async () => {
-    const headers = { ...UPGRADE, 'x-reeve-stream': encodeURIComponent('{"digest":"x","owner":"dev","after":0}') };
+    const headers = { ...UPGRADE, 'x-reeve-stream': encodeURIComponent('{"digest":"x","after":0}') };
     await expectRefused('401 invalid_token', async () =>
       refusalOf(await knockAt(town.id, { ticket: 'A'.repeat(43) }, headers)),
     );
   });
 
   it('that the platform brings a second time is the same one, also where no more may wait; another with its digest is refused', async () => {
-    const { config } = await deployment();
-    const stub = edgeOf(env, config).town(town.id);
+    const me = asMember(town.id, 'dev');
+    await town.api('PUT', '/members/eve', { role: 'viewer' });
     const expiresAtMs = lab.clock.now() + 30_000;
-    const ticket = { digest: 'd', person: 'dev', expiresAtMs, endsAtMs: expiresAtMs };
-    expect(await stub.addTicket(ticket)).toMatchObject({ ok: true });
+    const ticket = { digest: 'd', expiresAtMs, endsAtMs: expiresAtMs };
+    expect(await me.addTicket(ticket)).toMatchObject({ ok: true });
     const before = await tablesOfTown(town);
-    expect(await stub.addTicket(ticket)).toMatchObject({ ok: true });
-    expect(await stub.addTicket({ ...ticket, person: 'eve' })).toMatchObject({ ok: false });
+    expect(await me.addTicket(ticket)).toMatchObject({ ok: true });
+    expect(await asMember(town.id, 'eve').addTicket(ticket)).toMatchObject({ ok: false });
     expect(await tablesOfTown(town)).toEqual(before);
     await inside(town, (p) => {
       for (let nth = 1; nth < MAX_TICKETS_PER_TOWN; nth += 1) {
-        p.tickets.add({ ...ticket, digest: `d${nth}` }, MAX_TICKETS_PER_TOWN, lab.clock.now());
+        p.tickets.add({ ...ticket, person: 'dev', digest: `d${nth}` }, MAX_TICKETS_PER_TOWN, lab.clock.now());
       }
     });
-    expect(await stub.addTicket(ticket)).toMatchObject({ ok: true });
-    expect(await stub.addTicket({ ...ticket, digest: 'one more' })).toMatchObject({ ok: false });
+    expect(await me.addTicket(ticket)).toMatchObject({ ok: true });
+    expect(await me.addTicket({ ...ticket, digest: 'one more' })).toMatchObject({ ok: false });
   });
 });
 
 describe('a header of the caller', () => {
   it('opens nothing, though it names a ticket that is good: what counts is the ticket in the address', async () => {
     const ticket = await ticketFor(town);
-    const header = writeStreamRequest({ digest: await sha256(ticket), owner: 'dev', after: 0 });
+    const header = writeStreamRequest({ digest: await sha256(ticket), after: 0 });
     const headers = { ...UPGRADE, [STREAM_REQUEST_HEADER]: header };
     await expectRefused('401 invalid_token', async () =>
       refusalOf(await knockAt(town.id, { ticket: 'A'.repeat(43) }, headers)),
@@ -205,8 +207,8 @@ describe('limits', () => {
       last.close();
       await expect.poll(async () => (await readersOf(town)).length).toBe(MAX_STREAMS_PER_PERSON - 1);
       await RawReader.with(town, ticket);
-      // The town belongs to another person from now on, who finds what is left.
-      await env.DIRECTORY.prepare('UPDATE towns SET owner = ? WHERE id = ?').bind('eve', town.id).run();
+      // Another member finds what is left.
+      await town.api('PUT', '/members/eve', { role: 'viewer' });
       const eves = async (nth: number) => {
         const text = String(nth).padStart(43, 'A');
         const digest = await sha256(text);

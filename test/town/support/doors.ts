@@ -4,6 +4,8 @@ import { EXCHANGE, INTROSPECT, REVOKE } from './oauth-doors.ts';
 import { ticketInto, type Scene } from './scene.ts';
 
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
+/** A viewer of the towns that are asked. */
+export const GUEST = 'oidc:guest|1';
 const NO_ID = '00000000000000000000';
 const EVENTS = {
   counter: 1000,
@@ -36,6 +38,10 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`POST ${TOWN}/tickets`]: { opensFor: 'person' },
   [`GET ${TOWN}/stream`]: { opensFor: 'ticket' },
   [`GET ${TOWN}/delegations`]: { opensFor: 'person' },
+  'GET /v1/me': { opensFor: 'person' },
+  [`GET ${TOWN}/members`]: { opensFor: 'person' },
+  [`PUT ${TOWN}/members/{subject}`]: { opensFor: 'person', body: { role: 'viewer' } },
+  [`DELETE ${TOWN}/members/{subject}`]: { opensFor: 'person' },
   'GET /v1/presets': { opensFor: 'person' },
   'POST /v1/keys': { opensFor: 'person', body: { name: 'robot', scope: 'admin' } },
   'GET /v1/keys': { opensFor: 'person' },
@@ -163,7 +169,7 @@ function personsPlaces(scene: Scene, route: string): Place[] {
   const of = (name: string, fill: Place['fill'], outcome: Outcome = 'not_found'): Place => {
     return {
       name,
-      fill: { town: town.id, agent: agents.live.id, message, permission, key: keys.own, ...fill },
+      fill: { town: town.id, agent: agents.live.id, message, permission, key: keys.own, subject: GUEST, ...fill },
       opensFor: RIGHT_PERSON,
       outcome,
     };
@@ -191,6 +197,8 @@ function personsPlaces(scene: Scene, route: string): Place[] {
       of('a key that never was', { key: `key_${NO_ID}` }),
     );
   }
+  if (route.startsWith('DELETE') && route.includes('{subject}'))
+    places.push(of('a person who is no member', { subject: 'oidc:none' }));
   if (route.includes('{permission}')) places.push(of('one that was not asked for', { permission: `prm_${NO_ID}` }));
   if (route.includes('{message}')) places.push(of('a message of another agent', { agent: agents.mate.id }));
   return places;

@@ -135,7 +135,7 @@ export class OutboxRun {
     const { agents } = await this.#world.snapshot();
     for (const { agent, credential } of agents) {
       const isBarred = agent.state === 'stopped' || credential.revokedAtMs !== null;
-      if (isBarred) await this.#world.stub.startAgent(agent.id);
+      if (isBarred) await this.#world.me.startAgent(agent.id);
     }
     const snapshot = await this.#world.calm();
     for (const { state } of snapshot.messages) expect(state, 'T12').toMatch(/^(done|failed|cancelled)$/);
@@ -155,7 +155,7 @@ export class OutboxRun {
   }
 
   async #wish(wish: Wish, name: Name, which: number): Promise<void> {
-    const { stub } = this.#world;
+    const { me } = this.#world;
     switch (wish) {
       case 'send':
         await this.#send(name, CONTENTS[which % CONTENTS.length] ?? 'hello');
@@ -164,22 +164,22 @@ export class OutboxRun {
         await this.#record(name, 'again');
         return;
       case 'cancel':
-        await stub.cancelMessage(name, [...this.#accepted].at(-1 - which) ?? '');
+        await me.cancelMessage(name, [...this.#accepted].at(-1 - which) ?? '');
         return;
       case 'interrupt':
-        await stub.interruptAgent(name);
+        await me.interruptAgent(name);
         return;
       case 'stop':
-        await stub.stopAgent(name);
+        await me.stopAgent(name);
         return;
       case 'start':
-        await stub.startAgent(name);
+        await me.startAgent(name);
         return;
       case 'revoke':
-        await stub.revokeAgent(name);
+        await me.revokeAgent(name);
         return;
       case 'retire':
-        await stub.retireAgent(name);
+        await me.retireAgent(name);
         return;
     }
   }
@@ -289,8 +289,8 @@ export class OutboxRun {
     for (const { agent } of agents) {
       // It does not get through at once, so that the agent is still the one that was seen.
       if (fault === 'stop meanwhile') this.#faults.push('lose stop');
-      if (fault === 'stop meanwhile') await this.#world.stub.stopAgent(agent).catch(() => undefined);
-      if (fault === 'revoke meanwhile') await this.#world.stub.revokeAgent(agent);
+      if (fault === 'stop meanwhile') await this.#world.me.stopAgent(agent).catch(() => undefined);
+      if (fault === 'revoke meanwhile') await this.#world.me.revokeAgent(agent);
     }
     return { ...answer, body: JSON.stringify({ agents: agents.map((agent) => ({ ...agent, messages: [] })) }) };
   }

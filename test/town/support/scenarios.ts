@@ -21,9 +21,9 @@ const agents =
     const live = new Map<string, Agent>(
       agents.filter(({ agent }) => agent.state !== 'retired').map(({ agent }) => [agent.name, agent]),
     );
-    for (const name of live.keys()) if (!names.includes(name)) await world.stub.retireAgent(name);
+    for (const name of live.keys()) if (!names.includes(name)) await world.me.retireAgent(name);
     for (const name of names) {
-      if (live.has(name)) await world.stub.startAgent(name);
+      if (live.has(name)) await world.me.startAgent(name);
       else await world.create(name);
     }
     if (working > 0) await world.work(names.slice(0, working), WORK_SECONDS);
@@ -72,7 +72,7 @@ const refuses =
     };
   };
 
-const force: Step = ({ stub }) => stub.refreshAgent('ada', false);
+const force: Step = ({ me }) => me.refreshAgent('ada', false);
 
 /** Time passes without an alarm until the agent's own client asks for a token. */
 const pull: Step = async (world) => {
@@ -82,42 +82,42 @@ const pull: Step = async (world) => {
   await world.settled();
 };
 
-const START_AND_STOP = inOrder(agents(['ada']), ({ stub }) => stub.stopAgent('ada'), hello);
+const START_AND_STOP = inOrder(agents(['ada']), ({ me }) => me.stopAgent('ada'), hello);
 
 export const SCENARIOS: readonly Scenario[] = [
   // A turn that takes a while: its start and its end are two reports.
   { verb: 'deliver', arrange: agents(['ada']), act: (world) => world.send('ada', 'work 1'), whole: true },
   { verb: 'sweep', arrange: agents(['ada', 'bob'], 2), act: (world) => world.ringSweep() },
-  { verb: 'force', arrange: agents(['ada'], 1), act: ({ stub }) => stub.refreshAgent('ada', true) },
-  { verb: 'force all', arrange: agents(['ada', 'bob'], 1), act: ({ stub }) => stub.refreshTown(false) },
+  { verb: 'force', arrange: agents(['ada'], 1), act: ({ me }) => me.refreshAgent('ada', true) },
+  { verb: 'force all', arrange: agents(['ada', 'bob'], 1), act: ({ me }) => me.refreshTown(false) },
   { verb: 'pull', arrange: agents(['ada'], 1), act: pull },
   { verb: 'start', arrange: agents([]), act: (world) => world.create('ada', world.agentId), fresh: true },
-  { verb: 'start again', arrange: START_AND_STOP, act: ({ stub }) => stub.startAgent('ada') },
+  { verb: 'start again', arrange: START_AND_STOP, act: ({ me }) => me.startAgent('ada') },
   {
     verb: 'pardon',
-    arrange: inOrder(agents(['ada']), ({ stub }) => stub.revokeAgent('ada')),
-    act: ({ stub }) => stub.startAgent('ada'),
+    arrange: inOrder(agents(['ada']), ({ me }) => me.revokeAgent('ada')),
+    act: ({ me }) => me.startAgent('ada'),
     until: 'link.open',
   },
   {
     verb: 'change',
-    arrange: inOrder(agents(['ada']), ({ stub }) => stub.changeAgent('ada', { role: 'worker', scopes: ROLES.worker })),
-    act: ({ stub }) => stub.changeAgent('ada', { role: 'mayor', scopes: ROLES.mayor }),
+    arrange: inOrder(agents(['ada']), ({ me }) => me.changeAgent('ada', { role: 'worker', scopes: ROLES.worker })),
+    act: ({ me }) => me.changeAgent('ada', { role: 'mayor', scopes: ROLES.mayor }),
   },
-  { verb: 'stop', arrange: agents(['ada'], 1), act: ({ stub }) => stub.stopAgent('ada') },
-  { verb: 'revoke', arrange: agents(['ada']), act: ({ stub }) => stub.revokeAgent('ada') },
-  { verb: 'interrupt', arrange: agents(['ada'], 1), act: ({ stub }) => stub.interruptAgent('ada') },
+  { verb: 'stop', arrange: agents(['ada'], 1), act: ({ me }) => me.stopAgent('ada') },
+  { verb: 'revoke', arrange: agents(['ada']), act: ({ me }) => me.revokeAgent('ada') },
+  { verb: 'interrupt', arrange: agents(['ada'], 1), act: ({ me }) => me.interruptAgent('ada') },
   {
     verb: 'cancel',
-    arrange: inOrder(agents(['ada']), ({ stub }) => stub.stopAgent('ada'), hello),
-    act: async (world) => world.stub.cancelMessage('ada', (await world.send('ada', 'hello')).id),
+    arrange: inOrder(agents(['ada']), ({ me }) => me.stopAgent('ada'), hello),
+    act: async (world) => world.me.cancelMessage('ada', (await world.send('ada', 'hello')).id),
   },
   {
     verb: 'withdraw',
     arrange: inOrder(agents(['ada'], 1), unanswered),
-    act: async (world) => world.stub.cancelMessage('ada', (await world.snapshot()).messages.at(-1)?.id ?? ''),
+    act: async (world) => world.me.cancelMessage('ada', (await world.snapshot()).messages.at(-1)?.id ?? ''),
   },
-  { verb: 'retire', arrange: agents(['ada'], 1), act: (world) => world.stub.retireAgent('ada') },
+  { verb: 'retire', arrange: agents(['ada'], 1), act: (world) => world.me.retireAgent('ada') },
   {
     verb: 'hello',
     arrange: inOrder(agents(['ada'], 1), restarts),
@@ -128,7 +128,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     verb: 'restore',
     arrange: agents(['ada'], 1),
-    act: ({ stub }) => stub.restored(),
+    act: ({ me }) => me.restored(),
     until: 'link.open',
     after: ({ container }, since) => {
       const opened = container.requests.slice(since).some(({ path }) => path === '/session');

@@ -1,8 +1,9 @@
 /** A world with one of everything that a credential can be wrong about. Built once per file; refused calls leave it as it is. */
-import { env, runInDurableObject } from 'cloudflare:test';
+import { runInDurableObject } from 'cloudflare:test';
 import { expect, vi } from 'vitest';
 import { base64url, randomBytes, sha256 } from '../../../src/lib/secret.ts';
 import {
+  MAX_TICKETS_PER_TOWN,
   makeId,
   messageIdSchema,
   type AgentId,
@@ -12,11 +13,11 @@ import {
   type OpenSession,
   type TownId,
 } from '../../../src/protocol/index.ts';
-import { ApiKeyStore } from '../../../src/directory/api-key-store.ts';
-import { drawApiKey } from '../../../src/people/api-key.ts';
 import { PermissionStore } from '../../../src/permissions/permission-store.ts';
 import { DelegationStore } from '../../../src/ledger/delegation-store.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
+import { apiKeyOf } from './api-keys.ts';
+import { inside } from './inside.ts';
 import { lab } from './lab.ts';
 import { AUDIENCE } from './oauth-doors.ts';
 import { RawReader, readersOf } from './raw-reader.ts';
@@ -72,7 +73,7 @@ export async function buildScene(): Promise<Scene> {
     agents: { ...agents, live: await town.read('live') },
     message,
     permission: await askIn(town, agents.live.id, message),
-    keys: { own: await keyOf('dev'), foreign: await keyOf('somebody-else') },
+    keys: { own: (await apiKeyOf('dev')).id, foreign: (await apiKeyOf('somebody-else')).id },
     delegations: await openDelegations(town, agents),
     sessions: [sessionOf(town, 0), sessionOf(town, 1)],
     other,
@@ -91,15 +92,6 @@ export async function buildScene(): Promise<Scene> {
   // Nothing that happens by itself is left: what changes from here on, a call has changed.
   await town.elapse(0);
   return scene;
-}
-
-/** Stores an API key of a person, and returns its id. */
-async function keyOf(person: string): Promise<string> {
-  const { id, digest } = await drawApiKey();
-  const now = lab.clock.now();
-  const times = { createdAtMs: now, expiresAtMs: now + 86_400_000, revokedAtMs: null };
-  await new ApiKeyStore(env.DIRECTORY).add({ id, digest, person, name: 'robot', scope: 'admin', ...times }, 100);
-  return id;
 }
 
 /** What a control server was sent when its session was opened last. */
@@ -226,27 +218,28 @@ function againIdle(town: TestTown): Promise<AgentView> {
   }, PATIENT);
 }
 
-/** Made as the person and then given away in the directory, which is where ownership is decided. */
+/** Made as the person, and then given away. */
 async function foreignTown(): Promise<Scene['foreign']> {
   const town = await TestTown.create();
   await town.agent('eve');
   await town.work('eve');
   const agent = await town.read('eve');
-  await env.DIRECTORY.prepare('UPDATE towns SET owner = ? WHERE id = ?').bind('somebody-else', town.id).run();
+  await giveAway(town, 'somebody-else');
   return { town, agent, session: sessionOf(town) };
+}
+
+/** Another person is its owner from now on, and the person of the tests no member. */
+export async function giveAway(town: TestTown, to: string): Promise<void> {
+  expect((await town.api('PUT', `/members/${to}`, { role: 'owner' })).status).toBe(201);
+  expect((await town.api('DELETE', '/members/dev')).status).toBe(200);
 }
 
 /** A ticket of a person, past the edge. It lasts while the matrix is gone through, unless it is to be over. */
 export async function ticketInto(town: TestTown, person: string, lifeMs = 3_600_000): Promise<string> {
   const ticket = base64url(randomBytes(32));
   const endsAtMs = lab.clock.now() + lifeMs;
-  const added = await env.TOWN.getByName(town.id).addTicket({
-    digest: await sha256(ticket),
-    person,
-    expiresAtMs: endsAtMs,
-    endsAtMs,
-  });
-  if (!added.ok) throw new Error(added.error);
+  const row = { digest: await sha256(ticket), person, expiresAtMs: endsAtMs, endsAtMs };
+  await inside(town, (p) => p.tickets.add(row, MAX_TICKETS_PER_TOWN, lab.clock.now()));
   return ticket;
 }
 

@@ -5,7 +5,17 @@ import { townId } from '../../support/ids.ts';
 import { TOWN_SCHEMA } from '../../../src/town/state/schema.ts';
 
 /** Tables whose rows are few whatever a town does: one, one for each container, or the last so many. */
-const SMALL = ['town', 'containers', 'sweeps', 'ledger_size', 'migrations', 'tickets', 'failures', 'sqlite_master'];
+const SMALL = [
+  'town',
+  'members',
+  'containers',
+  'sweeps',
+  'ledger_size',
+  'migrations',
+  'tickets',
+  'failures',
+  'sqlite_master',
+];
 /** Partial indexes whose whole point is that they hold only what is open: to read one from end to end reads nothing else. */
 const OPEN = ['agents_live', 'agents_at_work', 'messages_open'];
 

@@ -104,7 +104,7 @@ export class TownRun {
     for (const request of this.#held) await this.#world.container.ask(request);
     // Of one that is revoked nothing is heard until a person starts it.
     for (const { agent, credential } of (await this.#world.snapshot()).agents) {
-      if (credential.revokedAtMs !== null) await this.#world.stub.startAgent(agent.id);
+      if (credential.revokedAtMs !== null) await this.#world.me.startAgent(agent.id);
     }
     for (const name of this.#names) {
       this.#world.nextMessage();
@@ -118,7 +118,7 @@ export class TownRun {
   }
 
   async #wish(wish: Wish, name: string, which: number): Promise<void> {
-    const { stub } = this.#world;
+    const { me } = this.#world;
     switch (wish) {
       case 'send':
         this.#world.nextMessage();
@@ -126,22 +126,22 @@ export class TownRun {
         return;
       case 'force':
       case 'force and cut':
-        await stub.refreshAgent(name, wish === 'force and cut');
+        await me.refreshAgent(name, wish === 'force and cut');
         return;
       case 'force all':
-        await stub.refreshTown(false);
+        await me.refreshTown(false);
         return;
       case 'stop':
-        await stub.stopAgent(name);
+        await me.stopAgent(name);
         return;
       case 'start':
         await this.#start(name);
         return;
       case 'retire':
-        await stub.retireAgent(name);
+        await me.retireAgent(name);
         return;
       case 'revoke':
-        await stub.revokeAgent(name);
+        await me.revokeAgent(name);
         return;
     }
   }
@@ -196,15 +196,15 @@ export class TownRun {
   /** A name that was retired is given to another agent. */
   async #start(name: string): Promise<unknown> {
     if (!this.#names.includes(name)) return null;
-    const started = await this.#world.stub.startAgent(name);
+    const started = await this.#world.me.startAgent(name);
     return started.ok ? started : this.#world.create(name);
   }
 
   /** The container asks, and the answer is lost. */
   async #pull(name: string): Promise<unknown> {
-    const { container, stub } = this.#world;
+    const { container, me } = this.#world;
     const opening = container.requests.findLast(({ path }) => path === '/session');
-    const agent = await stub.getAgent(name);
+    const agent = await me.getAgent(name);
     if (opening === undefined || !agent.ok) return null;
     const { session, secret } = JSON.parse(opening.body) as OpenSession;
     const { id, incarnation } = agent.value;

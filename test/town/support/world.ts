@@ -9,11 +9,13 @@ import {
   type MessageView,
   type TownId,
 } from '../../../src/protocol/index.ts';
+import type { PersonStub } from '../../../src/http/edge/edge.ts';
 import { Directory } from '../../../src/directory/directory-store.ts';
 import { randomBytes } from '../../../src/lib/secret.ts';
 import type { Result } from '../../../src/lib/result.ts';
 import { planAlarm } from '../../../src/town/state/alarm-plan.ts';
 import type { Town } from '../../../src/town/town.ts';
+import { asMember } from './as-member.ts';
 import { lab, type LabContainer } from './lab.ts';
 import { describe, isQuiet, isUnfinished, takeSnapshot, type Snapshot } from './snapshot.ts';
 import { Promises } from './promises.ts';
@@ -74,17 +76,22 @@ export class World {
     return this.town.container();
   }
 
+  /** As its person. */
+  get me(): PersonStub {
+    return asMember(this.town.id, OWNER);
+  }
+
   snapshot(): Promise<Snapshot> {
     return takeSnapshot(this.stub);
   }
 
   async create(name: string, id = newAgentId()): Promise<AgentView> {
-    return value(await this.stub.createAgent({ id, name, role: 'worker', scopes: ROLES.worker, runtime: null }));
+    return value(await this.me.createAgent({ id, name, role: 'worker', scopes: ROLES.worker, runtime: null }));
   }
 
   /** The same message again, until `nextMessage`: a sender who was not answered asks again. */
   async send(name: string, content: string): Promise<MessageView> {
-    return value(await this.stub.sendMessage(name, { id: this.#message, content, sender: `person:${OWNER}` }));
+    return value(await this.me.sendMessage(name, { id: this.#message, content }));
   }
 
   nextMessage(): void {

@@ -1,0 +1,45 @@
+/** A call of a town as a person, and what every such call may be refused for. */
+import { ROLE_FOR, type PersonScope } from '#protocol';
+import { err, type Result } from '#lib/result.ts';
+import type { PersonRefusal } from '../../town/members/authorize-person.ts';
+import { callThrough } from './call-through.ts';
+import type { EdgeEnv, PersonStub, TownStub } from './edge.ts';
+import { neededScope } from './person-scope.ts';
+import { Refusal } from './problem.ts';
+
+type Call<T, E> = (me: PersonStub) => Promise<Result<T, E | PersonRefusal>>;
+
+/** The context of a request of a person in a town. */
+interface PersonsRequest {
+  readonly req: { readonly method: string; readonly path: string };
+  get<K extends 'town' | 'person'>(key: K): EdgeEnv['Variables'][K];
+}
+
+/** Makes one call as the person of the request. Throws as `callAs` does. */
+export function asPerson<T, E>(c: PersonsRequest, call: Call<T, E>): Promise<Result<T, E>> {
+  return callAs(c.get('town'), c.get('person').id, neededScope(c.req.method, c.req.path), call);
+}
+
+/**
+ * Makes one call, in one round trip. Throws a `Refusal` where the person is no member, which looks like a town that is not there, or
+ * where their role does not allow it, with the role that does.
+ * @param needed what the route takes
+ */
+export async function callAs<T, E>(
+  town: TownStub,
+  person: string,
+  needed: PersonScope,
+  call: Call<T, E>,
+): Promise<Result<T, E>> {
+  const answered = await callThrough(town.person({ person }), call);
+  if (answered.ok) return answered;
+  const { error } = answered;
+  if (error === 'no_member') throw new Refusal('not_found');
+  if (error === 'insufficient_role') throw insufficientRole(needed);
+  return err(error);
+}
+
+/** Names the role that it takes. */
+export function insufficientRole(needed: PersonScope): Refusal {
+  return new Refusal('insufficient_role', { detail: `It takes the role ${ROLE_FOR[needed]}.` });
+}
