@@ -17,6 +17,7 @@ import { delegationRoutes } from './people/delegations.ts';
 import { permissionRoutes } from './people/permissions.ts';
 import { presetRoutes } from './people/presets.ts';
 import { messageRoutes } from './people/messages.ts';
+import { eventRoutes } from './people/events.ts';
 import { streamRoutes } from './people/stream.ts';
 import { townRoutes } from './people/towns.ts';
 import { openAiRoutes } from './openai/openai.ts';
@@ -36,6 +37,7 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   memberRoutes(app, edge);
   agentRoutes(app, edge);
   messageRoutes(app, edge);
+  eventRoutes(app, edge);
   streamRoutes(app, edge);
   permissionRoutes(app, edge);
   presetRoutes(app, edge);

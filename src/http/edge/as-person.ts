@@ -10,7 +10,7 @@ import { Refusal } from './problem.ts';
 type Call<T, E> = (me: PersonStub) => Promise<Result<T, E | PersonRefusal>>;
 
 /** The context of a request of a person in a town. */
-interface PersonsRequest {
+export interface PersonsRequest {
   readonly req: { readonly method: string; readonly path: string };
   get<K extends 'town' | 'person'>(key: K): EdgeEnv['Variables'][K];
 }

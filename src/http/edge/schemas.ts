@@ -113,6 +113,13 @@ export const streamQuery = z.object({
   ticket: z.string().optional(),
   after: whole(0).optional(),
 });
+/** What a client of server-sent events says when it comes again: the id of the last event that it has. */
+export const eventsHeaders = z.object({
+  'last-event-id': wholeText
+    .transform(Number)
+    .optional()
+    .openapi({ type: 'string', description: 'of a stream: follow what comes after this event' }),
+});
 /** A page of a town's events: those with a `seq` above `after`, or those after a page; 1 to 200 of them. */
 export const eventsQuery = z
   .object({ after: whole(0).optional(), cursor: seqCursor.optional(), limit })

@@ -7,7 +7,7 @@ import { sendHeaders } from '../edge/schemas.ts';
 import { ask } from './ask.ts';
 import { STREAM_HEADERS, chatChunks } from './chunks.ts';
 import { completionOf, completionSchema, headOf } from './completion.ts';
-import { deliveredBody, jsonAnswer } from './delivered-body.ts';
+import { deliveredBody, jsonAnswer } from '../edge/delivered-body.ts';
 import { openAiStreams } from './error-shape.ts';
 import { AGENT_ERROR_STATUS } from './outcome.ts';
 import { chatRequestSchema } from './transcript.ts';

@@ -1,4 +1,4 @@
-/** Routes for people: towns and what happened in them. */
+/** Routes for people: towns. */
 import { makeId, type TownId } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import { randomBytes } from '#lib/secret.ts';
@@ -13,7 +13,7 @@ import { asPerson, insufficientRole } from '../edge/as-person.ts';
 
 const route = routesOf('Towns', 'person');
 
-/** Towns of a person: create, list, read, delete, restore, refresh, health and events. */
+/** Towns of a person: create, list, read, delete, restore, refresh and health. */
 export function townRoutes(app: App, edge: Edge): void {
   const person = requirePerson(edge);
   const inTown = [person, requireTown(edge)];
@@ -25,7 +25,6 @@ export function townRoutes(app: App, edge: Edge): void {
   readHealth(app, inTown);
   restored(app, inTown);
   refreshTown(app, inTown);
-  listEvents(app, inTown);
 }
 
 function createTown(app: App, edge: Edge, person: Guard): void {
@@ -205,26 +204,6 @@ function refreshTown(app: App, inTown: Guard[]): void {
       const report = await asPerson(c, (me) => me.refreshTown(c.req.valid('json').revoke_older));
       if (!report.ok) throw new Refusal(report.error);
       return c.json(report.value, 200);
-    },
-  );
-}
-
-function listEvents(app: App, inTown: Guard[]): void {
-  app.openapi(
-    route({
-      operationId: 'listEvents',
-      method: 'get',
-      path: '/v1/towns/{town}/events',
-      summary: 'Read events after a sequence number',
-      middleware: inTown,
-      request: { params: s.townParams, query: s.eventsQuery },
-      responses: answers(200, API.EventPage, 'A page of CloudEvents, and from where on events are kept'),
-    }),
-    async (c) => {
-      const { after, cursor, limit } = c.req.valid('query');
-      const page = await asPerson(c, (me) => me.listEvents(cursor ?? after ?? 0, limit));
-      if (!page.ok) throw new Refusal(page.error);
-      return c.json(page.value, 200);
     },
   );
 }
