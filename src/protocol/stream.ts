@@ -83,7 +83,7 @@ const ephemeral = z.object({
   ephemeral: z.literal(true),
 });
 /** The first event of a stream: those after `after` follow; `missed` of those that were asked for are no longer kept. */
-const openedSchema = ephemeral.extend({
+export const streamOpenedSchema = ephemeral.extend({
   type: z.literal('reeve.stream.opened'),
   data: z.object({ after: z.number().int(), missed: z.number().int(), ends_at: z.iso.datetime() }),
 });
@@ -94,7 +94,8 @@ const deltaSchema = ephemeral.extend({
 });
 
 /** A frame of the town: stored events by `event`, and what is in the stream alone. */
-export const streamFrameOf = <T extends z.ZodType>(event: T) => z.array(z.union([openedSchema, deltaSchema, event]));
+export const streamFrameOf = <T extends z.ZodType>(event: T) =>
+  z.array(z.union([streamOpenedSchema, deltaSchema, event]));
 
 /** The header of the upgrade in which the Worker hands a reader over to its town: a socket cannot cross a call. */
 export const STREAM_REQUEST_HEADER = 'x-reeve-stream';

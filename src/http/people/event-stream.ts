@@ -2,8 +2,7 @@
  * The live stream as server-sent events (HTML Living Standard, section 9.2), for callers without WebSocket. The Worker reads the town's
  * own stream for them, so what it promises holds here too: each stored event once, in order, and after a break with `Last-Event-ID`.
  */
-import { z } from 'zod';
-import { STREAM_PING, type StreamAck } from '#protocol';
+import { STREAM_PING, streamOpenedSchema, type StreamAck } from '#protocol';
 import { after, type After } from '#lib/clock.ts';
 import { deliveredBody } from '../edge/delivered-body.ts';
 
@@ -113,8 +112,6 @@ class Inbox {
   }
 }
 
-const openedSchema = z.object({ type: z.literal('reeve.stream.opened'), data: z.object({ after: z.number().int() }) });
-
 /** What of the stream went to the client, and how much of it the town does not know yet. */
 class Taken {
   #seq = 0;
@@ -145,7 +142,7 @@ class Taken {
       return `id: ${event.seq}\n${data}`;
     }
     if ('type' in event && event.type === 'reeve.turn.delta') this.#deltas += 1;
-    const opened = openedSchema.safeParse(event);
+    const opened = streamOpenedSchema.safeParse(event);
     // The first of all: events follow this place.
     if (opened.success) this.#seq = opened.data.data.after;
     return data;

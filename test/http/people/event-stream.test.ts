@@ -54,7 +54,20 @@ class Scene {
 /** What follows at once has run. */
 const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
-const OPENED = { type: 'reeve.stream.opened', data: { after: 40 } };
+const AT = '2027-01-01T00:00:00.000Z';
+const OPENED = {
+  ...{
+    specversion: '1.0',
+    id: 'o',
+    source: '/v1/towns/t',
+    subject: 't',
+    time: AT,
+    datacontenttype: 'application/json',
+  },
+  ephemeral: true,
+  type: 'reeve.stream.opened',
+  data: { after: 40, missed: 0, ends_at: AT },
+};
 const DELTA = { type: 'reeve.turn.delta', data: { text: 'Th' } };
 const event = (seq: number) => ({ type: 'reeve.town.restored', seq, data: {} });
 
