@@ -1,4 +1,4 @@
-/** What a reader of the stream needs of its platform: a browser, or Node 24. Tests give it another world. */
+/** What the client needs of its platform: a browser, or Node 24. Tests give it another world. */
 
 /** A connection as the client sees it. */
 export interface Socket {
@@ -15,6 +15,7 @@ export interface SocketEvents {
 }
 
 export interface Outside {
+  readonly fetch: (address: string, init: RequestInit) => Promise<Response>;
   readonly connect: (address: string, on: SocketEvents) => Socket;
   /** Milliseconds that only grow. */
   readonly nowMs: () => number;
@@ -25,6 +26,7 @@ export interface Outside {
 }
 
 export const platform: Outside = {
+  fetch: (address, init) => fetch(address, init),
   connect: (address, { onText, onClose }) => {
     const socket = new WebSocket(address);
     const listening = new AbortController();

@@ -7,8 +7,15 @@ import { Connection } from './connection.ts';
 import { platform, type Outside } from './outside.ts';
 import type { StreamDelta, StreamEvent } from './stream-event.ts';
 
-/** `waiting`: the next try is due. `over`: closed, or tickets are refused for good. */
-export type StreamState = 'connecting' | 'live' | 'waiting' | 'over';
+/**
+ * What a page can show. `waiting`: not connected; the next try begins in `retryInMs`. `ended`: for good; `refused` is where there
+ * are no more tickets for this reader.
+ */
+export type StreamState =
+  | { readonly name: 'connecting' }
+  | { readonly name: 'live' }
+  | { readonly name: 'waiting'; readonly retryInMs: number }
+  | { readonly name: 'ended'; readonly why: 'closed' | 'refused' };
 
 /** Events after `from` and up to `to` are no longer kept; `to` below `from`: the town was put back to an earlier state. */
 export interface Gap {
@@ -27,6 +34,8 @@ export interface StreamClientOptions {
   readonly onDelta?: (delta: StreamDelta) => void;
   readonly onGap?: (gap: Gap) => void;
   readonly onState?: (state: StreamState) => void;
+  /** What the ticket was rejected with; the state says what comes of it. */
+  readonly onError?: (error: unknown) => void;
 }
 
 /** The wait before the next try doubles from the first to the last (ms), with jitter in its upper half. */
@@ -43,7 +52,7 @@ const COME_AGAIN = [4001, 4008];
 export class StreamClient {
   readonly #options: StreamClientOptions;
   readonly #outside: Outside;
-  #state: StreamState = 'waiting';
+  #state: StreamState = { name: 'connecting' };
   #seq: number | null;
   #connection: Connection | null = null;
   /** Grows with each try: what comes of an earlier one is of no interest. */
@@ -70,24 +79,28 @@ export class StreamClient {
 
   /** Ends it for good: nothing is called any more. Idempotent. */
   close(): void {
-    if (this.#state === 'over') return;
+    this.#end('closed');
+  }
+
+  #end(why: 'closed' | 'refused'): void {
+    if (this.#state.name === 'ended') return;
     this.#try += 1;
     this.#cancelTimer();
     this.#connection?.close();
-    this.#become('over');
+    this.#become({ name: 'ended', why });
   }
 
   async #connect(): Promise<void> {
     this.#try += 1;
     const current = this.#try;
-    this.#become('connecting');
+    this.#become({ name: 'connecting' });
     // Its listener may close it.
     if (current !== this.#try) return;
-    const ticket = await this.#fetchTicket();
+    const ticket = await this.#fetchTicket(current);
     // Closed, or given up, in the meantime.
     if (current !== this.#try) return;
     this.#cancelTimer();
-    if (ticket === null) return this.close();
+    if (ticket === null) return this.#end('refused');
     if (ticket === FAILED) return this.#wait();
     try {
       this.#connection = this.#open(ticket);
@@ -118,12 +131,13 @@ export class StreamClient {
     });
   }
 
-  async #fetchTicket(): Promise<string | typeof FAILED | null> {
+  async #fetchTicket(current: number): Promise<string | typeof FAILED | null> {
     const late = Promise.withResolvers<typeof FAILED>();
     this.#cancelTimer = this.#outside.after(TICKET_MS, () => late.resolve(FAILED));
     try {
       return await Promise.race([this.#options.ticket(), late.promise]);
-    } catch {
+    } catch (thrown) {
+      if (current === this.#try) this.#options.onError?.(thrown);
       return FAILED;
     }
   }
@@ -131,9 +145,9 @@ export class StreamClient {
   #begin(after: number): void {
     const from = this.#seq;
     this.#seq = after;
-    this.#become('live');
+    this.#become({ name: 'live' });
     // Its listener may close it.
-    if (this.#state !== 'live') return;
+    if (this.#state.name !== 'live') return;
     if (from !== null && from !== after) this.#options.onGap?.({ from, to: after });
   }
 
@@ -151,7 +165,7 @@ export class StreamClient {
     this.#failures += 1;
     const waitMs = doubled * (0.5 + this.#outside.random() / 2);
     this.#cancelTimer = this.#outside.after(waitMs, () => void this.#connect());
-    this.#become('waiting');
+    this.#become({ name: 'waiting', retryInMs: waitMs });
   }
 
   #become(state: StreamState): void {

@@ -1,12 +1,12 @@
 /** What a town sends its readers (docs/stream.md), read without a schema library: this runs in browsers as it is. */
-import type { DeltaKind, EventView } from '#protocol';
+import type { Event } from './api-types.ts';
 
-type Shown<E> = E extends EventView ? Readonly<Pick<E, 'id' | 'type' | 'subject' | 'time' | 'seq' | 'data'>> : never;
+type Shown<E> = E extends Event ? Readonly<Pick<E, 'id' | 'type' | 'subject' | 'time' | 'seq' | 'data'>> : never;
 /**
  * A stored event: a CloudEvent with its place in the town's history. Its `type` says what is in its `data`; a later release may
  * have types that are not among these, so a `switch` needs a `default`.
  */
-export type StreamEvent = Shown<EventView>;
+export type StreamEvent = Shown<Event>;
 
 /** A piece of a reply while it is written, or of what its agent thinks on the way. */
 export interface StreamDelta {
@@ -14,7 +14,7 @@ export interface StreamDelta {
   readonly agent: string;
   readonly message: string;
   readonly attempt: number;
-  readonly kind: DeltaKind;
+  readonly kind: 'text' | 'thought';
   readonly text: string;
 }
 

@@ -29,7 +29,7 @@ export async function playDelegation(
   const stream = follow(story, api, `${url}/v1/towns/${town}/stream`, town, agents);
   try {
     await api.eventually(PATIENCE_SECONDS, 'the live stream', async () =>
-      stream.client.state === 'live' ? true : null,
+      stream.client.state.name === 'live' ? true : null,
     );
     story.say(`${from.name} is asked to delegate to ${to.name}. The live stream shows what happens:`);
     const order = await api.send(town, from.name, `delegate ${to.name} work ${WORK_SECONDS}`);

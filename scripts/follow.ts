@@ -73,10 +73,10 @@ function terminal(onOver: () => void): Omit<StreamClientOptions, 'address' | 'ti
     onDelta: ({ agent, kind, text }) => line('', `${agent}  ${kind === 'thought' ? 'thinks ' : ''}${quoted(text)}`),
     onGap: ({ from, to }) =>
       line('', to > from ? `events ${from + 1} to ${to} are no longer kept` : `the town is back at ${to}`),
-    onState: (state) => {
-      if (state === 'live') process.stderr.write('following\n');
-      if (state === 'waiting') process.stderr.write('not connected; trying again\n');
-      if (state === 'over') onOver();
+    onState: ({ name }) => {
+      if (name === 'live') process.stderr.write('following\n');
+      if (name === 'waiting') process.stderr.write('not connected; trying again\n');
+      if (name === 'ended') onOver();
     },
   };
 }

@@ -130,12 +130,12 @@ describe('walls', () => {
       at: 'client/connection.ts',
       breaks: [
         "import '#protocol';",
-        "import { agentSchema } from '#protocol';",
+        "import type { EventView } from '#protocol';",
         "import '../src/lib/clock.ts';",
         "import 'zod';",
         "import 'node:path';",
       ],
-      keeps: ["import './outside.ts';", "import type { EventView } from '#protocol';"],
+      keeps: ["import './outside.ts';", "import type { Event } from './api-types.ts';"],
     },
   ]);
 

@@ -18,7 +18,7 @@ interface Following {
   readonly seqs: number[];
   readonly texts: string[];
   readonly gaps: Gap[];
-  readonly states: StreamState[];
+  readonly states: StreamState['name'][];
 }
 
 const clients: StreamClient[] = [];
@@ -27,14 +27,14 @@ afterEach(() => {
 });
 
 function follow(more: Partial<StreamClientOptions> = {}, stream = new FakeStream()): Following {
-  const [seqs, texts, gaps, states]: [number[], string[], Gap[], StreamState[]] = [[], [], [], []];
+  const [seqs, texts, gaps, states]: [number[], string[], Gap[], StreamState['name'][]] = [[], [], [], []];
   const options: StreamClientOptions = {
     address: ADDRESS,
     ticket: stream.ticket,
     onEvent: ({ seq }) => void seqs.push(seq),
     onDelta: ({ text }) => void texts.push(text),
     onGap: (gap) => void gaps.push(gap),
-    onState: (state) => void states.push(state),
+    onState: ({ name }) => void states.push(name),
     ...more,
   };
   const client = new StreamClient(options, stream.outside);
@@ -47,19 +47,19 @@ describe('a client', () => {
     const stream = new FakeStream();
     stream.happen(9);
     stream.oldest = 5;
-    const states: StreamState[] = [];
+    const states: StreamState['name'][] = [];
     const { client, gaps, seqs } = follow(
       {
         after: 1,
-        onState: (state) => {
-          states.push(state);
-          if (state === 'live') client.close();
+        onState: ({ name }) => {
+          states.push(name);
+          if (name === 'live') client.close();
         },
       },
       stream,
     );
     await settle();
-    expect([states, gaps, seqs]).toEqual([['connecting', 'live', 'over'], [], []]);
+    expect([states, gaps, seqs]).toEqual([['connecting', 'live', 'ended'], [], []]);
   });
 
   test('gets a ticket, connects with it and with its place, and shows what happens in order', async () => {
@@ -157,7 +157,7 @@ describe('a client', () => {
     stream.last.closed = false;
     stream.happen(3);
     await stream.clock.advance(3600 * SECONDS);
-    expect([seqs, states.at(-1), stream.connections.length]).toEqual([[1, 2, 3], 'over', 1]);
+    expect([seqs, states.at(-1), stream.connections.length]).toEqual([[1, 2, 3], 'ended', 1]);
     expect(stream.clock.pending).toBe(0);
   });
 
@@ -165,11 +165,11 @@ describe('a client', () => {
     const stream = new FakeStream();
     let made: StreamClient | null = null;
     stream.admit = () => when !== 'waiting';
-    const { client } = follow({ onState: (state) => (state === when ? made?.close() : undefined) }, stream);
+    const { client } = follow({ onState: ({ name }) => (name === when ? made?.close() : undefined) }, stream);
     made = client;
     if (when === 'connecting') stream.admit = () => false;
     await stream.clock.advance(3600 * SECONDS);
-    expect([client.state, stream.clock.pending, stream.open.length]).toEqual(['over', 0, 0]);
+    expect([client.state, stream.clock.pending, stream.open.length]).toEqual([{ name: 'ended', why: 'closed' }, 0, 0]);
   });
 });
 
@@ -241,7 +241,7 @@ describe('a connection that ends', () => {
 });
 
 describe('tickets', () => {
-  test('one that cannot be fetched, or does not come within 15 s, is asked for again', async () => {
+  test('one that cannot be fetched, or does not come within 15 s, is asked for again, and a page can show why and when', async () => {
     const stream = new FakeStream();
     let asked = 0;
     const ticket = (): Promise<string> => {
@@ -249,18 +249,24 @@ describe('tickets', () => {
       if (asked === 1) return Promise.reject(new Error('offline'));
       return asked === 2 ? new Promise(() => undefined) : stream.ticket();
     };
-    const { states } = follow({ ticket }, stream);
+    const errors: unknown[] = [];
+    const { states, client } = follow({ ticket, onError: (error) => void errors.push(error) }, stream);
     await stream.clock.advance(400);
     expect([asked, states]).toEqual([1, ['connecting', 'waiting']]);
+    expect([client.state, errors]).toEqual([{ name: 'waiting', retryInMs: 500 }, [new Error('offline')]]);
     await stream.clock.advance(100 + 15 * SECONDS + 1000);
     expect([asked, states.at(-1)]).toEqual([3, 'live']);
   });
 
-  test('null says that there will be none: the client is over', async () => {
+  test('null says that there will be none: the client has ended, and says that it was refused', async () => {
     const stream = new FakeStream();
     const { client } = follow({ ticket: async () => null }, stream);
     await stream.clock.advance(60 * SECONDS);
-    expect([client.state, stream.connections.length, stream.clock.pending]).toEqual(['over', 0, 0]);
+    expect([client.state, stream.connections.length, stream.clock.pending]).toEqual([
+      { name: 'ended', why: 'refused' },
+      0,
+      0,
+    ]);
   });
 });
 

@@ -62,8 +62,8 @@ function follow(town: string): Following {
     after: 0,
     onEvent: ({ seq }) => void following.seqs.push(seq),
     onGap: () => void (following.gaps += 1),
-    onState: (state) => {
-      if (state === 'live') following.lives += 1;
+    onState: ({ name }) => {
+      if (name === 'live') following.lives += 1;
     },
   });
   return Object.assign(following, { client });

@@ -122,6 +122,7 @@ export const networkHome = fetchHome(
   'src/link/url-backend.ts',
   'src/people/jwt-sign-in.ts',
   'container/agents/built-in/main.ts',
+  'client/outside.ts',
 );
 export const containerCallHome = fetchHome((name) => name.endsWith('backend.fetch'), 'src/link/control-client.ts');
 export const townCallHome = fetchHome((name) => name.endsWith('platform.fetch'), 'container/clients/town-request.ts');

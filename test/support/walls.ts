@@ -109,8 +109,8 @@ const WALLS: readonly Wall[] = [
     mayTypes: ['src/bindings.ts'],
     packages: [],
   },
-  // Runs in browsers and in Node: nothing but itself, and the types of what it reads, which are gone when it runs.
-  { of: 'client/', may: [], mayTypes: [PROTOCOL], packages: [] },
+  // Runs in browsers and in Node, and its types are read there too: nothing but itself.
+  { of: 'client/', may: ['client/'], packages: [] },
   // Runs in the process of an agent: nothing but itself and Node.
   { of: 'agent/', may: [], packages: ['node:'] },
   { of: 'container/main.ts', may: ['container/', PROTOCOL, LIB], packages: ['@hono/node-server', 'node:'] },

@@ -76,6 +76,7 @@ export class FakeStream {
   admit: () => boolean = () => true;
 
   readonly outside: Outside = {
+    fetch: async () => Promise.reject(new Error('a stream sends no requests')),
     connect: (address, on) => this.#connect(address, on),
     nowMs: () => this.clock.monoMs(),
     after: (ms, run) => this.clock.after(ms, run),
