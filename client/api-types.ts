@@ -184,6 +184,184 @@ export interface Refresh {
   revoke_older?: boolean;
 }
 
+/** Who is calling: the subject by which others invite them. */
+export interface Caller {
+  subject: string;
+  scope: 'read' | 'chat' | 'admin';
+  expires_at: string | null;
+}
+
+/** A page of members. */
+export interface MemberPage {
+  items: Member[];
+  next: string | null;
+}
+
+/** A person in a town, and their role there. */
+export interface Member {
+  subject: string;
+  role: 'viewer' | 'member' | 'owner';
+  /** @format date-time */
+  since: string;
+  added_by: string | null;
+}
+
+/** The role that a person is to have in a town. */
+export interface MemberOrder {
+  role: 'viewer' | 'member' | 'owner';
+}
+
+/** An agent and the health of its credential, of which no text is in any answer. */
+export interface Agent {
+  /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+  id: string;
+  name: string;
+  role: 'worker' | 'mayor';
+  scopes: ('heartbeat' | 'events' | 'mail' | 'peers' | 'delegate' | 'exchange' | 'agents')[];
+  state: 'starting' | 'idle' | 'working' | 'stalled' | 'stopped' | 'failed' | 'retired';
+  /** @min 0 */
+  incarnation: number;
+  container: string;
+  process_id: number | null;
+  /** @format date-time */
+  created_at: string;
+  last_heard_at: string | null;
+  runtime: {
+    /**
+     * @minLength 1
+     * @maxLength 256
+     */
+    command: string;
+    /**
+     * @maxItems 64
+     * @default []
+     */
+    args?: string[];
+    /** @default {} */
+    env?: Record<string, string>;
+    cwd?: string | null;
+    /** @default "none" */
+    credentials?: 'none' | 'file';
+    /**
+     * @maxItems 16
+     * @default []
+     */
+    secrets?: string[];
+    /** @default "ask" */
+    permissions?: 'allow' | 'deny' | 'ask';
+  } | null;
+  failure: {
+    reason: string;
+    detail: string;
+    /** @format date-time */
+    at: string;
+  } | null;
+  credential: {
+    /** @min 0 */
+    minted: number;
+    /** @min 0 */
+    acked: number;
+    /** @min 0 */
+    in_use: number;
+    lagging: {
+      /** @min 0 */
+      generation: number;
+      /** @format date-time */
+      at: string;
+    } | null;
+    issued_at: string | null;
+    expires_at: string | null;
+    reason: 'start' | 'delivery' | 'sweep' | 'force' | 'pull' | null;
+    last_outcome: string | null;
+    last_error: string | null;
+    next_due_at: string | null;
+    revoked_at: string | null;
+  };
+}
+
+/** An agent to create and start. Without `runtime` it is the built-in agent. */
+export interface NewAgent {
+  /** @pattern ^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$ */
+  name: string;
+  /** @default "worker" */
+  role?: 'worker' | 'mayor';
+  /** @maxItems 16 */
+  scopes?: ('heartbeat' | 'events' | 'mail' | 'peers' | 'delegate' | 'exchange' | 'agents')[];
+  /** What runs an agent: a preset, a command, or a preset with changes. */
+  runtime?: RuntimeOrder;
+}
+
+/** What runs an agent: a preset, a command, or a preset with changes. */
+export type RuntimeOrder = {
+  preset?: 'built-in' | 'claude' | 'codex' | 'gemini' | 'opencode';
+  /**
+   * @minLength 1
+   * @maxLength 256
+   */
+  command?: string;
+  /** @maxItems 64 */
+  args?: string[];
+  env?: Record<string, string>;
+  cwd?: string | null;
+  credentials?: 'none' | 'file';
+  /** @maxItems 16 */
+  secrets?: string[];
+  permissions?: 'allow' | 'deny' | 'ask';
+} | null;
+
+/** A page of agents. */
+export interface AgentPage {
+  items: Agent[];
+  next: string | null;
+}
+
+/** What is to change; what is left out stays. */
+export interface AgentChange {
+  role?: 'worker' | 'mayor';
+  /** @maxItems 16 */
+  scopes?: ('heartbeat' | 'events' | 'mail' | 'peers' | 'delegate' | 'exchange' | 'agents')[];
+  /** What runs an agent: a preset, a command, or a preset with changes. */
+  runtime?: RuntimeOrder;
+}
+
+/** A message to an agent, its state, and its reply once it is `done`. */
+export interface Message {
+  /** @pattern ^msg_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+  id: string;
+  /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+  agent: string;
+  /** @min 0 */
+  seq: number;
+  state: 'queued' | 'delivered' | 'working' | 'done' | 'failed' | 'cancelled';
+  content: string;
+  sender: string;
+  /** system: the town itself, about delegations */
+  kind: 'user' | 'system';
+  idempotency_key: string | null;
+  /** @min 0 */
+  attempts: number;
+  /** @format date-time */
+  created_at: string;
+  delivered_at: string | null;
+  finished_at: string | null;
+  reply: string | null;
+  truncated: boolean;
+  error: string | null;
+}
+
+/** A message to an agent. */
+export interface NewMessage {
+  /** @minLength 1 */
+  content: string;
+  idempotency_key?: string;
+}
+
+/** A page of messages. */
+export interface MessagePage {
+  items: Message[];
+  next: string | null;
+}
+
 /** A page of events, oldest first. What lies between `after` and `oldest` is no longer kept. */
 export interface EventPage {
   items: Event[];
@@ -1117,184 +1295,6 @@ export type Event =
       };
       type: 'reeve.delegation.result_refused';
     };
-
-/** Who is calling: the subject by which others invite them. */
-export interface Caller {
-  subject: string;
-  scope: 'read' | 'chat' | 'admin';
-  expires_at: string | null;
-}
-
-/** A page of members. */
-export interface MemberPage {
-  items: Member[];
-  next: string | null;
-}
-
-/** A person in a town, and their role there. */
-export interface Member {
-  subject: string;
-  role: 'viewer' | 'member' | 'owner';
-  /** @format date-time */
-  since: string;
-  added_by: string | null;
-}
-
-/** The role that a person is to have in a town. */
-export interface MemberOrder {
-  role: 'viewer' | 'member' | 'owner';
-}
-
-/** An agent and the health of its credential, of which no text is in any answer. */
-export interface Agent {
-  /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
-  id: string;
-  name: string;
-  role: 'worker' | 'mayor';
-  scopes: ('heartbeat' | 'events' | 'mail' | 'peers' | 'delegate' | 'exchange' | 'agents')[];
-  state: 'starting' | 'idle' | 'working' | 'stalled' | 'stopped' | 'failed' | 'retired';
-  /** @min 0 */
-  incarnation: number;
-  container: string;
-  process_id: number | null;
-  /** @format date-time */
-  created_at: string;
-  last_heard_at: string | null;
-  runtime: {
-    /**
-     * @minLength 1
-     * @maxLength 256
-     */
-    command: string;
-    /**
-     * @maxItems 64
-     * @default []
-     */
-    args?: string[];
-    /** @default {} */
-    env?: Record<string, string>;
-    cwd?: string | null;
-    /** @default "none" */
-    credentials?: 'none' | 'file';
-    /**
-     * @maxItems 16
-     * @default []
-     */
-    secrets?: string[];
-    /** @default "ask" */
-    permissions?: 'allow' | 'deny' | 'ask';
-  } | null;
-  failure: {
-    reason: string;
-    detail: string;
-    /** @format date-time */
-    at: string;
-  } | null;
-  credential: {
-    /** @min 0 */
-    minted: number;
-    /** @min 0 */
-    acked: number;
-    /** @min 0 */
-    in_use: number;
-    lagging: {
-      /** @min 0 */
-      generation: number;
-      /** @format date-time */
-      at: string;
-    } | null;
-    issued_at: string | null;
-    expires_at: string | null;
-    reason: 'start' | 'delivery' | 'sweep' | 'force' | 'pull' | null;
-    last_outcome: string | null;
-    last_error: string | null;
-    next_due_at: string | null;
-    revoked_at: string | null;
-  };
-}
-
-/** An agent to create and start. Without `runtime` it is the built-in agent. */
-export interface NewAgent {
-  /** @pattern ^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$ */
-  name: string;
-  /** @default "worker" */
-  role?: 'worker' | 'mayor';
-  /** @maxItems 16 */
-  scopes?: ('heartbeat' | 'events' | 'mail' | 'peers' | 'delegate' | 'exchange' | 'agents')[];
-  /** What runs an agent: a preset, a command, or a preset with changes. */
-  runtime?: RuntimeOrder;
-}
-
-/** What runs an agent: a preset, a command, or a preset with changes. */
-export type RuntimeOrder = {
-  preset?: 'built-in' | 'claude' | 'codex' | 'gemini' | 'opencode';
-  /**
-   * @minLength 1
-   * @maxLength 256
-   */
-  command?: string;
-  /** @maxItems 64 */
-  args?: string[];
-  env?: Record<string, string>;
-  cwd?: string | null;
-  credentials?: 'none' | 'file';
-  /** @maxItems 16 */
-  secrets?: string[];
-  permissions?: 'allow' | 'deny' | 'ask';
-} | null;
-
-/** A page of agents. */
-export interface AgentPage {
-  items: Agent[];
-  next: string | null;
-}
-
-/** What is to change; what is left out stays. */
-export interface AgentChange {
-  role?: 'worker' | 'mayor';
-  /** @maxItems 16 */
-  scopes?: ('heartbeat' | 'events' | 'mail' | 'peers' | 'delegate' | 'exchange' | 'agents')[];
-  /** What runs an agent: a preset, a command, or a preset with changes. */
-  runtime?: RuntimeOrder;
-}
-
-/** A message to an agent, its state, and its reply once it is `done`. */
-export interface Message {
-  /** @pattern ^msg_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
-  id: string;
-  /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
-  agent: string;
-  /** @min 0 */
-  seq: number;
-  state: 'queued' | 'delivered' | 'working' | 'done' | 'failed' | 'cancelled';
-  content: string;
-  sender: string;
-  /** system: the town itself, about delegations */
-  kind: 'user' | 'system';
-  idempotency_key: string | null;
-  /** @min 0 */
-  attempts: number;
-  /** @format date-time */
-  created_at: string;
-  delivered_at: string | null;
-  finished_at: string | null;
-  reply: string | null;
-  truncated: boolean;
-  error: string | null;
-}
-
-/** A message to an agent. */
-export interface NewMessage {
-  /** @minLength 1 */
-  content: string;
-  idempotency_key?: string;
-}
-
-/** A page of messages. */
-export interface MessagePage {
-  items: Message[];
-  next: string | null;
-}
 
 /** Opens one stream of one town, once. */
 export interface Ticket {
