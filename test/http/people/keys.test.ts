@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { newApiKeySchema, problemSchema, type ApiKeyView, type NewApiKey, type PersonScope } from '#protocol';
 import { z } from 'zod';
+import { NEEDED } from '../../support/needed-scopes.ts';
 import { FOREIGN, OWN, makeScene, type EdgeScene } from '../../support/fake-edge.ts';
 import { NOW_MS } from '../../support/issuer.ts';
 
@@ -73,49 +74,6 @@ describe('API keys', () => {
     expect(await statusOf('POST', '/v1/keys', 'dev-token-0123456789', order)).toBe('400 invalid_request');
   });
 });
-
-/** Of each route for people, the least scope with which it opens. */
-const NEEDED: Readonly<Record<string, PersonScope>> = {
-  'POST /v1/keys': 'admin',
-  'GET /v1/keys': 'read',
-  'DELETE /v1/keys/{key}': 'admin',
-  'POST /v1/towns': 'admin',
-  'GET /v1/towns': 'read',
-  'GET /v1/towns/{town}': 'read',
-  'DELETE /v1/towns/{town}': 'admin',
-  'PATCH /v1/towns/{town}': 'admin',
-  'POST /v1/oauth/introspect': 'read',
-  'GET /v1/towns/{town}/health': 'read',
-  'POST /v1/towns/{town}/restored': 'admin',
-  'POST /v1/towns/{town}/refresh': 'admin',
-  'GET /v1/towns/{town}/events': 'read',
-  'POST /v1/towns/{town}/tickets': 'read',
-  'GET /v1/towns/{town}/delegations': 'read',
-  'GET /v1/towns/{town}/permissions': 'read',
-  'GET /v1/towns/{town}/permissions/{permission}': 'read',
-  'POST /v1/towns/{town}/permissions/{permission}': 'chat',
-  'GET /v1/me': 'read',
-  'GET /v1/towns/{town}/members': 'read',
-  'PUT /v1/towns/{town}/members/{subject}': 'admin',
-  'DELETE /v1/towns/{town}/members/{subject}': 'admin',
-  'GET /v1/presets': 'read',
-  'POST /v1/towns/{town}/agents': 'admin',
-  'GET /v1/towns/{town}/agents': 'read',
-  'GET /v1/towns/{town}/agents/{agent}': 'read',
-  'PATCH /v1/towns/{town}/agents/{agent}': 'admin',
-  'DELETE /v1/towns/{town}/agents/{agent}': 'admin',
-  'POST /v1/towns/{town}/agents/{agent}/start': 'admin',
-  'POST /v1/towns/{town}/agents/{agent}/stop': 'admin',
-  'POST /v1/towns/{town}/agents/{agent}/revoke': 'admin',
-  'POST /v1/towns/{town}/agents/{agent}/refresh': 'admin',
-  'POST /v1/towns/{town}/agents/{agent}/interrupt': 'chat',
-  'POST /v1/towns/{town}/agents/{agent}/messages': 'chat',
-  'GET /v1/towns/{town}/agents/{agent}/messages': 'read',
-  'GET /v1/towns/{town}/agents/{agent}/messages/{message}': 'read',
-  'DELETE /v1/towns/{town}/agents/{agent}/messages/{message}': 'chat',
-  'GET /openai/v1/models': 'read',
-  'POST /openai/v1/chat/completions': 'chat',
-};
 
 describe('the scope of a key', () => {
   test('opens each route for people, or does not, before anything else is looked at', async () => {

@@ -9,8 +9,10 @@ export type Footprint = Readonly<Record<string, readonly string[]>>;
 export async function footprint(unlisted: readonly string[] = []): Promise<Footprint> {
   const { results } = await env.DIRECTORY.prepare('SELECT * FROM towns ORDER BY id').all<{ id: TownId }>();
   const ids = [...(await listDurableObjectIds(env.TOWN)), ...(await listDurableObjectIds(env.AGENT_CONTAINER))];
+  const memberships = await env.DIRECTORY.prepare('SELECT * FROM memberships ORDER BY town, person').all();
   const found: Record<string, readonly string[]> = {
     directory: results.map((row) => JSON.stringify(row)),
+    memberships: memberships.results.map((row) => JSON.stringify(row)),
     objects: ids
       .map(String)
       .filter((id) => !unlisted.includes(id))

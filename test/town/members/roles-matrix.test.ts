@@ -1,0 +1,118 @@
+/** Every route in a town, for a stranger and each role, with each scope of an API key, by OpenID Connect and by Cloudflare Access. */
+import { createExecutionContext, runDurableObjectAlarm, waitOnExecutionContext } from 'cloudflare:test';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { createApp } from '../../../src/http/app.ts';
+import { ROLE_ALLOWS, allowsScope, type PersonScope } from '../../../src/protocol/index.ts';
+import { NEEDED } from '../../support/needed-scopes.ts';
+import { admitAll, makeCallers, type Caller } from '../support/callers.ts';
+import { DOORS, GUEST } from '../support/doors.ts';
+import { footprint } from '../support/footprint.ts';
+import { askIn } from '../support/scene.ts';
+import { TestTown, api, startLab } from '../support/town.ts';
+import { PUBLIC_URL } from '../support/wiring.ts';
+
+/** For a town of its own for each caller that is let in, beside other work on the machine. */
+const PATIENCE_MS = 60_000;
+const CHAT = 'POST /openai/v1/chat/completions';
+/** A town with one of everything. */
+type Filled = Readonly<Record<'town' | 'agent' | 'message' | 'permission' | 'subject', string>>;
+
+startLab();
+const routes = await routesInTowns();
+let callers: readonly Caller[];
+let app: ReturnType<typeof createApp>;
+let shared: Filled;
+let refusals = 0;
+
+beforeAll(async () => {
+  const made = await makeCallers();
+  callers = made.callers;
+  app = createApp(made.edge);
+  shared = await filledTown();
+});
+afterAll(() => {
+  vi.restoreAllMocks();
+  // oxlint-disable-next-line eslint/no-console -- the size is for the reader of the run
+  console.log(`${routes.length} routes, ${callers.length} callers: ${refusals} refusals`);
+});
+
+async function filledTown(): Promise<Filled> {
+  const town = await TestTown.createNow();
+  const agent = await town.agent('ada');
+  // What is sent to it waits, and can be cancelled.
+  await town.api('POST', '/agents/ada/stop');
+  const { id: message } = await town.send('ada', 'hello');
+  const permission = await askIn(town, agent.id, message);
+  await town.api('PUT', `/members/${encodeURIComponent(GUEST)}`, { role: 'viewer' });
+  await admitAll(town);
+  await town.settled();
+  // It has set its alarm exactly from here on.
+  await runDurableObjectAlarm(town.stub);
+  return { town: town.id, agent: agent.id, message, permission, subject: GUEST };
+}
+
+async function routesInTowns(): Promise<string[]> {
+  const { body } = await api<unknown>('GET', '/openapi.json');
+  const { paths } = z.object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) }).parse(body);
+  const all = Object.entries(paths).flatMap(([path, item]) =>
+    Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  return [...all.filter((route) => route.includes('/v1/towns/{town}') && !route.endsWith('/stream')), CHAT];
+}
+
+/** `200`, or a refusal as `403 insufficient_role`. */
+async function knock(route: string, fill: Filled, { headers }: Caller): Promise<string> {
+  const [method = '', template = ''] = route.split(' ');
+  const path = template.replaceAll(/\{(\w+)\}/g, (_, name: keyof Filled) => encodeURIComponent(fill[name]));
+  const chat = { model: `reeve/${fill.town}/${fill.agent}`, stream: true, messages: [{ role: 'user', content: 'hi' }] };
+  const body = route === CHAT ? chat : DOORS[route]?.body;
+  const init = {
+    method,
+    headers: { 'content-type': 'application/json', ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  };
+  const context = createExecutionContext();
+  const answer = await app.fetch(new Request(`${PUBLIC_URL}${path}`, init), {}, context);
+  if (answer.ok) {
+    await answer.body?.cancel();
+    await waitOnExecutionContext(context);
+    return '200';
+  }
+  const { code, error } = await answer.json<{ code?: string; error?: { code: string } }>();
+  await waitOnExecutionContext(context);
+  return `${answer.status} ${code ?? error?.code ?? ''}`;
+}
+
+/** What a caller is to be answered where a route takes so much. */
+function expected(route: string, { role, scope }: Caller, needed: PersonScope): string {
+  if (!allowsScope(scope, needed)) return '403 insufficient_scope';
+  if (role === 'stranger') return route === CHAT ? '404 model_not_found' : '404 not_found';
+  return allowsScope(ROLE_ALLOWS[role], needed) ? '200' : '403 insufficient_role';
+}
+
+describe('a role and a credential together', () => {
+  it.each(routes)(
+    'decide %s: who has too little of either is refused, and nothing has changed; everyone else is let in',
+    async (route) => {
+      const needed = NEEDED[route];
+      if (needed === undefined) throw new Error(`${route} is not in the table of scopes`);
+      const told = callers.map((caller) => ({ caller, outcome: expected(route, caller, needed) }));
+      const refused = told.filter(({ outcome }) => outcome !== '200');
+      const before = await footprint();
+      for (const { caller, outcome } of refused) {
+        const cell = [caller.role, caller.by, caller.scope];
+        expect([...cell, await knock(route, shared, caller)]).toEqual([...cell, outcome]);
+      }
+      expect(await footprint()).toEqual(before);
+      refusals += refused.length;
+      for (const { caller } of told.filter(({ outcome }) => outcome === '200')) {
+        // What one has ended or changed is not there for the next.
+        const fill = route.startsWith('GET ') ? shared : await filledTown();
+        const cell = [caller.role, caller.by, caller.scope];
+        expect([...cell, await knock(route, fill, caller)]).toEqual([...cell, '200']);
+      }
+    },
+    PATIENCE_MS,
+  );
+});
