@@ -2,215 +2,6 @@
  * What people send to a Reeve and are answered. Written by `npm run client:types` from `/openapi.json`, never by hand.
  */
 
-/** Why a request was refused (RFC 9457); `code` never changes its meaning. */
-export interface Problem {
-  title: string;
-  status: number;
-  code: string;
-  detail?: string;
-  request_id?: string;
-  errors?: {
-    path: string;
-    message: string;
-  }[];
-  type: string;
-}
-
-/** An API key with its text, which is shown this once. */
-export interface NewApiKey {
-  /** @pattern ^key_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
-  id: string;
-  name: string;
-  scope: 'read' | 'chat' | 'admin';
-  prefix: string;
-  /** @format date-time */
-  created_at: string;
-  /** @format date-time */
-  expires_at: string;
-  revoked_at: string | null;
-  key: string;
-}
-
-/** An API key to make, never with more than the caller may do. */
-export interface ApiKeyOrder {
-  /**
-   * @minLength 1
-   * @maxLength 80
-   */
-  name: string;
-  /** @default "chat" */
-  scope?: 'read' | 'chat' | 'admin';
-  /**
-   * @min 1
-   * @max 365
-   * @default 90
-   */
-  expires_in_days?: number;
-}
-
-/** A page of API keys. */
-export interface ApiKeyPage {
-  items: ApiKey[];
-  next: string | null;
-}
-
-/** An API key, without its text. */
-export interface ApiKey {
-  /** @pattern ^key_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
-  id: string;
-  name: string;
-  scope: 'read' | 'chat' | 'admin';
-  prefix: string;
-  /** @format date-time */
-  created_at: string;
-  /** @format date-time */
-  expires_at: string;
-  revoked_at: string | null;
-}
-
-/** A town, its next and its last sweep. */
-export interface Town {
-  /** @pattern ^town_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
-  id: string;
-  name: string;
-  /** @format date-time */
-  created_at: string;
-  /** @min 0 */
-  agents: number;
-  token_audiences: string[];
-  next_sweep_at: string | null;
-  last_sweep: {
-    /** @min 0 */
-    due: number;
-    /** @min 0 */
-    ok: number;
-    /** @min 0 */
-    failed: number;
-    /** @min 0 */
-    skipped: number;
-    results: {
-      /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
-      agent: string;
-      outcome: string;
-      /** @min 0 */
-      generation: number;
-    }[];
-    /** @format date-time */
-    started_at: string;
-    /** @format date-time */
-    finished_at: string;
-  } | null;
-}
-
-/** A town to create. */
-export interface NewTown {
-  /** @pattern ^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$ */
-  name: string;
-}
-
-/** A page of towns. */
-export interface TownPage {
-  items: TownEntry[];
-  next: string | null;
-}
-
-/** What a list shows of a town; no town is woken for it. */
-export interface TownEntry {
-  /** @pattern ^town_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
-  id: string;
-  name: string;
-  role: 'viewer' | 'member' | 'owner';
-  /** @format date-time */
-  created_at: string;
-}
-
-/** What is to change: all audiences that tokens may be exchanged for. */
-export interface TownChange {
-  /** @maxItems 32 */
-  token_audiences: string[];
-}
-
-/** `deleting`: a container has yet to confirm. */
-export interface DeletedTown {
-  /** @pattern ^town_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
-  id: string;
-  status: 'deleted' | 'deleting';
-}
-
-/** What is wrong in a town, since when, and what to do about it. */
-export interface Health {
-  status: 'green' | 'amber' | 'red';
-  reasons: {
-    code: string;
-    status: 'amber' | 'red';
-    agent: string | null;
-    /** @format date-time */
-    since: string;
-    detail: string;
-    advice: string;
-  }[];
-}
-
-/** How many containers the town has, and how many have their new session. */
-export interface Restored {
-  /** @min 0 */
-  containers: number;
-  /** @min 0 */
-  renewed: number;
-}
-
-/** What the containers did with each token of a refresh. */
-export interface SweepReport {
-  /** @min 0 */
-  due: number;
-  /** @min 0 */
-  ok: number;
-  /** @min 0 */
-  failed: number;
-  /** @min 0 */
-  skipped: number;
-  results: {
-    /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
-    agent: string;
-    outcome: string;
-    /** @min 0 */
-    generation: number;
-  }[];
-}
-
-/** `revoke_older`: once the new token has arrived, every older one is refused. */
-export interface Refresh {
-  /** @default false */
-  revoke_older?: boolean;
-}
-
-/** Who is calling: the subject by which others invite them. */
-export interface Caller {
-  subject: string;
-  scope: 'read' | 'chat' | 'admin';
-  expires_at: string | null;
-}
-
-/** A page of members. */
-export interface MemberPage {
-  items: Member[];
-  next: string | null;
-}
-
-/** A person in a town, and their role there. */
-export interface Member {
-  subject: string;
-  role: 'viewer' | 'member' | 'owner';
-  /** @format date-time */
-  since: string;
-  added_by: string | null;
-}
-
-/** The role that a person is to have in a town. */
-export interface MemberOrder {
-  role: 'viewer' | 'member' | 'owner';
-}
-
 /** An agent and the health of its credential, of which no text is in any answer. */
 export interface Agent {
   /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
@@ -279,42 +70,6 @@ export interface Agent {
   };
 }
 
-/** An agent to create and start. Without `runtime` it is the built-in agent. */
-export interface NewAgent {
-  /** @pattern ^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$ */
-  name: string;
-  /** @default "worker" */
-  role?: 'worker' | 'mayor';
-  /** @maxItems 16 */
-  scopes?: ('heartbeat' | 'events' | 'mail' | 'peers' | 'delegate' | 'exchange' | 'agents')[];
-  /** What runs an agent: a preset, a command, or a preset with changes. */
-  runtime?: RuntimeOrder;
-}
-
-/** What runs an agent: a preset, a command, or a preset with changes. */
-export type RuntimeOrder = {
-  preset?: 'built-in' | 'claude' | 'codex' | 'gemini' | 'opencode';
-  /**
-   * @minLength 1
-   * @maxLength 256
-   */
-  command?: string;
-  /** @maxItems 64 */
-  args?: string[];
-  env?: Record<string, string>;
-  cwd?: string | null;
-  credentials?: 'none' | 'file';
-  /** @maxItems 16 */
-  secrets?: string[];
-  permissions?: 'allow' | 'deny' | 'ask';
-} | null;
-
-/** A page of agents. */
-export interface AgentPage {
-  items: Agent[];
-  next: string | null;
-}
-
 /** What is to change; what is left out stays. */
 export interface AgentChange {
   role?: 'worker' | 'mayor';
@@ -324,53 +79,88 @@ export interface AgentChange {
   runtime?: RuntimeOrder;
 }
 
-/** A message to an agent, its state, and its reply once it is `done`. */
-export interface Message {
-  /** @pattern ^msg_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+/** A page of agents. */
+export interface AgentPage {
+  items: Agent[];
+  next: string | null;
+}
+
+/** An API key, without its text. */
+export interface ApiKey {
+  /** @pattern ^key_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
   id: string;
-  /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
-  agent: string;
-  /** @min 0 */
-  seq: number;
-  state: 'queued' | 'delivered' | 'working' | 'done' | 'failed' | 'cancelled';
-  content: string;
-  sender: string;
-  /** system: the town itself, about delegations */
-  kind: 'user' | 'system';
-  idempotency_key: string | null;
-  /** @min 0 */
-  attempts: number;
+  name: string;
+  scope: 'read' | 'chat' | 'admin';
+  prefix: string;
   /** @format date-time */
   created_at: string;
-  delivered_at: string | null;
-  finished_at: string | null;
-  reply: string | null;
-  truncated: boolean;
-  error: string | null;
+  /** @format date-time */
+  expires_at: string;
+  revoked_at: string | null;
 }
 
-/** A message to an agent. */
-export interface NewMessage {
-  /** @minLength 1 */
-  content: string;
-  idempotency_key?: string;
-}
-
-/** A page of messages. */
-export interface MessagePage {
-  items: Message[];
-  next: string | null;
-}
-
-/** A page of events, oldest first. What lies between `after` and `oldest` is no longer kept. */
-export interface EventPage {
-  items: Event[];
-  next: string | null;
+/** An API key to make, never with more than the caller may do. */
+export interface ApiKeyOrder {
   /**
-   * seq of the oldest event that is kept: what lies between `after` and it is gone
-   * @min 0
+   * @minLength 1
+   * @maxLength 80
    */
-  oldest: number;
+  name: string;
+  /** @default "chat" */
+  scope?: 'read' | 'chat' | 'admin';
+  /**
+   * @min 1
+   * @max 365
+   * @default 90
+   */
+  expires_in_days?: number;
+}
+
+/** A page of API keys. */
+export interface ApiKeyPage {
+  items: ApiKey[];
+  next: string | null;
+}
+
+/** Who is calling: the subject by which others invite them. */
+export interface Caller {
+  subject: string;
+  scope: 'read' | 'chat' | 'admin';
+  expires_at: string | null;
+}
+
+/** A task that one agent handed to another. */
+export interface Delegation {
+  /** @pattern ^dlg_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+  id: string;
+  /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+  from: string;
+  /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+  to: string;
+  parent: string | null;
+  /** @min 1 */
+  depth: number;
+  state: 'open' | 'done' | 'failed' | 'expired' | 'cancelled';
+  error: 'agent_retired' | null;
+  /** @format date-time */
+  created_at: string;
+  /** @format date-time */
+  deadline_at: string;
+  finished_at: string | null;
+  announced_at: string | null;
+}
+
+/** A page of delegations. */
+export interface DelegationPage {
+  items: Delegation[];
+  next: string | null;
+}
+
+/** `deleting`: a container has yet to confirm. */
+export interface DeletedTown {
+  /** @pattern ^town_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+  id: string;
+  status: 'deleted' | 'deleting';
 }
 
 /** What happened in a town: a CloudEvent 1.0 whose `type` says what its `data` is. */
@@ -1296,17 +1086,120 @@ export type Event =
       type: 'reeve.delegation.result_refused';
     };
 
-/** Opens one stream of one town, once. */
-export interface Ticket {
-  ticket: string;
-  /** @format date-time */
-  expires_at: string;
+/** A page of events, oldest first. What lies between `after` and `oldest` is no longer kept. */
+export interface EventPage {
+  items: Event[];
+  next: string | null;
+  /**
+   * seq of the oldest event that is kept: what lies between `after` and it is gone
+   * @min 0
+   */
+  oldest: number;
 }
 
-/** A page of permissions. */
-export interface PermissionPage {
-  items: Permission[];
+/** What is wrong in a town, since when, and what to do about it. */
+export interface Health {
+  status: 'green' | 'amber' | 'red';
+  reasons: {
+    code: string;
+    status: 'amber' | 'red';
+    agent: string | null;
+    /** @format date-time */
+    since: string;
+    detail: string;
+    advice: string;
+  }[];
+}
+
+/** A person in a town, and their role there. */
+export interface Member {
+  subject: string;
+  role: 'viewer' | 'member' | 'owner';
+  /** @format date-time */
+  since: string;
+  added_by: string | null;
+}
+
+/** The role that a person is to have in a town. */
+export interface MemberOrder {
+  role: 'viewer' | 'member' | 'owner';
+}
+
+/** A page of members. */
+export interface MemberPage {
+  items: Member[];
   next: string | null;
+}
+
+/** A message to an agent, its state, and its reply once it is `done`. */
+export interface Message {
+  /** @pattern ^msg_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+  id: string;
+  /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+  agent: string;
+  /** @min 0 */
+  seq: number;
+  state: 'queued' | 'delivered' | 'working' | 'done' | 'failed' | 'cancelled';
+  content: string;
+  sender: string;
+  /** system: the town itself, about delegations */
+  kind: 'user' | 'system';
+  idempotency_key: string | null;
+  /** @min 0 */
+  attempts: number;
+  /** @format date-time */
+  created_at: string;
+  delivered_at: string | null;
+  finished_at: string | null;
+  reply: string | null;
+  truncated: boolean;
+  error: string | null;
+}
+
+/** A page of messages. */
+export interface MessagePage {
+  items: Message[];
+  next: string | null;
+}
+
+/** An agent to create and start. Without `runtime` it is the built-in agent. */
+export interface NewAgent {
+  /** @pattern ^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$ */
+  name: string;
+  /** @default "worker" */
+  role?: 'worker' | 'mayor';
+  /** @maxItems 16 */
+  scopes?: ('heartbeat' | 'events' | 'mail' | 'peers' | 'delegate' | 'exchange' | 'agents')[];
+  /** What runs an agent: a preset, a command, or a preset with changes. */
+  runtime?: RuntimeOrder;
+}
+
+/** An API key with its text, which is shown this once. */
+export interface NewApiKey {
+  /** @pattern ^key_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+  id: string;
+  name: string;
+  scope: 'read' | 'chat' | 'admin';
+  prefix: string;
+  /** @format date-time */
+  created_at: string;
+  /** @format date-time */
+  expires_at: string;
+  revoked_at: string | null;
+  key: string;
+}
+
+/** A message to an agent. */
+export interface NewMessage {
+  /** @minLength 1 */
+  content: string;
+  idempotency_key?: string;
+}
+
+/** A town to create. */
+export interface NewTown {
+  /** @pattern ^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$ */
+  name: string;
 }
 
 /** A question of an agent, open or settled. */
@@ -1358,9 +1251,10 @@ export type PermissionAnswer =
       cancelled: true;
     };
 
-/** Every preset. */
-export interface PresetList {
-  items: Preset[];
+/** A page of permissions. */
+export interface PermissionPage {
+  items: Permission[];
+  next: string | null;
 }
 
 /** An agent that can be chosen by name, and whether it may run here. */
@@ -1373,29 +1267,135 @@ export interface Preset {
   allowed: boolean;
 }
 
-/** A page of delegations. */
-export interface DelegationPage {
-  items: Delegation[];
-  next: string | null;
+/** Every preset. */
+export interface PresetList {
+  items: Preset[];
 }
 
-/** A task that one agent handed to another. */
-export interface Delegation {
-  /** @pattern ^dlg_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+/** Why a request was refused (RFC 9457); `code` never changes its meaning. */
+export interface Problem {
+  title: string;
+  status: number;
+  code: string;
+  detail?: string;
+  request_id?: string;
+  errors?: {
+    path: string;
+    message: string;
+  }[];
+  type: string;
+}
+
+/** `revoke_older`: once the new token has arrived, every older one is refused. */
+export interface Refresh {
+  /** @default false */
+  revoke_older?: boolean;
+}
+
+/** How many containers the town has, and how many have their new session. */
+export interface Restored {
+  /** @min 0 */
+  containers: number;
+  /** @min 0 */
+  renewed: number;
+}
+
+/** What runs an agent: a preset, a command, or a preset with changes. */
+export type RuntimeOrder = {
+  preset?: 'built-in' | 'claude' | 'codex' | 'gemini' | 'opencode';
+  /**
+   * @minLength 1
+   * @maxLength 256
+   */
+  command?: string;
+  /** @maxItems 64 */
+  args?: string[];
+  env?: Record<string, string>;
+  cwd?: string | null;
+  credentials?: 'none' | 'file';
+  /** @maxItems 16 */
+  secrets?: string[];
+  permissions?: 'allow' | 'deny' | 'ask';
+} | null;
+
+/** What the containers did with each token of a refresh. */
+export interface SweepReport {
+  /** @min 0 */
+  due: number;
+  /** @min 0 */
+  ok: number;
+  /** @min 0 */
+  failed: number;
+  /** @min 0 */
+  skipped: number;
+  results: {
+    /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+    agent: string;
+    outcome: string;
+    /** @min 0 */
+    generation: number;
+  }[];
+}
+
+/** Opens one stream of one town, once. */
+export interface Ticket {
+  ticket: string;
+  /** @format date-time */
+  expires_at: string;
+}
+
+/** A town, its next and its last sweep. */
+export interface Town {
+  /** @pattern ^town_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
   id: string;
-  /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
-  from: string;
-  /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
-  to: string;
-  parent: string | null;
-  /** @min 1 */
-  depth: number;
-  state: 'open' | 'done' | 'failed' | 'expired' | 'cancelled';
-  error: 'agent_retired' | null;
+  name: string;
   /** @format date-time */
   created_at: string;
+  /** @min 0 */
+  agents: number;
+  token_audiences: string[];
+  next_sweep_at: string | null;
+  last_sweep: {
+    /** @min 0 */
+    due: number;
+    /** @min 0 */
+    ok: number;
+    /** @min 0 */
+    failed: number;
+    /** @min 0 */
+    skipped: number;
+    results: {
+      /** @pattern ^agt_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+      agent: string;
+      outcome: string;
+      /** @min 0 */
+      generation: number;
+    }[];
+    /** @format date-time */
+    started_at: string;
+    /** @format date-time */
+    finished_at: string;
+  } | null;
+}
+
+/** What is to change: all audiences that tokens may be exchanged for. */
+export interface TownChange {
+  /** @maxItems 32 */
+  token_audiences: string[];
+}
+
+/** What a list shows of a town; no town is woken for it. */
+export interface TownEntry {
+  /** @pattern ^town_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+  id: string;
+  name: string;
+  role: 'viewer' | 'member' | 'owner';
   /** @format date-time */
-  deadline_at: string;
-  finished_at: string | null;
-  announced_at: string | null;
+  created_at: string;
+}
+
+/** A page of towns. */
+export interface TownPage {
+  items: TownEntry[];
+  next: string | null;
 }

@@ -107,9 +107,24 @@ export class Caller {
         order.signal?.throwIfAborted();
         const waitMs = nth === TRIES ? null : this.#waitMs(order, thrown, nth);
         if (waitMs === null) throw thrown;
-        await this.#sleep(waitMs, order.signal);
+        await this.pause(waitMs, order.signal);
       }
     }
+  }
+
+  /** Rejects as a call does where the signal ends it. */
+  pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        cancelTimer();
+        reject(asError(signal?.reason));
+      };
+      const cancelTimer = this.#outside.after(ms, () => {
+        signal?.removeEventListener('abort', end);
+        resolve();
+      });
+      signal?.addEventListener('abort', end, { once: true });
+    });
   }
 
   /** Before the next try; null: there is none. */
@@ -154,20 +169,6 @@ export class Caller {
     } finally {
       cancelTimer();
     }
-  }
-
-  #sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const end = (): void => {
-        cancelTimer();
-        reject(asError(signal?.reason));
-      };
-      const cancelTimer = this.#outside.after(ms, () => {
-        signal?.removeEventListener('abort', end);
-        resolve();
-      });
-      signal?.addEventListener('abort', end, { once: true });
-    });
   }
 }
 

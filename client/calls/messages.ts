@@ -10,6 +10,8 @@ export interface SendOptions extends WaitOptions {
 
 /** Seconds of one request of `waitForMessage`. */
 const WAIT_SECONDS = 50;
+/** Between two of them (ms): a server under load may answer before its time. */
+const PAUSE_MS = 1000;
 /** Bytes of a key that is drawn: none is ever drawn twice. */
 const KEY_BYTES = 16;
 
@@ -42,6 +44,7 @@ export const messageCalls = (caller: Caller) => ({
       const path = messagePath(town, agent, message);
       const found = await caller.get<api.Message>(path, { ...options, waitSeconds: WAIT_SECONDS });
       if (isOver(found)) return found;
+      await caller.pause(PAUSE_MS, options?.signal);
     }
   },
 

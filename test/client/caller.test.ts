@@ -172,14 +172,14 @@ describe('a signal', () => {
 });
 
 describe('waiting for a message', () => {
-  test('goes on over as many requests as it takes', async () => {
-    const { client, requests } = before(
-      Response.json({ state: 'working' }),
-      Response.json({ state: 'working' }),
-      good(),
-    );
-    expect(await client.waitForMessage('t', 'ada', 'm')).toMatchObject({ state: 'done' });
-    expect(requests).toHaveLength(3);
+  test('goes on over as many requests as it takes, a second apart', async () => {
+    const working = Response.json({ state: 'working' });
+    const { client, clock, requests } = before(working, working, good());
+    const outcome = outcomeOf(client.waitForMessage('t', 'ada', 'm'));
+    await clock.advance(999);
+    expect([requests.length, outcome.now]).toEqual([1, 'pending']);
+    await clock.advance(1001);
+    expect([requests.length, outcome.now]).toEqual([3, { id: 'x', state: 'done' }]);
   });
 });
 

@@ -48,13 +48,7 @@ describe('a method', () => {
 describe('before the app', () => {
   async function clientOf(token: string = DEV_TOKEN) {
     const scene = await makeScene();
-    const fetch = (address: string, init: RequestInit): Promise<Response> => {
-      const { pathname, search } = new globalThis.URL(address);
-      const headers = Object.fromEntries(new Headers(init.headers));
-      const { authorization = '', ...others } = headers;
-      const body = typeof init.body === 'string' ? { body: init.body } : {};
-      return scene.send(init.method ?? 'GET', `${pathname}${search}`, { authorization, headers: others, ...body });
-    };
+    const fetch = (address: string, init: RequestInit): Promise<Response> => scene.fetch(new Request(address, init));
     return { scene, client: createClient({ url: URL, token, fetch }) };
   }
 

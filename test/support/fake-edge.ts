@@ -18,6 +18,8 @@ export interface EdgeScene {
   readonly edge: Edge;
   /** Sends a request; JSON bodies and bearers are put into their places. */
   readonly send: (method: string, path: string, given?: Given) => Promise<Response>;
+  /** Answers a request as it came over a connection. */
+  readonly fetch: (request: Request) => Promise<Response>;
   /** Every call of every town: empty where no Durable Object came into being. */
   readonly calls: TownCall[];
   readonly town: FakeTownObject;
@@ -85,6 +87,7 @@ export async function makeScene(changes: Bindings = {}, clock: Clock = { now: ()
     calls,
     log,
     town: townOf(OWN),
+    fetch: async (request) => app.fetch(request, {}, context),
     send: async (method, path, given = {}) => app.request(path, requestInit(method, given), {}, context),
     agentToken: async (changes) => (await mintAgentToken(issuer, orderOf(changes), NOW_MS)).token.reveal(),
     settled: () => Promise.all(later),

@@ -54,7 +54,12 @@ export async function clientTypes(document: Description): Promise<string> {
     }
   };
   meet(operationsForPeople(document));
-  const kept = Object.fromEntries(Object.entries(schemas).filter(([name]) => met.has(name)));
+  // In one order, whichever route names one first.
+  const kept = Object.fromEntries(
+    Array.from(met)
+      .toSorted()
+      .map((name) => [name, schemas[name]]),
+  );
   const spec = { ...document, paths: {}, components: { schemas: nullsApart(kept) } };
   // The generator's own type of a document knows the releases of the standard before 3.1, which it reads all the same.
   const input = { spec } as unknown as Parameters<typeof generateApi>[0];
