@@ -8,6 +8,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 export const LONGEST = [
   'e2e/ending',
   'e2e/stream',
+  'e2e/chat-clients',
   'town/crash/crash-sweep',
   'town/crash/crash-start',
   'e2e/demo',

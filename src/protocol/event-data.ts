@@ -159,6 +159,8 @@ export const EVENT_DATA = {
     delegations: z.array(z.object({ id: delegationIdSchema, state: z.enum(DELEGATION_STATES) })),
   }),
   'reeve.delegation.result_refused': ofDelegation,
+  /** A chat frontend asked for something beside the chat, and was answered without the agent. */
+  'reeve.chat.side_call': z.object({ client: text, kind: text }),
 } as const satisfies Readonly<Record<`reeve.${string}.${string}`, z.ZodObject>>;
 
 /** The type of a stored event. */

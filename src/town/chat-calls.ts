@@ -1,7 +1,8 @@
 /** What the door for chat frontends asks of a town, beside what people ask of it anyway. */
 import { RpcTarget } from 'cloudflare:workers';
-import type { MessageId } from '#protocol';
+import type { EventDataOf, MessageId } from '#protocol';
 import { ok } from '#lib/result.ts';
+import { agentStanding, type AgentStanding } from './agent-standing.ts';
 import { followTurn, type Place, type TurnProgress } from './follow-turn.ts';
 import { senderOf, type PersonCall } from './members/authorize-person.ts';
 import { PersonGate, type PersonAnswered } from './person-gate.ts';
@@ -41,6 +42,19 @@ export class ChatCalls extends RpcTarget {
     return this.#as.run('chat', (p, by) => {
       p.transaction(() => p.transcripts.answered(senderOf(by), digest, message, p.clock.now()));
       return ok(null);
+    });
+  }
+
+  /** How an agent stands. */
+  async standing(idOrName: string): PersonAnswered<AgentStanding> {
+    return this.#as.run('read', (p) => agentStanding(p, idOrName));
+  }
+
+  /** A frontend asked for something beside the chat with this agent, and is answered without it. */
+  async sideCall(idOrName: string, call: EventDataOf<'reeve.chat.side_call'>): PersonAnswered<null> {
+    return this.#as.with('chat', idOrName, (p, { id }) => {
+      p.transaction(() => p.events.append('reeve.chat.side_call', id, call, p.clock.now()));
+      return null;
     });
   }
 }

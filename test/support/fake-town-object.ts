@@ -30,7 +30,7 @@ import type { PersonCall } from '../../src/town/members/authorize-person.ts';
 import type { PullRequest } from '../../src/town/credentials/pull-token.ts';
 import { AT, DELEGATION, err, ok, resultOf, type FakeTown, type Methods } from './fake-answers.ts';
 import { FakePerson } from './fake-person.ts';
-import { agentId, mailId } from './ids.ts';
+import { agentId, mailId, permissionId } from './ids.ts';
 
 export interface TownCall {
   readonly town: TownId;
@@ -39,6 +39,15 @@ export interface TownCall {
 }
 
 const NOTHING = z.undefined();
+/** How an agent stands. */
+const standingSchema = z.object({
+  name: z.string(),
+  state: agentSchema.shape.state,
+  isAtWork: z.boolean(),
+  waiting: z.number(),
+  questions: z.array(z.object({ id: z.string(), title: z.string() })),
+  lastReply: z.string().nullable(),
+});
 /** What is new of a turn. */
 const progressSchema = z.object({
   state: messageSchema.shape.state,
@@ -198,6 +207,19 @@ export class FakeTownObject implements TownStub, FakeTown {
           ok([...this.agents.values()].map(({ name }) => ({ name, createdAtMs: Date.parse(AT) }))),
         ),
       answered: (digest, message) => this.record('answered', [digest, message], resultOf(z.null()), () => ok(null)),
+      sideCall: (agent, call) =>
+        this.record('sideCall', [agent, call], resultOf(z.null()), () => {
+          const found = [...this.agents.values()].find(({ id, name }) => id === agent || name === agent);
+          return found === undefined ? err('not_found') : ok(null);
+        }),
+      standing: (agent) =>
+        this.record('standing', [agent], resultOf(standingSchema), () => {
+          const found = [...this.agents.values()].find(({ id, name }) => id === agent || name === agent);
+          if (found === undefined) return err('not_found');
+          const { name, state } = found;
+          const questions = [{ id: permissionId(1), title: 'Write a file' }];
+          return ok({ name, state, isAtWork: state === 'working', waiting: 0, questions, lastReply: 'good morning' });
+        }),
       followTurn: (message, place, waitMs) =>
         this.record('followTurn', [message, place, waitMs], resultOf(progressSchema), () => {
           const found = this.messages.find(({ id }) => id === message);

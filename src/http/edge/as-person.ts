@@ -3,7 +3,7 @@ import { ROLE_FOR, type PersonScope } from '#protocol';
 import { err, type Result } from '#lib/result.ts';
 import type { PersonRefusal } from '../../town/members/authorize-person.ts';
 import { callThrough } from './call-through.ts';
-import type { EdgeEnv, PersonStub, TownStub } from './edge.ts';
+import type { ChatStub, EdgeEnv, PersonStub, TownStub } from './edge.ts';
 import { neededScope } from './person-scope.ts';
 import { Refusal } from './problem.ts';
 
@@ -31,7 +31,20 @@ export async function callAs<T, E>(
   needed: PersonScope,
   call: Call<T, E>,
 ): Promise<Result<T, E>> {
-  const answered = await callThrough(town.person({ person }), call);
+  return allowed(await callThrough(town.person({ person }), call), needed);
+}
+
+/** The same for a call that a chat frontend makes for the person. */
+export async function chatAs<T, E>(
+  town: TownStub,
+  person: string,
+  needed: PersonScope,
+  call: (chat: ChatStub) => Promise<Result<T, E | PersonRefusal>>,
+): Promise<Result<T, E>> {
+  return allowed(await callThrough(town.chat({ person }), call), needed);
+}
+
+function allowed<T, E>(answered: Result<T, E | PersonRefusal>, needed: PersonScope): Result<T, E> {
   if (answered.ok) return answered;
   const { error } = answered;
   if (error === 'no_member') throw new Refusal('not_found');

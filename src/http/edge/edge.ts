@@ -37,7 +37,7 @@ export type AgentStub = Pick<
 >;
 
 /** What the edge asks of a town for a chat frontend. */
-export type ChatStub = Pick<ChatCalls, 'liveAgents' | 'followTurn' | 'answered'>;
+export type ChatStub = Pick<ChatCalls, 'liveAgents' | 'followTurn' | 'answered' | 'standing' | 'sideCall'>;
 
 /** What the edge asks of a town as one of its members. */
 export type PersonStub = Pick<

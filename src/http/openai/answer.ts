@@ -66,3 +66,18 @@ export class AgentAnswer implements Answer {
     }
   }
 }
+
+/** What is answered without an agent. */
+export function textAnswer(id: string, text: string, nowMs: number): Answer {
+  const outcome: Outcome = { kind: 'answered', text, finish: 'stop' };
+  return {
+    id,
+    createdAtMs: nowMs,
+    async *steps() {
+      yield { kind: 'text', text };
+      yield { kind: 'end', outcome };
+    },
+    whole: () => Promise.resolve(outcome),
+    taken: () => Promise.resolve(),
+  };
+}

@@ -1,13 +1,15 @@
 /** A request of a chat frontend, and what it comes to: the one way in for every API of this door. */
-import { MAX_STREAM_SECONDS, makeId, type MessageView, type TownId } from '#protocol';
-import { randomBytes } from '#lib/secret.ts';
+import { MAX_STREAM_SECONDS, makeId, type TownId } from '#protocol';
+import { base64url, randomBytes } from '#lib/secret.ts';
 import type { Person } from '../../people/person.ts';
-import { callAs } from '../edge/as-person.ts';
+import { callAs, chatAs } from '../edge/as-person.ts';
 import type { Edge } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
-import { AgentAnswer, type Answer } from './answer.ts';
+import { AgentAnswer, textAnswer, type Answer } from './answer.ts';
+import { carryOut, commandIn } from './commands.ts';
 import { messageKeyOf, type Header } from './message-key.ts';
-import { agentOfModel, memberTownOf } from './model-name.ts';
+import { UTILITY_MODEL, agentOfModel, memberTownOf } from './model-name.ts';
+import { UTILITY_ANSWER, sideCallIn } from './side-calls.ts';
 import { messageIn, type Entries } from './transcript.ts';
 
 /** What a client asks, whatever the API. */
@@ -30,31 +32,41 @@ const STREAM_SECONDS = MAX_STREAM_SECONDS;
 /** Open WebUI cuts every request after 300 s, and shows an error: it is let go politely before (s). */
 const OPEN_WEBUI_SECONDS = 285;
 
-/** Accepts what is asked and returns its answer, which is yet to come. Throws a `Refusal` where it is not accepted; nothing is stored then. */
+/**
+ * Takes what is asked and returns its answer, which is yet to come where an agent gives it. Throws a `Refusal` where it is not taken;
+ * nothing is stored then.
+ */
 export async function ask(edge: Edge, request: Request): Promise<Answer> {
-  const content = messageIn(request.entries, request.field);
-  const key = await messageKeyOf(request.header, request.model, request.entries);
-  const { town, message } = await send(edge, request, content, key);
-  const wait = { town, person: request.person.id, seconds: patienceOf(edge, request), signal: request.signal };
-  return new AgentAnswer(edge, message, wait, key.transcript);
+  const { person, header, model, entries } = request;
+  const side = sideCallIn(header, entries);
+  if (model === UTILITY_MODEL) return answerText(edge, side?.answer ?? UTILITY_ANSWER);
+  const { town, agent } = await agentIn(edge, request);
+  if (side !== null) {
+    const { client, kind, answer } = side;
+    const recorded = await chatAs(edge.town(town), person.id, 'chat', (chat) => chat.sideCall(agent, { client, kind }));
+    if (!recorded.ok) throw new Refusal(recorded.error);
+    return answerText(edge, answer);
+  }
+  const command = commandIn(entries);
+  if (command !== null) return answerText(edge, await carryOut(command, () => edge.town(town), agent, person.id));
+  const content = messageIn(entries, request.field);
+  const { key: idempotencyKey, transcript } = await messageKeyOf(header, model, entries);
+  const order = { id: makeId('msg', randomBytes(20)), content, idempotencyKey, transcript };
+  const sent = await callAs(edge.town(town), person.id, 'chat', (me) => me.sendMessage(agent, order));
+  // A model that is gone is one that is not there.
+  if (!sent.ok) throw new Refusal(sent.error === 'agent_retired' ? 'not_found' : sent.error);
+  const wait = { town, person: person.id, seconds: patienceOf(edge, request), signal: request.signal };
+  return new AgentAnswer(edge, sent.value, wait, transcript);
 }
 
-async function send(
-  edge: Edge,
-  { person, model }: Request,
-  content: string,
-  { key, transcript }: Awaited<ReturnType<typeof messageKeyOf>>,
-): Promise<{ town: TownId; message: MessageView }> {
+async function agentIn(edge: Edge, { person, model }: Request): Promise<{ town: TownId; agent: string }> {
   const named = agentOfModel(model);
   const town = named === null ? null : await memberTownOf(edge, person, named.town);
   if (named === null || town === null) throw new Refusal('not_found');
-  const id = makeId('msg', randomBytes(20));
-  const order = { id, content, idempotencyKey: key, transcript };
-  const sent = await callAs(edge.town(town), person.id, 'chat', (me) => me.sendMessage(named.agent, order));
-  if (sent.ok) return { town, message: sent.value };
-  // A model that is gone is one that is not there.
-  throw new Refusal(sent.error === 'agent_retired' ? 'not_found' : sent.error);
+  return { town, agent: named.agent };
 }
+
+const answerText = (edge: Edge, text: string): Answer => textAnswer(base64url(randomBytes(15)), text, edge.clock.now());
 
 /** How long the client waits (s): no longer than its credential lasts, either. */
 function patienceOf(edge: Edge, { header, isStream, person }: Request): number {

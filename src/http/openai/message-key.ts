@@ -32,7 +32,7 @@ export async function messageKeyOf(header: Header, model: string, messages: read
 }
 
 /** A header that says something: a frontend whose template knows no value sends an empty text, or the template. */
-function filled(header: Header, name: string): string | null {
+export function filled(header: Header, name: string): string | null {
   const text = header(name)?.trim() ?? '';
   return text === '' || text.startsWith('{{') ? null : text;
 }

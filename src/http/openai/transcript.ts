@@ -58,6 +58,13 @@ function textOf(content: unknown, path: string): string {
   return texts.join('\n');
 }
 
+/** All text in the content of an entry, whatever else is in it. */
+export function textIn(content: unknown): string {
+  if (typeof content === 'string') return content;
+  const parts = partsSchema.safeParse(content);
+  return parts.success ? parts.data.map(({ text = '' }) => text).join('\n') : '';
+}
+
 function refused(path: string, message: string): Refusal {
   return new Refusal('invalid_request', { errors: [{ path, message }] });
 }

@@ -55,6 +55,8 @@ describe('what people are answered', () => {
     await api('GET', '/v1/towns');
     await api('GET', '/v1/presets');
     await api('GET', '/openai/v1/models');
+    const messages = [{ role: 'user', content: 'ping' }];
+    await api('POST', '/openai/v1/chat/completions', { model: 'reeve/utility', messages });
     const key = await api<{ id: string }>('POST', '/v1/keys', { name: 'robot' });
     await api('GET', '/v1/keys');
     await api('DELETE', `/v1/keys/${key.body.id}`);

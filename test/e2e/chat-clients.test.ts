@@ -1,0 +1,120 @@
+/** Published clients of OpenAI's API against the real stack, through connections that break: each message once. */
+import { rmSync } from 'node:fs';
+import OpenAI, { AuthenticationError, BadRequestError, NotFoundError } from 'openai';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ApiClient } from '../../scripts/api-client.ts';
+import { workerVariables } from '../../scripts/dev-settings.ts';
+import { startStack, type Stack } from '../../scripts/dev-stack.ts';
+import { Guard } from '../../scripts/guard.ts';
+import { freePort } from '../../scripts/ports.ts';
+import { chatClients, type ChatClient } from './support/chat-clients.ts';
+import { DroppingProxy } from './support/dropping-proxy.ts';
+import { migratedFolder } from './support/migrated.ts';
+
+const NAMES = ['openai', 'ai', 'langchain'] as const;
+
+const stateDir = migratedFolder('reeve-chat-');
+let stack: Stack;
+let proxy: DroppingProxy;
+let api: ApiClient;
+let apiKey: string;
+let clients: ChatClient[];
+
+beforeAll(async () => {
+  const [worker, container] = [await freePort(), await freePort()];
+  const variables = await workerVariables(stateDir, {}, { worker, containers: [container] });
+  stack = await startStack({
+    stateDir,
+    workerPort: worker,
+    controlPorts: [container],
+    variables,
+    guard: new Guard(),
+  });
+  const token = variables['REEVE_DEV_TOKEN'] ?? '';
+  api = new ApiClient(stack.url, token);
+  const made = await fetch(`${stack.url}/v1/keys`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ name: 'frontend', scope: 'chat' }),
+  });
+  ({ key: apiKey } = (await made.json()) as { key: string });
+  proxy = await DroppingProxy.to(stack.url);
+  clients = chatClients(proxy.origin, apiKey);
+});
+
+afterAll(async () => {
+  await proxy.close();
+  await stack.stop();
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+const clientOf = (name: string): ChatClient => {
+  const found = clients.find((client) => client.name === name);
+  if (found === undefined) throw new Error(`there is no client ${name}`);
+  return found;
+};
+
+/** A town with an agent, by the name of its model. */
+async function modelOf(name: string): Promise<{ town: string; model: string }> {
+  const town = await api.createTown(name);
+  await api.createAgent(town, 'ada');
+  return { town, model: `reeve/${name}/ada` };
+}
+
+const contents = async (town: string): Promise<string[]> =>
+  (await api.readMessages(town, 'ada')).map(({ content }) => content);
+
+describe.each(NAMES)('%s', (name) => {
+  it('gets whole answers and streams, and of what it sends nothing but the message reaches the agent', async () => {
+    const { town, model } = await modelOf(`plain-${name}`);
+    const client = clientOf(name);
+    expect(await client.complete(model, 'hello there')).toBe('You said: hello there');
+    expect(await client.stream(model, 'one two three four five six seven eight nine ten')).toBe(
+      'You said: one two three four five six seven eight nine ten',
+    );
+    expect(await client.complete(model, 'recall')).not.toMatch(/pirate|earlier/);
+    expect(await contents(town)).toEqual(['hello there', 'one two three four five six seven eight nine ten', 'recall']);
+  });
+
+  it('that sends again by itself, because the connection broke before the answer, sends a message once', async () => {
+    const { town, model } = await modelOf(`broken-${name}`);
+    const before = proxy.requests;
+    proxy.breakNext({ afterMs: 300 });
+    expect(await clientOf(name).complete(model, 'work 1')).toContain('worked 1 s');
+    expect(proxy.requests - before).toBeGreaterThan(1);
+    expect(await contents(town)).toEqual(['work 1']);
+  });
+
+  it('whose stream breaks off in the middle, and which asks again, has the whole answer of the same message', async () => {
+    const { town, model } = await modelOf(`cut-${name}`);
+    const client = clientOf(name);
+    proxy.breakNext({ afterChunks: 1 });
+    const cut = await client.stream(model, 'work 1').catch(() => 'broken off');
+    expect(cut).not.toContain('worked 1 s');
+    expect(await client.stream(model, 'work 1')).toContain('worked 1 s');
+    expect(await contents(town)).toEqual(['work 1']);
+  });
+
+  it('gets the error of a turn that failed, and does not send the message again', async () => {
+    const { town, model } = await modelOf(`failed-${name}`);
+    await expect(clientOf(name).complete(model, 'fail')).rejects.toThrow();
+    await expect(clientOf(name).stream(model, 'fail')).rejects.toThrow();
+    expect(await contents(town)).toEqual(['fail', 'fail']);
+  });
+});
+
+describe('the official client', () => {
+  it('lists the agents as models, and knows the errors by their kinds', async () => {
+    const { model } = await modelOf('listed');
+    const client = new OpenAI({ baseURL: `${stack.url}/openai/v1`, apiKey });
+    const models = [];
+    for await (const { id } of client.models.list()) models.push(id);
+    expect(models).toEqual(expect.arrayContaining([model, 'reeve/utility']));
+    const ask = (changes: object) =>
+      client.chat.completions.create({ model, messages: [{ role: 'user', content: 'hello' }], ...changes });
+    await expect(ask({ model: 'gpt-4o' })).rejects.toThrow(NotFoundError);
+    await expect(ask({ n: 2 })).rejects.toThrow(BadRequestError);
+    const stranger = new OpenAI({ baseURL: `${stack.url}/openai/v1`, apiKey: 'reeve_wrong' });
+    await expect(stranger.models.list()).rejects.toThrow(AuthenticationError);
+  });
+});
