@@ -1084,6 +1084,23 @@ export type Event =
         delegation: string;
       };
       type: 'reeve.delegation.result_refused';
+    }
+  | {
+      specversion: '1.0';
+      id: string;
+      source: string;
+      /** id of what it happened to */
+      subject: string;
+      /** @format date-time */
+      time: string;
+      /** @min 0 */
+      seq: number;
+      datacontenttype: 'application/json';
+      data: {
+        client: string;
+        kind: string;
+      };
+      type: 'reeve.chat.side_call';
     };
 
 /** A page of events, oldest first. What lies between `after` and `oldest` is no longer kept. */
