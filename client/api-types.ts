@@ -1101,6 +1101,83 @@ export type Event =
         kind: string;
       };
       type: 'reeve.chat.side_call';
+    }
+  | {
+      specversion: '1.0';
+      id: string;
+      source: string;
+      /** id of what it happened to */
+      subject: string;
+      /** @format date-time */
+      time: string;
+      /** @min 0 */
+      seq: number;
+      datacontenttype: 'application/json';
+      data: {
+        events: string[];
+      };
+      type: 'reeve.webhook.created';
+    }
+  | {
+      specversion: '1.0';
+      id: string;
+      source: string;
+      /** id of what it happened to */
+      subject: string;
+      /** @format date-time */
+      time: string;
+      /** @min 0 */
+      seq: number;
+      datacontenttype: 'application/json';
+      data: {
+        events: string[];
+        enabled: boolean;
+      };
+      type: 'reeve.webhook.changed';
+    }
+  | {
+      specversion: '1.0';
+      id: string;
+      source: string;
+      /** id of what it happened to */
+      subject: string;
+      /** @format date-time */
+      time: string;
+      /** @min 0 */
+      seq: number;
+      datacontenttype: 'application/json';
+      data: object;
+      type: 'reeve.webhook.secret_rotated';
+    }
+  | {
+      specversion: '1.0';
+      id: string;
+      source: string;
+      /** id of what it happened to */
+      subject: string;
+      /** @format date-time */
+      time: string;
+      /** @min 0 */
+      seq: number;
+      datacontenttype: 'application/json';
+      data: {
+        why: 'gone' | 'failing' | 'behind';
+      };
+      type: 'reeve.webhook.disabled';
+    }
+  | {
+      specversion: '1.0';
+      id: string;
+      source: string;
+      /** id of what it happened to */
+      subject: string;
+      /** @format date-time */
+      time: string;
+      /** @min 0 */
+      seq: number;
+      datacontenttype: 'application/json';
+      data: object;
+      type: 'reeve.webhook.deleted';
     };
 
 /** A page of events, oldest first. What lies between `after` and `oldest` is no longer kept. */
@@ -1217,6 +1294,22 @@ export interface NewMessage {
 export interface NewTown {
   /** @pattern ^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$ */
   name: string;
+}
+
+/** Where to post, and which events: types, or how types begin, with `.*`. */
+export interface NewWebhook {
+  /** @maxLength 2048 */
+  url: string;
+  /**
+   * @maxItems 32
+   * @minItems 1
+   */
+  events: string[];
+  /**
+   * @maxLength 200
+   * @default ""
+   */
+  description?: string;
 }
 
 /** A question of an agent, open or settled. */
@@ -1415,4 +1508,78 @@ export interface TownEntry {
 export interface TownPage {
   items: TownEntry[];
   next: string | null;
+}
+
+/** An address that events are posted to, and how it fares. */
+export interface Webhook {
+  /** @pattern ^hook_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+  id: string;
+  url: string;
+  description: string;
+  events: string[];
+  enabled: boolean;
+  /** @format date-time */
+  created_at: string;
+  previous_secret_until: string | null;
+  /** @min 0 */
+  posted_seq: number;
+  last_posted_at: string | null;
+  failing_since: string | null;
+  last_error: string | null;
+  next_try_at: string | null;
+  disabled: {
+    why: 'gone' | 'failing' | 'behind';
+    /** @format date-time */
+    at: string;
+  } | null;
+}
+
+/** What is to change; what is left out stays. Enabled, it goes on where it stopped. */
+export interface WebhookChange {
+  /** @maxLength 2048 */
+  url?: string;
+  /**
+   * @maxItems 32
+   * @minItems 1
+   */
+  events?: string[];
+  /** @maxLength 200 */
+  description?: string;
+  enabled?: boolean;
+}
+
+/** Every webhook of a town; ten at most. */
+export interface WebhookList {
+  items: Webhook[];
+}
+
+/** What came of an event that was posted for trial. */
+export interface WebhookTest {
+  taken: boolean;
+  error: string | null;
+}
+
+/** A webhook with its secret, which is shown this once. */
+export interface WebhookWithSecret {
+  /** @pattern ^hook_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */
+  id: string;
+  url: string;
+  description: string;
+  events: string[];
+  enabled: boolean;
+  /** @format date-time */
+  created_at: string;
+  previous_secret_until: string | null;
+  /** @min 0 */
+  posted_seq: number;
+  last_posted_at: string | null;
+  failing_since: string | null;
+  last_error: string | null;
+  next_try_at: string | null;
+  disabled: {
+    why: 'gone' | 'failing' | 'behind';
+    /** @format date-time */
+    at: string;
+  } | null;
+  secret: string;
 }

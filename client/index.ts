@@ -10,6 +10,7 @@ import { messageCalls } from './calls/messages.ts';
 import { permissionCalls } from './calls/permissions.ts';
 import { townPath } from './calls/paths.ts';
 import { townCalls } from './calls/towns.ts';
+import { webhookCalls } from './calls/webhooks.ts';
 import { Caller } from './caller.ts';
 import { platform, type Outside } from './outside.ts';
 import { StreamClient, type StreamClientOptions } from './stream-client.ts';
@@ -54,6 +55,7 @@ export function createClient({ url, token, fetch }: ClientOptions, outside: Outs
     ...permissionCalls(caller),
     ...keyCalls(caller),
     ...memberCalls(caller),
+    ...webhookCalls(caller),
 
     /** The town's live stream, over as many connections as it takes, until it is closed or refused. Begins at once. */
     follow: (town: string, options: FollowOptions): StreamClient => {

@@ -18,6 +18,7 @@ async function ownSecrets(stateDir: string): Promise<Variables> {
         SIGNING_KEYS: JSON.stringify(await newKeySet()),
         CONTAINER_SECRET: randomBytes(32).toString('base64url'),
         REEVE_DEV_TOKEN: randomBytes(32).toString('base64url'),
+        WEBHOOK_KEYS: randomBytes(32).toString('base64url'),
       }),
     );
   }

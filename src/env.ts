@@ -27,6 +27,8 @@ export interface Config {
   readonly agentsPerContainer: number;
   readonly sleepAfterMs: number;
   readonly devToken: Secret | null;
+  /** What the secrets of webhooks are made of, the first of new ones; empty: there are no webhooks. */
+  readonly webhookKeys: readonly Secret[];
   readonly signIn: SignInSettings;
   /** Commands that agents may run; null: any. */
   readonly agentCommands: ReadonlySet<string> | null;
@@ -42,6 +44,10 @@ export interface ConfigError {
 
 /** A secret shorter than this can be guessed. */
 const MIN_SECRET_CHARS = 16;
+/** A key of 256 bits in base64 is longer. */
+const MIN_KEY_CHARS = 32;
+const MAX_WEBHOOK_KEYS = 4;
+const WEBHOOK_KEYS_RULE = `must be 1 to ${MAX_WEBHOOK_KEYS} keys by comma, each of at least ${MIN_KEY_CHARS} characters, like those of openssl rand -base64 32`;
 /** Addresses of control servers. */
 export const MAX_CONTAINER_URLS = 16;
 
@@ -84,6 +90,16 @@ const containerUrls = z
   // Containers that are placed apart, so that one machine may fail, would share it.
   .refine((urls) => new Set(urls.map(({ origin }) => origin)).size === urls.length, 'must name each address once');
 
+const webhookKeys = z
+  .string()
+  .default('')
+  .transform(commaList)
+  .refine(
+    (keys) => keys.length <= MAX_WEBHOOK_KEYS && keys.every((key) => key.length >= MIN_KEY_CHARS),
+    WEBHOOK_KEYS_RULE,
+  )
+  .transform((keys) => keys.map((key) => new Secret(key)));
+
 const variables = z.object({
   PUBLIC_URL: origin.refine(isLoopbackOrHttps, 'must be https, or http on loopback'),
   SIGNING_KEYS: signingKeys,
@@ -113,6 +129,7 @@ const variables = z.object({
   SLEEP_AFTER_SECONDS: whole('must be whole seconds, 1 to 86400, e.g. 600', 1, 86_400, 600),
   AGENT_COMMANDS: z.string().default('').transform(commaList),
   REEVE_DEV_TOKEN: secret.optional(),
+  WEBHOOK_KEYS: webhookKeys,
   ...signInVariables,
 });
 type Variables = z.infer<typeof variables>;
@@ -145,6 +162,7 @@ export function parseConfig(bindings: object): Result<Config, readonly ConfigErr
       agentsPerContainer: env.AGENTS_PER_CONTAINER,
       sleepAfterMs: env.SLEEP_AFTER_SECONDS * 1000,
       devToken: env.REEVE_DEV_TOKEN ?? null,
+      webhookKeys: env.WEBHOOK_KEYS,
       signIn: signInSettings(env),
       agentCommands: env.AGENT_COMMANDS.includes(ANY) ? null : new Set(env.AGENT_COMMANDS),
       agentSecrets: agentSecrets.values,

@@ -17,9 +17,11 @@ import type { ContainerBackend } from './link/container-link.ts';
 import type { LinkWiring } from './link/link-ports.ts';
 import { linkTo, neverRejects } from './link/never-rejects.ts';
 import { urlBackend } from './link/url-backend.ts';
+import { isLoopback } from '#lib/variables.ts';
 import { activeKid, fingerprint, publicKeys } from './tokens/key-set.ts';
 import { KeyRing } from './tokens/key-ring.ts';
 import { mintAgentToken, mintPushToken, mintThirdPartyToken, type Issuer } from './tokens/mint.ts';
+import { postEvent } from './webhooks/post-event.ts';
 import type { TownWiring } from './town/ports.ts';
 import { townDirectory } from './town/state/town-directory.ts';
 
@@ -61,6 +63,16 @@ export function wireTown(env: Env): TownWiring | null {
     secret: (name) => config.value.agentSecrets.get(name) ?? null,
     mint: async (order, nowMs) => mintAgentToken(await issuer(), order, nowMs),
     mintForThirdParty: async (order) => mintThirdPartyToken(await issuer(), order),
+    postEvent: (order) =>
+      postEvent(
+        {
+          keys: config.value.webhookKeys,
+          loopback: isLoopback(new URL(config.value.publicUrl)),
+          clock: systemClock,
+          after,
+        },
+        order,
+      ),
     link: (town, container) =>
       neverRejects(
         () => linkTo(env.AGENT_CONTAINER.getByName(`${town}:${container}`)),

@@ -38,11 +38,15 @@ type Row = { seq: number; type: EventType; subject: string; at_ms: number; data:
 /** Table `events`: appended to inside the transaction of the change that an event reports. */
 export class EventStore {
   readonly #sql: SqlStorage;
-  readonly #onAppend: () => void;
+  readonly #onAppend: (type: EventType, seq: number, nowMs: number) => void;
   readonly #maxBytes: number;
 
   /** `onAppend` is called in the transaction, which may be rolled back yet: what it leads to reads the table afterwards. */
-  constructor(sql: SqlStorage, onAppend: () => void, maxBytes = MAX_EVENT_BYTES) {
+  constructor(
+    sql: SqlStorage,
+    onAppend: (type: EventType, seq: number, nowMs: number) => void,
+    maxBytes = MAX_EVENT_BYTES,
+  ) {
     this.#sql = sql;
     this.#onAppend = onAppend;
     this.#maxBytes = maxBytes;
@@ -66,7 +70,7 @@ export class EventStore {
     const first = `SELECT ${BEFORE} AS bytes FROM events WHERE seq = (SELECT MIN(seq) FROM events)`;
     const gone = this.#sql.exec<{ bytes: number }>(first).one();
     if (seq % PRUNE_EVERY === 0 || total - gone.bytes > this.#maxBytes) this.#prune(seq, total, nowMs);
-    this.#onAppend();
+    this.#onAppend(type, seq, nowMs);
   }
 
   /** `seq` of the newest event, 0 before the first. */
@@ -89,6 +93,12 @@ export class EventStore {
   /** Events with a `seq` above `after`, oldest first. */
   list(town: TownId, after: number, limit: number): EventView[] {
     return Array.from(this.#rows(after, limit), (row) => toEvent(town, row));
+  }
+
+  /** The first event with a `seq` above `after` that is wanted, by its type; null: there is none. Nothing behind it is read. */
+  firstWanted(town: TownId, after: number, isWanted: (type: EventType) => boolean): EventView | null {
+    for (const row of this.#rows(after, MAX_EVENTS_KEPT)) if (isWanted(row.type)) return toEvent(town, row);
+    return null;
   }
 
   /** Each is read when it is asked for. */

@@ -20,6 +20,7 @@ import { messageRoutes } from './people/messages.ts';
 import { eventRoutes } from './people/events.ts';
 import { streamRoutes } from './people/stream.ts';
 import { townRoutes } from './people/towns.ts';
+import { webhookRoutes } from './people/webhooks.ts';
 import { openAiRoutes } from './openai/openai.ts';
 import { openApiRoutes } from './public/openapi.ts';
 import { noSuchRoute } from './edge/no-such-route.ts';
@@ -42,6 +43,7 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   permissionRoutes(app, edge);
   presetRoutes(app, edge);
   delegationRoutes(app, edge);
+  webhookRoutes(app, edge);
   agentCallRoutes(app, edge);
   agentLedgerRoutes(app, edge);
   oauthRoutes(app, edge);

@@ -20,6 +20,11 @@ export class Secret {
     return sameDigest(await sha256(this.#text), await sha256(given));
   }
 
+  /** HMAC-SHA256 of a text under this secret, which tells nothing of it. */
+  hmac(text: string): Promise<Uint8Array<ArrayBuffer>> {
+    return hmac(new TextEncoder().encode(this.#text), text);
+  }
+
   toString(): string {
     return '[redacted]';
   }
@@ -31,6 +36,12 @@ export class Secret {
   [INSPECT](): string {
     return '[redacted]';
   }
+}
+
+/** HMAC-SHA256 of a text (RFC 2104). */
+export async function hmac(key: Uint8Array<ArrayBuffer>, text: string): Promise<Uint8Array<ArrayBuffer>> {
+  const imported = await crypto.subtle.importKey('raw', key, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+  return new Uint8Array(await crypto.subtle.sign('HMAC', imported, new TextEncoder().encode(text)));
 }
 
 /** SHA-256 in base64url without padding: the form of `bsha` and of stored secrets. */

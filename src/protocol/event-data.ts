@@ -47,6 +47,14 @@ export const PROCESS_FAILURES = [...EXIT_REASONS, 'secret_missing'] as const;
 /** One of them. */
 export type ProcessFailureReason = (typeof PROCESS_FAILURES)[number];
 
+/**
+ * Why a town posts no more to a webhook. `gone`: its receiver answered 410. `failing`: it took nothing for days. `behind`: what it has yet
+ * to get is no longer kept.
+ */
+export const WEBHOOK_END_REASONS = ['gone', 'failing', 'behind'] as const;
+/** One of them. */
+export type WebhookEndReason = (typeof WEBHOOK_END_REASONS)[number];
+
 /** A reply in an event is cut to so many UTF-16 code units; the message has all of it. */
 export const MAX_EVENT_REPLY_UNITS = 16 * 1024;
 
@@ -161,6 +169,12 @@ export const EVENT_DATA = {
   'reeve.delegation.result_refused': ofDelegation,
   /** A chat frontend asked for something beside the chat, and was answered without the agent. */
   'reeve.chat.side_call': z.object({ client: text, kind: text }),
+  /** The address of a webhook is in none of these: it may hold what only its receiver knows. */
+  'reeve.webhook.created': z.object({ events: z.array(text) }),
+  'reeve.webhook.changed': z.object({ events: z.array(text), enabled: z.boolean() }),
+  'reeve.webhook.secret_rotated': z.object({}),
+  'reeve.webhook.disabled': z.object({ why: z.enum(WEBHOOK_END_REASONS) }),
+  'reeve.webhook.deleted': z.object({}),
 } as const satisfies Readonly<Record<`reeve.${string}.${string}`, z.ZodObject>>;
 
 /** The type of a stored event. */

@@ -18,6 +18,8 @@ export type DelegationId = `dlg_${string}`;
 export type PermissionId = `prm_${string}`;
 /** An API key. The text of the key begins with the same 20 characters; the secret behind them is drawn apart. */
 export type KeyId = `key_${string}`;
+/** An address that a town posts its events to. */
+export type WebhookId = `hook_${string}`;
 /** A control server taken into use by one container; the `aud` of the push tokens for it. */
 export type SessionId = `ses_${string}`;
 /** One run of a control server, drawn by it when it comes up; the `aud` of the push token that opens a session. */
@@ -52,6 +54,8 @@ export const delegationIdSchema = idOf<DelegationId>('dlg');
 export const permissionIdSchema = idOf<PermissionId>('prm');
 /** Accepts `key_` and 20 characters of the alphabet. */
 export const keyIdSchema = idOf<KeyId>('key');
+/** Accepts `hook_` and 20 characters of the alphabet. */
+export const webhookIdSchema = idOf<WebhookId>('hook');
 /** Accepts `ses_` and 20 characters of the alphabet. */
 export const sessionIdSchema = idOf<SessionId>('ses');
 /** Accepts `boot_` and 20 characters of the alphabet. */

@@ -21,4 +21,5 @@ export * from './stream.ts';
 export * from './text.ts';
 export * from './third-parties.ts';
 export * from './turn-events.ts';
+export * from './webhooks.ts';
 export * from './wire-errors.ts';

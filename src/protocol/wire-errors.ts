@@ -23,7 +23,7 @@ export const PROBLEMS = {
   idempotency_key_reused: { status: 422, title: 'The idempotency key was used for another message' },
   limit_exceeded: { status: 429, title: 'A limit is reached' },
   internal: { status: 500, title: 'An error of the server' },
-  not_supported: { status: 501, title: 'The container does not know how to do this' },
+  not_supported: { status: 501, title: 'What runs here does not know how to do this' },
   unavailable: { status: 503, title: 'Not available now' },
   misconfigured: { status: 503, title: 'The server is misconfigured' },
 } as const;

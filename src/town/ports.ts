@@ -20,6 +20,8 @@ import type { RuntimeStore } from '../roster/runtime-store.ts';
 import type { ExchangedTokenStore } from '../tokens/exchanged-token-store.ts';
 import type { AgentTokenOrder, MintedToken, ThirdPartyOrder } from '../tokens/mint.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
+import type { PostAnswer, PostOrder } from '../webhooks/post-event.ts';
+import type { WebhookStore } from '../webhooks/webhook-store.ts';
 import type { CallRate } from './state/call-rate.ts';
 import type { ContainerStore } from './state/container-store.ts';
 import type { FailureStore } from './state/failure-store.ts';
@@ -65,6 +67,8 @@ export interface TownWiring {
   readonly mintForThirdParty: (order: ThirdPartyOrder) => Promise<string>;
   /** A secret of the deployment that agents may be given, by the name that they know it by; null: there is none. */
   readonly secret: (name: string) => Secret | null;
+  /** Posts to a webhook, within a deadline. Never rejects. */
+  readonly postEvent: (order: PostOrder) => Promise<PostAnswer>;
   /** The way to a container, by index. Never rejects. */
   readonly link: (town: TownId, container: number) => ContainerLink;
   /** Its entry in the directory. Never rejects. */
@@ -90,6 +94,7 @@ export interface TownPorts extends Omit<TownWiring, 'link' | 'directory'> {
   readonly permissions: PermissionStore;
   readonly events: EventStore;
   readonly members: MemberStore;
+  readonly webhooks: WebhookStore;
   readonly tickets: TicketStore;
   readonly readers: Readers;
   readonly mail: MailStore;

@@ -96,6 +96,7 @@ export function readHealth(p: TownPorts): TownHealth {
     questions: p.permissions.listOpen(0, QUESTIONS_SHOWN),
     sweeps,
     containers: p.containers.list(),
+    webhooks: p.webhooks.list(),
     schemaAhead: p.schemaAhead(),
     activeKid: p.settings.activeKid,
     validFromMs: p.town.get()?.validFromMs ?? 0,

@@ -20,6 +20,7 @@ export function beginRemoval(p: TownPorts): void {
     if (p.town.get()?.removalDueAtMs !== null) return;
     const now = p.clock.now();
     p.town.planRemoval(now + SAFETY_RETRY_MS, now);
+    p.webhooks.removeAll();
     for (const { id } of p.agents.live()) retireAgent(p, id);
   });
   for (const { socket } of p.readers.open()) p.readers.close(socket, 'ended');

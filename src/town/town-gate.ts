@@ -14,6 +14,7 @@ import { TOWN_SCHEMA } from './state/schema.ts';
 import type { TownRecord } from './state/town-store.ts';
 import { dueTimes, runDue, runIsolated } from './alarm/run-due.ts';
 import { publishDue } from './alarm/publish-due.ts';
+import { tendWebhooks } from './webhooks/post-events.ts';
 
 /** A person who deletes a town waits at most this long (ms) for its containers. */
 const REMOVAL_WAIT_MS = 8000;
@@ -127,6 +128,8 @@ export class TownGate {
   async leave(p: TownPorts, run: RunBegun | null = null): Promise<void> {
     // Wiped meanwhile: there is nothing to be due.
     if (!this.#isThere(p)) return;
+    const webhooks = p.webhooks.takeFresh();
+    if (webhooks.length > 0) this.meanwhile(p, 'webhooks', () => tendWebhooks(p, webhooks));
     this.#publish(p, await rearm(p, run));
   }
 

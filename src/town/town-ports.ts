@@ -15,6 +15,7 @@ import { AgentStore } from '../roster/agent-store.ts';
 import { RuntimeStore } from '../roster/runtime-store.ts';
 import { ExchangedTokenStore } from '../tokens/exchanged-token-store.ts';
 import { TokenStore } from '../tokens/token-store.ts';
+import { WebhookStore } from '../webhooks/webhook-store.ts';
 import { CallRate } from './state/call-rate.ts';
 import { ContainerStore } from './state/container-store.ts';
 import { FailureStore } from './state/failure-store.ts';
@@ -45,6 +46,7 @@ const tables = (sql: SqlStorage) => ({
   transcripts: new TranscriptStore(sql),
   permissions: new PermissionStore(sql),
   members: new MemberStore(sql),
+  webhooks: new WebhookStore(sql),
   tickets: new TicketStore(sql),
   mail: new MailStore(sql),
   delegations: new DelegationStore(sql),
@@ -61,16 +63,17 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
   const id = townIdSchema.parse(ctx.id.name);
   const alarm = new TownAlarm(ctx);
   const upAtMs = wiring.clock.now();
+  const feed = afterThisStep(() => feedReaders(ports));
   const ports: TownPorts = {
     ...wiring,
     id,
     upAtMs,
     schemaAhead: () => ({ steps: stepsAhead(sql, TOWN_SCHEMA), sinceMs: upAtMs }),
     ...tables(sql),
-    events: new EventStore(
-      sql,
-      afterThisStep(() => feedReaders(ports)),
-    ),
+    events: new EventStore(sql, (type, seq, nowMs) => {
+      ports.webhooks.appended(type, seq, nowMs);
+      feed();
+    }),
     readers: new Readers(ctx),
     alarm,
     transaction: transactions(ctx.storage, () => ports),
@@ -80,6 +83,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
       const wiped = ctx.storage.deleteAll();
       // From here on there is no table.
       ports.town.wiped();
+      ports.webhooks.forget();
       alarm.forget();
       await wiped;
     },
@@ -102,7 +106,7 @@ function transactions(
 ): TownPorts['transaction'] {
   let isInOne = false;
   return (work) => {
-    const { alarm, clock, due, town } = ports();
+    const { alarm, clock, due, town, webhooks } = ports();
     const isOutermost = !isInOne;
     isInOne = true;
     try {
@@ -116,6 +120,7 @@ function transactions(
       alarm.forget();
       due.forget();
       town.forget();
+      webhooks.forget();
       throw thrown;
     } finally {
       if (isOutermost) isInOne = false;

@@ -15,6 +15,7 @@ import { PersonCalls } from './person-calls.ts';
 import { pullToken, type PullRefusal, type PullRequest } from './credentials/pull-token.ts';
 import type { TownRecord } from './state/town-store.ts';
 import { townPorts } from './town-ports.ts';
+import { WebhookCalls } from './webhook-calls.ts';
 
 /** The Durable Object of one town: a table of contents. It wires and delegates; rules live in the verbs beside it. */
 export class Town extends DurableObject {
@@ -72,6 +73,11 @@ export class Town extends DurableObject {
   /** What the door for chat frontends asks for this person. */
   chat(call: PersonCall): ChatCalls {
     return new ChatCalls(this.#gate, call);
+  }
+
+  /** The webhooks of the town, for this person. */
+  webhooks(call: PersonCall): WebhookCalls {
+    return new WebhookCalls(this.#gate, call);
   }
 
   async pull(request: PullRequest): Answered<wire.IssuedToken, PullRefusal> {

@@ -30,6 +30,7 @@ export const platformHome = packageHome(
   'src/town/agent-calls.ts',
   'src/town/chat-calls.ts',
   'src/town/person-calls.ts',
+  'src/town/webhook-calls.ts',
   'src/link/agent-container.ts',
 );
 
@@ -120,6 +121,7 @@ const fetchHome =
 export const networkHome = fetchHome(
   (name) => name === 'fetch',
   'src/link/url-backend.ts',
+  'src/webhooks/post-event.ts',
   'src/people/jwt-sign-in.ts',
   'container/agents/built-in/main.ts',
   'client/outside.ts',

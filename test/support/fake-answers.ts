@@ -1,7 +1,7 @@
 /** What the town that tests play answers with, and how it writes down what it is asked. */
 import { z } from 'zod';
 import type { AgentId, AgentView, DelegationView, MessageView, TownId, TownView } from '#protocol';
-import type { AgentStub, ChatStub, PersonStub, TownStub } from '../../src/http/edge/edge.ts';
+import type { AgentStub, ChatStub, PersonStub, TownStub, WebhookStub } from '../../src/http/edge/edge.ts';
 import { agentId, delegationId } from './ids.ts';
 
 export const AT = '2030-01-01T12:00:00.000Z';
@@ -27,8 +27,15 @@ export const DELEGATION: DelegationView = {
   announced_at: null,
 };
 
+/** Each is written down under the name of its noun, of which others have a `get` too. */
+type WebhookMethods = { [K in keyof WebhookStub as `webhooks.${K}`]: WebhookStub[K] };
+
 /** Everything that a town is asked. */
-export type Methods = Omit<TownStub, 'agent' | 'person' | 'chat'> & AgentStub & PersonStub & ChatStub;
+export type Methods = Omit<TownStub, 'agent' | 'person' | 'chat' | 'webhooks'> &
+  AgentStub &
+  PersonStub &
+  ChatStub &
+  WebhookMethods;
 
 /** What a person finds of a town. */
 export interface FakeTown {

@@ -17,20 +17,24 @@ import {
   messageSchema,
   peersSchema,
   townSchema,
+  webhookSchema,
+  webhookTestSchema,
   type AgentId,
   type AgentView,
   type IssuedToken,
   type MessageView,
   type TownId,
   type TownView,
+  type WebhookId,
+  type WebhookView,
 } from '#protocol';
-import type { AgentStub, ChatStub, Held, PersonStub, TownStub } from '../../src/http/edge/edge.ts';
+import type { AgentStub, ChatStub, Held, PersonStub, TownStub, WebhookStub } from '../../src/http/edge/edge.ts';
 import type { VerifiedCall } from '../../src/town/calls/authorize-call.ts';
 import type { PersonCall } from '../../src/town/members/authorize-person.ts';
 import type { PullRequest } from '../../src/town/credentials/pull-token.ts';
 import { AT, DELEGATION, err, ok, resultOf, type FakeTown, type Methods } from './fake-answers.ts';
 import { FakePerson } from './fake-person.ts';
-import { agentId, mailId, permissionId } from './ids.ts';
+import { agentId, mailId, permissionId, webhookId } from './ids.ts';
 
 export interface TownCall {
   readonly town: TownId;
@@ -58,6 +62,22 @@ const progressSchema = z.object({
   place: z.object({ attempt: z.number(), pieces: z.number() }),
   end: messageSchema.pick({ reply: true, truncated: true, error: true }).nullable(),
 });
+/** The webhook of every such town. */
+const WEBHOOK: WebhookView = {
+  id: webhookId(1),
+  url: 'https://hooks.example.com/reeve',
+  description: '',
+  events: ['reeve.turn.finished'],
+  enabled: true,
+  created_at: AT,
+  previous_secret_until: null,
+  posted_seq: 0,
+  last_posted_at: null,
+  failing_since: null,
+  last_error: null,
+  next_try_at: null,
+  disabled: null,
+};
 export class FakeTownObject implements TownStub, FakeTown {
   readonly id: TownId;
   readonly calls: TownCall[];
@@ -98,6 +118,10 @@ export class FakeTownObject implements TownStub, FakeTown {
   person({ person }: PersonCall): Held<PersonStub> {
     this.askedBy.push(person);
     return new FakePerson(this, person, this.#hold());
+  }
+  webhooks({ person }: PersonCall): Held<WebhookStub> {
+    this.askedBy.push(person);
+    return Object.assign(this.#hold(), this.#asWebhooks());
   }
   /** Asked by a person; a test that lets the wait take its time stands before it. */
   getMessage(idOrName: string, id: string, waitMs = 0) {
@@ -228,6 +252,25 @@ export class FakeTownObject implements TownStub, FakeTown {
           const isOver = ['done', 'failed', 'cancelled'].includes(state);
           return ok({ state, agent: 'idle', pieces: [], place, end: isOver ? { reply, truncated, error } : null });
         }),
+    };
+  }
+
+  #asWebhooks(): WebhookStub {
+    const one = (id: string): WebhookView => ({ ...WEBHOOK, id: id as WebhookId });
+    const shape = resultOf(webhookSchema);
+    const shown = (id: string) => (id === WEBHOOK.id ? ok(WEBHOOK) : err('not_found' as const));
+    return {
+      list: () =>
+        this.record('webhooks.list', [], resultOf(z.object({ items: z.array(webhookSchema) })), () =>
+          ok({ items: [WEBHOOK] }),
+        ),
+      get: (id) => this.record('webhooks.get', [id], shape, () => shown(id)),
+      add: (order) => this.record('webhooks.add', [order], shape, () => ok(one(order.id))),
+      change: (id, to) => this.record('webhooks.change', [id, to], shape, () => shown(id)),
+      rotate: (id, secret) => this.record('webhooks.rotate', [id, secret], shape, () => shown(id)),
+      remove: (id) => this.record('webhooks.remove', [id], shape, () => shown(id)),
+      test: (id) =>
+        this.record('webhooks.test', [id], resultOf(webhookTestSchema), () => ok({ taken: true, error: null })),
     };
   }
 

@@ -10,6 +10,7 @@ import {
   type PermissionId,
   type SessionId,
   type TownId,
+  type WebhookId,
 } from '#protocol';
 
 /** Twenty bytes that spell `seed` in the alphabet of ids. */
@@ -22,6 +23,7 @@ export const messageId = (seed: number): MessageId => makeId('msg', bytes(seed))
 export const mailId = (seed: number): MailId => makeId('mail', bytes(seed));
 export const delegationId = (seed: number): DelegationId => makeId('dlg', bytes(seed));
 export const permissionId = (seed: number): PermissionId => makeId('prm', bytes(seed));
+export const webhookId = (seed: number): WebhookId => makeId('hook', bytes(seed));
 export const sessionId = (seed: number): SessionId => makeId('ses', bytes(seed));
 export const bootId = (seed: number): BootId => makeId('boot', bytes(seed));
 export const containerName = (seed: number, index = 0): ContainerName => `${townId(seed)}:${index}`;

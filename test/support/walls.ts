@@ -12,7 +12,18 @@ interface Wall {
   readonly packages: readonly string[];
 }
 
-const NOUNS = ['roster', 'tokens', 'outbox', 'permissions', 'ledger', 'events', 'link', 'directory', 'people'] as const;
+const NOUNS = [
+  'roster',
+  'tokens',
+  'outbox',
+  'permissions',
+  'ledger',
+  'events',
+  'webhooks',
+  'link',
+  'directory',
+  'people',
+] as const;
 const PROTOCOL = 'src/protocol/index.ts';
 const LIB = 'src/lib/';
 const NOUN_FOLDERS = NOUNS.map((noun) => `src/${noun}/`);
@@ -28,6 +39,7 @@ const ROOMS = [
   'calls',
   'credentials',
   'delivery',
+  'webhooks',
   'alarm',
 ] as const;
 
@@ -44,6 +56,8 @@ const HTTP = {
     'src/tokens/key-set.ts',
     'src/roster/agent.ts',
     'src/outbox/message.ts',
+    'src/webhooks/address.ts',
+    'src/webhooks/secret.ts',
   ],
   mayTypes: ['src/bindings.ts', 'src/town/', ...NOUN_FOLDERS],
   packages: ['hono', '@hono/zod-openapi'],

@@ -45,6 +45,13 @@ const forPeople = named({
   ),
   StreamReaderFrame: protocol.streamReaderFrameSchema.describe('What a reader of the stream says.'),
   Delegation: protocol.delegationSchema.describe('A task that one agent handed to another.'),
+  NewWebhook: taken.newWebhookSchema.describe('Where to post, and which events: types, or how types begin, with `.*`.'),
+  WebhookChange: taken.webhookChangeSchema.describe(
+    'What is to change; what is left out stays. Enabled, it goes on where it stopped.',
+  ),
+  Webhook: protocol.webhookSchema.describe('An address that events are posted to, and how it fares.'),
+  WebhookWithSecret: protocol.webhookWithSecretSchema.describe('A webhook with its secret, which is shown this once.'),
+  WebhookTest: protocol.webhookTestSchema.describe('What came of an event that was posted for trial.'),
   Problem: protocol.problemSchema.describe('Why a request was refused (RFC 9457); `code` never changes its meaning.'),
 });
 
@@ -92,6 +99,7 @@ const pages = named({
   EventPage: protocol.eventPageSchema
     .extend({ items: z.array(forPeople.Event) })
     .describe('A page of events, oldest first. What lies between `after` and `oldest` is no longer kept.'),
+  WebhookList: z.object({ items: z.array(forPeople.Webhook) }).describe('Every webhook of a town; ten at most.'),
   PresetList: z.object({ items: z.array(forPeople.Preset) }).describe('Every preset.'),
   StreamFrame: protocol
     .streamFrameOf(forPeople.Event)

@@ -3,7 +3,7 @@ import { ROLE_FOR, type PersonScope } from '#protocol';
 import { err, type Result } from '#lib/result.ts';
 import type { PersonRefusal } from '../../town/members/authorize-person.ts';
 import { callThrough } from './call-through.ts';
-import type { ChatStub, EdgeEnv, PersonStub, TownStub } from './edge.ts';
+import type { ChatStub, EdgeEnv, PersonStub, TownStub, WebhookStub } from './edge.ts';
 import { neededScope } from './person-scope.ts';
 import { Refusal } from './problem.ts';
 
@@ -42,6 +42,15 @@ export async function chatAs<T, E>(
   call: (chat: ChatStub) => Promise<Result<T, E | PersonRefusal>>,
 ): Promise<Result<T, E>> {
   return allowed(await callThrough(town.chat({ person }), call), needed);
+}
+
+/** The same for a call about webhooks, as the person of the request. */
+export async function webhooksAs<T, E>(
+  c: PersonsRequest,
+  call: (webhooks: WebhookStub) => Promise<Result<T, E | PersonRefusal>>,
+): Promise<Result<T, E>> {
+  const answered = await callThrough(c.get('town').webhooks({ person: c.get('person').id }), call);
+  return allowed(answered, neededScope(c.req.method, c.req.path));
 }
 
 function allowed<T, E>(answered: Result<T, E | PersonRefusal>, needed: PersonScope): Result<T, E> {

@@ -14,6 +14,7 @@ import type { VerifiedCall } from '../../town/calls/authorize-call.ts';
 import type { PersonCall } from '../../town/members/authorize-person.ts';
 import type { PersonCalls } from '../../town/person-calls.ts';
 import type { Town } from '../../town/town.ts';
+import type { WebhookCalls } from '../../town/webhook-calls.ts';
 import { lazyIssuer } from '../../wiring.ts';
 import { ApiKeyStore } from '../../directory/api-key-store.ts';
 import type { ApiKey } from '../../people/api-key.ts';
@@ -38,6 +39,9 @@ export type AgentStub = Pick<
 
 /** What the edge asks of a town for a chat frontend. */
 export type ChatStub = Pick<ChatCalls, 'liveAgents' | 'followTurn' | 'answered' | 'standing' | 'sideCall'>;
+
+/** What the edge asks of a town about its webhooks, for a member. */
+export type WebhookStub = Pick<WebhookCalls, 'list' | 'get' | 'add' | 'change' | 'rotate' | 'remove' | 'test'>;
 
 /** What the edge asks of a town as one of its members. */
 export type PersonStub = Pick<
@@ -82,6 +86,7 @@ export type TownStub = Pick<Town, 'create' | 'pull' | 'watch' | 'remove' | 'hell
   readonly agent: (call: VerifiedCall) => Held<AgentStub>;
   readonly person: (call: PersonCall) => Held<PersonStub>;
   readonly chat: (call: PersonCall) => Held<ChatStub>;
+  readonly webhooks: (call: PersonCall) => Held<WebhookStub>;
   readonly fetch: (url: string, init: { readonly headers: Readonly<Record<string, string>> }) => Promise<Response>;
 };
 

@@ -48,6 +48,20 @@ export const apiKeyOrderSchema = z.strictObject({
   expires_in_days: z.number().int().min(1).max(protocol.MAX_KEY_DAYS).default(protocol.DEFAULT_KEY_DAYS),
 });
 
+/** `POST .../webhooks`. Where the address may lead is checked against the deployment. */
+export const newWebhookSchema = z.strictObject({
+  url: z.string().max(protocol.MAX_WEBHOOK_URL_UNITS),
+  events: z.array(protocol.eventFilterSchema).min(1).max(protocol.MAX_EVENT_FILTERS),
+  description: writtenText.max(protocol.MAX_WEBHOOK_DESCRIPTION_UNITS).default(''),
+});
+/** `PATCH .../webhooks/{webhook}`. What is left out stays. */
+export const webhookChangeSchema = z.strictObject({
+  url: newWebhookSchema.shape.url.optional(),
+  events: newWebhookSchema.shape.events.optional(),
+  description: writtenText.max(protocol.MAX_WEBHOOK_DESCRIPTION_UNITS).optional(),
+  enabled: z.boolean().optional(),
+});
+
 /** `{town}`: any text, because one that is no id and one of another person are both 404. */
 export const townParams = z.object({ town: z.string().openapi({ description: 'id of the town' }) });
 /** `{agent}`: the id of an agent of the town, or the name of one that is not retired. */
@@ -100,6 +114,10 @@ export const memberParams = townParams.extend({
 });
 /** `PUT .../members/{subject}`. */
 export const memberOrderSchema = z.strictObject({ role: z.enum(protocol.MEMBER_ROLES) });
+/** `{webhook}`: any text, because one that is no id and one of another town are both 404. */
+export const webhookParams = townParams.extend({
+  webhook: z.string().max(64).openapi({ description: 'id of the webhook' }),
+});
 /** A page of agents, in the order of their ids; 1 to 200 of them. */
 export const agentsQuery = z.object({ cursor: idCursor(agentIdSchema), limit });
 /** A cursor that is a number by chance: to callers it is the `next` of a page, like any other. */

@@ -21,6 +21,8 @@ const delegationId = 'dlg_5a1b2c3d4e5f6g7h8j9k';
 /** What it writes. */
 export const mail = 'mail_6a1b2c3d4e5f6g7h8j9k';
 
+const webhookId = 'hook_9a1b2c3d4e5f6g7h8j9k';
+
 const keyId = 'key_7a1b2c3d4e5f6g7h8j9k';
 /** The session of its container. */
 export const session = 'ses_8a1b2c3d4e5f6g7h8j9k';
@@ -166,3 +168,20 @@ export const fenced = fence('berth 4 is free', () => '7k2m9x0c4e8r5t1v3b6n');
 
 /** What runs an agent. */
 export const preset = { name: 'opencode', ...PRESETS.opencode, allowed: true } satisfies Examples['Preset'];
+
+/** Where its town posts the ends of turns. */
+export const webhook: z.input<(typeof API)['Webhook']> = {
+  id: webhookId,
+  url: 'https://hooks.example.com/reeve',
+  description: 'the office board',
+  events: ['reeve.turn.finished'],
+  enabled: true,
+  created_at: at,
+  previous_secret_until: null,
+  posted_seq: 41,
+  last_posted_at: later,
+  failing_since: null,
+  last_error: null,
+  next_try_at: null,
+  disabled: null,
+};

@@ -21,6 +21,7 @@ import {
   sweep,
   fenced,
   preset,
+  webhook,
   type Examples,
 } from './example-story.ts';
 
@@ -76,6 +77,11 @@ export const EXAMPLES = {
   Event: event,
   StreamReaderFrame: { type: 'ack', seq: 41 },
   Delegation: delegation,
+  NewWebhook: { url: webhook.url, events: webhook.events, description: webhook.description },
+  WebhookChange: { enabled: true },
+  Webhook: webhook,
+  WebhookWithSecret: { ...webhook, secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=' },
+  WebhookTest: { taken: false, error: 'http_500' },
   Problem: {
     type: 'about:blank',
     title: 'No such thing, or not yours',
@@ -140,6 +146,7 @@ export const EXAMPLES = {
   DelegationPage: { ...next, items: [delegation] },
   ApiKeyPage: { ...next, items: [key] },
   EventPage: { items: [event], next: '41', oldest: 1 },
+  WebhookList: { items: [webhook] },
   PresetList: { items: [preset] },
   StreamFrame: [
     event,

@@ -21,6 +21,7 @@ import { renewContainer } from '../containers/renew-container.ts';
 import { serveAgent } from '../delivery/serve-agent.ts';
 import { checkLiveness } from '../containers/check-liveness.ts';
 import { withdrawMessages } from '../delivery/withdraw-messages.ts';
+import { tendWebhooks } from '../webhooks/post-events.ts';
 
 /** When each kind of work is due. */
 export function dueTimes(p: TownPorts): DueTimes {
@@ -47,6 +48,7 @@ function storedDueTimes(p: TownPorts): StoredDueTimes {
     permission: p.permissions.earliest(),
     // Of one that is being deleted the directory lists no members.
     members: town?.removalDueAtMs === null ? town.membersDueAtMs : null,
+    webhook: p.webhooks.earliest(),
   };
 }
 
@@ -91,6 +93,7 @@ export async function runDue(p: TownPorts): Promise<void> {
     ...p.withdrawals.due(now, RUN_BUDGET_AGENTS).map((id) => onAgent(p, 'withdraw', id, () => withdrawMessages(p, id))),
     ...p.permissions.due(now, RUN_BUDGET_AGENTS).map(({ id }) => onPermission(p, id)),
     ...[...served].map((id) => onAgent(p, 'serve', id, () => serveAgent(p, id))),
+    tendWebhooks(p, p.webhooks.due(now)),
     ...probes.map((index) => onContainer(p, 'probe', index, () => probeContainer(p, index))),
     runIsolated(p, 'sweep', () => p.flights.run('sweep', () => refreshSweep(p, until))),
     runIsolated(p, 'retry', () => retryPushes(p, retries, until)),

@@ -27,6 +27,8 @@ export interface DueTimes {
   readonly permission: number | null;
   /** The list of members, which the directory has yet to get. */
   readonly members: number | null;
+  /** Events that a webhook has yet to get. */
+  readonly webhook: number | null;
 }
 
 /** Set before any work: if the object dies in it, the alarm fires again this much later (ms). */

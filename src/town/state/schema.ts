@@ -241,4 +241,17 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'ALTER TABLE town ADD COLUMN members_due_at_ms INTEGER',
     ],
   },
+  {
+    id: '0030-webhooks',
+    statements: [
+      // `cursor`: seq of the event up to which everything was posted, or is not wanted. `salt` and `key`: what its secret is made of,
+      // and those of the secret before, which signs beside it for a while.
+      `CREATE TABLE webhooks (
+         id TEXT PRIMARY KEY, url TEXT NOT NULL, description TEXT NOT NULL, filters TEXT NOT NULL, created_at_ms INTEGER NOT NULL,
+         salt TEXT NOT NULL, key TEXT NOT NULL, old_salt TEXT, old_key TEXT, old_until_ms INTEGER,
+         cursor INTEGER NOT NULL, due_at_ms INTEGER, tries INTEGER NOT NULL DEFAULT 0, failing_since_ms INTEGER,
+         last_error TEXT, posted_at_ms INTEGER, enabled INTEGER NOT NULL DEFAULT 1, ended_why TEXT, ended_at_ms INTEGER
+       ) STRICT`,
+    ],
+  },
 ];

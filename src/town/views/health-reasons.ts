@@ -164,3 +164,17 @@ export const ASKS: Kind = {
   detail: '',
   advice: 'POST .../permissions/<id> answers; GET .../permissions?state=open lists what may be answered.',
 };
+/** Of a webhook that the town posts to no more, by its own decision; its `detail` says why. */
+export const WEBHOOK_DISABLED: Omit<Kind, 'detail'> = {
+  code: 'webhook_disabled',
+  status: 'amber',
+  advice:
+    'Mend its receiver, try it with POST .../webhooks/<id>/test, and PATCH it with enabled: true, which goes on where it stopped; or DELETE it.',
+};
+/** Of a webhook whose receiver has taken nothing for ten minutes; its `detail` has what came of the last try. */
+export const WEBHOOK_FAILING: Omit<Kind, 'detail'> = {
+  code: 'webhook_failing',
+  status: 'amber',
+  advice:
+    'It is tried again ever more rarely, for three days. Look at its receiver; where the last try says key_missing, put the key back into WEBHOOK_KEYS, or POST .../webhooks/<id>/rotate.',
+};

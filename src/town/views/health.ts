@@ -9,6 +9,8 @@ import type { Permission } from '../../permissions/permission.ts';
 import type { ProcessFailure } from '../../roster/runtime-store.ts';
 import type { FailedWork } from '../state/failure-store.ts';
 import type { SweepRecord } from '../state/sweep-store.ts';
+import type { Webhook } from '../../webhooks/webhook.ts';
+import { webhookReasons } from './webhook-view.ts';
 import * as kinds from './health-reasons.ts';
 import type { Kind } from './health-reasons.ts';
 
@@ -33,6 +35,7 @@ export interface HealthInput {
   /** What agents ask and no person has settled, the oldest first. */
   readonly questions: readonly Permission[];
   readonly containers: readonly ContainerRecord[];
+  readonly webhooks: readonly Webhook[];
   /** Newest first. */
   readonly sweeps: readonly SweepRecord[];
   /** Steps that a newer release has run in the database, and since when this one works over them. */
@@ -68,6 +71,7 @@ export function townHealth(input: HealthInput): TownHealth {
     ...input.agents.flatMap((row) => queueReasons(input, row)),
     ...input.agents.flatMap(({ agent, failure }) => processReasons(agent, failure)),
     ...input.questions.map(questionReason),
+    ...input.webhooks.flatMap((webhook) => webhookReasons(webhook, input.nowMs)),
   ];
   const worst = reasons.some(({ status }) => status === 'red') ? 'red' : 'amber';
   return { status: reasons.length === 0 ? 'green' : worst, reasons };

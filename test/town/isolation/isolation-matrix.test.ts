@@ -8,6 +8,7 @@ import { PROBLEMS, type Problem, type ProblemCode } from '../../../src/protocol/
 import { findSecrets } from '../../support/secret-scan.ts';
 import { everyCredential, type Credential } from '../support/credentials.ts';
 import { DOORS, GUEST, PUBLIC, doorOf, outcomeOf, placesOf, type Place } from '../support/doors.ts';
+import { TestHook } from '../support/hooks.ts';
 import { footprint, tablesOf } from '../support/footprint.ts';
 import { lab } from '../support/lab.ts';
 import { oauthRefusal, oauthRequest } from '../support/oauth-doors.ts';
@@ -113,9 +114,18 @@ describe('the right credential in the right place', () => {
       await town.api('POST', '/agents/ada/stop');
       const { id: message } = await town.send('ada', 'hello');
       const permission = await askIn(town, agent.id, message);
+      const { view: hook } = await TestHook.create(town, 'board', ['reeve.town.created']);
       await town.api('PUT', `/members/${encodeURIComponent(GUEST)}`, { role: 'viewer' });
       for (const { place, credential } of accepted) {
-        const own = { town: town.id, agent: agent.id, message, permission, key: scene.keys.own, subject: GUEST };
+        const own = {
+          town: town.id,
+          agent: agent.id,
+          message,
+          permission,
+          webhook: hook.id,
+          key: scene.keys.own,
+          subject: GUEST,
+        };
         const fill = doorOf(route).opensFor === 'person' ? own : place.fill;
         const answer = await knock(route, { ...place, fill }, credential.header);
         const opened = answer.webSocket;

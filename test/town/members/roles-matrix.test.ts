@@ -7,6 +7,7 @@ import { ROLE_ALLOWS, allowsScope, type PersonScope } from '../../../src/protoco
 import { NEEDED } from '../../support/needed-scopes.ts';
 import { admitAll, makeCallers, type Caller } from '../support/callers.ts';
 import { DOORS, GUEST } from '../support/doors.ts';
+import { TestHook } from '../support/hooks.ts';
 import { footprint } from '../support/footprint.ts';
 import { askIn } from '../support/scene.ts';
 import { TestTown, api, startLab } from '../support/town.ts';
@@ -16,7 +17,7 @@ import { PUBLIC_URL } from '../support/wiring.ts';
 const PATIENCE_MS = 60_000;
 const CHAT = 'POST /openai/v1/chat/completions';
 /** A town with one of everything. */
-type Filled = Readonly<Record<'town' | 'agent' | 'message' | 'permission' | 'subject', string>>;
+type Filled = Readonly<Record<'town' | 'agent' | 'message' | 'permission' | 'webhook' | 'subject', string>>;
 
 startLab();
 const routes = await routesInTowns();
@@ -44,12 +45,13 @@ async function filledTown(): Promise<Filled> {
   await town.api('POST', '/agents/ada/stop');
   const { id: message } = await town.send('ada', 'hello');
   const permission = await askIn(town, agent.id, message);
+  const { view } = await TestHook.create(town, 'board', ['reeve.town.created']);
   await town.api('PUT', `/members/${encodeURIComponent(GUEST)}`, { role: 'viewer' });
   await admitAll(town);
   await town.settled();
   // It has set its alarm exactly from here on.
   await runDurableObjectAlarm(town.stub);
-  return { town: town.id, agent: agent.id, message, permission, subject: GUEST };
+  return { town: town.id, agent: agent.id, message, permission, webhook: view.id, subject: GUEST };
 }
 
 async function routesInTowns(): Promise<string[]> {

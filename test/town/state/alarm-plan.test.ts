@@ -28,6 +28,7 @@ const NOTHING: DueTimes = {
   announcement: null,
   permission: null,
   members: null,
+  webhook: null,
 };
 
 describe('the one alarm of a town', () => {

@@ -19,6 +19,7 @@ const DUE: DueTimes = {
   announcement: NOW_MS + 5000,
   permission: null,
   members: null,
+  webhook: null,
 };
 
 const run = (unmoved: UnmovedDue, startedAtMs: number, before: DueTimes, after = before, tookMs = 3) =>

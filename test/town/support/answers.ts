@@ -23,6 +23,9 @@ import {
   townEntrySchema,
   townHealthSchema,
   townSchema,
+  webhookSchema,
+  webhookTestSchema,
+  webhookWithSecretSchema,
 } from '../../../src/protocol/index.ts';
 
 const TOWN = '/v1/towns/{town}';
@@ -52,6 +55,13 @@ export const SHAPES: Readonly<Record<string, z.ZodType>> = {
   [`GET ${TOWN}/permissions/{permission}`]: permissionSchema,
   [`POST ${TOWN}/permissions/{permission}`]: permissionSchema,
   [`POST ${TOWN}/tickets`]: streamTicketSchema,
+  [`POST ${TOWN}/webhooks`]: webhookWithSecretSchema,
+  [`GET ${TOWN}/webhooks`]: z.object({ items: z.array(webhookSchema) }),
+  [`GET ${TOWN}/webhooks/{webhook}`]: webhookSchema,
+  [`PATCH ${TOWN}/webhooks/{webhook}`]: webhookSchema,
+  [`DELETE ${TOWN}/webhooks/{webhook}`]: webhookSchema,
+  [`POST ${TOWN}/webhooks/{webhook}/test`]: webhookTestSchema,
+  [`POST ${TOWN}/webhooks/{webhook}/rotate`]: webhookWithSecretSchema,
   [`GET ${TOWN}/delegations`]: pageOf(delegationSchema),
   [`POST ${TOWN}/agents`]: agentSchema,
   [`GET ${TOWN}/agents`]: pageOf(agentSchema),

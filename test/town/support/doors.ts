@@ -49,6 +49,16 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`GET ${TOWN}/permissions`]: { opensFor: 'person' },
   [`GET ${TOWN}/permissions/{permission}`]: { opensFor: 'person' },
   [`POST ${TOWN}/permissions/{permission}`]: { opensFor: 'person', body: { option: 'y' } },
+  [`POST ${TOWN}/webhooks`]: {
+    opensFor: 'person',
+    body: { url: 'https://hooks.example.com/new', events: ['reeve.town.*'] },
+  },
+  [`GET ${TOWN}/webhooks`]: { opensFor: 'person' },
+  [`GET ${TOWN}/webhooks/{webhook}`]: { opensFor: 'person' },
+  [`PATCH ${TOWN}/webhooks/{webhook}`]: { opensFor: 'person', body: { enabled: false } },
+  [`DELETE ${TOWN}/webhooks/{webhook}`]: { opensFor: 'person' },
+  [`POST ${TOWN}/webhooks/{webhook}/test`]: { opensFor: 'person' },
+  [`POST ${TOWN}/webhooks/{webhook}/rotate`]: { opensFor: 'person' },
   [`POST ${TOWN}/agents`]: { opensFor: 'person', body: { name: 'newcomer' } },
   [`GET ${TOWN}/agents`]: { opensFor: 'person' },
   [`GET ${AGENT}`]: { opensFor: 'person' },
@@ -165,11 +175,20 @@ function modelPlaces({ town, agents, other, foreign, ghost }: Scene): Place[] {
 
 function personsPlaces(scene: Scene, route: string): Place[] {
   if (route.startsWith('POST /openai/')) return modelPlaces(scene);
-  const { town, agents, message, permission, keys, other, foreign, ghost } = scene;
+  const { town, agents, message, permission, webhooks, keys, other, foreign, ghost } = scene;
   const of = (name: string, fill: Place['fill'], outcome: Outcome = 'not_found'): Place => {
     return {
       name,
-      fill: { town: town.id, agent: agents.live.id, message, permission, key: keys.own, subject: GUEST, ...fill },
+      fill: {
+        town: town.id,
+        agent: agents.live.id,
+        message,
+        permission,
+        webhook: webhooks.own,
+        key: keys.own,
+        subject: GUEST,
+        ...fill,
+      },
       opensFor: RIGHT_PERSON,
       outcome,
     };
@@ -200,6 +219,12 @@ function personsPlaces(scene: Scene, route: string): Place[] {
   if (route.startsWith('DELETE') && route.includes('{subject}'))
     places.push(of('a person who is no member', { subject: 'oidc:none' }));
   if (route.includes('{permission}')) places.push(of('one that was not asked for', { permission: `prm_${NO_ID}` }));
+  if (route.includes('{webhook}')) {
+    places.push(
+      of("a webhook of another person's town", { webhook: webhooks.foreign }),
+      of('a webhook that never was', { webhook: `hook_${NO_ID}` }),
+    );
+  }
   if (route.includes('{message}')) places.push(of('a message of another agent', { agent: agents.mate.id }));
   return places;
 }

@@ -33,6 +33,16 @@ export interface LabAnswer {
 export const HANGS = Symbol('hangs');
 type Hanging = typeof HANGS;
 
+/** What was posted to a webhook. */
+export interface Posted {
+  readonly url: string;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+}
+
+/** Answers a post, or never does. */
+export type Receiver = (posted: Posted) => Response | Hanging;
+
 interface Job {
   readonly container: LabContainer;
   readonly request: LabRequest;
@@ -96,6 +106,12 @@ export class Lab {
   finishedBytes = MAX_FINISHED_BYTES;
   /** The same of mail and delegations. */
   ledgerBytes = MAX_LEDGER_BYTES;
+  /** What the secrets of webhooks are made of. Read with each deployment. */
+  webhookKeys = 'a-key-for-the-secrets-of-webhooks-in-tests';
+  /** Receivers of webhooks, by their addresses; where none is, nothing listens. */
+  readonly receivers = new Map<string, Receiver>();
+  /** Everything that was posted, in order. */
+  readonly posts: Posted[] = [];
   readonly #serving = new Set<Promise<unknown>>();
   #turn: Promise<void> | null = null;
 
@@ -138,6 +154,22 @@ export class Lab {
     return job.answer;
   }
 
+  /** A post to a webhook. Called in the context of a Durable Object, which the receiver answers in. */
+  async receive(url: string, init: RequestInit): Promise<Response> {
+    const headers = Object.fromEntries(new Headers(init.headers).entries());
+    const posted = { url, headers, body: typeof init.body === 'string' ? init.body : '' };
+    const receiver = this.receivers.get(url);
+    if (receiver === undefined) throw new TypeError('nothing listens');
+    this.posts.push(posted);
+    const answer = receiver(posted);
+    if (answer !== HANGS) return answer;
+    const { world } = this;
+    for (let idle = 0; idle <= TURNS_TO_DEADLINE && this.world === world; idle = this.#isIdle ? idle + 1 : 0) {
+      await nextTurn();
+    }
+    throw new DOMException('timed out', 'TimeoutError');
+  }
+
   /** A turn of the event loop of the test's context, which all of it share: each timer of the platform takes a millisecond. */
   turn(): Promise<void> {
     return (this.#turn ??= nextTurn().then(() => {
@@ -156,6 +188,8 @@ export class Lab {
     this.heartbeatMs = RARE_HEARTBEAT_MS;
     this.finishedBytes = MAX_FINISHED_BYTES;
     this.ledgerBytes = MAX_LEDGER_BYTES;
+    this.receivers.clear();
+    this.posts.length = 0;
     for (const container of this.#containers.values()) container.end();
     this.#containers.clear();
     this.#serving.clear();

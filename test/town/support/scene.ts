@@ -1,5 +1,5 @@
 /** A world with one of everything that a credential can be wrong about. Built once per file; refused calls leave it as it is. */
-import { runInDurableObject } from 'cloudflare:test';
+import { env, runInDurableObject } from 'cloudflare:test';
 import { expect, vi } from 'vitest';
 import { base64url, randomBytes, sha256 } from '../../../src/lib/secret.ts';
 import {
@@ -13,6 +13,7 @@ import {
   type OpenSession,
   type TownId,
 } from '../../../src/protocol/index.ts';
+import { callThrough } from '../../../src/http/edge/call-through.ts';
 import { PermissionStore } from '../../../src/permissions/permission-store.ts';
 import { DelegationStore } from '../../../src/ledger/delegation-store.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
@@ -39,6 +40,8 @@ export interface Scene {
   readonly message: string;
   /** What `live` asks, and no person has answered. */
   readonly permission: string;
+  /** Webhooks by their ids: of `town`, and of `foreign`. Nothing listens there, and they want no event that a call makes. */
+  readonly webhooks: { readonly own: string; readonly foreign: string };
   /** API keys by their ids: of the person, and of another. */
   readonly keys: { readonly own: string; readonly foreign: string };
   /** One that is open to `live`, and one in which it has no part. */
@@ -73,6 +76,7 @@ export async function buildScene(): Promise<Scene> {
     agents: { ...agents, live: await town.read('live') },
     message,
     permission: await askIn(town, agents.live.id, message),
+    webhooks: { own: await webhookOf(town, 'dev'), foreign: await webhookOf(foreign.town, 'somebody-else') },
     keys: { own: (await apiKeyOf('dev')).id, foreign: (await apiKeyOf('somebody-else')).id },
     delegations: await openDelegations(town, agents),
     sessions: [sessionOf(town, 0), sessionOf(town, 1)],
@@ -92,6 +96,16 @@ export async function buildScene(): Promise<Scene> {
   // Nothing that happens by itself is left: what changes from here on, a call has changed.
   await town.elapse(0);
   return scene;
+}
+
+/** Makes a webhook, past the edge, and returns its id. */
+async function webhookOf({ id: town }: TestTown, person: string): Promise<string> {
+  const order = { url: 'https://hooks.example.com/', description: '', events: ['reeve.town.created'] };
+  const id = makeId('hook', randomBytes(20));
+  await callThrough(env.TOWN.getByName(town).webhooks({ person }), async (webhooks) => {
+    await webhooks.add({ ...order, id, secret: { key: 'key', salt: 'salt' } });
+  });
+  return id;
 }
 
 /** What a control server was sent when its session was opened last. */

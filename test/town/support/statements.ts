@@ -14,6 +14,7 @@ const SMALL = [
   'migrations',
   'tickets',
   'failures',
+  'webhooks',
   'sqlite_master',
 ];
 /** Partial indexes whose whole point is that they hold only what is open: to read one from end to end reads nothing else. */

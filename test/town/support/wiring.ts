@@ -12,6 +12,7 @@ import { activeKid, fingerprint, type PrivateKeySet } from '../../../src/tokens/
 import { mintAgentToken, mintPushToken, mintThirdPartyToken, type Issuer } from '../../../src/tokens/mint.ts';
 import { townDirectory } from '../../../src/town/state/town-directory.ts';
 import { lazyIssuer } from '../../../src/wiring.ts';
+import { postEvent } from '../../../src/webhooks/post-event.ts';
 import type { TownWiring } from '../../../src/town/ports.ts';
 import type { Log } from '../../../src/lib/log.ts';
 import { lab } from './lab.ts';
@@ -54,6 +55,7 @@ function deploy(keys: PrivateKeySet): Deployment {
     CONTAINER_URL: 'http://127.0.0.1:8790',
     CONTAINER_SECRET,
     REEVE_DEV_TOKEN: DEV_TOKEN,
+    WEBHOOK_KEYS: lab.webhookKeys,
   });
   if (!config.ok) throw new Error(JSON.stringify(config.error));
   keysNow.activeKid = activeKid(keys);
@@ -81,6 +83,11 @@ export function labTownWiring(link: (container: string) => ContainerLink, bound?
     secret: (name) => lab.secrets.get(name) ?? null,
     mint: async (order, nowMs) => mintAgentToken(await (await deployment()).issuer(), order, nowMs),
     mintForThirdParty: async (order) => mintThirdPartyToken(await (await deployment()).issuer(), order),
+    postEvent: async (order) => {
+      const { webhookKeys } = (await deployment()).config;
+      const parts = { keys: webhookKeys, loopback: false, clock: lab.clock, after: afterOnLab };
+      return postEvent({ ...parts, send: (url, init) => lab.receive(url, init) }, order);
+    },
     link: (town: TownId, container: number) => neverRejects(() => link(`${town}:${container}`), bound),
     directory: (town) => townDirectory(new Directory(env.DIRECTORY), town, silent),
   };

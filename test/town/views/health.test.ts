@@ -26,6 +26,7 @@ const CALM = {
   failures: [],
   questions: [],
   containers: [],
+  webhooks: [],
   schemaAhead: { steps: [], sinceMs: 0 },
   activeKid: 'kid',
   validFromMs: 0,
