@@ -190,4 +190,22 @@ export const FIRST_STEPS: readonly Migration[] = [
       "CREATE INDEX agents_by_container ON agents (container) WHERE state NOT IN ('retired')",
     ],
   },
+  {
+    id: '0012-kept-bytes',
+    statements: [
+      // Of a finished message, and in the row '' of the whole town. What ended before this step counts as nothing: to measure it
+      // would read every text that the town holds. It is the oldest, and goes first.
+      'ALTER TABLE messages ADD COLUMN kept_bytes INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE queues ADD COLUMN kept_bytes INTEGER NOT NULL DEFAULT 0',
+      `CREATE TRIGGER kept_add AFTER INSERT ON messages WHEN NEW.kept_bytes > 0 BEGIN
+         UPDATE queues SET kept_bytes = kept_bytes + NEW.kept_bytes WHERE agent = '';
+       END`,
+      `CREATE TRIGGER kept_move AFTER UPDATE OF kept_bytes ON messages WHEN NEW.kept_bytes <> OLD.kept_bytes BEGIN
+         UPDATE queues SET kept_bytes = kept_bytes + NEW.kept_bytes - OLD.kept_bytes WHERE agent = '';
+       END`,
+      `CREATE TRIGGER kept_drop AFTER DELETE ON messages WHEN OLD.kept_bytes > 0 BEGIN
+         UPDATE queues SET kept_bytes = kept_bytes - OLD.kept_bytes WHERE agent = '';
+       END`,
+    ],
+  },
 ];
