@@ -6,4 +6,8 @@ export interface Env {
   readonly TOWN: DurableObjectNamespace<Town>;
   readonly AGENT_CONTAINER: DurableObjectNamespace<AgentContainer>;
   readonly DIRECTORY: D1Database;
+  /** How often each may call; without them a deployment has no such limits. */
+  readonly PERSON_RATE?: RateLimit;
+  readonly AGENT_RATE?: RateLimit;
+  readonly BAD_SIGN_IN_RATE?: RateLimit;
 }

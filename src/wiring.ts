@@ -2,6 +2,7 @@
 import {
   MAX_FINISHED_BYTES,
   MAX_LEDGER_BYTES,
+  MAX_WRITES_PER_MINUTE,
   containerNameSchema,
   splitContainerName,
   type ContainerName,
@@ -52,6 +53,7 @@ export function wireTown(env: Env): TownWiring | null {
       containerAddresses: config.value.containerUrls.length || Number.MAX_SAFE_INTEGER,
       finishedBytes: MAX_FINISHED_BYTES,
       ledgerBytes: MAX_LEDGER_BYTES,
+      writesPerMinute: MAX_WRITES_PER_MINUTE,
       heartbeatMs: config.value.heartbeatSeconds * 1000,
       activeKid: activeKid(config.value.signingKeys),
       keySet: fingerprint(config.value.signingKeys),

@@ -39,7 +39,8 @@ export class ChatCalls extends RpcTarget {
 
   /** The client has the whole answer: the same transcript once more is another message. */
   async answered(digest: string, message: MessageId): PersonAnswered<null> {
-    return this.#as.run('chat', (p, by) => {
+    // Nothing that the person does: what they did was to send it.
+    return this.#as.run('read', (p, by) => {
       p.transaction(() => p.transcripts.answered(senderOf(by), digest, message, p.clock.now()));
       return ok(null);
     });

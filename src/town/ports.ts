@@ -1,5 +1,5 @@
 /** What the town's verbs need of the world. Verbs take these as an argument and reach for nothing else. */
-import type { TownId } from '#protocol';
+import type { AgentId, TownId } from '#protocol';
 import type { EventStore } from '../events/event-store.ts';
 import type { TicketStore } from '../events/ticket-store.ts';
 import type { After, Clock } from '#lib/clock.ts';
@@ -46,6 +46,8 @@ export interface TownSettings {
   readonly finishedBytes: number;
   /** Mail and delegations that a town keeps, in bytes of their JSON text. */
   readonly ledgerBytes: number;
+  /** What one person does in a minute, beside reading. */
+  readonly writesPerMinute: number;
   /** How often an agent at work says that it is. */
   readonly heartbeatMs: number;
   /** The key that signs, and a fingerprint of the whole set with its states. */
@@ -114,7 +116,9 @@ export interface TownPorts extends Omit<TownWiring, 'link' | 'directory'> {
   readonly wipe: () => Promise<void>;
   readonly slots: Slots;
   readonly flights: Flights;
-  readonly calls: CallRate;
+  /** How often agents call, and how often people do what is more than reading. */
+  readonly calls: CallRate<AgentId>;
+  readonly writes: CallRate<string>;
   readonly waiters: Waiters;
   readonly drafts: Drafts;
 }

@@ -1,4 +1,4 @@
-import { townIdSchema } from '#protocol';
+import { MAX_CALLS_PER_MINUTE, townIdSchema } from '#protocol';
 import { EventStore } from '../events/event-store.ts';
 import { TicketStore } from '../events/ticket-store.ts';
 import { stepsAhead } from '#lib/migrate.ts';
@@ -89,7 +89,8 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     },
     slots: new Slots(),
     flights: new Flights(),
-    calls: new CallRate(),
+    calls: new CallRate(MAX_CALLS_PER_MINUTE),
+    writes: new CallRate(wiring.settings.writesPerMinute),
     waiters: new Waiters(wiring.after),
     drafts: new Drafts(wiring.after),
   };

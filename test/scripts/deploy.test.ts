@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readConfigFile, theWorld, type Project } from '../../scripts/deploy-world.ts';
 import { main } from '../../scripts/deploy.ts';
 import { CONTAINER_SECRET, bindings, loopbackBindings, type Bindings } from '../support/bindings.ts';
+import { z } from 'zod';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SCRIPT = join(ROOT, 'scripts/deploy.ts');
@@ -296,6 +297,13 @@ describe('wrangler.toml', () => {
     const kinds = (some: readonly object[]) => some.map((one) => ({ ...one, ...own }));
     expect(kinds(staging.containers)).toEqual(kinds(top.containers));
     expect(kinds(staging.d1_databases)).toEqual(kinds(top.d1_databases));
+    const rates = ({ ratelimits }: Record<string, unknown>) =>
+      z.array(z.object({ name: z.string(), namespace_id: z.string(), simple: z.unknown() })).parse(ratelimits);
+    expect(rates(staging).map(({ name, simple }) => [name, simple])).toEqual(
+      rates(top).map(({ name, simple }) => [name, simple]),
+    );
+    const namespaces = [...rates(staging), ...rates(top)].map(({ namespace_id: id }) => id);
+    expect(new Set(namespaces).size).toBe(namespaces.length);
     const names = await Promise.all([undefined, 'staging', 'unheard-of'].map(theWorld.project));
     expect(names.map((project) => project?.databaseName)).toEqual([
       'reeve-directory',

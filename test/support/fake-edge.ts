@@ -42,6 +42,8 @@ export const OWN = townId(1);
 export const FOREIGN = townId(2);
 export const UNKNOWN = townId(3);
 
+const allow = (): Promise<void> => Promise.resolve();
+
 /** `changes`: of the configuration. */
 export async function makeScene(changes: Bindings = {}, clock: Clock = { now: () => NOW_MS }): Promise<EdgeScene> {
   const calls: TownCall[] = [];
@@ -71,6 +73,7 @@ export async function makeScene(changes: Bindings = {}, clock: Clock = { now: ()
       (id) => apiKeys.get(id),
       () => NOW_MS,
     ),
+    rates: { person: allow, agent: allow, badSignIn: allow },
     directory,
     apiKeys,
     town: townOf,

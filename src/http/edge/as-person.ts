@@ -1,5 +1,5 @@
 /** A call of a town as a person, and what every such call may be refused for. */
-import { ROLE_FOR, type PersonScope } from '#protocol';
+import { MAX_WRITES_PER_MINUTE, ROLE_FOR, type PersonScope } from '#protocol';
 import { err, type Result } from '#lib/result.ts';
 import type { PersonRefusal } from '../../town/members/authorize-person.ts';
 import { callThrough } from './call-through.ts';
@@ -21,8 +21,8 @@ export function asPerson<T, E>(c: PersonsRequest, call: Call<T, E>): Promise<Res
 }
 
 /**
- * Makes one call, in one round trip. Throws a `Refusal` where the person is no member, which looks like a town that is not there, or
- * where their role does not allow it, with the role that does.
+ * Makes one call, in one round trip. Throws a `Refusal` where the person is no member, which looks like a town that is not there, where
+ * their role does not allow it, with the role that does, and where they have done too much in this minute.
  * @param needed what the route takes
  */
 export async function callAs<T, E>(
@@ -58,8 +58,13 @@ function allowed<T, E>(answered: Result<T, E | PersonRefusal>, needed: PersonSco
   const { error } = answered;
   if (error === 'no_member') throw new Refusal('not_found');
   if (error === 'insufficient_role') throw insufficientRole(needed);
+  if (error === 'too_many_writes') throw new Refusal('limit_exceeded', TOO_MANY_WRITES);
   return err(error);
 }
+
+const TOO_MANY_WRITES = {
+  detail: `One person does ${MAX_WRITES_PER_MINUTE} things a minute in a town, beside reading.`,
+};
 
 /** Names the role that it takes. */
 export function insufficientRole(needed: PersonScope): Refusal {

@@ -28,7 +28,13 @@ export function requirePerson(edge: Edge): MiddlewareHandler<EdgeEnv> {
       edge,
       personBearerOf(edge, (name) => c.req.header(name), method),
     );
-    if (person === null) throw new Refusal('invalid_token');
+    if (person === null) {
+      // In development the platform names no address: nothing is counted then.
+      const address = c.req.header('cf-connecting-ip');
+      if (address !== undefined) await edge.rates.badSignIn(address);
+      throw new Refusal('invalid_token');
+    }
+    await edge.rates.person(person.id);
     if (!allowsScope(person.scope, neededScope(method, path))) throw new Refusal('insufficient_scope');
     c.set('person', person);
     await next();
@@ -91,7 +97,7 @@ function membersTown(edge: Edge, orItsRest: boolean): MiddlewareHandler<EdgeEnv>
 /** An agent, by its own token. The town is the token's and decides on its own row afterwards. */
 export function requireAgent(edge: Edge): MiddlewareHandler<EdgeEnv> {
   return createMiddleware<EdgeEnv>(async (c, next) => {
-    admitAgent(edge, c, await verified(edge, bearerOf(c.req.header('authorization'))));
+    await admitAgent(edge, c, await verified(edge, bearerOf(c.req.header('authorization'))));
     await next();
   });
 }
@@ -102,18 +108,19 @@ const verified = async (edge: Edge, token: string): Promise<Verified> =>
   verifyAgentToken(await edge.issuer(), token, edge.clock.now());
 
 /** The agent of this request is the token's, or there is none: throws. */
-function admitAgent(edge: Edge, c: Context<EdgeEnv>, token: Verified): void {
+async function admitAgent(edge: Edge, c: Context<EdgeEnv>, token: Verified): Promise<void> {
   if (!token.ok) {
     edge.log.warn('token.refused', { reason: token.error, request_id: c.get('requestId') });
     throw new Refusal('invalid_token');
   }
+  await edge.rates.agent(token.value.claims.agent);
   c.set('agent', token.value);
   c.set('town', edge.town(token.value.claims.town));
 }
 
 /** The same, by the token that an exchange begins with, which stands in the body (RFC 8693, section 2.1). */
 export async function admitSubject(edge: Edge, c: Context<EdgeEnv>, token: string): Promise<void> {
-  admitAgent(edge, c, await verified(edge, token));
+  await admitAgent(edge, c, await verified(edge, token));
 }
 
 /** What a person's credential looks like to the one who knows the tokens of agents: none, or one of another issuer. */
@@ -128,7 +135,7 @@ export function requireAgentOrPerson(edge: Edge): MiddlewareHandler<EdgeEnv> {
     const isPerson = token === null || (!token.ok && PERSONS.includes(token.error));
     c.set('isPerson', isPerson);
     if (isPerson) return person(c, next);
-    admitAgent(edge, c, token);
+    await admitAgent(edge, c, token);
     return next();
   });
 }

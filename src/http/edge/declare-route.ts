@@ -29,7 +29,7 @@ const BAD_CREDENTIALS = ['unauthenticated', 'invalid_token', 'payload_too_large'
 
 /** What each caller may be answered whatever it asks for. */
 const OF_CALLER = {
-  person: [...BAD_CREDENTIALS, 'insufficient_scope', 'unavailable'],
+  person: [...BAD_CREDENTIALS, 'insufficient_scope', 'limit_exceeded', 'unavailable'],
   agent: [
     ...BAD_CREDENTIALS,
     'insufficient_scope',

@@ -16,6 +16,7 @@ import type { PersonCalls } from '../../town/person-calls.ts';
 import type { Town } from '../../town/town.ts';
 import type { WebhookCalls } from '../../town/webhook-calls.ts';
 import { lazyIssuer } from '../../wiring.ts';
+import { ratesOf, type Rates } from './rates.ts';
 import { ApiKeyStore } from '../../directory/api-key-store.ts';
 import type { ApiKey } from '../../people/api-key.ts';
 import type { Person, PersonAuthenticator } from '../../people/person.ts';
@@ -97,6 +98,7 @@ export interface Edge {
   readonly log: Log;
   readonly issuer: () => Promise<Issuer>;
   readonly people: PersonAuthenticator;
+  readonly rates: Rates;
   readonly directory: Directory;
   readonly apiKeys: ApiKeyStore;
   /** A fresh stub for each call. Only for towns that the directory knows, or that a verified token names. */
@@ -128,13 +130,15 @@ export type Guard = MiddlewareHandler<EdgeEnv>;
 /** The edge on the bindings of this Worker. */
 export function edgeOf(env: Env, config: Config): Edge {
   const apiKeys = new ApiKeyStore(env.DIRECTORY);
+  const log = rarely(consoleLog, systemClock);
   const findKey = (id: KeyId): Promise<ApiKey | null> => apiKeys.get(id);
   return {
     config,
     clock: systemClock,
-    log: rarely(consoleLog, systemClock),
+    log,
     issuer: lazyIssuer(config),
     people: signIn(config.signIn, config.devToken, findKey, () => systemClock.now()),
+    rates: ratesOf(env, log),
     directory: new Directory(env.DIRECTORY),
     apiKeys,
     town: (id) => env.TOWN.getByName(id),

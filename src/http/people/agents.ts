@@ -40,7 +40,7 @@ function createAgent(app: App, edge: Edge, inTown: Guard[]): void {
         request: { params: s.townParams, body: jsonBody(API.NewAgent) },
         responses: answers(201, API.Agent, 'The agent; `starting` where its container is not reached yet'),
       },
-      ['name_taken', 'limit_exceeded'],
+      ['name_taken'],
     ),
     async (c) => {
       const { name, role, scopes, runtime: order } = c.req.valid('json');

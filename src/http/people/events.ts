@@ -23,18 +23,15 @@ const page = answers(
 /** Events of a town. */
 export function eventRoutes(app: App, edge: Edge): void {
   app.openapi(
-    route(
-      {
-        operationId: 'listEvents',
-        method: 'get',
-        path: '/v1/towns/{town}/events',
-        summary: 'Read events after a sequence number; with `Accept: text/event-stream`, follow them (docs/stream.md)',
-        middleware: [requirePerson(edge), requireTown(edge)],
-        request: { params: s.townParams, query: s.eventsQuery, headers: s.eventsHeaders },
-        responses: { 200: { ...page, content: { ...page.content, [EVENT_STREAM]: { schema: z.string() } } } },
-      },
-      ['limit_exceeded'],
-    ),
+    route({
+      operationId: 'listEvents',
+      method: 'get',
+      path: '/v1/towns/{town}/events',
+      summary: 'Read events after a sequence number; with `Accept: text/event-stream`, follow them (docs/stream.md)',
+      middleware: [requirePerson(edge), requireTown(edge)],
+      request: { params: s.townParams, query: s.eventsQuery, headers: s.eventsHeaders },
+      responses: { 200: { ...page, content: { ...page.content, [EVENT_STREAM]: { schema: z.string() } } } },
+    }),
     async (c) => {
       const { after, cursor, limit } = c.req.valid('query');
       if (c.req.header('accept')?.includes(EVENT_STREAM) === true) {

@@ -74,7 +74,7 @@ function putMember(app: App, inTown: Guard[]): void {
         request: { params: s.memberParams, body: jsonBody(API.MemberOrder) },
         responses: { ...answers(200, API.Member, 'The member'), ...answers(201, API.Member, 'The new member') },
       },
-      ['last_owner', 'limit_exceeded'],
+      ['last_owner'],
     ),
     async (c) => {
       const order = { person: c.req.valid('param').subject, role: c.req.valid('json').role };

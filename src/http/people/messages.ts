@@ -44,7 +44,7 @@ function sendMessage(app: App, edge: Edge, inTown: Guard[]): void {
           ...answers(200, API.Message, 'Its turn is over: `Prefer: wait` was applied'),
         },
       },
-      ['state_conflict', 'idempotency_key_reused', 'limit_exceeded'],
+      ['state_conflict', 'idempotency_key_reused'],
     ),
     async (c) => {
       const { content, idempotency_key: field } = c.req.valid('json');

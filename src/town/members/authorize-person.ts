@@ -9,10 +9,10 @@ export interface PersonCall {
   readonly person: string;
 }
 
-/** `no_member`: to them the town is not there. `insufficient_role`: it takes another role. */
-export type PersonRefusal = 'no_member' | 'insufficient_role';
+/** `no_member`: to them the town is not there. `insufficient_role`: it takes another role. `too_many_writes`: for this minute. */
+export type PersonRefusal = 'no_member' | 'insufficient_role' | 'too_many_writes';
 
-/** The member who calls, where their role allows what needs such a scope. */
+/** The member who calls, where their role allows what needs such a scope. What is more than reading is counted. */
 export function authorizePerson(
   p: TownPorts,
   { person }: PersonCall,
@@ -20,7 +20,12 @@ export function authorizePerson(
 ): Result<Member, PersonRefusal> {
   const member = p.members.get(person);
   if (member === null) return err('no_member');
-  return allowsScope(ROLE_ALLOWS[member.role], needed) ? ok(member) : err('insufficient_role');
+  if (!allowsScope(ROLE_ALLOWS[member.role], needed)) return err('insufficient_role');
+  if (needed === 'read') return ok(member);
+  const rate = p.writes.take(person, p.clock.now());
+  if (rate === 'taken') return ok(member);
+  if (rate === 'refused_first') p.log.warn('person.too_many_writes', { town: p.id, person });
+  return err('too_many_writes');
 }
 
 /** As messages and answers name the person who wrote them. */

@@ -13,6 +13,7 @@ import {
 import { PATIENT } from '../../support/patient.ts';
 import { apiKeyOf } from '../support/api-keys.ts';
 import { asMember } from '../support/as-member.ts';
+import { tablesOf } from '../support/footprint.ts';
 import { inside } from '../support/inside.ts';
 import { lab } from '../support/lab.ts';
 import { RawReader, knockAt, readersOf, refusalOf } from '../support/raw-reader.ts';
@@ -101,6 +102,25 @@ describe('a member', () => {
       expect(told(await remove(town, 'eve', text))).toBe('404 not_found');
     }
     expect(told(await remove(town, 'eve'))).toBe('404 not_found');
+  });
+});
+
+describe('what a person does in a town', () => {
+  it('is counted in windows of a minute, beside what they read: past the limit it is 429, and nothing is written', async () => {
+    lab.writesPerMinute = 2;
+    const town = await TestTown.create();
+    lab.clock.advance(60_000);
+    const { text } = await apiKeyOf('eve');
+    expect(told(await put(town, 'eve', 'owner'))).toBe('201');
+    expect(told(await put(town, 'eve', 'owner'))).toBe('200');
+    const before = await tablesOf(town.id, town.stub);
+    const refused = await put(town, 'eve', 'viewer');
+    expect([told(refused), refused.headers.get('retry-after')]).toEqual(['429 limit_exceeded', '5']);
+    expect(await tablesOf(town.id, town.stub)).toEqual(before);
+    for (let nth = 0; nth < 5; nth += 1) expect(told(await town.api('GET', ''))).toBe('200');
+    expect(told(await put(town, 'ann', 'viewer', text))).toBe('201');
+    lab.clock.advance(60_000);
+    expect(told(await put(town, 'ann', 'member'))).toBe('200');
   });
 });
 

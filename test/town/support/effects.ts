@@ -294,6 +294,7 @@ export const TOWN_EFFECTS: Effects = {
   'slots.recordUnanswered': IN_MEMORY,
   'flights.run': IN_MEMORY,
   'calls.take': IN_MEMORY,
+  'writes.take': IN_MEMORY,
   'waiters.size': VALUE,
   'waiters.wait': IN_MEMORY,
   'waiters.wake': IN_MEMORY,

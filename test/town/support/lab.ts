@@ -112,6 +112,8 @@ export class Lab {
   readonly receivers = new Map<string, Receiver>();
   /** Everything that was posted, in order. */
   readonly posts: Posted[] = [];
+  /** Of one person; in the time of the lab, which stands still while a test does a lot. */
+  writesPerMinute = Infinity;
   readonly #serving = new Set<Promise<unknown>>();
   #turn: Promise<void> | null = null;
 
@@ -190,6 +192,7 @@ export class Lab {
     this.ledgerBytes = MAX_LEDGER_BYTES;
     this.receivers.clear();
     this.posts.length = 0;
+    this.writesPerMinute = Infinity;
     for (const container of this.#containers.values()) container.end();
     this.#containers.clear();
     this.#serving.clear();

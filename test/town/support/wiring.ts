@@ -72,6 +72,7 @@ export function labTownWiring(link: (container: string) => ContainerLink, bound?
       containerAddresses: lab.containerAddresses,
       finishedBytes: lab.finishedBytes,
       ledgerBytes: lab.ledgerBytes,
+      writesPerMinute: lab.writesPerMinute,
       heartbeatMs: lab.heartbeatMs,
       ...keysNow,
     },
