@@ -56,14 +56,12 @@ const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(
 
 const AT = '2027-01-01T00:00:00.000Z';
 const OPENED = {
-  ...{
-    specversion: '1.0',
-    id: 'o',
-    source: '/v1/towns/t',
-    subject: 't',
-    time: AT,
-    datacontenttype: 'application/json',
-  },
+  specversion: '1.0',
+  id: 'o',
+  source: '/v1/towns/t',
+  subject: 't',
+  time: AT,
+  datacontenttype: 'application/json',
   ephemeral: true,
   type: 'reeve.stream.opened',
   data: { after: 40, missed: 0, ends_at: AT },
