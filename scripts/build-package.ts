@@ -5,20 +5,14 @@ import { join } from 'node:path';
 import { ROOT } from './programs.ts';
 
 const OUTPUT = join(ROOT, 'dist/package');
-const COMMON = {
-  absWorkingDir: ROOT,
-  outdir: OUTPUT,
-  bundle: true,
-  format: 'esm',
-  legalComments: 'eof',
-  logLevel: 'warning',
-} as const;
 
-await rm(OUTPUT, { recursive: true, force: true });
-await build({ ...COMMON, entryPoints: { client: 'client/index.ts' }, platform: 'neutral', target: 'es2022' });
-await build({
-  ...COMMON,
-  entryPoints: { agent: 'agent/index.ts' },
-  platform: 'node',
-  target: 'node24',
-});
+/** Writes `client.js`, `agent.js` and `reeve.js` into a folder, which holds nothing else afterwards. Rejects where the source does not bundle. */
+export async function buildPackage(outdir = OUTPUT): Promise<void> {
+  const common = { absWorkingDir: ROOT, outdir, bundle: true, format: 'esm', legalComments: 'eof' } as const;
+  await rm(outdir, { recursive: true, force: true });
+  await build({ ...common, entryPoints: { client: 'client/index.ts' }, platform: 'neutral', target: 'es2022' });
+  const entryPoints = { agent: 'agent/index.ts', reeve: 'cli/main.ts' };
+  await build({ ...common, entryPoints, platform: 'node', target: 'node24', logLevel: 'warning' });
+}
+
+if (import.meta.main) await buildPackage();

@@ -9,7 +9,6 @@ import { workerVariables } from '../../scripts/dev-settings.ts';
 import { startStack, type Stack } from '../../scripts/dev-stack.ts';
 import { Guard } from '../../scripts/guard.ts';
 import { freePort } from '../../scripts/ports.ts';
-import { townId } from '../support/ids.ts';
 import { crashWorker, runtimeMemoryMib } from './support/crash-worker.ts';
 import { StalledReader } from './support/stalled-reader.ts';
 import { migratedFolder } from './support/migrated.ts';
@@ -134,14 +133,11 @@ describe.runIf(process.platform === 'linux')('a hundred readers', () => {
   );
 });
 
-describe('npm run follow', () => {
+describe('reeve', () => {
   /** Runs it until it has printed `enough`, or ends. `connected` is called when it is: a delta is for those who are there. */
   async function run(args: readonly string[], enough: RegExp, connected?: () => unknown) {
-    const env = { ...process.env, REEVE_URL: stack.url, REEVE_STATE_DIR: stateDir };
-    const child = spawn(process.execPath, ['scripts/follow.ts', ...args], {
-      cwd: join(import.meta.dirname, '../..'),
-      env,
-    });
+    const env = { ...process.env, PORT: String(port), REEVE_STATE_DIR: stateDir, XDG_CONFIG_HOME: stateDir };
+    const child = spawn(process.execPath, ['bin/reeve.js', ...args], { cwd: join(import.meta.dirname, '../..'), env });
     const printed = { out: '', err: '' };
     child.stdout.on('data', (chunk: Buffer) => {
       printed.out += chunk.toString();
@@ -149,36 +145,51 @@ describe('npm run follow', () => {
     });
     child.stderr.on('data', (chunk: Buffer) => {
       printed.err += chunk.toString();
-      if (printed.err === 'following\n') connected?.();
+      if (printed.err === 'reeve: following\n') connected?.();
     });
     const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
     return { code, ...printed };
   }
 
-  it('shows events in order, and replies while they are written; a signal ends it with exit code 0', async () => {
+  it('tail shows events in order, and replies while they are written, until it is interrupted', async () => {
     const town = await api.createTown('shown');
     await api.createAgent(town, 'ada');
-    const { code, out, err } = await run([town, '--after', '0'], /reeve\.turn\.finished/, () => {
+    const { code, out, err } = await run(['tail', 'shown', '--after', '0'], /reeve\.turn\.finished/, () => {
       return api.send(town, 'ada', 'good morning');
     });
-    expect([code, err]).toEqual([0, 'following\n']);
+    expect([code, err]).toEqual([130, 'reeve: following\n']);
     expect(out).toMatch(/^ {6}1 {2}\S+Z {2}reeve\.town\.created {2}town_/);
     expect(out).toMatch(/^ {9}agt_\w+ {2}"You said: good morning"$/m);
     const seqs = [...out.matchAll(/^ *(\d+) {2}/gm)].map(([, seq]) => Number(seq));
     expect(seqs).toEqual(seqs.map((_, at) => at + 1));
   });
 
-  it('shows what an agent thinks while it works, and tells it from its reply', async () => {
+  it('tail shows what an agent thinks while it works, and tells it from its reply', async () => {
     const town = await api.createTown('thoughtful');
     await api.createAgent(town, 'ada');
-    const { code, out } = await run([town], /reeve\.turn\.finished/, () => api.send(town, 'ada', 'work 1'));
-    expect(code).toBe(0);
+    const { code, out } = await run(['tail', town], /reeve\.turn\.finished/, () => api.send(town, 'ada', 'work 1'));
+    expect(code).toBe(130);
     expect(out).toMatch(/^ {9}agt_\w+ {2}thinks ".* of 1 s/m);
     expect(out).toMatch(/^ {9}agt_\w+ {2}"worked 1 s/m);
   });
 
-  it('a town that is not there is reported, with exit code 1', async () => {
-    const { code, out, err } = await run([townId(1)], /never/);
-    expect([code, out, err]).toEqual([1, '', `reeve: ${stack.url} says that this town is not there, or not yours\n`]);
+  it('send prints the answer and nothing else, or its pieces as they are written and then the message', async () => {
+    const town = await api.createTown('asked');
+    await api.createAgent(town, 'ada');
+    const whole = await run(['send', 'asked', 'ada', 'good', 'morning'], /never/);
+    expect(whole).toEqual({ code: 0, out: 'You said: good morning\n', err: '' });
+    const { code, out } = await run(['send', 'asked', 'ada', 'good evening', '-o', 'jsonl'], /never/);
+    const lines = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { text?: string });
+    expect(code).toBe(0);
+    expect(lines.map(({ text }) => text ?? '').join('')).toBe('You said: good evening');
+    expect(lines.at(-1)).toMatchObject({ state: 'done', reply: 'You said: good evening' });
+  });
+
+  it('doctor finds nothing that fails in a stack of npm start', async () => {
+    const { code, out } = await run(['doctor'], /never/);
+    expect([code, out]).toEqual([0, expect.stringMatching(/^ok {4}sign-in {5}dev, admin$/m)]);
   });
 });

@@ -92,7 +92,17 @@ const CLOCKS = ['Date.now', 'performance.now', 'AbortSignal.timeout'];
 const TIMERS = ['setTimeout', 'setInterval', 'setImmediate'];
 
 export const timeHome: Check = (file) => {
-  if (isIn(file.path, 'src/lib/clock.ts', 'src/index.ts', ...CONTAINER_PROGRAMS, 'client/outside.ts', 'agent/index.ts'))
+  if (
+    isIn(
+      file.path,
+      'src/lib/clock.ts',
+      'src/index.ts',
+      ...CONTAINER_PROGRAMS,
+      'client/outside.ts',
+      'agent/index.ts',
+      'cli/main.ts',
+    )
+  )
     return [];
   return nodesOf(file.program).flatMap(({ node, above }) => {
     const name = dotted(node);
@@ -125,6 +135,7 @@ export const networkHome = fetchHome(
   'src/people/jwt-sign-in.ts',
   'container/agents/built-in/main.ts',
   'client/outside.ts',
+  'cli/main.ts',
 );
 export const containerCallHome = fetchHome((name) => name.endsWith('backend.fetch'), 'src/link/control-client.ts');
 export const townCallHome = fetchHome((name) => name.endsWith('platform.fetch'), 'container/clients/town-request.ts');

@@ -125,6 +125,12 @@ const WALLS: readonly Wall[] = [
   },
   // Runs in browsers and in Node, and its types are read there too: nothing but itself.
   { of: 'client/', may: ['client/'], packages: [] },
+  // A program of its own over the client. Of the other programs it has what they know of terminals.
+  {
+    of: 'cli/',
+    may: ['cli/', 'client/index.ts', 'scripts/ending.ts', 'scripts/quoted.ts'],
+    packages: ['commander', '@bomb.sh/tab', 'node:'],
+  },
   // Runs in the process of an agent: nothing but itself and Node.
   { of: 'agent/', may: [], packages: ['node:'] },
   { of: 'container/main.ts', may: ['container/', PROTOCOL, LIB], packages: ['@hono/node-server', 'node:'] },
