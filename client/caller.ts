@@ -4,6 +4,7 @@
  */
 import { ApiError, Unreachable } from './api-error.ts';
 import type { Problem } from './api-types.ts';
+import { asJson } from './json.ts';
 import type { Outside } from './outside.ts';
 
 /** Tries of one call at most. */
@@ -184,13 +185,4 @@ function problemIn(body: unknown): Partial<Problem> {
   // Nothing else answers with both.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return body as Partial<Problem>;
-}
-
-/** Undefined is no JSON. */
-function asJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

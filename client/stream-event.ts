@@ -1,5 +1,6 @@
 /** What a town sends its readers (docs/stream.md), read without a schema library: this runs in browsers as it is. */
 import type { Event } from './api-types.ts';
+import { asJson } from './json.ts';
 
 type Shown<E> = E extends Event ? Readonly<Pick<E, 'id' | 'type' | 'subject' | 'time' | 'seq' | 'data'>> : never;
 /**
@@ -71,12 +72,4 @@ function deltaOf({ id, subject, data }: Fields): InFrame | null {
 
 function fieldsOf(value: unknown): Fields | null {
   return typeof value === 'object' && value !== null ? { ...value } : null;
-}
-
-function asJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { styleText } from 'node:util';
 import { createClient, everyItem, type ReeveClient } from '../../client/index.ts';
 import { EXIT, Ended, causeOf, endOf } from '../exit.ts';
+import { fieldsOf } from '../fields.ts';
 import type { Output } from '../output.ts';
 import { readProfile, type Profile } from '../profile.ts';
 import { outputOf } from '../session.ts';
@@ -181,7 +182,7 @@ interface Answered {
   readonly status: number;
   /** Of the server's clock, in ms since the epoch. */
   readonly date: number | null;
-  readonly body: Record<string, unknown>;
+  readonly body: Readonly<Record<string, unknown>>;
 }
 
 /** What answers there without credentials; or why nothing does. */
@@ -199,16 +200,7 @@ async function ask(world: World, address: string): Promise<Answered | string> {
   }
 }
 
-function fieldsOf(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : {};
-  } catch {
-    return {};
-  }
-}
-
-function textAt(fields: Record<string, unknown>, name: string): string {
+function textAt(fields: Readonly<Record<string, unknown>>, name: string): string {
   const value = fields[name];
   return typeof value === 'string' ? value : '';
 }
