@@ -1,5 +1,6 @@
 /** Published clients of OpenAI's API against the real stack, through connections that break: each message once. */
 import { rmSync } from 'node:fs';
+import { HttpAgent } from '@ag-ui/client';
 import OpenAI, { AuthenticationError, BadRequestError, NotFoundError } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiClient } from '../../scripts/api-client.ts';
@@ -116,5 +117,32 @@ describe('the official client', () => {
     await expect(ask({ n: 2 })).rejects.toThrow(BadRequestError);
     const stranger = new OpenAI({ baseURL: `${stack.url}/openai/v1`, apiKey: 'reeve_wrong' });
     await expect(stranger.models.list()).rejects.toThrow(AuthenticationError);
+  });
+});
+
+describe('the client of AG-UI', () => {
+  it('runs an agent, and has the whole answer of a run that was begun before and broke off', async () => {
+    const { town } = await modelOf('ag-ui');
+    const url = `${stack.url}/v1/towns/${town}/agents/ada/ag-ui`;
+    const headers = { authorization: `Bearer ${apiKey}` };
+    const json = { ...headers, 'content-type': 'application/json' };
+    const messages = [{ id: 'm1', role: 'user', content: 'work 1' }] as const;
+    // By hand: the client itself leaves a rejection behind that it does not handle where its connection breaks.
+    const run = JSON.stringify({ threadId: 'thread-1', runId: 'run-1', messages });
+    const broken = await fetch(url, { method: 'POST', headers: json, body: run });
+    const body: ReadableStream<Uint8Array> | null = broken.body;
+    const reader = body?.getReader();
+    const first = await reader?.read();
+    expect(new TextDecoder().decode(first?.value)).toContain('RUN_STARTED');
+    await reader?.cancel();
+    const agent = new HttpAgent({ url, headers, threadId: 'thread-1', initialMessages: [...messages] });
+    const { newMessages } = await agent.runAgent({ runId: 'run-1' });
+    expect(newMessages).toContainEqual(
+      expect.objectContaining({ role: 'assistant', content: expect.stringContaining('worked 1 s') }),
+    );
+    expect(await contents(town)).toEqual(['work 1']);
+    agent.addMessage({ id: 'm2', role: 'user', content: 'hello' });
+    await agent.runAgent({ runId: 'run-2' });
+    expect(await contents(town)).toEqual(['work 1', 'hello']);
   });
 });

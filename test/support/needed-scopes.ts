@@ -43,6 +43,7 @@ export const NEEDED: Readonly<Record<string, PersonScope>> = {
   'POST /v1/towns/{town}/agents/{agent}/refresh': 'admin',
   'POST /v1/towns/{town}/agents/{agent}/interrupt': 'chat',
   'POST /v1/towns/{town}/agents/{agent}/messages': 'chat',
+  'POST /v1/towns/{town}/agents/{agent}/ag-ui': 'chat',
   'GET /v1/towns/{town}/agents/{agent}/messages': 'read',
   'GET /v1/towns/{town}/agents/{agent}/messages/{message}': 'read',
   'DELETE /v1/towns/{town}/agents/{agent}/messages/{message}': 'chat',

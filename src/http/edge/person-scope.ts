@@ -2,7 +2,7 @@ import type { PersonScope } from '#protocol';
 
 /** What talks with agents, and answers what they ask. */
 const CHAT = [
-  /^POST \/v1\/towns\/[^/]+\/agents\/[^/]+\/(?:messages|interrupt)$/,
+  /^POST \/v1\/towns\/[^/]+\/agents\/[^/]+\/(?:messages|interrupt|ag-ui)$/,
   /^DELETE \/v1\/towns\/[^/]+\/agents\/[^/]+\/messages\/[^/]+$/,
   /^POST \/v1\/towns\/[^/]+\/permissions\/[^/]+$/,
   /^POST \/openai\/v1\/chat\/completions$/,

@@ -9,11 +9,15 @@ const entrySchema = z.looseObject({ role: z.string(), content: z.unknown().optio
 const forcesTool = (choice: unknown): boolean =>
   choice === 'required' || (typeof choice === 'object' && choice !== null);
 
+/** A transcript, in order. */
+export const entriesSchema = z.array(entrySchema).min(1);
+export type Entries = z.infer<typeof entriesSchema>;
+
 /** A chat completion as clients ask for it. What is not here is taken and has no effect: frontends send what they please. */
 export const chatRequestSchema = z
   .looseObject({
     model: z.string().max(256),
-    messages: z.array(entrySchema).min(1),
+    messages: entriesSchema,
     stream: z.boolean().nullish(),
     stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
     n: z.number().max(1, 'must be 1: an agent works on a message once').nullish(),
@@ -23,9 +27,6 @@ export const chatRequestSchema = z
       .optional(),
   })
   .openapi('ChatRequest');
-/** A transcript, in order. */
-export type Entries = z.infer<typeof chatRequestSchema>['messages'];
-
 const partsSchema = z.array(z.looseObject({ type: z.string(), text: z.string().optional() }));
 /** Parts of a message that are text, by their types in both APIs. */
 const TEXT_PARTS = ['text', 'input_text'];

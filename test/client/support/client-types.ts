@@ -13,7 +13,7 @@ const HEAD = `/**
  */
 `;
 /** Their clients bring types of their own. */
-const OTHER_CONTRACTS = ['OpenAI', 'OAuth'];
+const OTHER_CONTRACTS = ['AG-UI', 'OpenAI', 'OAuth'];
 
 const operationSchema = z.looseObject({
   operationId: z.string(),

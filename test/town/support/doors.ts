@@ -69,6 +69,10 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`POST ${AGENT}/revoke`]: { opensFor: 'person' },
   [`POST ${AGENT}/refresh`]: { opensFor: 'person', body: { revoke_older: true } },
   [`POST ${AGENT}/interrupt`]: { opensFor: 'person' },
+  [`POST ${AGENT}/ag-ui`]: {
+    opensFor: 'person',
+    body: { threadId: 't', runId: 'r', messages: [{ role: 'user', content: 'from a stranger' }] },
+  },
   [`POST ${AGENT}/messages`]: { opensFor: 'person', body: { content: 'from a stranger' } },
   [`GET ${AGENT}/messages`]: { opensFor: 'person' },
   [`GET ${AGENT}/messages/{message}`]: { opensFor: 'person' },

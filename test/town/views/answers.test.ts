@@ -8,7 +8,7 @@ import { DEV_TOKEN } from '../support/wiring.ts';
 type OpenApi = { readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
 
 /** Routes of others, and the one whose answer is a socket. */
-const NOT_FOR_PEOPLE = /\/v1\/(?:agent|container)\/|\/oauth\/(?:token|revoke)$|\/stream$/;
+const NOT_FOR_PEOPLE = /\/v1\/(?:agent|container)\/|\/oauth\/(?:token|revoke)$|\/(?:stream|ag-ui)$/;
 
 describe('what people are answered', () => {
   it('has a shape in the protocol, whatever the route', async () => {
