@@ -47,6 +47,17 @@ describe('the configuration', () => {
     ]);
   });
 
+  test('takes up to four keys of webhooks, each long enough, and never shows one', () => {
+    const key = (length: number): string => 'k'.repeat(length);
+    expect(configOf(bindings()).webhookKeys).toEqual([]);
+    const two = configOf(bindings({ WEBHOOK_KEYS: `${key(32)}, ${key(44)}` })).webhookKeys;
+    expect(two.map(String)).toEqual(['[redacted]', '[redacted]']);
+    for (const keys of [key(31), Array.from({ length: 5 }, () => key(32)).join(',')]) {
+      expect(refused(bindings({ WEBHOOK_KEYS: keys }))).toEqual(['WEBHOOK_KEYS']);
+      expect(rulesOf(bindings({ WEBHOOK_KEYS: keys })).join()).not.toContain(keys);
+    }
+  });
+
   test('is frozen', () => {
     const config = configOf(bindings());
     expect(Object.isFrozen(config)).toBe(true);

@@ -28,12 +28,15 @@ export function webhookView(webhook: Webhook, nowMs: number): WebhookView {
 }
 
 /** One that the town gave up, or whose receiver takes nothing; one that a person disabled is no reason. */
-export function webhookReasons({ id, ended, failingSinceMs, lastError }: Webhook, nowMs: number): HealthReason[] {
+export function webhookReasons(
+  { id, enabled, ended, failingSinceMs, lastError }: Webhook,
+  nowMs: number,
+): HealthReason[] {
   if (ended !== null) {
     const detail = `Webhook ${id} was disabled: ${WHY[ended.why]}.`;
     return [{ ...WEBHOOK_DISABLED, agent: null, since: timestamp(ended.atMs), detail }];
   }
-  if (failingSinceMs === null || nowMs - failingSinceMs < FAILING_GRACE_MS) return [];
+  if (!enabled || failingSinceMs === null || nowMs - failingSinceMs < FAILING_GRACE_MS) return [];
   const detail = `Webhook ${id} takes nothing; the last try: ${lastError ?? 'unknown'}.`;
   return [{ ...WEBHOOK_FAILING, agent: null, since: timestamp(failingSinceMs), detail }];
 }

@@ -32,8 +32,8 @@ export function addWebhook(
 }
 
 /**
- * Changes it from the next post on. One that is enabled goes on where it stopped, as far as events are kept; one that has everything when
- * it is disabled stops at this event.
+ * Changes it from the next post on; one that fails is tried again at once. One that is enabled goes on where it stopped, as far as events are
+ * kept; one that has everything when it is disabled stops at this event.
  */
 export function changeWebhook(p: TownPorts, id: string, change: WebhookChange): Result<Webhook, 'not_found'> {
   return p.transaction(() => {
@@ -43,9 +43,7 @@ export function changeWebhook(p: TownPorts, id: string, change: WebhookChange): 
     const { description = webhook.description } = change;
     const now = p.clock.now();
     p.webhooks.describe(webhook.id, { url, events, description });
-    if (enabled && !webhook.enabled) {
-      p.webhooks.enable(webhook.id, Math.max(webhook.cursor, p.events.oldest() - 1), now);
-    }
+    if (enabled && (!webhook.enabled || webhook.tries > 0)) goOn(p, webhook);
     if (!enabled && (webhook.enabled || webhook.ended !== null)) {
       const hasAll = webhook.enabled && webhook.dueAtMs === null;
       p.webhooks.disable(webhook.id, hasAll ? p.events.head() : webhook.cursor, null, now);
@@ -55,13 +53,19 @@ export function changeWebhook(p: TownPorts, id: string, change: WebhookChange): 
   });
 }
 
-/** It has another secret; the one before signs beside it for a day. */
+/** From where it stopped, as far as events are kept, and at once. */
+function goOn(p: TownPorts, { id, cursor }: Webhook): void {
+  p.webhooks.enable(id, Math.max(cursor, p.events.oldest() - 1), p.clock.now());
+}
+
+/** It has another secret; the one before signs beside it for a day. One that fails, perhaps for want of its key, is tried again at once. */
 export function rotateSecret(p: TownPorts, id: string, secret: SecretRef): Result<Webhook, 'not_found'> {
   return p.transaction(() => {
     const webhook = p.webhooks.get(id);
     if (webhook === null || webhook.secret.salt === secret.salt) return found(p, id);
     const now = p.clock.now();
     p.webhooks.rotate(webhook.id, secret, now + WEBHOOK_OVERLAP_SECONDS * 1000);
+    if (webhook.enabled && webhook.tries > 0) goOn(p, webhook);
     p.events.append('reeve.webhook.secret_rotated', webhook.id, {}, now);
     return found(p, id);
   });

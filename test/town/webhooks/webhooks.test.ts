@@ -126,9 +126,10 @@ describe('a webhook', () => {
     await town.agent('ada');
     await town.settled();
     const before = other.posts.length;
-    await town.api('DELETE', '');
-    await town.settled();
-    lab.clock.advance(DAY_MS);
+    // Its container confirms nothing, so that the end takes its time, and events.
+    town.container().network = () => Promise.reject(new TypeError('the connection was reset'));
+    expect((await town.api('DELETE', '')).status).toBe(202);
+    await town.elapse(HOUR_MS);
     expect([one.posts.length, other.posts.length]).toEqual([0, before]);
     expect(await town.alarmAt()).toBeNull();
   });
@@ -188,6 +189,29 @@ describe('a receiver that takes nothing', () => {
     },
   );
 
+  it.each(['change', 'rotation'])('is tried at once after a %s, whatever time it was to wait', async (what) => {
+    const town = await TestTown.create();
+    const hook = await TestHook.create(town, 'board', undefined, answersWith(503, { 'retry-after': '7200' }));
+    await town.agent('ada');
+    await town.settled();
+    hook.receiver = takes;
+    if (what === 'change') await hook.change({ description: 'mended' });
+    else await town.api('POST', `/webhooks/${hook.view.id}/rotate`);
+    await town.settled();
+    expect(hook.posts).toHaveLength(2);
+    expect(await hook.read()).toMatchObject({ failing_since: null, last_error: null });
+  });
+
+  it('is no reason of the health while a person has its webhook disabled', async () => {
+    const town = await TestTown.create();
+    const hook = await TestHook.create(town, 'board', undefined, answersWith(500));
+    await town.agent('ada');
+    await town.elapse(HOUR_MS);
+    expect(await healthOf(town)).toMatchObject([{ code: 'webhook_failing' }]);
+    await hook.change({ enabled: false });
+    expect(await healthOf(town)).toEqual([]);
+  });
+
   it('is left alone for as long as it asks in Retry-After', async () => {
     const town = await TestTown.create();
     const hook = await TestHook.create(town, 'board', undefined, answersWith(429, { 'retry-after': '7200' }));
@@ -235,6 +259,43 @@ describe('a receiver that takes nothing', () => {
     await town.agent('bob');
     await town.settled();
     expect(hook.names.at(-1)).toBe('bob');
+  });
+
+  it('for seconds is posted to for ten of them at a time, and the alarm goes on with the rest', async () => {
+    const town = await TestTown.create();
+    const hook = await TestHook.create(town);
+    await hook.change({ enabled: false });
+    const names = ['ada', 'bob', 'cyd', 'dan', 'eve'];
+    for (const name of names) await town.agent(name);
+    hook.receiver = () => {
+      lab.clock.advance(4000);
+      return new Response(null, { status: 200 });
+    };
+    await hook.change({ enabled: true });
+    await town.settled();
+    expect(hook.names).toEqual(names.slice(0, 3));
+    await town.ring();
+    await town.settled();
+    expect(hook.names).toEqual(names);
+  });
+
+  it('for seconds has its due time moved ahead, and what it took stored, before a post could outlast that time', async () => {
+    const town = await TestTown.create();
+    const hook = await TestHook.create(town);
+    await hook.change({ enabled: false });
+    for (const name of ['ada', 'bob', 'cyd']) await town.agent(name);
+    hook.receiver = () => {
+      if (hook.posts.length === 3) return HANGS;
+      lab.clock.advance(4000);
+      return new Response(null, { status: 200 });
+    };
+    await hook.change({ enabled: true });
+    await expect.poll(() => hook.posts.length, PATIENT).toBe(3);
+    const [row] = await runInDurableObject(town.stub, (_, { storage }) =>
+      storage.sql.exec<{ cursor: number; due_at_ms: number }>('SELECT cursor, due_at_ms FROM webhooks').toArray(),
+    );
+    expect(row?.cursor).toBe(hook.events[1]?.seq);
+    expect(row?.due_at_ms).toBe(lab.clock.now() + 15_000);
   });
 
   it('T7: and hangs delays no message, no sweep and no other webhook', async () => {
