@@ -1,5 +1,12 @@
 const encoder = new TextEncoder();
 
+/** Headers of server-sent events; the last tells nginx not to hold them back. */
+export const STREAM_HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-accel-buffering': 'no',
+} as const;
+
 /**
  * The body of an answer, of which it is known whether the client took it all. Its texts are asked for as fast as they are taken, and no
  * faster. `whenTaken` is called once, when more is asked for after the last one; where the client leaves before, it is not, and

@@ -3,13 +3,12 @@ import { z } from '@hono/zod-openapi';
 import { sha256 } from '#lib/secret.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import { routesOf } from '../edge/declare-route.ts';
-import { deliveredBody } from '../edge/delivered-body.ts';
+import { STREAM_HEADERS, deliveredBody } from '../edge/delivered-body.ts';
 import type { App, Edge } from '../edge/edge.ts';
 import { jsonBody, transcriptBody } from '../edge/route-parts.ts';
 import { agentParams } from '../edge/schemas.ts';
 import { runEvents } from './ag-ui-events.ts';
 import { ask } from './ask.ts';
-import { STREAM_HEADERS } from './chunks.ts';
 import { entriesSchema } from './transcript.ts';
 
 const route = routesOf('AG-UI', 'person');

@@ -3,13 +3,6 @@ import { NO_USAGE, type AnswerHead } from './completion.ts';
 import type { FinishReason } from './outcome.ts';
 import type { AnswerStep } from './answer-so-far.ts';
 
-/** Headers of a stream; the last tells nginx not to hold it back. */
-export const STREAM_HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-store',
-  'x-accel-buffering': 'no',
-} as const;
-
 /** A line that every client skips, and that shows every proxy that the connection lives. */
 export const COMMENT = ': at work\n\n';
 const DONE = 'data: [DONE]\n\n';

@@ -18,13 +18,6 @@ const COMMENT = ': nothing new\n\n';
 /** The part of a socket that is used here. */
 export type ReaderSocket = Pick<WebSocket, 'accept' | 'addEventListener' | 'send' | 'close'>;
 
-/** Headers of a stream that no cache and no proxy may hold back. */
-export const EVENT_STREAM_HEADERS = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-store',
-  'x-accel-buffering': 'no',
-};
-
 /** The body of the answer. It ends where the town closes its stream, and closes that where the client leaves. */
 export function eventStream(socket: ReaderSocket, timer: After = after): ReadableStream<Uint8Array> {
   const inbox = new Inbox(socket, timer);

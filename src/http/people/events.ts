@@ -4,11 +4,12 @@ import { asPerson } from '../edge/as-person.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import { API } from '../edge/api.ts';
 import { routesOf } from '../edge/declare-route.ts';
+import { STREAM_HEADERS } from '../edge/delivered-body.ts';
 import type { App, Edge } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
-import { EVENT_STREAM_HEADERS, eventStream } from './event-stream.ts';
+import { eventStream } from './event-stream.ts';
 import { drawTicket, openSocket } from './town-socket.ts';
 
 const route = routesOf('Events', 'person');
@@ -40,7 +41,7 @@ export function eventRoutes(app: App, edge: Edge): void {
         const from = c.req.valid('header')['last-event-id'] ?? cursor ?? after ?? null;
         const { webSocket } = await openSocket(c.get('town'), { digest, after: from });
         if (webSocket === null) throw new Error('an answer with 101 has its socket');
-        return new Response(eventStream(webSocket), { headers: EVENT_STREAM_HEADERS });
+        return new Response(eventStream(webSocket), { headers: STREAM_HEADERS });
       }
       const events = await asPerson(c, (me) => me.listEvents(cursor ?? after ?? 0, limit));
       if (!events.ok) throw new Refusal(events.error);
