@@ -50,7 +50,7 @@ export const agent = {
   id: ada,
   name: 'ada',
   role: 'worker',
-  scopes: ['heartbeat', 'events', 'mail', 'peers', 'delegate', 'exchange'],
+  scopes: ['heartbeat', 'events', 'mail', 'peers', 'delegate'],
   state: 'idle',
   incarnation: 1,
   container: `${town}:0`,
