@@ -1,5 +1,6 @@
 /** A message that is sent from a terminal: its answer is shown while it is written. */
 import type { Message } from '../client/index.ts';
+import { aborted } from '../scripts/ending.ts';
 import { EXIT, Ended } from './exit.ts';
 import type { Session } from './session.ts';
 import { say } from './world.ts';
@@ -30,7 +31,8 @@ export async function watchTurn(
   });
   let sent: Message | null = null;
   try {
-    await Promise.race([live.promise, ended(world.ending)]);
+    await Promise.race([live.promise, aborted(world.ending)]);
+    if (world.ending.aborted) throw new Ended(EXIT.interrupted);
     sent = await send();
     writing.begin(sent.id);
     const message = await client.waitForMessage(town, agent, sent.id, until);
@@ -89,13 +91,4 @@ class Writing {
     if (reply.startsWith(this.#shown)) return reply.slice(this.#shown.length);
     return `\n${reply}`;
   }
-}
-
-/** Rejects when the command ends. */
-function ended(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const end = (): void => reject(new Ended(EXIT.interrupted));
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end, { once: true });
-  });
 }

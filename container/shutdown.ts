@@ -14,8 +14,8 @@ export interface Drain {
 }
 
 /**
- * No turn begins from here on; resolves when those under way are over, when the time is, or when it is cut short. What has not come to its end by then ends with its agent, and the town, which finds the agent gone, queues it
- * again. New messages and agents are refused before this is called.
+ * No turn begins from here on; resolves when those under way are over, when the time is, or when it is cut short. What has not come
+ * to its end by then ends with its agent, and the town queues it again. New messages and agents are refused before this is called.
  */
 export async function drainSessions({ clock, withinMs, life }: Drain, sessions: readonly Session[]): Promise<void> {
   const waiting = firstAbort(life);

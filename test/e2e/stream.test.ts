@@ -1,17 +1,13 @@
 /** A hundred readers of one town, over real connections, through what befalls a Worker. */
 import { spawn } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StreamClient } from '../../client/stream-client.ts';
-import { ApiClient } from '../../scripts/api-client.ts';
-import { workerVariables } from '../../scripts/dev-settings.ts';
-import { startStack, type Stack } from '../../scripts/dev-stack.ts';
-import { Guard } from '../../scripts/guard.ts';
-import { freePort } from '../../scripts/ports.ts';
+import type { ApiClient } from '../../scripts/api-client.ts';
 import { crashWorker, runtimeMemoryMib } from './support/crash-worker.ts';
 import { StalledReader } from './support/stalled-reader.ts';
-import { migratedFolder } from './support/migrated.ts';
+import { startTestStack, type TestStack } from './support/test-stack.ts';
 
 const READERS = 99;
 /** A hibernating object leaves memory after 10 s without a request (ms). */
@@ -19,32 +15,17 @@ const EVICTED_MS = 13_000;
 const RUN_MS = 240_000;
 const PATIENCE_SECONDS = 60;
 
-const stateDir = migratedFolder('reeve-stream-');
-let stack: Stack;
+let stack: TestStack;
 let api: ApiClient;
-let port: number;
 
 beforeAll(async () => {
-  const [worker, container] = [await freePort(), await freePort()];
-  port = worker;
-  const variables = await workerVariables(stateDir, {}, { worker, containers: [container] });
-  stack = await startStack({
-    stateDir,
-    workerPort: worker,
-    controlPorts: [container],
-    variables,
-    guard: new Guard(),
-  });
-  const token = variables['REEVE_DEV_TOKEN'] ?? '';
-  api = new ApiClient(stack.url, token);
+  stack = await startTestStack('stream');
+  ({ api } = stack);
   // As `npm start` leaves it.
-  writeFileSync(join(stateDir, 'auth-header'), `Authorization: Bearer ${token}\n`, { mode: 0o600 });
+  writeFileSync(join(stack.stateDir, 'auth-header'), `Authorization: Bearer ${stack.token}\n`, { mode: 0o600 });
 });
 
-afterAll(async () => {
-  await stack.stop();
-  rmSync(stateDir, { recursive: true, force: true });
-});
+afterAll(() => stack.stop());
 
 interface Following {
   readonly client: StreamClient;
@@ -93,7 +74,7 @@ describe.runIf(process.platform === 'linux')('a hundred readers', () => {
       const readers = Array.from({ length: READERS }, () => follow(town));
       await caughtUp(readers, town);
       const stalled = await StalledReader.open(
-        port,
+        stack.port,
         `/v1/towns/${town}/stream?after=0&ticket=${await api.ticket(town)}`,
       );
       const memory = [runtimeMemoryMib()];
@@ -114,7 +95,7 @@ describe.runIf(process.platform === 'linux')('a hundred readers', () => {
       const events = received.texts.flatMap((text) => JSON.parse(text) as unknown[]);
       expect(events.length).toBeLessThanOrEqual(1 + 1000);
 
-      expect(crashWorker(port)).toHaveLength(1);
+      expect(crashWorker(stack.port)).toHaveLength(1);
       await api.eventually(PATIENCE_SECONDS, 'the restart', () => api.head(town).catch(() => null));
       await refresh(town, 50);
       const head = await caughtUp(readers, town);
@@ -136,6 +117,7 @@ describe.runIf(process.platform === 'linux')('a hundred readers', () => {
 describe('reeve', () => {
   /** Runs it until it has printed `enough`, or ends. `connected` is called when it is: a delta is for those who are there. */
   async function run(args: readonly string[], enough: RegExp, connected?: () => unknown) {
+    const { port, stateDir } = stack;
     const env = { ...process.env, PORT: String(port), REEVE_STATE_DIR: stateDir, XDG_CONFIG_HOME: stateDir };
     const child = spawn(process.execPath, ['bin/reeve.js', ...args], { cwd: join(import.meta.dirname, '../..'), env });
     const printed = { out: '', err: '' };

@@ -2,6 +2,7 @@
 import type { Context, Env as HonoEnv } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { PROBLEMS, type Problem, type ProblemCode } from '#protocol';
+import type { Result } from '#lib/result.ts';
 
 /** Refuses from any depth of the edge; `app.onError` turns it into its document. Never carries anything of the request. */
 export class Refusal extends HTTPException {
@@ -13,6 +14,13 @@ export class Refusal extends HTTPException {
     this.code = code;
     this.extra = extra;
   }
+}
+
+/** What a call comes to. Throws a `Refusal` where it is refused, for calls whose every reason is a problem by its own name. */
+export async function orRefuse<T>(call: Promise<Result<T, ProblemCode>>): Promise<T> {
+  const answered = await call;
+  if (!answered.ok) throw new Refusal(answered.error);
+  return answered.value;
 }
 
 /** Advice for 429 and 503 (RFC 9110, section 10.2.3), in seconds. */

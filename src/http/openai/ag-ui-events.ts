@@ -1,6 +1,8 @@
 /** An answer as the events of an AG-UI run (protocol version 1.0). A run is one message to an agent, and its turn. */
+import { data } from '../edge/delivered-body.ts';
 import type { AnswerStep } from './answer-so-far.ts';
-import { COMMENT, data } from './chunks.ts';
+import { COMMENT } from './chunks.ts';
+import type { Outcome } from './outcome.ts';
 
 /** What a client calls its run. */
 export interface Run {
@@ -41,20 +43,16 @@ export async function* runEvents(run: Run, id: string, steps: AsyncIterable<Answ
       case 'idle':
         yield COMMENT;
         break;
-      case 'end': {
-        const { outcome } = step;
-        const { message, code } = outcome.kind === 'failed' ? outcome.error.error : { message: '', code: null };
-        yield (
-          switchTo(null) +
-          data(
-            outcome.kind === 'failed'
-              ? { type: 'RUN_ERROR', message, ...(code === null ? {} : { code }) }
-              : { type: 'RUN_FINISHED', ...run },
-          )
-        );
-      }
+      case 'end':
+        yield switchTo(null) + endOf(run, step.outcome);
     }
   }
+}
+
+function endOf(run: Run, outcome: Outcome): string {
+  if (outcome.kind !== 'failed') return data({ type: 'RUN_FINISHED', ...run });
+  const { message, code } = outcome.error.error;
+  return data({ type: 'RUN_ERROR', message, ...(code === null ? {} : { code }) });
 }
 
 function beginningsOf(kind: Open, messageId: string): string[] {

@@ -1,6 +1,7 @@
 /** What of an answer was sent to a client so far, and what follows. Each word of a reply reaches it once, and in order. */
 import type { AgentState } from '#protocol';
 import type { TurnProgress } from '../../town/follow-turn.ts';
+import { howToAnswer } from './commands.ts';
 import { GOES_ON, type Outcome } from './outcome.ts';
 
 /** `text` belongs to the answer. `reasoning`: what the agent does and thinks meanwhile. `idle`: nothing is new for a while. */
@@ -87,7 +88,7 @@ const WAITS_FOR: Partial<Record<AgentState, string>> = {
 };
 
 const questionText = (title: string, id: string): string =>
-  `\nThe agent asks for permission: ${title}\nAnswer with /allow ${id} or /deny ${id}\n`;
+  `\nThe agent asks for permission: ${title}\n${howToAnswer(id)}\n`;
 
 const textStep = (text: string): AnswerStep[] => (text === '' ? [] : [{ kind: 'text', text }]);
 

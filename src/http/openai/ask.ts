@@ -4,7 +4,7 @@ import { base64url, randomBytes } from '#lib/secret.ts';
 import type { Person } from '../../people/person.ts';
 import { callAs, chatAs } from '../edge/as-person.ts';
 import type { Edge } from '../edge/edge.ts';
-import { Refusal } from '../edge/problem.ts';
+import { Refusal, orRefuse } from '../edge/problem.ts';
 import { AgentAnswer, textAnswer, type Answer } from './answer.ts';
 import { carryOut, commandIn } from './commands.ts';
 import { messageKeyOf, type Header } from './message-key.ts';
@@ -43,8 +43,7 @@ export async function ask(edge: Edge, request: Request): Promise<Answer> {
   const { town, agent } = await agentIn(edge, request);
   if (side !== null) {
     const { client, kind, answer } = side;
-    const recorded = await chatAs(edge.town(town), person.id, 'chat', (chat) => chat.sideCall(agent, { client, kind }));
-    if (!recorded.ok) throw new Refusal(recorded.error);
+    await orRefuse(chatAs(edge.town(town), person.id, 'chat', (chat) => chat.sideCall(agent, { client, kind })));
     return answerText(edge, answer);
   }
   const command = commandIn(entries);

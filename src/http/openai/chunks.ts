@@ -1,4 +1,5 @@
 /** An answer as the chunks of a chat completion, in server-sent events without names: clients of this API read none. */
+import { data } from '../edge/delivered-body.ts';
 import { NO_USAGE, type AnswerHead } from './completion.ts';
 import type { FinishReason } from './outcome.ts';
 import type { AnswerStep } from './answer-so-far.ts';
@@ -41,6 +42,3 @@ const named = ({ id, created, model }: AnswerHead): object => ({ id, object: 'ch
 function chunk(head: AnswerHead, delta: object, finish: FinishReason | null): string {
   return data({ ...named(head), choices: [{ index: 0, delta, finish_reason: finish }] });
 }
-
-/** One event without a name. */
-export const data = (content: object): string => `data: ${JSON.stringify(content)}\n\n`;

@@ -20,6 +20,9 @@ export function commandIn(entries: Entries): Command | null {
   return permission === '' && (name === 'stop' || name === 'status' || name === 'help') ? { name } : null;
 }
 
+/** How a question of an agent is answered here. */
+export const howToAnswer = (id: string): string => `Answer with /allow ${id} or /deny ${id}`;
+
 const HELP = `Commands, each a message of its own:
 /status - what the agent does, what it asks, and its last reply
 /stop - ends the turn that it is in; it goes on with its next message
@@ -72,6 +75,4 @@ function statusText(standing: AgentStanding): string {
 }
 
 const questionLines = ({ questions }: AgentStanding): string =>
-  questions
-    .map(({ id, title }) => `\nIt asks for permission: ${title}\nAnswer with /allow ${id} or /deny ${id}`)
-    .join('');
+  questions.map(({ id, title }) => `\nIt asks for permission: ${title}\n${howToAnswer(id)}`).join('');

@@ -5,7 +5,7 @@ import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import { API } from '../edge/api.ts';
 import { routesOf } from '../edge/declare-route.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
-import { Refusal } from '../edge/problem.ts';
+import { Refusal, orRefuse } from '../edge/problem.ts';
 import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
 import { runtimeOf } from '../edge/runtime-order.ts';
 import * as s from '../edge/schemas.ts';
@@ -46,9 +46,8 @@ function createAgent(app: App, edge: Edge, inTown: Guard[]): void {
       const { name, role, scopes, runtime: order } = c.req.valid('json');
       const runtime = runtimeOf(edge.config, order);
       const agent = { id: makeId('agt', randomBytes(20)), name, role, scopes: scopes ?? ROLES[role], runtime };
-      const created = await asPerson(c, (me) => me.createAgent(agent));
-      if (!created.ok) throw new Refusal(created.error);
-      return c.json(created.value, 201);
+      const created = await orRefuse(asPerson(c, (me) => me.createAgent(agent)));
+      return c.json(created, 201);
     },
   );
 }
@@ -66,9 +65,8 @@ function listAgents(app: App, inTown: Guard[]): void {
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
-      const agents = await asPerson(c, (me) => me.listAgents(cursor, limit));
-      if (!agents.ok) throw new Refusal(agents.error);
-      return c.json(agents.value, 200);
+      const agents = await orRefuse(asPerson(c, (me) => me.listAgents(cursor, limit)));
+      return c.json(agents, 200);
     },
   );
 }
@@ -85,9 +83,8 @@ function readAgent(app: App, inTown: Guard[]): void {
       responses: answers(200, API.Agent, 'The agent'),
     }),
     async (c) => {
-      const agent = await asPerson(c, (me) => me.getAgent(c.req.valid('param').agent));
-      if (!agent.ok) throw new Refusal(agent.error);
-      return c.json(agent.value, 200);
+      const agent = await orRefuse(asPerson(c, (me) => me.getAgent(c.req.valid('param').agent)));
+      return c.json(agent, 200);
     },
   );
 }
@@ -138,9 +135,8 @@ function tearDown(app: App, inTown: Guard[]): void {
       },
     }),
     async (c) => {
-      const retired = await asPerson(c, (me) => me.retireAgent(c.req.valid('param').agent));
-      if (!retired.ok) throw new Refusal(retired.error);
-      return c.json(retired.value.agent, retired.value.confirmed ? 200 : 202);
+      const retired = await orRefuse(asPerson(c, (me) => me.retireAgent(c.req.valid('param').agent)));
+      return c.json(retired.agent, retired.confirmed ? 200 : 202);
     },
   );
 }
@@ -161,12 +157,10 @@ function verbs(app: App, inTown: Guard[]): void {
         ['state_conflict'],
       ),
       async (c) => {
-        const before = await asPerson(c, (me) => me.getAgent(c.req.valid('param').agent));
-        if (!before.ok) throw new Refusal(before.error);
-        if (before.value.state === 'retired') throw new Refusal('state_conflict', RETIRED);
-        const agent = await asPerson(c, (me) => me[`${verb}Agent`](before.value.id));
-        if (!agent.ok) throw new Refusal(agent.error);
-        return c.json(agent.value, 200);
+        const before = await orRefuse(asPerson(c, (me) => me.getAgent(c.req.valid('param').agent)));
+        if (before.state === 'retired') throw new Refusal('state_conflict', RETIRED);
+        const agent = await orRefuse(asPerson(c, (me) => me[`${verb}Agent`](before.id)));
+        return c.json(agent, 200);
       },
     );
   }
@@ -184,11 +178,10 @@ function refreshAgent(app: App, inTown: Guard[]): void {
       responses: answers(200, API.SweepReport, 'What the container did'),
     }),
     async (c) => {
-      const report = await asPerson(c, (me) =>
-        me.refreshAgent(c.req.valid('param').agent, c.req.valid('json').revoke_older),
+      const report = await orRefuse(
+        asPerson(c, (me) => me.refreshAgent(c.req.valid('param').agent, c.req.valid('json').revoke_older)),
       );
-      if (!report.ok) throw new Refusal(report.error);
-      return c.json(report.value, 200);
+      return c.json(report, 200);
     },
   );
 }

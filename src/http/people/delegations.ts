@@ -3,7 +3,7 @@ import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import { API } from '../edge/api.ts';
 import { routesOf } from '../edge/declare-route.ts';
 import type { App, Edge } from '../edge/edge.ts';
-import { Refusal } from '../edge/problem.ts';
+import { orRefuse } from '../edge/problem.ts';
 import { answers } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
 import { asPerson } from '../edge/as-person.ts';
@@ -24,9 +24,8 @@ export function delegationRoutes(app: App, edge: Edge): void {
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
-      const page = await asPerson(c, (me) => me.listDelegations(cursor, limit));
-      if (!page.ok) throw new Refusal(page.error);
-      return c.json(page.value, 200);
+      const page = await orRefuse(asPerson(c, (me) => me.listDelegations(cursor, limit)));
+      return c.json(page, 200);
     },
   );
 }

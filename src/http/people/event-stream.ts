@@ -4,7 +4,7 @@
  */
 import { STREAM_PING, streamOpenedSchema, type StreamAck } from '#protocol';
 import { after, type After } from '#lib/clock.ts';
-import { deliveredBody } from '../edge/delivered-body.ts';
+import { data, deliveredBody } from '../edge/delivered-body.ts';
 
 /** So many events and deltas are confirmed at once, and fewer after this (ms). */
 const ACK_AT = 100;
@@ -129,15 +129,14 @@ class Taken {
 
   #textOf(event: object): string {
     this.count += 1;
-    const data = `data: ${JSON.stringify(event)}\n\n`;
     if ('seq' in event && typeof event.seq === 'number') {
       this.#seq = event.seq;
-      return `id: ${event.seq}\n${data}`;
+      return `id: ${event.seq}\n${data(event)}`;
     }
     if ('type' in event && event.type === 'reeve.turn.delta') this.#deltas += 1;
     const opened = streamOpenedSchema.safeParse(event);
     // The first of all: events follow this place.
     if (opened.success) this.#seq = opened.data.data.after;
-    return data;
+    return data(event);
   }
 }

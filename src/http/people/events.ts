@@ -6,7 +6,7 @@ import { API } from '../edge/api.ts';
 import { routesOf } from '../edge/declare-route.ts';
 import { STREAM_HEADERS } from '../edge/delivered-body.ts';
 import type { App, Edge } from '../edge/edge.ts';
-import { Refusal } from '../edge/problem.ts';
+import { orRefuse } from '../edge/problem.ts';
 import { answers } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
 import { eventStream } from './event-stream.ts';
@@ -43,9 +43,8 @@ export function eventRoutes(app: App, edge: Edge): void {
         if (webSocket === null) throw new Error('an answer with 101 has its socket');
         return new Response(eventStream(webSocket), { headers: STREAM_HEADERS });
       }
-      const events = await asPerson(c, (me) => me.listEvents(cursor ?? after ?? 0, limit));
-      if (!events.ok) throw new Refusal(events.error);
-      return c.json(events.value, 200);
+      const events = await orRefuse(asPerson(c, (me) => me.listEvents(cursor ?? after ?? 0, limit)));
+      return c.json(events, 200);
     },
   );
 }

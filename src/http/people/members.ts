@@ -4,7 +4,7 @@ import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import { API } from '../edge/api.ts';
 import { routesOf } from '../edge/declare-route.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
-import { Refusal } from '../edge/problem.ts';
+import { orRefuse } from '../edge/problem.ts';
 import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
 import { asPerson } from '../edge/as-person.ts';
@@ -54,9 +54,8 @@ function listMembers(app: App, inTown: Guard[]): void {
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
-      const page = await asPerson(c, (me) => me.listMembers(cursor, limit));
-      if (!page.ok) throw new Refusal(page.error);
-      return c.json(page.value, 200);
+      const page = await orRefuse(asPerson(c, (me) => me.listMembers(cursor, limit)));
+      return c.json(page, 200);
     },
   );
 }
@@ -78,9 +77,8 @@ function putMember(app: App, inTown: Guard[]): void {
     ),
     async (c) => {
       const order = { person: c.req.valid('param').subject, role: c.req.valid('json').role };
-      const put = await asPerson(c, (me) => me.putMember(order));
-      if (!put.ok) throw new Refusal(put.error);
-      return put.value.isNew ? c.json(put.value.member, 201) : c.json(put.value.member, 200);
+      const put = await orRefuse(asPerson(c, (me) => me.putMember(order)));
+      return put.isNew ? c.json(put.member, 201) : c.json(put.member, 200);
     },
   );
 }
@@ -102,9 +100,8 @@ function removeMember(app: App, inTown: Guard[]): void {
       ['last_owner'],
     ),
     async (c) => {
-      const removed = await asPerson(c, (me) => me.removeMember(c.req.valid('param').subject));
-      if (!removed.ok) throw new Refusal(removed.error);
-      return c.json(removed.value, 200);
+      const removed = await orRefuse(asPerson(c, (me) => me.removeMember(c.req.valid('param').subject)));
+      return c.json(removed, 200);
     },
   );
 }

@@ -9,7 +9,7 @@ import type { App, Edge, EdgeEnv, Guard } from '../edge/edge.ts';
 import { idempotencyKeyOf } from '../edge/idempotency-key.ts';
 import { waitSeconds } from './prefer-wait.ts';
 import { untilFinished } from '../edge/until-finished.ts';
-import { Refusal } from '../edge/problem.ts';
+import { Refusal, orRefuse } from '../edge/problem.ts';
 import { answers, jsonBody, messageBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
 import { asPerson } from '../edge/as-person.ts';
@@ -77,9 +77,8 @@ function listMessages(app: App, inTown: Guard[]): void {
     }),
     async (c) => {
       const { cursor, limit } = c.req.valid('query');
-      const messages = await asPerson(c, (me) => me.listMessages(c.req.valid('param').agent, cursor, limit));
-      if (!messages.ok) throw new Refusal(messages.error);
-      return c.json(messages.value, 200);
+      const messages = await orRefuse(asPerson(c, (me) => me.listMessages(c.req.valid('param').agent, cursor, limit)));
+      return c.json(messages, 200);
     },
   );
 }
@@ -97,9 +96,8 @@ function readMessage(app: App, edge: Edge, inTown: Guard[]): void {
     }),
     async (c) => {
       const { agent, message } = c.req.valid('param');
-      const found = await asPerson(c, (me) => me.getMessage(agent, message));
-      if (!found.ok) throw new Refusal(found.error);
-      const waited = await waitFor(edge, c, found.value);
+      const found = await orRefuse(asPerson(c, (me) => me.getMessage(agent, message)));
+      const waited = await waitFor(edge, c, found);
       if (waited.applied !== null) c.header('Preference-Applied', waited.applied);
       return c.json(waited.message, 200);
     },

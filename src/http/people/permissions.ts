@@ -5,7 +5,7 @@ import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import { API } from '../edge/api.ts';
 import { routesOf } from '../edge/declare-route.ts';
 import type { App, Edge, Guard } from '../edge/edge.ts';
-import { Refusal } from '../edge/problem.ts';
+import { Refusal, orRefuse } from '../edge/problem.ts';
 import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
 import { asPerson } from '../edge/as-person.ts';
@@ -41,9 +41,8 @@ function listPermissions(app: App, inTown: Guard[]): void {
     }),
     async (c) => {
       const { cursor, limit, state } = c.req.valid('query');
-      const page = await asPerson(c, (me) => me.listPermissions(state === 'open', cursor, limit));
-      if (!page.ok) throw new Refusal(page.error);
-      return c.json(page.value, 200);
+      const page = await orRefuse(asPerson(c, (me) => me.listPermissions(state === 'open', cursor, limit)));
+      return c.json(page, 200);
     },
   );
 }
@@ -60,9 +59,8 @@ function readPermission(app: App, inTown: Guard[]): void {
       responses: answers(200, API.Permission, 'The permission'),
     }),
     async (c) => {
-      const found = await asPerson(c, (me) => me.getPermission(c.req.valid('param').permission));
-      if (!found.ok) throw new Refusal(found.error);
-      return c.json(found.value, 200);
+      const found = await orRefuse(asPerson(c, (me) => me.getPermission(c.req.valid('param').permission)));
+      return c.json(found, 200);
     },
   );
 }

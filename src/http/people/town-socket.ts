@@ -9,7 +9,7 @@ import {
 import { base64url, randomBytes, sha256 } from '#lib/secret.ts';
 import { asPerson, type PersonsRequest } from '../edge/as-person.ts';
 import type { Edge, TownStub } from '../edge/edge.ts';
-import { Refusal } from '../edge/problem.ts';
+import { Refusal, orRefuse } from '../edge/problem.ts';
 
 /** 256 bits. */
 const TICKET_BYTES = 32;
@@ -29,8 +29,7 @@ export async function drawTicket(edge: Edge, c: PersonsRequest): Promise<DrawnTi
   const { endsAtMs } = c.get('person');
   const lastMs = Math.min(endsAtMs ?? Infinity, now + MAX_STREAM_SECONDS * 1000);
   const expiresAtMs = Math.min(now + TICKET_TTL_SECONDS * 1000, lastMs);
-  const added = await asPerson(c, (me) => me.addTicket({ digest, expiresAtMs, endsAtMs: lastMs }));
-  if (!added.ok) throw new Refusal(added.error);
+  await orRefuse(asPerson(c, (me) => me.addTicket({ digest, expiresAtMs, endsAtMs: lastMs })));
   return { ticket, digest, expiresAtMs };
 }
 

@@ -6,7 +6,7 @@ import { requirePerson, requireTown, requireTownOrItsRest } from '../edge/authen
 import { API } from '../edge/api.ts';
 import { routesOf } from '../edge/declare-route.ts';
 import type { App, Edge, Guard, TownStub } from '../edge/edge.ts';
-import { Refusal } from '../edge/problem.ts';
+import { Refusal, orRefuse } from '../edge/problem.ts';
 import { answers, jsonBody, pageAt, smallBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
 import { asPerson, insufficientRole } from '../edge/as-person.ts';
@@ -89,9 +89,8 @@ function readTown(app: App, inTown: Guard[]): void {
       responses: answers(200, API.Town, 'The town'),
     }),
     async (c) => {
-      const town = await asPerson(c, (me) => me.describe());
-      if (!town.ok) throw new Refusal(town.error);
-      return c.json(town.value, 200);
+      const town = await orRefuse(asPerson(c, (me) => me.describe()));
+      return c.json(town, 200);
     },
   );
 }
@@ -111,9 +110,8 @@ function changeTown(app: App, edge: Edge, inTown: Guard[]): void {
       const change = c.req.valid('json');
       // A token for a third party is none for this Worker, whose own audience is kept for tokens that are checked in another way.
       if (change.token_audiences.includes(edge.config.publicUrl)) throw new Refusal('invalid_request', OWN_AUDIENCE);
-      const town = await asPerson(c, (me) => me.change(change));
-      if (!town.ok) throw new Refusal(town.error);
-      return c.json(town.value, 200);
+      const town = await orRefuse(asPerson(c, (me) => me.change(change)));
+      return c.json(town, 200);
     },
   );
 }
@@ -163,9 +161,8 @@ function readHealth(app: App, inTown: Guard[]): void {
       responses: answers(200, API.Health, 'The health of the town'),
     }),
     async (c) => {
-      const health = await asPerson(c, (me) => me.health());
-      if (!health.ok) throw new Refusal(health.error);
-      return c.json(health.value, 200);
+      const health = await orRefuse(asPerson(c, (me) => me.health()));
+      return c.json(health, 200);
     },
   );
 }
@@ -182,9 +179,8 @@ function restored(app: App, inTown: Guard[]): void {
       responses: answers(200, API.Restored, 'Older tokens are refused; how many containers have their new session'),
     }),
     async (c) => {
-      const restored = await asPerson(c, (me) => me.restored());
-      if (!restored.ok) throw new Refusal(restored.error);
-      return c.json(restored.value, 200);
+      const restored = await orRefuse(asPerson(c, (me) => me.restored()));
+      return c.json(restored, 200);
     },
   );
 }
@@ -201,9 +197,8 @@ function refreshTown(app: App, inTown: Guard[]): void {
       responses: answers(200, API.SweepReport, 'What the containers did, per agent'),
     }),
     async (c) => {
-      const report = await asPerson(c, (me) => me.refreshTown(c.req.valid('json').revoke_older));
-      if (!report.ok) throw new Refusal(report.error);
-      return c.json(report.value, 200);
+      const report = await orRefuse(asPerson(c, (me) => me.refreshTown(c.req.valid('json').revoke_older)));
+      return c.json(report, 200);
     },
   );
 }

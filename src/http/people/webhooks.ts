@@ -1,17 +1,15 @@
 /** Routes for people: where their towns post events to. */
-import { makeId, type ProblemCode } from '#protocol';
+import { makeId } from '#protocol';
 import { isLoopback } from '#lib/variables.ts';
-import type { Result } from '#lib/result.ts';
 import { randomBytes } from '#lib/secret.ts';
 import { addressFault } from '../../webhooks/address.ts';
 import { drawSecret } from '../../webhooks/secret.ts';
-import type { PersonRefusal } from '../../town/members/authorize-person.ts';
-import { webhooksAs, type PersonsRequest } from '../edge/as-person.ts';
+import { webhooksAs } from '../edge/as-person.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import { API } from '../edge/api.ts';
 import { routesOf } from '../edge/declare-route.ts';
-import type { App, Edge, Guard, WebhookStub } from '../edge/edge.ts';
-import { Refusal } from '../edge/problem.ts';
+import type { App, Edge, Guard } from '../edge/edge.ts';
+import { Refusal, orRefuse } from '../edge/problem.ts';
 import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
 
@@ -30,16 +28,6 @@ export function webhookRoutes(app: App, edge: Edge): void {
   removeWebhook(app, inTown);
   testWebhook(app, inTown);
   rotateSecret(app, edge, inTown);
-}
-
-/** One call about the webhooks of a town, as the person of the request; what the town refuses is thrown. */
-async function ask<T>(
-  c: PersonsRequest,
-  call: (webhooks: WebhookStub) => Promise<Result<T, ProblemCode | PersonRefusal>>,
-): Promise<T> {
-  const answered = await webhooksAs(c, call);
-  if (!answered.ok) throw new Refusal(answered.error);
-  return answered.value;
 }
 
 /** Refuses an address to which this deployment does not post. */
@@ -74,7 +62,7 @@ function createWebhook(app: App, edge: Edge, inTown: Guard[]): void {
       checkAddress(edge, order.url);
       const id = makeId('hook', randomBytes(20));
       const { ref, text } = await newSecret(edge, id);
-      const made = await ask(c, (webhooks) => webhooks.add({ ...order, id, secret: ref }));
+      const made = await orRefuse(webhooksAs(c, (webhooks) => webhooks.add({ ...order, id, secret: ref })));
       c.header('cache-control', 'no-store');
       return c.json({ ...made, secret: text }, 201);
     },
@@ -92,7 +80,7 @@ function listWebhooks(app: App, inTown: Guard[]): void {
       request: { params: s.townParams },
       responses: answers(200, API.WebhookList, 'All of them'),
     }),
-    async (c) => c.json(await ask(c, (webhooks) => webhooks.list()), 200),
+    async (c) => c.json(await orRefuse(webhooksAs(c, (webhooks) => webhooks.list())), 200),
   );
 }
 
@@ -107,7 +95,7 @@ function readWebhook(app: App, inTown: Guard[]): void {
       request: { params: s.webhookParams },
       responses: answers(200, API.Webhook, 'The webhook'),
     }),
-    async (c) => c.json(await ask(c, (webhooks) => webhooks.get(c.req.valid('param').webhook)), 200),
+    async (c) => c.json(await orRefuse(webhooksAs(c, (webhooks) => webhooks.get(c.req.valid('param').webhook))), 200),
   );
 }
 
@@ -125,7 +113,10 @@ function changeWebhook(app: App, edge: Edge, inTown: Guard[]): void {
     async (c) => {
       const change = c.req.valid('json');
       if (change.url !== undefined) checkAddress(edge, change.url);
-      return c.json(await ask(c, (webhooks) => webhooks.change(c.req.valid('param').webhook, change)), 200);
+      return c.json(
+        await orRefuse(webhooksAs(c, (webhooks) => webhooks.change(c.req.valid('param').webhook, change))),
+        200,
+      );
     },
   );
 }
@@ -141,7 +132,8 @@ function removeWebhook(app: App, inTown: Guard[]): void {
       request: { params: s.webhookParams },
       responses: answers(200, API.Webhook, 'The webhook as it was; nothing more is posted to it'),
     }),
-    async (c) => c.json(await ask(c, (webhooks) => webhooks.remove(c.req.valid('param').webhook)), 200),
+    async (c) =>
+      c.json(await orRefuse(webhooksAs(c, (webhooks) => webhooks.remove(c.req.valid('param').webhook))), 200),
   );
 }
 
@@ -156,7 +148,7 @@ function testWebhook(app: App, inTown: Guard[]): void {
       request: { params: s.webhookParams },
       responses: answers(200, API.WebhookTest, 'Whether the receiver took it'),
     }),
-    async (c) => c.json(await ask(c, (webhooks) => webhooks.test(c.req.valid('param').webhook)), 200),
+    async (c) => c.json(await orRefuse(webhooksAs(c, (webhooks) => webhooks.test(c.req.valid('param').webhook))), 200),
   );
 }
 
@@ -177,7 +169,7 @@ function rotateSecret(app: App, edge: Edge, inTown: Guard[]): void {
     async (c) => {
       const id = c.req.valid('param').webhook;
       const { ref, text } = await newSecret(edge, id);
-      const rotated = await ask(c, (webhooks) => webhooks.rotate(id, ref));
+      const rotated = await orRefuse(webhooksAs(c, (webhooks) => webhooks.rotate(id, ref)));
       c.header('cache-control', 'no-store');
       return c.json({ ...rotated, secret: text }, 200);
     },

@@ -13,7 +13,9 @@ export function openApiRoutes(app: App, edge: Edge): void {
   for (const name of ['Problem', 'StreamFrame', 'StreamReaderFrame'] as const) {
     app.openAPIRegistry.register(name, API[name]);
   }
-  app.get('/openapi.json', (c) => c.json(describeApi(app, edge)));
+  // Made once: it is the same for every caller, and costs more than any other answer.
+  let described: object | null = null;
+  app.get('/openapi.json', (c) => c.json((described ??= describeApi(app, edge))));
 }
 
 function describeApi(app: App, edge: Edge): object {

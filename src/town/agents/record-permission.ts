@@ -4,6 +4,7 @@ import { timestamp } from '#lib/clock.ts';
 import type { Permission } from '../../permissions/permission.ts';
 import type { Agent } from '../../roster/agent.ts';
 import type { TownPorts } from '../ports.ts';
+import { isCurrentTurn } from '../state/current-turn.ts';
 
 type Requested = Extract<TurnEvent, { type: 'permission.requested' }>;
 type Resolved = Extract<TurnEvent, { type: 'permission.resolved' }>;
@@ -21,8 +22,7 @@ const PRUNED_AT_ONCE = 100;
 
 /** Only of the current attempt of a turn: what an earlier one asked, no person needs to answer. */
 export function recordRequested(p: TownPorts, agent: Agent, asked: Requested, nowMs: number): void {
-  const turn = p.messages.turnOf(asked.message);
-  if (turn?.agent !== agent.id || turn.attempt !== asked.attempt) return;
+  if (!isCurrentTurn(p.messages, agent.id, asked)) return;
   const { permission, message, attempt, title, kind, input, options } = asked;
   const expiresAtMs = Math.min(Date.parse(asked.expires_at), nowMs + MAX_OPEN_MS);
   const row = { id: permission, agent: agent.id, inc: agent.inc, message, attempt, title, kind, input, options };

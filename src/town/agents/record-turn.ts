@@ -8,6 +8,7 @@ import { MAX_EVENT_REPLY_UNITS, clip, type AgentId, type MessageId, type TurnEve
 import { closePermissions } from './record-permission.ts';
 import { recordFinished } from './record-finished.ts';
 import type { TownPorts } from '../ports.ts';
+import { isCurrentTurn } from '../state/current-turn.ts';
 
 type TurnStep = Extract<TurnEvent, { type: 'turn.tool_call' | 'turn.plan' }>;
 
@@ -34,8 +35,7 @@ export function announceTurnStarted(p: TownPorts, agent: AgentId, { message, att
 
 /** What an agent shows of a turn under way: a tool that it uses, or its plan. Only of the current attempt. */
 export function recordTurnStep(p: TownPorts, agent: AgentId, step: TurnStep, nowMs: number): void {
-  const turn = p.messages.turnOf(step.message);
-  if (turn?.agent !== agent || turn.attempt !== step.attempt) return;
+  if (!isCurrentTurn(p.messages, agent, step)) return;
   const { type, at: _, ...data } = step;
   p.events.append(`reeve.${type}`, agent, data, nowMs);
 }

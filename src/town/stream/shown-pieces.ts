@@ -3,6 +3,7 @@ import type { MessageId, TurnEvent } from '#protocol';
 import type { Delta } from '../../events/frame.ts';
 import type { Agent } from '../../roster/agent.ts';
 import type { TownPorts } from '../ports.ts';
+import { isCurrentTurn } from '../state/current-turn.ts';
 import type { Piece } from '../state/drafts.ts';
 
 /** A turn begins (`piece` null), or shows something. */
@@ -20,8 +21,7 @@ export function shownBy(p: TownPorts, agent: Agent, event: TurnEvent, delta: Del
   }
   const piece = pieceOf(event);
   if (piece === undefined || !('message' in event)) return null;
-  const turn = p.messages.turnOf(event.message);
-  if (turn?.agent !== agent.id || turn.attempt !== event.attempt) return null;
+  if (!isCurrentTurn(p.messages, agent.id, event)) return null;
   return { message: event.message, attempt: event.attempt, piece };
 }
 
