@@ -392,4 +392,17 @@ describe('size and names', () => {
     ],
     TESTS,
   );
+
+  holds(
+    'no test changes the modules that it shares with others',
+    rules.sharedModules,
+    [
+      {
+        at: 'test/a.test.ts',
+        breaks: ['vi.resetModules();', "vi.mock('./a.ts');"],
+        keeps: ["await vi.importActual('./a.ts?copy');"],
+      },
+    ],
+    TESTS,
+  );
 });

@@ -156,6 +156,10 @@ export const environmentHome = memberHome(
   'agent/index.ts',
   ...CONTAINER_PROGRAMS,
 );
+/** Files of one worker share their modules: what is emptied or replaced there is found by the files that follow. */
+export const sharedModules = memberHome('changes the modules that other files of its worker have', (name) =>
+  ['vi.resetModules', 'vi.mock', 'vi.doMock'].includes(name),
+);
 /** Where a secret leaves its wrapper. */
 export const reveals = memberHome('reveals a secret', (name) => name.endsWith('.reveal'));
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { IssuedToken } from '#protocol';
 import { Cell } from '../../../container/clients/cell.ts';
 import { AgentNotLive, Registry, sharedRegistry } from '../../../container/clients/registry.ts';
+import type * as RegistryModule from '../../../container/clients/registry.ts';
 import { FakeTownApi } from '../support/fake-town-api.ts';
 import { agentId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
@@ -21,7 +22,6 @@ function live(registry: Registry, issued: IssuedToken, errors: unknown[] = []): 
 
 afterEach(() => {
   Reflect.deleteProperty(globalThis, KEY);
-  vi.resetModules();
 });
 
 describe('register', () => {
@@ -180,8 +180,7 @@ describe('a client', () => {
 describe('the registry of the process', () => {
   it('W-21: a plugin from another bundle, with its own copy of the module, joins the same one', async () => {
     const ours = sharedRegistry();
-    vi.resetModules();
-    const copy = await import('../../../container/clients/registry.ts');
+    const copy = await vi.importActual<typeof RegistryModule>('../../../container/clients/registry.ts?copy');
     expect(copy.Registry).not.toBe(Registry);
     expect(copy.sharedRegistry()).toBe(ours);
     const [mint, client] = [town(), keeper()];
