@@ -8,6 +8,11 @@ export interface SendOptions extends WaitOptions {
   readonly key?: string | undefined;
 }
 
+export interface MessagePageOptions extends PageOptions {
+  /** `newest`: the last messages first; the `next` of a page leads on in the same order. Not said: the oldest first. */
+  readonly order?: 'oldest' | 'newest' | undefined;
+}
+
 /** Seconds of one request of `waitForMessage`. */
 const WAIT_SECONDS = 50;
 /** Between two of them (ms): a server under load may answer before its time. */
@@ -31,9 +36,11 @@ export const messageCalls = (caller: Caller) => ({
     return (await caller.call<api.Message>({ method: 'POST', path, body, repeatable: true, ...options })).body;
   },
 
-  /** In order. */
-  listMessages: (town: string, agent: string, options?: PageOptions): Promise<api.MessagePage> =>
-    caller.page(messagesPath(town, agent), options),
+  listMessages: (
+    town: string,
+    agent: string,
+    { order, ...options }: MessagePageOptions = {},
+  ): Promise<api.MessagePage> => caller.page(messagesPath(town, agent), options, { order }),
 
   getMessage: (town: string, agent: string, message: string, options?: WaitOptions): Promise<api.Message> =>
     caller.get(messagePath(town, agent, message), options),

@@ -9,6 +9,7 @@ import {
   jsonBytes,
   type AgentId,
   type MessageId,
+  type PageOrder,
   type TurnResult,
 } from '#protocol';
 import { firstAgents } from './first-agents.ts';
@@ -50,10 +51,11 @@ export class MessageStore {
     return this.#many('SELECT * FROM messages WHERE sender = ? AND idempotency_key = ?', sender, key)[0] ?? null;
   }
 
-  /** In order. A row is read when it is asked for: two texts of 256 KiB each may be in one. */
-  *list(agent: AgentId, afterSeq: number, limit: number): Generator<Message> {
-    const query = 'SELECT * FROM messages WHERE agent = ? AND seq > ? ORDER BY seq LIMIT ?';
-    for (const row of this.#sql.exec<MessageRow>(query, agent, afterSeq, limit)) yield toMessage(row);
+  /** What comes after `seq` in this order. A row is read when it is asked for: two texts of 256 KiB each may be in one. */
+  *list(agent: AgentId, order: PageOrder, seq: number, limit: number): Generator<Message> {
+    const after = order === 'oldest' ? 'seq > ? ORDER BY seq' : 'seq < ? ORDER BY seq DESC';
+    const query = `SELECT * FROM messages WHERE agent = ? AND ${after} LIMIT ?`;
+    for (const row of this.#sql.exec<MessageRow>(query, agent, seq, limit)) yield toMessage(row);
   }
 
   /** The agent's last turns with people that were done, the oldest first: at most `count`, and of each text so many units. */
@@ -195,8 +197,7 @@ export class MessageStore {
 
   /** Of each agent with queued messages: how many there are, and when the oldest was accepted. */
   queued(): { agent: AgentId; count: number; sinceMs: number }[] {
-    const query = `SELECT agent, COUNT(*) AS count, MIN(created_at_ms) AS sinceMs FROM messages
-       WHERE ${QUEUED} GROUP BY agent`;
+    const query = `SELECT agent, COUNT(*) AS count, MIN(created_at_ms) AS sinceMs FROM messages WHERE ${QUEUED} GROUP BY agent`;
     return this.#sql.exec<{ agent: AgentId; count: number; sinceMs: number }>(query).toArray();
   }
 

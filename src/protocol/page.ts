@@ -2,6 +2,10 @@ import { z } from 'zod';
 import { MAX_PAGE_BYTES } from './limits.ts';
 import { utf8Bytes } from './text.ts';
 
+/** Which end of a list its first page shows; the cursor of a page leads on in the same order. */
+export const PAGE_ORDERS = ['oldest', 'newest'] as const;
+export type PageOrder = (typeof PAGE_ORDERS)[number];
+
 /** A page of a list; `next` is the cursor of what follows, null where nothing does. */
 export interface Page<T> {
   items: T[];

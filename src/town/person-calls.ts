@@ -188,8 +188,8 @@ export class PersonCalls extends RpcTarget {
     return this.#as.run('chat', async (p) => mapOk(await interruptAgent(p, idOrName), (id) => read.readAgent(p, id)));
   }
 
-  async listMessages(idOrName: string, afterSeq: number, limit: number): PersonAnswered<wire.Page<wire.MessageView>> {
-    return this.#as.with('read', idOrName, (p, { id }) => read.listMessages(p, id, afterSeq, limit));
+  async listMessages(idOrName: string, query: read.MessageQuery): PersonAnswered<wire.Page<wire.MessageView>> {
+    return this.#as.with('read', idOrName, (p, { id }) => read.listMessages(p, id, query));
   }
 
   /** With `waitMs`: when the message is over, or after that time; shown to one who is a member then. */

@@ -6,6 +6,7 @@ import {
   type MemberView,
   type MessageView,
   type Page,
+  type PageOrder,
   type PermissionView,
   type TownHealth,
   type TownView,
@@ -31,9 +32,17 @@ export function listAgents(p: TownPorts, after: string, limit: number): Page<Age
   return fillPage(p.agents.list(after, limit + 1), limit, view, ({ id }) => id);
 }
 
-/** Messages of an agent with a `seq` above `afterSeq`, in order. */
-export function listMessages(p: TownPorts, agent: AgentId, afterSeq: number, limit: number): Page<MessageView> {
-  return fillPage(p.messages.list(agent, afterSeq, limit + 1), limit, messageView, ({ seq }) => String(seq));
+/** Which messages of an agent are asked for: those that come after `cursor` in `order`, by their `seq`; null: from its beginning. */
+export interface MessageQuery {
+  readonly order: PageOrder;
+  readonly cursor: number | null;
+  readonly limit: number;
+}
+
+/** Messages of an agent, in the order that is asked for. */
+export function listMessages(p: TownPorts, agent: AgentId, { order, cursor, limit }: MessageQuery): Page<MessageView> {
+  const from = cursor ?? (order === 'oldest' ? 0 : Number.MAX_SAFE_INTEGER);
+  return fillPage(p.messages.list(agent, order, from, limit + 1), limit, messageView, ({ seq }) => String(seq));
 }
 
 /** What agents ask, in the order in which they asked; with `open` only what is not over. */

@@ -75,6 +75,14 @@ describe('before the app', () => {
     expect(keys[1]).toMatch(/^[0-9a-f]{32}$/);
   });
 
+  test('the last messages come first where that is asked for', async () => {
+    const { client } = await clientOf();
+    await client.createAgent(OWN, { name: 'ada' });
+    for (const content of ['one', 'two', 'three']) await client.sendMessage(OWN, 'ada', content);
+    const { items } = await client.listMessages(OWN, 'ada', { order: 'newest', limit: 2 });
+    expect(items.map(({ content }) => content)).toEqual(['three', 'two']);
+  });
+
   test('a teardown says whether its container has confirmed it', async () => {
     const { client, scene } = await clientOf();
     const agent = await client.createAgent(OWN, { name: 'ada' });

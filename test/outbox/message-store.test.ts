@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { MAX_DELIVERY_BYTES, MAX_MESSAGES_PER_DELIVERY } from '#protocol';
+import { MAX_DELIVERY_BYTES, MAX_MESSAGES_PER_DELIVERY, type PageOrder } from '#protocol';
 import { migrate } from '../../src/lib/migrate.ts';
 import { MessageStore } from '../../src/outbox/message-store.ts';
 import { QueueStore } from '../../src/outbox/queue-store.ts';
@@ -36,7 +36,7 @@ const over = (nth: number, atMs: number): void => {
   messages.working(id, 1, atMs);
   messages.finish(id, 1, DONE, atMs, atMs);
 };
-const idsOf = (agent = ADA) => [...messages.list(agent, 0, 100)].map(({ id }) => id);
+const idsOf = (agent = ADA) => [...messages.list(agent, 'oldest', 0, 100)].map(({ id }) => id);
 
 describe('the next delivery of an agent', () => {
   test('is its oldest messages, no more than are asked for, and none of another agent', () => {
@@ -53,6 +53,17 @@ describe('the next delivery of an agent', () => {
     accept(4, { agent: BOB, bytes: MAX_DELIVERY_BYTES + 1 });
     accept(5, { agent: BOB, bytes: 1 });
     expect(messages.nextBatch(BOB, MAX_MESSAGES_PER_DELIVERY).map(({ id }) => id)).toEqual([messageId(4)]);
+  });
+});
+
+describe('a list of messages', () => {
+  const seqs = (order: PageOrder, seq: number, limit: number) =>
+    [...messages.list(ADA, order, seq, limit)].map((message) => message.seq);
+
+  test('goes on from a place in either order, without what stands there and without those of another agent', () => {
+    for (const nth of [1, 2, 4, 5]) accept(nth);
+    accept(3, { agent: BOB });
+    expect([seqs('oldest', 2, 1), seqs('newest', 4, 10)]).toEqual([[4], [2, 1]]);
   });
 });
 

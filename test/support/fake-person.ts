@@ -29,6 +29,7 @@ import type { PresentedToken } from '../../src/town/credentials/introspect-token
 import type { NewAgent } from '../../src/town/agents/create-agent.ts';
 import type { PermissionChoice } from '../../src/town/delivery/answer-permission.ts';
 import type { MemberOrder } from '../../src/town/members/change-members.ts';
+import type { MessageQuery } from '../../src/town/read-town.ts';
 import { AT, DELEGATION, err, ok, resultOf, type FakeTown } from './fake-answers.ts';
 import { agentId, messageId, permissionId } from './ids.ts';
 
@@ -151,16 +152,13 @@ export class FakePerson implements Held<PersonStub> {
       return ok(stored);
     });
   }
-  listMessages(idOrName: string, after: number, limit: number) {
-    return this.#town.record('listMessages', [idOrName, after, limit], resultOf(pageSchemaOf(messageSchema)), () =>
-      ok(
-        pageOf(
-          this.#town.messages.filter(({ seq }) => seq > after),
-          limit,
-          ({ seq }) => String(seq),
-        ),
-      ),
-    );
+  listMessages(idOrName: string, query: MessageQuery) {
+    return this.#town.record('listMessages', [idOrName, query], resultOf(pageSchemaOf(messageSchema)), () => {
+      const { order, cursor, limit } = query;
+      const all = order === 'oldest' ? this.#town.messages : this.#town.messages.toReversed();
+      const after = all.findIndex(({ seq }) => seq === cursor) + 1;
+      return ok(pageOf(all.slice(after), limit, ({ seq }) => String(seq)));
+    });
   }
   cancelMessage(idOrName: string, id: string) {
     return this.#town.record('cancelMessage', [idOrName, id], resultOf(messageSchema), () => {

@@ -44,9 +44,10 @@ async function page<T>(town: TestTown, path: string): Promise<Sent<T>> {
 
 /** Every page of a list, from the first to where `next` is null. */
 async function follow<T>(town: TestTown, path: string, cursor = 'cursor'): Promise<Sent<T>[]> {
-  const pages = [await page<T>(town, `${path}?limit=200`)];
+  const first = `${path}${path.includes('?') ? '&' : '?'}limit=200`;
+  const pages = [await page<T>(town, first)];
   for (let next = pages[0]?.next ?? null; next !== null; next = pages.at(-1)?.next ?? null) {
-    pages.push(await page<T>(town, `${path}?limit=200&${cursor}=${next}`));
+    pages.push(await page<T>(town, `${first}&${cursor}=${next}`));
   }
   return pages;
 }
@@ -81,6 +82,9 @@ describe('a page of a list', () => {
     const seen = pages.flatMap(({ items }) => items);
     expect(seen.map(({ seq }) => seq)).toEqual(Array.from({ length: 50 }, (_, at) => at + 1));
     expect(seen.every(({ content, reply }) => content === text && reply === text)).toBe(true);
+    const back = await follow<MessageView>(town, '/agents/ada/messages?order=newest');
+    for (const { bytes } of back) expect(bytes).toBeLessThanOrEqual(MAX_PAGE_BYTES);
+    expect(back.flatMap(({ items }) => items)).toEqual(seen.toReversed());
     // What was left unread of the list keeps nothing back: the town goes on writing, and ends.
     const { id } = await town.send('ada', 'hello');
     await town.until('ada', id, 'done');

@@ -124,6 +124,12 @@ export const agentsQuery = z.object({ cursor: idCursor(agentIdSchema), limit });
 const seqCursor = wholeText.transform(Number).openapi({ type: 'string' });
 /** Lists by number. */
 export const seqQuery = z.object({ cursor: seqCursor.default(0), limit });
+/** Messages of an agent, from either end. A cursor leads on in the order that it came with. */
+export const messagesQuery = z.object({
+  cursor: seqCursor.optional(),
+  limit,
+  order: z.enum(protocol.PAGE_ORDERS).default('oldest').openapi({ description: 'newest: the last messages first' }),
+});
 /** Unread mail: a cursor says that everything up to there was read. */
 export const mailQuery = z.object({ cursor: seqCursor.optional(), limit });
 /** Without `after` a stream begins with the next event. `ticket` is read before, with the credentials. */

@@ -70,14 +70,15 @@ function listMessages(app: App, inTown: Guard[]): void {
       operationId: 'listMessages',
       method: 'get',
       path: MESSAGES,
-      summary: 'List the messages of an agent in order',
+      summary: 'List the messages of an agent, the oldest or the newest first',
       middleware: inTown,
-      request: { params: s.agentParams, query: s.seqQuery },
+      request: { params: s.agentParams, query: s.messagesQuery },
       responses: answers(200, API.MessagePage, 'A page of messages'),
     }),
     async (c) => {
-      const { cursor, limit } = c.req.valid('query');
-      const messages = await orRefuse(asPerson(c, (me) => me.listMessages(c.req.valid('param').agent, cursor, limit)));
+      const { cursor = null, limit, order } = c.req.valid('query');
+      const query = { order, cursor, limit };
+      const messages = await orRefuse(asPerson(c, (me) => me.listMessages(c.req.valid('param').agent, query)));
       return c.json(messages, 200);
     },
   );

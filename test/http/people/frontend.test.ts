@@ -70,6 +70,20 @@ describe('towns', () => {
     expect((await read(`/v1/towns/${OWN}/events?limit=3`)).next).toBeNull();
   });
 
+  test('messages come the oldest first, or the newest, each page with the cursor of the next in its order', async () => {
+    for (const content of ['one', 'two', 'three']) {
+      await scene.send('POST', `${AGENTS}/ada/messages`, { json: { content } });
+    }
+    const contents = async (query: string) => {
+      const { items, next } = await read(`${AGENTS}/ada/messages?limit=2${query}`);
+      return [...items.map(({ content }) => content), next];
+    };
+    expect(await contents('')).toEqual(['one', 'two', '2']);
+    expect(await contents('&order=newest')).toEqual(['three', 'two', '2']);
+    expect(await contents('&order=newest&cursor=2')).toEqual(['one', null]);
+    expect((await scene.send('GET', `${AGENTS}/ada/messages?order=latest`)).status).toBe(400);
+  });
+
   test('a refresh and a restore say what the town did', async () => {
     expect((await scene.send('POST', `/v1/towns/${OWN}/refresh`, { json: { revoke_older: true } })).status).toBe(200);
     expect(lastCall()).toMatchObject({ method: 'refreshTown', given: [true] });

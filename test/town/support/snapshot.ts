@@ -36,7 +36,7 @@ export function takeSnapshot(stub: DurableObjectStub): Promise<Snapshot> {
       sweepAt: town?.sweepAtMs ?? 0,
       validFrom: town?.validFromMs ?? 0,
       agents: agents.map((agent) => ({ agent, credential: p.tokens.get(agent.id) })),
-      messages: agents.flatMap(({ id }) => [...p.messages.list(id, 0, MOST)]),
+      messages: agents.flatMap(({ id }) => [...p.messages.list(id, 'oldest', 0, MOST)]),
       events: state.storage.sql.exec<Snapshot['events'][number]>('SELECT type, subject, data FROM events').toArray(),
     };
   });
