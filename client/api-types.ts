@@ -1428,6 +1428,17 @@ export type RuntimeOrder = {
   permissions?: 'allow' | 'deny' | 'ask';
 } | null;
 
+/** How people may sign in at the console, beside an API key. */
+export interface SignInWays {
+  oidc: {
+    issuer: string;
+    client_id: string;
+    audience: string;
+  } | null;
+  access: boolean;
+  links: true;
+}
+
 /** What the containers did with each token of a refresh. */
 export interface SweepReport {
   /** @min 0 */

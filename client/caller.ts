@@ -149,7 +149,7 @@ export class Caller {
       const response = await this.#server.fetch(`${this.#server.origin}${path}`, {
         method,
         headers: {
-          authorization: `Bearer ${token}`,
+          ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...(waitSeconds > 0 ? { prefer: `wait=${waitSeconds}` } : {}),
         },

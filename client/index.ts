@@ -8,6 +8,7 @@ import { keyCalls } from './calls/keys.ts';
 import { memberCalls } from './calls/members.ts';
 import { messageCalls } from './calls/messages.ts';
 import { permissionCalls } from './calls/permissions.ts';
+import { signInCalls } from './calls/sign-in.ts';
 import { townPath } from './calls/paths.ts';
 import { townCalls } from './calls/towns.ts';
 import { webhookCalls } from './calls/webhooks.ts';
@@ -28,7 +29,7 @@ export type { StreamDelta, StreamEvent } from './stream-event.ts';
 export interface ClientOptions {
   /** Where the Reeve is, like `https://reeve.example.com`. */
   readonly url: string;
-  /** An API key or another credential of a person. A function is asked before each request, so that what it answers may change. */
+  /** An API key or another credential of a person; empty: none yet, and none is sent. A function is asked before each request, so that what it answers may change. */
   readonly token: string | (() => string | Promise<string>);
   /** Instead of the platform's. */
   readonly fetch?: (address: string, init: RequestInit) => Promise<Response>;
@@ -53,6 +54,7 @@ export function createClient({ url, token, fetch }: ClientOptions, outside: Outs
     ...agentCalls(caller),
     ...messageCalls(caller),
     ...permissionCalls(caller),
+    ...signInCalls(caller),
     ...keyCalls(caller),
     ...memberCalls(caller),
     ...webhookCalls(caller),

@@ -304,13 +304,14 @@ describe('how people sign in', () => {
       bindings({
         OIDC_ISSUER: 'https://login.example.com/realms/town/',
         OIDC_AUDIENCE: 'reeve',
+        OIDC_CLIENT_ID: 'console',
         ACCESS_TEAM_DOMAIN: 'team.cloudflareaccess.com',
         ACCESS_AUD: 'tag',
         ALLOWED_ORIGINS: 'https://chat.example.com, http://localhost:3000',
       }),
     );
     expect(signIn).toEqual({
-      oidc: { issuer: 'https://login.example.com/realms/town/', audience: 'reeve' },
+      oidc: { issuer: 'https://login.example.com/realms/town/', audience: 'reeve', clientId: 'console' },
       access: { team: 'team.cloudflareaccess.com', audience: 'tag' },
       allowedOrigins: new Set(['https://chat.example.com', 'http://localhost:3000']),
     });
@@ -322,6 +323,8 @@ describe('how people sign in', () => {
     ['OIDC_ISSUER', { OIDC_ISSUER: 'https://reeve.example.com', OIDC_AUDIENCE: 'reeve' }],
     ['OIDC_AUDIENCE', { OIDC_ISSUER: 'https://login.example.com' }],
     ['OIDC_AUDIENCE', { OIDC_AUDIENCE: 'reeve' }],
+    ['OIDC_CLIENT_ID', { OIDC_CLIENT_ID: 'console' }],
+    ['OIDC_CLIENT_ID', { OIDC_ISSUER: 'https://id.example.com', OIDC_AUDIENCE: 'reeve', OIDC_CLIENT_ID: 'a\nb' }],
     ['ACCESS_TEAM_DOMAIN', { ACCESS_TEAM_DOMAIN: 'evil.example.com', ACCESS_AUD: 'tag' }],
     ['ACCESS_AUD', { ACCESS_TEAM_DOMAIN: 'team.cloudflareaccess.com' }],
     ['ALLOWED_ORIGINS', { ALLOWED_ORIGINS: '*' }],

@@ -15,6 +15,7 @@ import { keyRoutes } from './people/keys.ts';
 import { memberRoutes } from './people/members.ts';
 import { delegationRoutes } from './people/delegations.ts';
 import { permissionRoutes } from './people/permissions.ts';
+import { signInRoutes } from './people/sign-in.ts';
 import { presetRoutes } from './people/presets.ts';
 import { messageRoutes } from './people/messages.ts';
 import { eventRoutes } from './people/events.ts';
@@ -33,6 +34,7 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   app.use(requestId());
   if (edge.config.signIn.allowedOrigins.size > 0) app.use(crossOrigin(edge.config));
   publicRoutes(app, edge);
+  signInRoutes(app, edge);
   keyRoutes(app, edge);
   townRoutes(app, edge);
   memberRoutes(app, edge);

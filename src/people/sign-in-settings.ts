@@ -4,8 +4,8 @@ import { commaList, isLoopbackOrHttps } from '#lib/variables.ts';
 
 /** By whom people may be signed in beside their API keys, and which pages may call. Holds no secret. */
 export interface SignInSettings {
-  /** OpenID provider and the audience that its tokens must have; null: none. */
-  readonly oidc: { readonly issuer: string; readonly audience: string } | null;
+  /** OpenID provider, the audience that its tokens must have, and the public client that the console is there; null: none. */
+  readonly oidc: { readonly issuer: string; readonly audience: string; readonly clientId: string | null } | null;
   /** Cloudflare Access: `<team>.cloudflareaccess.com` and the audience tag of its application; null: none. */
   readonly access: { readonly team: string; readonly audience: string } | null;
   /** Origins of pages that may call; our own needs no entry. */
@@ -34,10 +34,15 @@ function isOrigin(text: string): boolean {
 }
 
 const audience = z.string().min(1).max(512);
+/** Visible ASCII and blanks (RFC 6749, appendix A.1). */
+const clientId = z
+  .string()
+  .regex(/^[\x20-\x7e]{1,512}$/, 'must be the id of a client: 1 to 512 characters of printable ASCII');
 /** For the object of all variables. */
 export const signInVariables = {
   OIDC_ISSUER: issuer.optional(),
   OIDC_AUDIENCE: audience.optional(),
+  OIDC_CLIENT_ID: clientId.optional(),
   ACCESS_TEAM_DOMAIN: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,62}\.cloudflareaccess\.com$/, 'must be <team>.cloudflareaccess.com')
@@ -53,6 +58,11 @@ export function signInRules(env: Variables, publicUrl: string): [boolean, string
   const both = (one: unknown, other: unknown): boolean => (one === undefined) === (other === undefined);
   return [
     [both(env.OIDC_ISSUER, env.OIDC_AUDIENCE), 'OIDC_AUDIENCE', 'goes with OIDC_ISSUER: set both or none'],
+    [
+      env.OIDC_CLIENT_ID === undefined || env.OIDC_ISSUER !== undefined,
+      'OIDC_CLIENT_ID',
+      'goes with OIDC_ISSUER: leave it out, or set both',
+    ],
     [both(env.ACCESS_TEAM_DOMAIN, env.ACCESS_AUD), 'ACCESS_AUD', 'goes with ACCESS_TEAM_DOMAIN: set both or none'],
     // Else a token that was minted for an agent could speak as a person.
     [env.OIDC_ISSUER?.replace(/\/$/, '') !== publicUrl, 'OIDC_ISSUER', 'must be another issuer than PUBLIC_URL'],
@@ -61,9 +71,16 @@ export function signInRules(env: Variables, publicUrl: string): [boolean, string
 
 /** The settings out of variables that keep `signInRules`; a half pair counts as none. */
 export function signInSettings(env: Variables): SignInSettings {
-  const { OIDC_ISSUER: oidc, OIDC_AUDIENCE, ACCESS_TEAM_DOMAIN: team, ACCESS_AUD, ALLOWED_ORIGINS } = env;
+  const {
+    OIDC_ISSUER: issuer,
+    OIDC_AUDIENCE,
+    OIDC_CLIENT_ID: clientId = null,
+    ACCESS_TEAM_DOMAIN: team,
+    ACCESS_AUD,
+    ALLOWED_ORIGINS,
+  } = env;
   return {
-    oidc: oidc === undefined || OIDC_AUDIENCE === undefined ? null : { issuer: oidc, audience: OIDC_AUDIENCE },
+    oidc: issuer === undefined || OIDC_AUDIENCE === undefined ? null : { issuer, audience: OIDC_AUDIENCE, clientId },
     access: team === undefined || ACCESS_AUD === undefined ? null : { team, audience: ACCESS_AUD },
     allowedOrigins: new Set(ALLOWED_ORIGINS),
   };

@@ -17,6 +17,7 @@ export * from './presets.ts';
 export * from './retry-after.ts';
 export * from './roles.ts';
 export * from './runtime.ts';
+export * from './sign-in.ts';
 export * from './stream.ts';
 export * from './text.ts';
 export * from './third-parties.ts';

@@ -108,6 +108,20 @@ describe('before the app', () => {
     });
   });
 
+  test('who has no token yet sends none, and learns how to come to one', async () => {
+    const sent: (string | null)[] = [];
+    const scene = await makeScene();
+    const fetch = (address: string, init: RequestInit): Promise<Response> => {
+      const request = new Request(address, init);
+      sent.push(request.headers.get('authorization'));
+      return scene.fetch(request);
+    };
+    const client = createClient({ url: URL, token: '', fetch });
+    expect(await client.getSignIn()).toEqual({ oidc: null, access: false, links: true });
+    await expect(client.listTowns()).rejects.toMatchObject({ code: 'unauthenticated' });
+    expect(sent).toEqual([null, null]);
+  });
+
   test('a credential that is not accepted is 401, and is in no error', async () => {
     const { client } = await clientOf('reeve_wrong-one');
     const refused = await client.getMessage(OWN, agentId(1), messageId(1)).catch((thrown: unknown) => thrown);

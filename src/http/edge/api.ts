@@ -38,6 +38,7 @@ const forPeople = named({
   Preset: protocol.presetSchema.describe('An agent that can be chosen by name, and whether it may run here.'),
   ApiKey: protocol.apiKeySchema.describe('An API key, without its text.'),
   NewApiKey: protocol.newApiKeySchema.describe('An API key with its text, which is shown this once.'),
+  SignInWays: protocol.signInWaysSchema.describe('How people may sign in at the console, beside an API key.'),
   Message: protocol.messageSchema.describe('A message to an agent, its state, and its reply once it is `done`.'),
   Ticket: protocol.streamTicketSchema.describe('Opens one stream of one town, once.'),
   Event: protocol.eventSchema.describe(

@@ -25,6 +25,9 @@ export const CREDENTIALS = {
 } as const;
 export type Caller = keyof typeof CREDENTIALS;
 
+/** Who calls a route that takes no credential in a header. */
+type Anyone = 'anyone';
+
 const BAD_CREDENTIALS = ['unauthenticated', 'invalid_token', 'payload_too_large'] as const;
 
 /** What each caller may be answered whatever it asks for. */
@@ -43,7 +46,8 @@ const OF_CALLER = {
   session: [...BAD_CREDENTIALS, 'unavailable'],
   container: [...BAD_CREDENTIALS, 'unavailable'],
   ticket: [...BAD_CREDENTIALS, 'unavailable'],
-} as const satisfies Record<Caller, readonly ProblemCode[]>;
+  anyone: ['unavailable'],
+} as const satisfies Record<Caller | Anyone, readonly ProblemCode[]>;
 
 interface Declared<P extends string> extends Omit<RouteConfig, 'path'> {
   readonly path: P;
@@ -54,11 +58,12 @@ interface Declared<P extends string> extends Omit<RouteConfig, 'path'> {
  * Declares routes of one tag for one kind of caller. Beside the good answers that a route names, its declaration has each problem with
  * its codes: those of its caller, those of what it takes, those that are its own, and 500.
  */
-export function routesOf(tag: string, caller: Caller) {
+export function routesOf(tag: string, caller: Caller | Anyone) {
+  const callers = caller === 'anyone' ? [] : [caller];
   return <P extends string, R extends Declared<P>>(route: R, own: readonly ProblemCode[] = []) => {
     const ofTown = caller === 'person' && route.path.includes('{town}') ? (['insufficient_role'] as const) : [];
     const codes = [...OF_CALLER[caller], ...ofTown, ...problemsOfInput(route.request), ...own, 'internal' as const];
-    return declareRoute(tag, [caller], { ...route, responses: { ...route.responses, ...problemResponses(codes) } });
+    return declareRoute(tag, callers, { ...route, responses: { ...route.responses, ...problemResponses(codes) } });
   };
 }
 

@@ -72,6 +72,11 @@ export const EXAMPLES = {
   Preset: preset,
   ApiKey: key,
   NewApiKey: { ...key, key: `${key.prefix}_and-a-secret-that-is-shown-once` },
+  SignInWays: {
+    oidc: { issuer: 'https://id.example.com', client_id: 'reeve-console', audience: 'reeve' },
+    access: false,
+    links: true,
+  },
   Message: message,
   Ticket: { ticket: 'q83vEjRWeJC3Tv4vEjRWeJC3Tv4vEjRWeJC3Tv4vEjQ', expires_at: later },
   Event: event,

@@ -14,6 +14,8 @@ const HEAD = `/**
 `;
 /** Their clients bring types of their own. */
 const OTHER_CONTRACTS = ['AG-UI', 'OpenAI', 'OAuth'];
+/** For people who have no credential yet. */
+const SIGN_IN = 'Sign-in';
 
 const operationSchema = z.looseObject({
   operationId: z.string(),
@@ -38,7 +40,7 @@ export async function describedApi(): Promise<Description> {
 export function operationsForPeople({ paths }: Description): Operation[] {
   return Object.values(paths)
     .flatMap((methods) => Object.values(methods))
-    .filter(({ security }) => security.some((credential) => 'person' in credential))
+    .filter(({ security, tags }) => tags.includes(SIGN_IN) || security.some((credential) => 'person' in credential))
     .filter(({ tags }) => !tags.some((tag) => OTHER_CONTRACTS.includes(tag)));
 }
 

@@ -87,7 +87,7 @@ describe('the scope of a key', () => {
     );
     const ofPeople = routes.filter(
       (route) =>
-        /^\w+ (?:\/openai)?\/v1\/(?!agent\/|container\/|oauth\/(?:token|revoke)$)/.test(route) &&
+        /^\w+ (?:\/openai)?\/v1\/(?!agent\/|container\/|sign-in$|oauth\/(?:token|revoke)$)/.test(route) &&
         !route.endsWith('/stream'),
     );
     expect(ofPeople.toSorted()).toEqual(Object.keys(NEEDED).toSorted());

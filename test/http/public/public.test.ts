@@ -126,6 +126,7 @@ const OF_OPENAI = /^(?:Model|ModelList|OpenAi\w+|Chat\w+|Response\w*)$/;
 /** Who calls a route, by its address. */
 function callersOf(method: string, path: string): string[] {
   if (path.startsWith('/v1/agent/')) return ['agent'];
+  if (path === '/v1/sign-in') return [];
   if (path === '/v1/container/hello') return ['container'];
   if (path.startsWith('/v1/container/')) return ['session'];
   if (path.endsWith('/stream')) return ['ticket'];

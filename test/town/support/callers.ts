@@ -13,7 +13,7 @@ import { lab } from './lab.ts';
 import type { TestTown } from './town.ts';
 import { PUBLIC_URL, deployment } from './wiring.ts';
 
-const OIDC = { issuer: 'https://id.example', audience: 'reeve' };
+const OIDC = { issuer: 'https://id.example', audience: 'reeve', clientId: null };
 const ACCESS = { team: 'reeve.cloudflareaccess.com', audience: 'tag' };
 
 /** One person with one credential. */

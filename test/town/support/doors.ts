@@ -17,7 +17,7 @@ const DELEGATION = '/v1/agent/delegations/{delegation}';
 
 /** Whose credential opens a route, and a body with which it does. */
 type Door = { readonly body?: object } & (
-  | { readonly opensFor: 'person' | 'session' | 'container' | 'ticket' }
+  | { readonly opensFor: 'person' | 'session' | 'container' | 'ticket' | 'anyone' }
   | { readonly opensFor: 'agent'; readonly scope: string; readonly alsoForPeople?: true }
 );
 
@@ -43,6 +43,7 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`PUT ${TOWN}/members/{subject}`]: { opensFor: 'person', body: { role: 'viewer' } },
   [`DELETE ${TOWN}/members/{subject}`]: { opensFor: 'person' },
   'GET /v1/presets': { opensFor: 'person' },
+  'GET /v1/sign-in': { opensFor: 'anyone' },
   'POST /v1/keys': { opensFor: 'person', body: { name: 'robot', scope: 'admin' } },
   'GET /v1/keys': { opensFor: 'person' },
   'DELETE /v1/keys/{key}': { opensFor: 'person' },
@@ -123,8 +124,8 @@ export function doorOf(route: string): Door {
 /** Agents' tokens are worth what they are worth; anything else opens one door, or none. */
 export function outcomeOf(route: string, place: Place, credential: Credential): Outcome {
   const door = doorOf(route);
-  // A ticket stands in the address; no header adds to it or takes from it.
-  if (door.opensFor === 'ticket') return place.outcome;
+  // A ticket stands in the address, or nothing is asked for; no header adds to it or takes from it.
+  if (door.opensFor === 'ticket' || door.opensFor === 'anyone') return place.outcome;
   if (door.opensFor === 'agent') {
     if (door.alsoForPeople === true && credential.name === RIGHT_PERSON) return place.outcome;
     const worth = credential.asAgent(door.scope);
@@ -142,6 +143,7 @@ export function placesOf(scene: Scene, route: string): Place[] {
     container: () => [{ ...door, opensFor: RIGHT_CONTAINER }],
     session: () => pullPlaces(scene),
     ticket: () => ticketPlaces(scene),
+    anyone: () => [door],
   }[doorOf(route).opensFor]();
 }
 

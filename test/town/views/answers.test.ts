@@ -54,6 +54,7 @@ describe('what people are answered', () => {
     ];
     await api('GET', '/v1/towns');
     await api('GET', '/v1/presets');
+    await api('GET', '/v1/sign-in');
     await api('GET', '/openai/v1/models');
     const messages = [{ role: 'user', content: 'ping' }];
     await api('POST', '/openai/v1/chat/completions', { model: 'reeve/utility', messages });
