@@ -1,5 +1,13 @@
 /** People who come with a JWT of another issuer: of an OpenID provider, or of Cloudflare Access in front of the Worker. */
-import { createRemoteJWKSet, decodeJwt, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import {
+  createRemoteJWKSet,
+  decodeJwt,
+  errors,
+  jwksCache,
+  jwtVerify,
+  type JWKSCacheInput,
+  type JWTPayload,
+} from 'jose';
 import { z } from 'zod';
 import { withDeadline } from '#lib/clock.ts';
 import { parseJson } from '#lib/json.ts';
@@ -64,35 +72,39 @@ function named(kind: string, subject: unknown): string | null {
   return subject.isWellFormed() ? `${kind}:${subject}` : null;
 }
 
-/** Keys are fetched with the first token and kept; the issuer is asked again where a token names one that is not among them. */
+/**
+ * Keys are fetched with the first token and kept; the issuer is asked again where a token names one that is not among them. Until
+ * it may be asked, a token that may have been signed since cannot be told from a false one.
+ */
 export function jwtAuthenticator(from: JwtIssuer, now: () => number): PersonAuthenticator {
-  let keys: JWTVerifyGetKey | null = null;
+  let keys: RemoteKeys | null = null;
   return {
     authenticate: async (bearer) => {
-      if (issuerOf(bearer) !== from.issuer) return null;
+      if (claimsOf(bearer).iss !== from.issuer) return null;
       keys ??= remoteKeys(from.jwksUri ?? (await discover(from.issuer)));
       return verify(from, bearer, keys, now());
     },
   };
 }
 
-/** What a token says of its issuer, before anything is verified: it only chooses who verifies. */
-function issuerOf(bearer: string): string | undefined {
+/** What a token says, before anything is verified: it only chooses who verifies, and which refusal it is. */
+function claimsOf(bearer: string): JWTPayload {
   try {
-    return decodeJwt(bearer).iss;
+    return decodeJwt(bearer);
   } catch {
-    return undefined; // No JWT: none of ours.
+    return {}; // No JWT: none of ours.
   }
 }
 
 async function verify(
   { issuer, audience, personOf }: JwtIssuer,
   bearer: string,
-  keys: JWTVerifyGetKey,
+  keys: RemoteKeys,
   nowMs: number,
 ): Promise<Person | null> {
+  const mayAsk = !keys.get.coolingDown;
   try {
-    const { payload } = await jwtVerify(bearer, keys, {
+    const { payload } = await jwtVerify(bearer, keys.get, {
       issuer,
       audience,
       algorithms: ALGORITHMS,
@@ -103,6 +115,9 @@ async function verify(
     const id = personOf(payload);
     return id === null ? null : { id, endsAtMs: (payload.exp ?? 0) * 1000, scope: 'admin' };
   } catch (thrown) {
+    if (thrown instanceof errors.JWKSNoMatchingKey && !mayAsk && isNewerThan(keys, bearer)) {
+      throw new SignInUnavailable(`${issuer} is not asked for another key yet`, { cause: thrown });
+    }
     if (isOfTheToken(thrown)) return null;
     throw new SignInUnavailable(`the keys of ${issuer} cannot be had`, { cause: thrown });
   }
@@ -118,12 +133,27 @@ function isOfTheToken(thrown: unknown): boolean {
   );
 }
 
-const remoteKeys = (uri: string): JWTVerifyGetKey =>
-  createRemoteJWKSet(new URL(uri), {
+interface RemoteKeys {
+  readonly get: ReturnType<typeof createRemoteJWKSet>;
+  /** The library notes here when it fetched the keys. */
+  readonly fetched: JWKSCacheInput;
+}
+
+function remoteKeys(uri: string): RemoteKeys {
+  const fetched: JWKSCacheInput = {};
+  const get = createRemoteJWKSet(new URL(uri), {
     timeoutDuration: FETCH_MS,
     cooldownDuration: COOLDOWN_MS,
     cacheMaxAge: CACHE_MS,
+    [jwksCache]: fetched,
   });
+  return { get, fetched };
+}
+
+/** Whether it can be signed with a key that was published after these were fetched. */
+function isNewerThan({ fetched }: RemoteKeys, bearer: string): boolean {
+  return (claimsOf(bearer).iat ?? 0) + TOLERANCE_SECONDS > (fetched.uat ?? 0) / 1000;
+}
 
 const discoverySchema = z.object({ issuer: z.string(), jwks_uri: z.url() });
 

@@ -71,7 +71,7 @@ export async function makeScene(changes: Bindings = {}, clock: Clock = { now: ()
       config.signIn,
       new Secret(DEV_TOKEN),
       (id) => apiKeys.get(id),
-      () => NOW_MS,
+      () => clock.now(),
     ),
     rates: { person: allow, agent: allow, badSignIn: allow },
     directory,
