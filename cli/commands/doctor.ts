@@ -78,10 +78,12 @@ async function examineAddress(world: World, { url }: Profile, add: Add): Promise
     'ok',
     `${url} answers after ${world.nowMs() - began} ms${url.startsWith('https:') ? ', over TLS' : ''}`,
   );
-  const { status, date, body } = answer;
+  const { status, body } = answer;
   const code = textAt(body, 'code');
-  if (textAt(body, 'status') === 'ok') add('health', 'ok', 'the Worker is well');
-  else if (code === 'misconfigured')
+  if (textAt(body, 'status') === 'ok') {
+    add('health', 'ok', 'the Worker is well');
+    examineClock(world, textAt(body, 'time'), add);
+  } else if (code === 'misconfigured')
     add('health', 'fail', textAt(body, 'detail') || code, 'Mend the variables that it names, and deploy.');
   else
     add(
@@ -90,17 +92,22 @@ async function examineAddress(world: World, { url }: Profile, add: Add): Promise
       `/healthz answers ${status}, not as a Reeve does`,
       'Look what else answers there: a proxy, a sign-in page, another Worker.',
     );
-  const skewMs = date === null ? null : world.nowMs() - date;
-  if (skewMs === null) add('clock', 'warn', 'the answers have no date');
+  return true;
+}
+
+/** By the Worker's own clock, which it says: a `Date` header may be missing, or that of a proxy. */
+function examineClock(world: World, time: string, add: Add): void {
+  const skewMs = world.nowMs() - Date.parse(time);
+  if (Number.isNaN(skewMs))
+    add('clock', 'warn', '/healthz does not tell the time', 'Deploy the version of this reeve.');
   else if (Math.abs(skewMs) > SKEW_MS) {
     add(
       'clock',
       'fail',
-      `this machine is ${Math.round(skewMs / 1000)} s off`,
+      `this machine is ${Math.round(Math.abs(skewMs) / 1000)} s ${skewMs > 0 ? 'ahead of' : 'behind'} the Worker`,
       'Let it keep time (NTP): tokens are refused by clocks that differ.',
     );
   } else add('clock', 'ok', `within ${SKEW_MS / 1000} s`);
-  return true;
 }
 
 async function examineKeys(world: World, { url }: Profile, add: Add): Promise<void> {
@@ -180,8 +187,6 @@ async function examineTowns(world: World, client: ReeveClient, add: Add): Promis
 
 interface Answered {
   readonly status: number;
-  /** Of the server's clock, in ms since the epoch. */
-  readonly date: number | null;
   readonly body: Readonly<Record<string, unknown>>;
 }
 
@@ -192,8 +197,7 @@ async function ask(world: World, address: string): Promise<Answered | string> {
       signal: AbortSignal.any([world.ending, world.timeout(TIMEOUT_MS)]),
       redirect: 'manual',
     });
-    const date = Date.parse(response.headers.get('date') ?? '');
-    return { status: response.status, date: Number.isNaN(date) ? null : date, body: fieldsOf(await response.text()) };
+    return { status: response.status, body: fieldsOf(await response.text()) };
   } catch (thrown) {
     world.ending.throwIfAborted();
     return thrown instanceof Error ? causeOf(thrown) || thrown.message : String(thrown);

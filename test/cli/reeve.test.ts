@@ -3,37 +3,23 @@ import { once } from 'node:events';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../scripts/ports.ts';
 import { DEV_TOKEN } from '../support/bindings.ts';
-import { FOREIGN, OWN, makeScene } from '../support/fake-edge.ts';
+import { FOREIGN, OWN } from '../support/fake-edge.ts';
 import { PATIENT } from '../support/patient.ts';
-import { serveScene } from '../support/served-edge.ts';
-import { installReeve } from './support/run-reeve.ts';
+import { json, signedIn } from './support/signed-in.ts';
 
-const port = await freePort();
-const scene = await makeScene({ PUBLIC_URL: `http://127.0.0.1:${port}` }, { now: () => Date.now() });
-const server = await serveScene(scene, port);
-const reeve = await installReeve();
-const shell = reeve.openShell();
+const { scene, url, reeve, shell, close } = await signedIn();
 const profile = join(shell.folder, 'config/reeve/profile.json');
-const json = (text: string): unknown => JSON.parse(text) as unknown;
 
-beforeAll(async () => {
-  const { code } = await shell.run(['login', '--url', server.url], { stdin: `${DEV_TOKEN}\n` });
-  expect(code).toBe(0);
-});
-
-afterAll(async () => {
-  reeve.close();
-  await server.stop();
-});
+afterAll(close);
 
 describe('reeve login', () => {
   test('keeps address and key in a file that its owner alone can read, and the key in no output', async () => {
-    const { code, stdout, stderr } = await shell.run(['login', '--url', `${server.url}/`], { stdin: DEV_TOKEN });
+    const { code, stdout, stderr } = await shell.run(['login', '--url', `${url}/`], { stdin: DEV_TOKEN });
     expect([code, stdout]).toEqual([0, expect.stringContaining('dev')]);
-    expect(json(readFileSync(profile, 'utf8'))).toEqual({ url: server.url, key: DEV_TOKEN });
+    expect(json(readFileSync(profile, 'utf8'))).toEqual({ url, key: DEV_TOKEN });
     expect(statSync(profile).mode & 0o777).toBe(0o600);
     expect(stdout + stderr).not.toContain(DEV_TOKEN);
   });
@@ -42,7 +28,7 @@ describe('reeve login', () => {
     const other = reeve.openShell();
     const file = join(other.folder, 'a.key');
     writeFileSync(file, 'reeve_wrong');
-    const { code, stderr } = await other.run(['login', '--url', server.url, '--key-file', file]);
+    const { code, stderr } = await other.run(['login', '--url', url, '--key-file', file]);
     expect([code, stderr]).toEqual([4, expect.stringContaining('invalid_token')]);
     expect((await other.run(['whoami'])).stderr).toContain('not signed in');
   });
@@ -55,7 +41,7 @@ describe('reeve login', () => {
   test('is not needed where npm start has left the header of its stack', async () => {
     const other = reeve.openShell();
     other.asLocalStack(DEV_TOKEN);
-    const { code, stdout } = await other.run(['whoami', '--json'], { env: { PORT: new URL(server.url).port } });
+    const { code, stdout } = await other.run(['whoami', '--json'], { env: { PORT: new URL(url).port } });
     expect([code, json(stdout)]).toEqual([0, expect.objectContaining({ subject: 'dev', scope: 'admin' })]);
   });
 });
@@ -167,29 +153,6 @@ describe('exit codes', () => {
     const [code]: unknown[] = await once(child, 'close');
     expect([code, said.stdout]).toEqual([130, '']);
     expect(said.stderr).toMatch(new RegExp(`the turn goes on: reeve messages get ${OWN} bob msg_\\S+\n$`));
-  });
-});
-
-describe('reeve doctor', () => {
-  test('finds nothing to mend where all is well, in one line for each thing that it looks at', async () => {
-    const { stdout } = await shell.run(['doctor', '-o', 'jsonl']);
-    const found = stdout.trim().split('\n').map(json) as { check: string; status: string }[];
-    expect(found.map(({ check, status }) => `${check} ${status}`)).toEqual([
-      'address ok',
-      'health ok',
-      'clock ok',
-      'discovery ok',
-      'keys ok',
-      'sign-in ok',
-      'town ok',
-    ]);
-  });
-
-  test('finds an address that is not the one that tokens name, and says what to set', async () => {
-    const other = reeve.openShell();
-    await other.run(['login', '--url', `http://localhost:${port}`], { stdin: DEV_TOKEN });
-    const { code, stdout } = await other.run(['doctor']);
-    expect([code, stdout]).toEqual([1, expect.stringMatching(/^fail {2}discovery .*\n +Set PUBLIC_URL/m)]);
   });
 });
 

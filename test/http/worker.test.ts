@@ -33,7 +33,7 @@ describe('a Worker', () => {
   test('with a good configuration serves', async () => {
     const response = await workerWith(bindings())('/healthz');
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({ status: 'ok' });
+    expect(await response.json()).toMatchObject({ status: 'ok' });
     expect(lines).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
 /** Routes without credentials: health, keys, discovery. */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { EXCHANGE_GRANT, REQUIRED_CLAIMS, TOKEN_ALG } from '#protocol';
+import { timestamp } from '#lib/clock.ts';
 import { publicKeys } from '../../tokens/key-set.ts';
 import type { Edge, EdgeEnv } from '../edge/edge.ts';
 
@@ -12,7 +13,8 @@ export function publicRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
   const { publicUrl, signingKeys } = edge.config;
   const keys = publicKeys(signingKeys);
 
-  app.get('/healthz', (c) => c.json({ status: 'ok' }));
+  // With the time, because a `Date` header may be missing, or that of a proxy.
+  app.get('/healthz', (c) => c.json({ status: 'ok', time: timestamp(edge.clock.now()) }));
 
   app.get('/', (c) =>
     c.json({

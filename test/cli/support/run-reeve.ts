@@ -34,7 +34,8 @@ export async function installReeve() {
   };
 }
 
-class Shell {
+/** A person's terminal: a folder, and what runs in it. */
+export class Shell {
   readonly #program: string;
   /** Current folder, and home of the profile. */
   readonly folder = mkdtempSync(join(tmpdir(), 'reeve-cli-'));

@@ -4,15 +4,17 @@ import { EVENT_DATA, PROBLEMS, type ProblemCode } from '#protocol';
 import { publicKeys } from '../../../src/tokens/key-set.ts';
 import { createApp } from '../../../src/http/app.ts';
 import { makeScene } from '../../support/fake-edge.ts';
+import { NOW_MS } from '../../support/issuer.ts';
 
 const scene = await makeScene();
 const get = (path: string) => scene.send('GET', path, { bearer: null });
 
 describe('what is read without credentials', () => {
-  test('health needs no credentials and touches no town', async () => {
+  test('health needs no credentials, touches no town, and tells the time', async () => {
     const response = await get('/healthz');
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({ status: 'ok' });
+    expect(await response.json()).toEqual({ status: 'ok', time: new Date(NOW_MS).toISOString() });
+    expect(scene.calls).toEqual([]);
   });
 
   test('the root says where to go on', async () => {
