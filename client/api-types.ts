@@ -129,6 +129,37 @@ export interface Caller {
   expires_at: string | null;
 }
 
+/** A container of a town, as far as the town knows without asking it. */
+export interface Container {
+  container: string;
+  /** idle: no agent in it works, and it may have gone to sleep since; asleep: it did not run when it was asked last; silent: it does not answer; lost: it was given up */
+  state: 'new' | 'running' | 'idle' | 'asleep' | 'silent' | 'lost';
+  /** since when it is asleep, silent or lost; null in the other states */
+  since: string | null;
+  /** when the session that its agents run in was opened */
+  session_since: string | null;
+  /** the last sign of life of an agent in it, or of the opening of its session */
+  last_heard_at: string | null;
+  /** after failures in a row nothing is sent there unasked until then */
+  held: {
+    /** @format date-time */
+    until: string;
+    /** @min 0 */
+    failures: number;
+  } | null;
+  /** since when its control server refuses what the town signs */
+  refused_since: string | null;
+  /** it is in doubt, and asked then */
+  next_probe_at: string | null;
+  /** who lives there, at work or not */
+  agents: string[];
+}
+
+/** Every container of a town. */
+export interface ContainerList {
+  items: Container[];
+}
+
 /** A task that one agent handed to another. */
 export interface Delegation {
   /** @pattern ^dlg_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */

@@ -1,6 +1,6 @@
 /** Towns, and how they are. */
 import type { Command } from 'commander';
-import type { DeletedTown, Health, SweepReport, Town, TownEntry } from '../../client/index.ts';
+import type { Container, DeletedTown, Health, SweepReport, Town, TownEntry } from '../../client/index.ts';
 import { EXIT, Ended } from '../exit.ts';
 import type { Columns } from '../output.ts';
 import { all, confirm, openSession, townOf } from '../session.ts';
@@ -17,6 +17,14 @@ const TOWN: Columns<Town> = {
   NAME: ({ name }) => name,
   AGENTS: ({ agents }) => agents,
   'NEXT SWEEP': ({ next_sweep_at: at }) => at,
+};
+const CONTAINER: Columns<Container> = {
+  CONTAINER: ({ container }) => container,
+  STATE: ({ state }) => state,
+  SINCE: ({ since }) => since,
+  HEARD: ({ last_heard_at: at }) => at,
+  'HELD UNTIL': ({ held }) => held?.until ?? null,
+  AGENTS: ({ agents }) => agents.length,
 };
 const REASON: Columns<Health['reasons'][number]> = {
   STATUS: ({ status }) => status,
@@ -86,6 +94,20 @@ export function townCommands(program: Command, world: World): void {
       session.output.one(await session.client.deleteTown(town, session.until), DELETED);
     });
   healthCommand(program, world);
+  containerCommand(program, world);
+}
+
+function containerCommand(program: Command, world: World): void {
+  const containers = program.command('containers').description('containers of a town: list');
+
+  containers
+    .command('list <town>')
+    .description('the containers of a town, by what the town knows: none is asked or woken')
+    .action(async (given: string, _: object, command: Command) => {
+      const session = openSession(world, command);
+      const { items } = await session.client.listContainers(await townOf(session, given), session.until);
+      session.output.list(items, CONTAINER);
+    });
 }
 
 function healthCommand(program: Command, world: World): void {

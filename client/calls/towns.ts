@@ -24,6 +24,10 @@ export const townCalls = (caller: Caller) => ({
   getTownHealth: (town: string, options?: CallOptions): Promise<api.Health> =>
     caller.get(`${townPath(town)}/health`, options),
 
+  /** By what the town knows: none is asked, woken or kept awake. */
+  listContainers: (town: string, options?: CallOptions): Promise<api.ContainerList> =>
+    caller.get(`${townPath(town)}/containers`, options),
+
   /** Says that the town's database was put back to an earlier state. */
   markTownRestored: (town: string, options?: CallOptions): Promise<api.Restored> =>
     caller.post(`${townPath(town)}/restored`, undefined, options),

@@ -12,6 +12,7 @@ import { crossOrigin } from './edge/cross-origin.ts';
 import type { Edge, EdgeEnv } from './edge/edge.ts';
 import { agentRoutes } from './people/agents.ts';
 import { keyRoutes } from './people/keys.ts';
+import { townContainerRoutes } from './people/containers.ts';
 import { memberRoutes } from './people/members.ts';
 import { delegationRoutes } from './people/delegations.ts';
 import { permissionRoutes } from './people/permissions.ts';
@@ -37,6 +38,7 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   signInRoutes(app, edge);
   keyRoutes(app, edge);
   townRoutes(app, edge);
+  townContainerRoutes(app, edge);
   memberRoutes(app, edge);
   agentRoutes(app, edge);
   messageRoutes(app, edge);

@@ -2,6 +2,7 @@
 export * from './agent-api.ts';
 export * from './api-keys.ts';
 export * from './claims.ts';
+export * from './containers.ts';
 export * from './control.ts';
 export * from './control-calls.ts';
 export * from './event-data.ts';

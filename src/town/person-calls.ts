@@ -15,10 +15,8 @@ import { isActive, type PresentedToken } from './credentials/introspect-token.ts
 import * as permission from './delivery/answer-permission.ts';
 import { confirmEnd, isEndConfirmed, retireAgent, stopAgent } from './delivery/end-agent.ts';
 import { interruptAgent, type InterruptRefusal } from './delivery/interrupt-agent.ts';
-import { serveAgent } from './delivery/serve-agent.ts';
-import { requestStart } from './delivery/start-agent.ts';
+import { serveAgent, startNow } from './delivery/serve-agent.ts';
 import { withdrawMessages } from './delivery/withdraw-messages.ts';
-import { listDelegations } from './ledger/delegation-views.ts';
 import { senderOf, type PersonCall } from './members/authorize-person.ts';
 import { putMember, removeMember, type MemberOrder } from './members/change-members.ts';
 import { PUBLISH_WAIT_MS, publishMembers } from './members/publish-members.ts';
@@ -63,6 +61,10 @@ export class PersonCalls extends RpcTarget {
 
   async health(): PersonAnswered<wire.TownHealth> {
     return this.#as.run('read', (p) => ok(read.readHealth(p)));
+  }
+
+  async listContainers(): PersonAnswered<{ items: wire.ContainerView[] }> {
+    return this.#as.run('read', (p) => ok(read.listContainers(p)));
   }
 
   /** The database was put back to an earlier state. */
@@ -141,8 +143,7 @@ export class PersonCalls extends RpcTarget {
 
   async startAgent(idOrName: string): PersonAnswered<wire.AgentView> {
     return this.#as.with('admin', idOrName, async (p, { id }) => {
-      requestStart(p, id);
-      await serveAgent(p, id);
+      await startNow(p, id);
       return read.readAgent(p, id);
     });
   }
@@ -194,11 +195,9 @@ export class PersonCalls extends RpcTarget {
 
   /** With `waitMs`: when the message is over, or after that time; shown to one who is a member then. */
   async getMessage(idOrName: string, message: string, waitMs = 0): PersonAnswered<wire.MessageView> {
-    if (waitMs > 0) {
-      const waited = await this.#as.run('read', (p) => read.readMessage(p, idOrName, message, waitMs));
-      if (!waited.ok) return waited;
-    }
-    return this.#as.run('read', (p) => read.readMessage(p, idOrName, message, 0));
+    const shown = (ms: number) => this.#as.run('read', (p) => read.readMessage(p, idOrName, message, ms));
+    const waited = await shown(waitMs);
+    return waited.ok && waitMs > 0 ? shown(0) : waited;
   }
 
   async listEvents(after: number, limit: number): PersonAnswered<EventPage> {
@@ -232,7 +231,7 @@ export class PersonCalls extends RpcTarget {
   }
 
   async listDelegations(after: number, limit: number): PersonAnswered<wire.Page<wire.DelegationView>> {
-    return this.#as.run('read', (p) => ok(listDelegations(p, after, limit)));
+    return this.#as.run('read', (p) => ok(read.listDelegations(p, after, limit)));
   }
 
   /** The directory has the members before the answer, where it can be reached soon. */

@@ -3,6 +3,7 @@ import {
   fillPage,
   type AgentId,
   type AgentView,
+  type ContainerView,
   type MemberView,
   type MessageView,
   type Page,
@@ -16,6 +17,8 @@ import { isFinal } from '../outbox/message.ts';
 import type { Agent } from '../roster/agent.ts';
 import { townHealth } from './views/health.ts';
 import type { TownPorts } from './ports.ts';
+import type { ContainerRecord } from './state/container-store.ts';
+import { containerView } from './views/container-view.ts';
 import { dueTimes } from './alarm/run-due.ts';
 import { agentView, memberView, messageView, permissionView, townView } from './views/views.ts';
 
@@ -45,6 +48,14 @@ export function listMessages(p: TownPorts, agent: AgentId, { order, cursor, limi
   return fillPage(p.messages.list(agent, order, from, limit + 1), limit, messageView, ({ seq }) => String(seq));
 }
 
+/** Every container that the town has or had agents in, in the order of their numbers. Nothing is sent to any (T10). */
+export function listContainers(p: TownPorts): { items: ContainerView[] } {
+  const housed = Map.groupBy(p.agents.live(), ({ container }) => container);
+  const view = (one: ContainerRecord): ContainerView =>
+    containerView(p.id, one, housed.get(one.index) ?? [], p.clock.now());
+  return { items: p.containers.list().map(view) };
+}
+
 /** What agents ask, in the order in which they asked; with `open` only what is not over. */
 export function listPermissions(p: TownPorts, open: boolean, after: number, limit: number): Page<PermissionView> {
   const found = open ? p.permissions.listOpen(after, limit + 1) : p.permissions.list(after, limit + 1);
@@ -56,6 +67,8 @@ export function readPermission(p: TownPorts, id: string): Result<PermissionView,
   const found = p.permissions.get(id);
   return found === null ? err('not_found') : ok(permissionView(found));
 }
+
+export { listDelegations } from './ledger/delegation-views.ts';
 
 /** Members with an id above `after`, in the order of ids. */
 export function listMembers(p: TownPorts, after: string, limit: number): Page<MemberView> {

@@ -74,6 +74,11 @@ describe('data', () => {
     expect(json(ended.stdout)).toMatchObject({ state: 'retired', confirmed: true });
   });
 
+  test('of containers: where each is listed with its state', async () => {
+    const { stdout } = await shell.run(['containers', 'list', 'first']);
+    expect(stdout).toMatch(new RegExp(`^CONTAINER +STATE .*\n${OWN}:0 +idle `));
+  });
+
   test('of a message that is sent from stdin, with its key, without a wait', async () => {
     await shell.run(['agents', 'create', OWN, 'bob']);
     const sent = await shell.run(['send', OWN, 'bob', '--no-wait', '--key', 'k-1', '--json'], { stdin: 'a task\n' });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Ticket } from '../../src/events/ticket-store.ts';
 import {
   agentSchema,
+  containerSchema,
   delegationSchema,
   eventPageSchema,
   memberSchema,
@@ -15,6 +16,7 @@ import {
   townSchema,
   type AgentId,
   type AgentView,
+  type ContainerView,
   type EventView,
   type MemberRole,
   type MemberView,
@@ -51,6 +53,17 @@ const PERMISSION: PermissionView = {
   resolved_by: null,
   resolved_at: null,
 };
+/** The container of every such town. */
+const CONTAINER: Omit<ContainerView, 'container' | 'agents'> = {
+  state: 'idle',
+  since: null,
+  session_since: AT,
+  last_heard_at: AT,
+  held: null,
+  refused_since: null,
+  next_probe_at: null,
+};
+const listOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item) });
 const REPORT = { due: 0, ok: 0, failed: 0, skipped: 0, results: [] };
 
 export class FakePerson implements Held<PersonStub> {
@@ -87,6 +100,12 @@ export class FakePerson implements Held<PersonStub> {
   }
   health() {
     return this.#town.record('health', [], resultOf(townHealthSchema), () => ok({ status: 'green', reasons: [] }));
+  }
+  listContainers() {
+    const agents = [...this.#town.agents.values()].map(({ id }) => id);
+    return this.#town.record('listContainers', [], resultOf(listOf(containerSchema)), () =>
+      ok({ items: [{ ...CONTAINER, container: `${this.#town.id}:0`, agents }] }),
+    );
   }
   restored() {
     return this.#town.record('restored', [], resultOf(restoredSchema), () => ok({ containers: 0, renewed: 0 }));

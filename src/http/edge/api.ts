@@ -30,6 +30,7 @@ const forPeople = named({
   MemberOrder: taken.memberOrderSchema.describe('The role that a person is to have in a town.'),
   DeletedTown: protocol.deletedTownSchema.describe('`deleting`: a container has yet to confirm.'),
   Restored: protocol.restoredSchema.describe('How many containers the town has, and how many have their new session.'),
+  Container: protocol.containerSchema.describe('A container of a town, as far as the town knows without asking it.'),
   Health: protocol.townHealthSchema.describe('What is wrong in a town, since when, and what to do about it.'),
   SweepReport: protocol.sweepReportSchema.describe('What the containers did with each token of a refresh.'),
   Agent: protocol.agentSchema.describe('An agent and the health of its credential, of which no text is in any answer.'),
@@ -101,6 +102,7 @@ const pages = named({
     .extend({ items: z.array(forPeople.Event) })
     .describe('A page of events, oldest first. What lies between `after` and `oldest` is no longer kept.'),
   WebhookList: z.object({ items: z.array(forPeople.Webhook) }).describe('Every webhook of a town; ten at most.'),
+  ContainerList: z.object({ items: z.array(forPeople.Container) }).describe('Every container of a town.'),
   PresetList: z.object({ items: z.array(forPeople.Preset) }).describe('Every preset.'),
   StreamFrame: protocol
     .streamFrameOf(forPeople.Event)

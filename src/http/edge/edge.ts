@@ -51,6 +51,7 @@ export type PersonStub = Pick<
   | 'change'
   | 'introspect'
   | 'health'
+  | 'listContainers'
   | 'restored'
   | 'deleteTown'
   | 'listMembers'

@@ -74,6 +74,19 @@ export const agent = {
   },
 } satisfies Examples['Agent'];
 
+/** Where she lives. */
+export const container = {
+  container: agent.container,
+  state: 'idle',
+  since: null,
+  session_since: at,
+  last_heard_at: later,
+  held: null,
+  refused_since: null,
+  next_probe_at: null,
+  agents: [ada],
+} satisfies Examples['Container'];
+
 /** A message that is answered. */
 export const message = {
   id: messageId,

@@ -13,6 +13,7 @@ import {
   entry,
   member,
   agent,
+  container,
   message,
   permission,
   key,
@@ -52,6 +53,7 @@ export const EXAMPLES = {
   MemberOrder: { role: member.role },
   DeletedTown: { id: town, status: 'deleted' },
   Restored: { containers: 1, renewed: 1 },
+  Container: container,
   Health: {
     status: 'amber',
     reasons: [
@@ -152,6 +154,7 @@ export const EXAMPLES = {
   ApiKeyPage: { ...next, items: [key] },
   EventPage: { items: [event], next: '41', oldest: 1 },
   WebhookList: { items: [webhook] },
+  ContainerList: { items: [container] },
   PresetList: { items: [preset] },
   StreamFrame: [
     event,

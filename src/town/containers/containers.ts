@@ -23,7 +23,7 @@ export function recordSession(p: TownPorts, index: number, session: SessionId): 
     if (isLost(p, index)) {
       p.events.append('reeve.container.found', `${p.id}:${index}`, {}, p.clock.now());
     }
-    p.containers.opened(index, session);
+    p.containers.opened(index, session, p.clock.now());
     for (const { id, inc } of p.agents.leftIn(index)) {
       p.agents.ended(id);
       p.events.append('reeve.agent.teardown_confirmed', id, { incarnation: inc }, p.clock.now());
@@ -92,6 +92,7 @@ export function recordAnswer(p: TownPorts, index: number, answer: LinkAnswer<unk
       recordSession(p, index, answer.session);
       return;
     case 'asleep':
+      p.containers.asleep(index, p.clock.now());
       return;
     case 'unreachable': {
       if (answer.reason === 'unauthorized') p.containers.refused(index, p.clock.now());

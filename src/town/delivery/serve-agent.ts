@@ -2,7 +2,7 @@ import type { AgentId } from '#protocol';
 import { takesMessages } from '../../roster/agent.ts';
 import { deliverOnce } from './deliver-message.ts';
 import type { TownPorts } from '../ports.ts';
-import { startOnce } from './start-agent.ts';
+import { requestStart, startOnce } from './start-agent.ts';
 
 /**
  * Does for one agent what can be done now: starts it, and hands over what waits for it, one request at a time and in order.
@@ -13,6 +13,12 @@ export function serveAgent(p: TownPorts, id: AgentId): Promise<void> {
   return p.flights.run(`serve:${id}`, async () => {
     while (await step(p, id));
   });
+}
+
+/** Starts an agent because a person asks for it, and does at once what can be done. */
+export function startNow(p: TownPorts, id: AgentId): Promise<void> {
+  requestStart(p, id);
+  return serveAgent(p, id);
 }
 
 /** Returns whether another step may follow at once. */

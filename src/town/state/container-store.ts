@@ -6,6 +6,10 @@ export interface ContainerRecord {
   readonly index: number;
   /** The session that the town's agents were started in, or null: before the first, or after the container was abandoned. */
   readonly session: SessionId | null;
+  /** When that session was taken into use; null: there is none, or it is older than the column. */
+  readonly openedAtMs: number | null;
+  /** Since when it is known not to run, or null: it answered since, or was not asked. */
+  readonly asleepSinceMs: number | null;
   /** After a timeout nothing but a person's request goes there before this. */
   readonly backoffUntilMs: number;
   readonly failures: number;
@@ -32,6 +36,8 @@ export interface ContainerRecord {
 type Row = {
   idx: number;
   session: SessionId | null;
+  opened_at_ms: number | null;
+  asleep_since_ms: number | null;
   held_until_ms: number;
   failures: number;
   renew_due_at_ms: number | null;
@@ -67,20 +73,26 @@ export class ContainerStore {
   }
 
   /** Takes a session into use; it answered, so its failures are forgotten. */
-  opened(index: number, session: SessionId): void {
+  opened(index: number, session: SessionId, nowMs: number): void {
     this.#sql.exec(
-      `UPDATE containers SET session = ?, held_until_ms = 0, failures = 0, missed = 0, probe_at_ms = NULL, probe_tries = 0,
+      `UPDATE containers SET session = ?, opened_at_ms = ?, asleep_since_ms = NULL, held_until_ms = 0, failures = 0, missed = 0, probe_at_ms = NULL, probe_tries = 0,
          unheard_since_ms = NULL, lost_at_ms = NULL WHERE idx = ?`,
       session,
+      nowMs,
       index,
     );
   }
 
-  /** It answered. Writes only where there was a failure to forget. */
+  /** It does not run; the first of a row is remembered. */
+  asleep(index: number, nowMs: number): void {
+    this.#sql.exec('UPDATE containers SET asleep_since_ms = ? WHERE idx = ? AND asleep_since_ms IS NULL', nowMs, index);
+  }
+
+  /** It answered. Writes only where there was a failure, or its sleep, to forget. */
   answered(index: number): void {
     this.#sql.exec(
-      `UPDATE containers SET held_until_ms = 0, failures = 0, missed = 0, unheard_since_ms = NULL
-       WHERE idx = ? AND (failures > 0 OR unheard_since_ms IS NOT NULL)`,
+      `UPDATE containers SET held_until_ms = 0, failures = 0, missed = 0, unheard_since_ms = NULL, asleep_since_ms = NULL
+       WHERE idx = ? AND (failures > 0 OR unheard_since_ms IS NOT NULL OR asleep_since_ms IS NOT NULL)`,
       index,
     );
   }
@@ -160,7 +172,7 @@ export class ContainerStore {
   /** Abandoned: its session is given up, so no other one is owed, and it is asked again at `probeAtMs`. */
   lose(index: number, nowMs: number, probeAtMs: number): void {
     this.#sql.exec(
-      `UPDATE containers SET session = NULL, lost_at_ms = ?, unheard_since_ms = NULL, probe_at_ms = ?, probe_tries = 0,
+      `UPDATE containers SET session = NULL, opened_at_ms = NULL, lost_at_ms = ?, unheard_since_ms = NULL, probe_at_ms = ?, probe_tries = 0,
          renew_due_at_ms = NULL, renew_tries = 0 WHERE idx = ?`,
       nowMs,
       probeAtMs,
@@ -193,6 +205,8 @@ export class ContainerStore {
       .map((row) => ({
         index: row.idx,
         session: row.session,
+        openedAtMs: row.opened_at_ms,
+        asleepSinceMs: row.asleep_since_ms,
         backoffUntilMs: row.held_until_ms,
         failures: row.failures,
         renewDueAtMs: row.renew_due_at_ms,

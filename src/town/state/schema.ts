@@ -236,4 +236,12 @@ export const TOWN_SCHEMA: readonly Migration[] = [
        ) STRICT`,
     ],
   },
+  {
+    id: '0031-container-times',
+    statements: [
+      // When its session was taken into use, and since when it is known not to run, for people.
+      'ALTER TABLE containers ADD COLUMN opened_at_ms INTEGER',
+      'ALTER TABLE containers ADD COLUMN asleep_since_ms INTEGER',
+    ],
+  },
 ];

@@ -21,7 +21,7 @@ const TABLES = {
   agents:
     'id name role scopes state inc container session process_id created_at_ms last_heard_at_ms reported start_due_at_ms start_tries end_due_at_ms end_tries watched_from_ms progress_at_ms look_at_ms stalled_why stalled_at_ms restarts revive_at_ms retired',
   containers:
-    'idx session held_until_ms failures renew_due_at_ms renew_tries probe_at_ms probe_tries unheard_since_ms lost_at_ms refused_since_ms lifts lift_from_ms missed',
+    'idx session held_until_ms failures renew_due_at_ms renew_tries probe_at_ms probe_tries unheard_since_ms lost_at_ms refused_since_ms lifts lift_from_ms missed opened_at_ms asleep_since_ms',
   delegations:
     'seq id from_agent to_agent parent depth state task created_at_ms deadline_at_ms finished_at_ms result error announce_at_ms announced_at_ms warned bytes',
   events: 'seq type subject at_ms data total_bytes',

@@ -32,6 +32,7 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`DELETE ${TOWN}`]: { opensFor: 'person' },
   [`PATCH ${TOWN}`]: { opensFor: 'person', body: { token_audiences: ['https://elsewhere.example'] } },
   [`GET ${TOWN}/health`]: { opensFor: 'person' },
+  [`GET ${TOWN}/containers`]: { opensFor: 'person' },
   [`POST ${TOWN}/restored`]: { opensFor: 'person', body: {} },
   [`POST ${TOWN}/refresh`]: { opensFor: 'person', body: { revoke_older: true } },
   [`GET ${TOWN}/events`]: { opensFor: 'person' },

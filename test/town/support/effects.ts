@@ -236,6 +236,7 @@ export const TOWN_EFFECTS: Effects = {
   'containers.list': READ,
   'containers.ensure': WRITE,
   'containers.opened': WRITE,
+  'containers.asleep': WRITE,
   'containers.answered': WRITE,
   'containers.refused': WRITE,
   'containers.accepted': WRITE,
