@@ -1459,6 +1459,26 @@ export type RuntimeOrder = {
   permissions?: 'allow' | 'deny' | 'ask';
 } | null;
 
+/** What stands behind `#sign-in=` in the address of a link. */
+export interface SignInCode {
+  /** @maxLength 256 */
+  code: string;
+}
+
+/** Signs its maker in at the console, once, and soon. */
+export interface SignInLink {
+  code: string;
+  /** @format uri */
+  url: string;
+  /** @format date-time */
+  expires_at: string;
+}
+
+/** A link to sign in with, which may allow less than the caller. */
+export interface SignInLinkOrder {
+  scope?: 'read' | 'chat' | 'admin';
+}
+
 /** How people may sign in at the console, beside an API key. */
 export interface SignInWays {
   oidc: {

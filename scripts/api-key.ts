@@ -49,7 +49,17 @@ export async function makeApiKey(argv: readonly string[], io: ApiKeyIo): Promise
   const { id, text, digest } = await drawApiKey();
   const createdAtMs = io.now();
   const expiresAtMs = createdAtMs + days * DAY_MS;
-  const statement = apiKeyInsert({ id, person, name, scope, digest, createdAtMs, expiresAtMs, revokedAtMs: null });
+  const statement = apiKeyInsert({
+    id,
+    person,
+    name,
+    scope,
+    digest,
+    createdAtMs,
+    expiresAtMs,
+    revokedAtMs: null,
+    parent: null,
+  });
   const where =
     local === undefined ? ['--remote', '--env', env] : ['--local', '--persist-to', resolve(local, 'worker')];
   const code = await io.wrangler(['d1', 'execute', 'DIRECTORY', ...where, '--yes', '--command', statement]);

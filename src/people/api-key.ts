@@ -15,6 +15,8 @@ export interface ApiKey {
   readonly createdAtMs: number;
   readonly expiresAtMs: number;
   readonly revokedAtMs: number | null;
+  /** The key with whose sign-in link it was got, and with which it is revoked; null: it was made by itself. */
+  readonly parent: KeyId | null;
 }
 
 const ID_BYTES = 20;
@@ -42,7 +44,7 @@ export function apiKeyAuthenticator(
       const key = id.success ? await find(id.data) : null;
       if (key === null || !sameDigest(key.digest, await sha256(bearer))) return null;
       if (key.revokedAtMs !== null || key.expiresAtMs <= now()) return null;
-      return { id: key.person, endsAtMs: key.expiresAtMs, scope: key.scope };
+      return { id: key.person, endsAtMs: key.expiresAtMs, scope: key.scope, key: key.id };
     },
   };
 }

@@ -113,7 +113,7 @@ async function verify(
       currentDate: new Date(nowMs),
     });
     const id = personOf(payload);
-    return id === null ? null : { id, endsAtMs: (payload.exp ?? 0) * 1000, scope: 'admin' };
+    return id === null ? null : { id, endsAtMs: (payload.exp ?? 0) * 1000, scope: 'admin', key: null };
   } catch (thrown) {
     if (thrown instanceof errors.JWKSNoMatchingKey && !mayAsk && isNewerThan(keys, bearer)) {
       throw new SignInUnavailable(`${issuer} is not asked for another key yet`, { cause: thrown });

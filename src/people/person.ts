@@ -1,5 +1,5 @@
 /** Who a person is to Reeve, and what their credential allows. */
-import type { PersonScope } from '#protocol';
+import type { KeyId, PersonScope } from '#protocol';
 import type { Secret } from '#lib/secret.ts';
 
 /** The owner of towns. `id` is stable, and is what the directory stores as owner. */
@@ -9,6 +9,8 @@ export interface Person {
   readonly endsAtMs: number | null;
   /** The most that the credential allows; each scope contains those before it: `read`, `chat`, `admin`. */
   readonly scope: PersonScope;
+  /** The API key that this person came with; null: another credential. */
+  readonly key: KeyId | null;
 }
 
 /**
@@ -28,7 +30,7 @@ export class SignInUnavailable extends Error {
 export function devTokenAuthenticator(token: Secret | null): PersonAuthenticator {
   return {
     authenticate: async (bearer) =>
-      token !== null && (await token.matches(bearer)) ? { id: 'dev', endsAtMs: null, scope: 'admin' } : null,
+      token !== null && (await token.matches(bearer)) ? { id: 'dev', endsAtMs: null, scope: 'admin', key: null } : null,
   };
 }
 

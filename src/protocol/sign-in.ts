@@ -10,3 +10,21 @@ export const signInWaysSchema = z.object({
   /** One-time links are always there. */
   links: z.literal(true),
 });
+
+/** How long a link waits to be used, in seconds. */
+export const SIGN_IN_LINK_SECONDS = 600;
+/** Links of one person that wait to be used. */
+export const MAX_SIGN_IN_LINKS_PER_PERSON = 20;
+/** How long the key lives that a link is good for, in seconds; it ends with the credential that made the link at the latest. */
+export const CONSOLE_KEY_SECONDS = 12 * 3600;
+/** The name of such a key in the list of its person. */
+export const CONSOLE_KEY_NAME = 'console';
+
+/** The only answer that ever holds a code. */
+export const signInLinkSchema = z.object({
+  /** 256 random bits in base64url, good for one key. */
+  code: z.string(),
+  /** The console, with the code in the fragment, which is sent to no server. */
+  url: z.url(),
+  expires_at: z.iso.datetime(),
+});

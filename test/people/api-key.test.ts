@@ -19,16 +19,17 @@ const people = () =>
 
 async function stored(change: Partial<ApiKey> = {}): Promise<{ key: ApiKey; text: string }> {
   const { id, text, digest } = await drawApiKey();
-  const lasts = { createdAtMs: NOW_MS, expiresAtMs: NOW_MS + 1000, revokedAtMs: null };
+  const lasts = { createdAtMs: NOW_MS, expiresAtMs: NOW_MS + 1000, revokedAtMs: null, parent: null };
   const key: ApiKey = { id, digest, person: 'oidc:ada', name: 'robot', scope: 'chat', ...lasts, ...change };
-  expect(await keys.add(key, 100)).toBe(true);
+  expect(await keys.add(key, 100)).toEqual({ ok: true });
   return { key, text };
 }
 
 describe('an API key', () => {
   test('speaks for its person, within its scope, until it is over', async () => {
-    const { text } = await stored();
-    expect(await people().authenticate(text)).toEqual({ id: 'oidc:ada', endsAtMs: NOW_MS + 1000, scope: 'chat' });
+    const { key, text } = await stored();
+    const ada = { id: 'oidc:ada', endsAtMs: NOW_MS + 1000, scope: 'chat', key: key.id };
+    expect(await people().authenticate(text)).toEqual(ada);
     nowMs += 1000;
     expect(await people().authenticate(text)).toBeNull();
   });

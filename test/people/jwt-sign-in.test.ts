@@ -52,6 +52,7 @@ describe('a token of an OpenID provider', () => {
       id: 'oidc:ada',
       endsAtMs: (NOW_S + 600) * 1000,
       scope: 'admin',
+      key: null,
     });
   });
 

@@ -39,6 +39,7 @@ describe('npm run keys -- api', () => {
       id: 'operator',
       endsAtMs: NOW_MS + 90 * 86_400_000,
       scope: 'admin',
+      key: expect.stringMatching(/^key_/) as string,
     });
     expect(args.join(' ')).not.toContain(key.slice(-43));
     expect(stderr).not.toContain(key.slice(-43));
@@ -62,6 +63,7 @@ describe('npm run keys -- api', () => {
       id: 'oidc:ada',
       endsAtMs: NOW_MS + 86_400_000,
       scope: 'read',
+      key: expect.stringMatching(/^key_/) as string,
     });
   });
 

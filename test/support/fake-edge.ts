@@ -4,6 +4,7 @@ import { Directory } from '../../src/directory/directory-store.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Edge } from '../../src/http/edge/edge.ts';
 import { ApiKeyStore } from '../../src/directory/api-key-store.ts';
+import { SignInLinkStore } from '../../src/directory/sign-in-link-store.ts';
 import { signIn } from '../../src/people/sign-in.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { Secret } from '../../src/lib/secret.ts';
@@ -25,6 +26,8 @@ export interface EdgeScene {
   readonly town: FakeTownObject;
   readonly log: { level: string; event: string; fields: unknown }[];
   readonly agentToken: (changes?: Partial<AgentTokenOrder>) => Promise<string>;
+  /** Every row of a table of the directory. */
+  readonly rows: (table: string) => Promise<unknown[]>;
   /** Resolves when everything that a request left for later is done. */
   readonly settled: () => Promise<unknown>;
 }
@@ -76,6 +79,7 @@ export async function makeScene(changes: Bindings = {}, clock: Clock = { now: ()
     rates: { person: allow, agent: allow, badSignIn: allow },
     directory,
     apiKeys,
+    signInLinks: new SignInLinkStore(database),
     town: townOf,
   };
   const app = createApp(edge);
@@ -93,6 +97,7 @@ export async function makeScene(changes: Bindings = {}, clock: Clock = { now: ()
     fetch: async (request) => app.fetch(request, {}, context),
     send: async (method, path, given = {}) => app.request(path, requestInit(method, given), {}, context),
     agentToken: async (changes) => (await mintAgentToken(issuer, orderOf(changes), NOW_MS)).token.reveal(),
+    rows: async (table) => (await database.prepare(`SELECT * FROM ${table}`).all()).results,
     settled: () => Promise.all(later),
   };
 }

@@ -5,6 +5,7 @@ export const NEEDED: Readonly<Record<string, PersonScope>> = {
   'POST /v1/keys': 'admin',
   'GET /v1/keys': 'read',
   'DELETE /v1/keys/{key}': 'admin',
+  'POST /v1/sign-in/links': 'read',
   'POST /v1/towns': 'admin',
   'GET /v1/towns': 'read',
   'GET /v1/towns/{town}': 'read',

@@ -39,6 +39,11 @@ const forPeople = named({
   Preset: protocol.presetSchema.describe('An agent that can be chosen by name, and whether it may run here.'),
   ApiKey: protocol.apiKeySchema.describe('An API key, without its text.'),
   NewApiKey: protocol.newApiKeySchema.describe('An API key with its text, which is shown this once.'),
+  SignInLinkOrder: taken.signInLinkOrderSchema.describe(
+    'A link to sign in with, which may allow less than the caller.',
+  ),
+  SignInCode: taken.signInCodeSchema.describe('What stands behind `#sign-in=` in the address of a link.'),
+  SignInLink: protocol.signInLinkSchema.describe('Signs its maker in at the console, once, and soon.'),
   SignInWays: protocol.signInWaysSchema.describe('How people may sign in at the console, beside an API key.'),
   Message: protocol.messageSchema.describe('A message to an agent, its state, and its reply once it is `done`.'),
   Ticket: protocol.streamTicketSchema.describe('Opens one stream of one town, once.'),

@@ -24,21 +24,21 @@ function bearerOf(header: string | undefined): string {
 export function requirePerson(edge: Edge): MiddlewareHandler<EdgeEnv> {
   return createMiddleware<EdgeEnv>(async (c, next) => {
     const { method, path } = c.req;
-    const person = await authenticate(
-      edge,
-      personBearerOf(edge, (name) => c.req.header(name), method),
-    );
-    if (person === null) {
-      // In development the platform names no address: nothing is counted then.
-      const address = c.req.header('cf-connecting-ip');
-      if (address !== undefined) await edge.rates.badSignIn(address);
-      throw new Refusal('invalid_token');
-    }
+    const bearer = personBearerOf(edge, (name) => c.req.header(name), method);
+    const person = (await authenticate(edge, bearer)) ?? (await refuseCredential(edge, c));
     await edge.rates.person(person.id);
     if (!allowsScope(person.scope, neededScope(method, path))) throw new Refusal('insufficient_scope');
     c.set('person', person);
     await next();
   });
+}
+
+/** Refuses what a person came with, and counts it by the address that it came from. Never resolves. */
+export async function refuseCredential(edge: Edge, c: Context<EdgeEnv>): Promise<never> {
+  // In development the platform names no address: nothing is counted then.
+  const address = c.req.header('cf-connecting-ip');
+  if (address !== undefined) await edge.rates.badSignIn(address);
+  throw new Refusal('invalid_token');
 }
 
 /**

@@ -18,6 +18,7 @@ import type { WebhookCalls } from '../../town/webhook-calls.ts';
 import { lazyIssuer } from '../../wiring.ts';
 import { ratesOf, type Rates } from './rates.ts';
 import { ApiKeyStore } from '../../directory/api-key-store.ts';
+import { SignInLinkStore } from '../../directory/sign-in-link-store.ts';
 import type { ApiKey } from '../../people/api-key.ts';
 import type { Person, PersonAuthenticator } from '../../people/person.ts';
 import { signIn } from '../../people/sign-in.ts';
@@ -102,6 +103,7 @@ export interface Edge {
   readonly rates: Rates;
   readonly directory: Directory;
   readonly apiKeys: ApiKeyStore;
+  readonly signInLinks: SignInLinkStore;
   /** A fresh stub for each call. Only for towns that the directory knows, or that a verified token names. */
   readonly town: (id: TownId) => TownStub;
 }
@@ -142,6 +144,7 @@ export function edgeOf(env: Env, config: Config): Edge {
     rates: ratesOf(env, log),
     directory: new Directory(env.DIRECTORY),
     apiKeys,
+    signInLinks: new SignInLinkStore(env.DIRECTORY),
     town: (id) => env.TOWN.getByName(id),
   };
 }

@@ -7,8 +7,8 @@ const CHAT = [
   /^POST \/v1\/towns\/[^/]+\/permissions\/[^/]+$/,
   /^POST \/openai\/v1\/chat\/completions$/,
 ];
-/** A ticket opens a stream, and an introspection tells of a token: both only show. */
-const SHOWS = /^POST \/v1\/(?:towns\/[^/]+\/tickets|oauth\/introspect)$/;
+/** A ticket opens a stream, an introspection tells of a token, and a sign-in link hands on what its maker may do anyway. */
+const SHOWS = /^POST \/v1\/(?:towns\/[^/]+\/tickets|oauth\/introspect|sign-in\/links)$/;
 
 /** What a person's credential has to allow for a request. A route that is not named here needs `admin` unless it only reads. */
 export function neededScope(method: string, path: string): PersonScope {

@@ -48,6 +48,11 @@ export const apiKeyOrderSchema = z.strictObject({
   expires_in_days: z.number().int().min(1).max(protocol.MAX_KEY_DAYS).default(protocol.DEFAULT_KEY_DAYS),
 });
 
+/** `POST /v1/sign-in/links`. Without `scope` it is that of the credential; one beyond it is 403. */
+export const signInLinkOrderSchema = z.strictObject({ scope: z.enum(protocol.PERSON_SCOPES).optional() });
+/** `POST /v1/sign-in`. Any text, because one that is no code and one that was used are both 401. */
+export const signInCodeSchema = z.strictObject({ code: z.string().max(256) });
+
 /** `POST .../webhooks`. Where the address may lead is checked against the deployment. */
 export const newWebhookSchema = z.strictObject({
   url: z.string().max(protocol.MAX_WEBHOOK_URL_UNITS),

@@ -1,7 +1,5 @@
 /** Routes for people: the API keys by which programs call for them. */
-import { MAX_KEYS_PER_PERSON, allowsScope, type ApiKeyView } from '#protocol';
-import { timestamp } from '#lib/clock.ts';
-import { drawApiKey, prefixOf, type ApiKey } from '../../people/api-key.ts';
+import { allowsScope } from '#protocol';
 import { requirePerson } from '../edge/authenticate.ts';
 import { API } from '../edge/api.ts';
 import { routesOf } from '../edge/declare-route.ts';
@@ -9,6 +7,7 @@ import type { App, Edge, Guard } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers, jsonBody, pageAt, smallBody } from '../edge/route-parts.ts';
 import * as s from '../edge/schemas.ts';
+import { issueKey, keyView } from './issue-key.ts';
 
 const route = routesOf('API keys', 'person');
 
@@ -21,16 +20,6 @@ export function keyRoutes(app: App, edge: Edge): void {
   listKeys(app, edge, person);
   revokeKey(app, edge, person);
 }
-
-const viewOf = ({ id, name, scope, createdAtMs, expiresAtMs, revokedAtMs }: ApiKey): ApiKeyView => ({
-  id,
-  name,
-  scope,
-  prefix: prefixOf(id),
-  created_at: timestamp(createdAtMs),
-  expires_at: timestamp(expiresAtMs),
-  revoked_at: timestamp(revokedAtMs),
-});
 
 function createKey(app: App, edge: Edge, person: Guard): void {
   app.openapi(
@@ -48,21 +37,12 @@ function createKey(app: App, edge: Edge, person: Guard): void {
       const maker = c.get('person');
       // A key never allows more than what it is made with.
       if (!allowsScope(maker.scope, scope)) throw new Refusal('insufficient_scope');
-      const { id, text, digest } = await drawApiKey();
       const now = edge.clock.now();
-      const key: ApiKey = {
-        id,
-        name,
-        scope,
-        digest,
-        person: maker.id,
-        createdAtMs: now,
-        expiresAtMs: now + days * DAY_MS,
-        revokedAtMs: null,
-      };
-      if (!(await edge.apiKeys.add(key, MAX_KEYS_PER_PERSON))) throw new Refusal('limit_exceeded');
+      const times = { createdAtMs: now, expiresAtMs: now + days * DAY_MS };
+      const issued = await issueKey(edge, { name, scope, person: maker.id, ...times, parent: null });
+      if (!issued.ok) throw new Refusal('limit_exceeded');
       c.header('cache-control', 'no-store');
-      return c.json({ ...viewOf(key), key: text }, 201);
+      return c.json(issued.value, 201);
     },
   );
 }
@@ -82,7 +62,7 @@ function listKeys(app: App, edge: Edge, person: Guard): void {
       const { cursor, limit } = c.req.valid('query');
       const keys = await edge.apiKeys.listOf(c.get('person').id, cursor, limit + 1);
       const page = pageAt(keys, limit, ({ id }) => id);
-      return c.json({ ...page, items: page.items.map(viewOf) }, 200);
+      return c.json({ ...page, items: page.items.map(keyView) }, 200);
     },
   );
 }
@@ -101,7 +81,7 @@ function revokeKey(app: App, edge: Edge, person: Guard): void {
     async (c) => {
       const revoked = await edge.apiKeys.revoke(c.get('person').id, c.req.valid('param').key, edge.clock.now());
       if (revoked === null) throw new Refusal('not_found');
-      return c.json(viewOf(revoked), 200);
+      return c.json(keyView(revoked), 200);
     },
   );
 }

@@ -27,6 +27,7 @@ import {
 } from './example-story.ts';
 
 const next = { next: null } as const;
+const signInCode = 'q83vEjRWeJC3Tv4vEjRWeJC3Tv4vEjRWeJC3Tv4vEjQ';
 
 /** By the names of the schemas. */
 export const EXAMPLES = {
@@ -74,6 +75,9 @@ export const EXAMPLES = {
   Preset: preset,
   ApiKey: key,
   NewApiKey: { ...key, key: `${key.prefix}_and-a-secret-that-is-shown-once` },
+  SignInLinkOrder: { scope: 'chat' },
+  SignInCode: { code: signInCode },
+  SignInLink: { code: signInCode, url: `https://reeve.example.com/#sign-in=${signInCode}`, expires_at: later },
   SignInWays: {
     oidc: { issuer: 'https://id.example.com', client_id: 'reeve-console', audience: 'reeve' },
     access: false,

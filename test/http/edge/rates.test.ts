@@ -69,6 +69,9 @@ describe('how often callers may call', () => {
     expect(await ask('/v1/towns', 'other', from('192.0.2.1'))).toBe('429 limit_exceeded 5');
     expect(await ask('/v1/towns', 'wrong', from('192.0.2.2'))).toBe('401 invalid_token');
     expect(await ask('/v1/towns', DEV_TOKEN, from('192.0.2.1'))).toBe('200');
+    const code = { code: 'A'.repeat(43) };
+    expect(await ask('/v1/sign-in', DEV_TOKEN, from('192.0.2.1'), code)).toBe('429 limit_exceeded 5');
+    expect(await ask('/v1/sign-in', DEV_TOKEN, from('192.0.2.3'), code)).toBe('401 invalid_token');
   });
 
   test('is not limited where nothing is bound, or where what is bound fails, which the log says', async () => {

@@ -295,7 +295,7 @@ describe('the end of a stream', () => {
     ['comes with the ticket where the credential ends before', 5000, 5000],
   ])('%s', async (_, credentialMs, streamMs) => {
     const { config, issuer } = await deployment();
-    const person: Person = { id: 'dev', endsAtMs: lab.clock.now() + credentialMs, scope: 'admin' };
+    const person: Person = { id: 'dev', endsAtMs: lab.clock.now() + credentialMs, scope: 'admin', key: null };
     const people = { authenticate: async () => person };
     const app = createApp({ ...edgeOf(env, config), clock: lab.clock, issuer, people });
     const request = new Request(`${PUBLIC_URL}/v1/towns/${town.id}/tickets`, {

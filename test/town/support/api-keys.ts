@@ -13,7 +13,7 @@ export async function apiKeyOf(
 ): Promise<{ readonly id: string; readonly text: string }> {
   const { id, text, digest } = await drawApiKey();
   const now = lab.clock.now();
-  const times = { createdAtMs: now, expiresAtMs: now + DAY_MS, revokedAtMs: null };
+  const times = { createdAtMs: now, expiresAtMs: now + DAY_MS, revokedAtMs: null, parent: null };
   await new ApiKeyStore(env.DIRECTORY).add({ id, digest, person, name: 'robot', scope, ...times }, 100);
   return { id, text };
 }

@@ -2,6 +2,7 @@
 import { RIGHT_CONTAINER, RIGHT_PERSON, secretOf, type Credential, type Outcome } from './credentials.ts';
 import { EXCHANGE, INTROSPECT, REVOKE } from './oauth-doors.ts';
 import { ticketInto, type Scene } from './scene.ts';
+import { codeFor, type Codes } from './sign-in-codes.ts';
 
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
 /** A viewer of the towns that are asked. */
@@ -45,6 +46,8 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`DELETE ${TOWN}/members/{subject}`]: { opensFor: 'person' },
   'GET /v1/presets': { opensFor: 'person' },
   'GET /v1/sign-in': { opensFor: 'anyone' },
+  'POST /v1/sign-in': { opensFor: 'anyone' },
+  'POST /v1/sign-in/links': { opensFor: 'person', body: { scope: 'read' } },
   'POST /v1/keys': { opensFor: 'person', body: { name: 'robot', scope: 'admin' } },
   'GET /v1/keys': { opensFor: 'person' },
   'DELETE /v1/keys/{key}': { opensFor: 'person' },
@@ -111,7 +114,8 @@ export interface Place {
   readonly fill: Readonly<Record<string, string>>;
   /** What stands behind the path, made for each request. */
   readonly query?: () => Promise<string>;
-  readonly body?: object;
+  /** A function makes it for each request. */
+  readonly body?: object | (() => Promise<object>);
   readonly opensFor: string | null;
   readonly outcome: Outcome;
 }
@@ -125,7 +129,7 @@ export function doorOf(route: string): Door {
 /** Agents' tokens are worth what they are worth; anything else opens one door, or none. */
 export function outcomeOf(route: string, place: Place, credential: Credential): Outcome {
   const door = doorOf(route);
-  // A ticket stands in the address, or nothing is asked for; no header adds to it or takes from it.
+  // A ticket stands in the address, a code in the body, or nothing is asked for; no header adds to it or takes from it.
   if (door.opensFor === 'ticket' || door.opensFor === 'anyone') return place.outcome;
   if (door.opensFor === 'agent') {
     if (door.alsoForPeople === true && credential.name === RIGHT_PERSON) return place.outcome;
@@ -144,7 +148,7 @@ export function placesOf(scene: Scene, route: string): Place[] {
     container: () => [{ ...door, opensFor: RIGHT_CONTAINER }],
     session: () => pullPlaces(scene),
     ticket: () => ticketPlaces(scene),
-    anyone: () => [door],
+    anyone: () => (route.startsWith('GET ') ? [door] : codePlaces(scene.codes)),
   }[doorOf(route).opensFor]();
 }
 
@@ -234,6 +238,22 @@ function personsPlaces(scene: Scene, route: string): Place[] {
   }
   if (route.includes('{message}')) places.push(of('a message of another agent', { agent: agents.mate.id }));
   return places;
+}
+
+/** Of each place the code in the body decides. */
+function codePlaces(codes: Codes): Place[] {
+  const door = { fill: {}, opensFor: null } as const;
+  const fresh = async () => ({ code: (await codeFor(60_000)).code });
+  const wrong = { ...codes, 'never drawn': 'A'.repeat(43), empty: '' };
+  return [
+    { ...door, name: 'a code that waits', body: fresh, outcome: 'accepted' },
+    ...Object.entries(wrong).map(([name, code]): Place => ({
+      ...door,
+      name: `a code: ${name}`,
+      body: { code },
+      outcome: 'invalid_token',
+    })),
+  ];
 }
 
 function ticketPlaces({ town, other, foreign, ghost, tickets }: Scene): Place[] {

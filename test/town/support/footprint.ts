@@ -9,10 +9,11 @@ export type Footprint = Readonly<Record<string, readonly string[]>>;
 export async function footprint(unlisted: readonly string[] = []): Promise<Footprint> {
   const { results } = await env.DIRECTORY.prepare('SELECT * FROM towns ORDER BY id').all<{ id: TownId }>();
   const ids = [...(await listDurableObjectIds(env.TOWN)), ...(await listDurableObjectIds(env.AGENT_CONTAINER))];
-  const memberships = await env.DIRECTORY.prepare('SELECT * FROM memberships ORDER BY town, person').all();
   const found: Record<string, readonly string[]> = {
     directory: results.map((row) => JSON.stringify(row)),
-    memberships: memberships.results.map((row) => JSON.stringify(row)),
+    memberships: await directoryRows('SELECT * FROM memberships ORDER BY town, person'),
+    keys: await directoryRows('SELECT * FROM api_keys ORDER BY id'),
+    links: await directoryRows('SELECT * FROM sign_in_links ORDER BY digest'),
     objects: ids
       .map(String)
       .filter((id) => !unlisted.includes(id))
@@ -27,6 +28,11 @@ export async function footprint(unlisted: readonly string[] = []): Promise<Footp
     }
   }
   return found;
+}
+
+async function directoryRows(query: string): Promise<string[]> {
+  const { results } = await env.DIRECTORY.prepare(query).all();
+  return results.map((row) => JSON.stringify(row));
 }
 
 /** Every table of one object, and its alarm. An object that nothing was ever written to has none. */

@@ -22,6 +22,7 @@ import { inside } from './inside.ts';
 import { lab } from './lab.ts';
 import { AUDIENCE } from './oauth-doors.ts';
 import { RawReader, readersOf } from './raw-reader.ts';
+import { wornCodes, type Codes } from './sign-in-codes.ts';
 import { TestTown, api } from './town.ts';
 import { CONTAINER_SECRET, currentKeys, useKeys } from './wiring.ts';
 import { PATIENT } from '../../support/patient.ts';
@@ -56,6 +57,8 @@ export interface Scene {
   readonly foreign: { readonly town: TestTown; readonly agent: AgentView; readonly session: OpenSession };
   /** Tickets for the stream: of `town`, but for the last two, which are of `other` and of `foreign`. */
   readonly tickets: Readonly<Record<'own' | 'used' | 'expired' | 'strangers' | 'other' | 'foreign', string>>;
+  /** Of sign-in links. */
+  readonly codes: Codes;
   /** An id that no town has. */
   readonly ghost: TownId;
 }
@@ -91,6 +94,7 @@ export async function buildScene(): Promise<Scene> {
       other: await ticketInto(other.town, 'dev'),
       foreign: await ticketInto(foreign.town, 'dev'),
     },
+    codes: await wornCodes(),
     ghost: makeId('town', randomBytes(20)),
   };
   // Nothing that happens by itself is left: what changes from here on, a call has changed.

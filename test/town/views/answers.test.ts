@@ -55,6 +55,8 @@ describe('what people are answered', () => {
     await api('GET', '/v1/towns');
     await api('GET', '/v1/presets');
     await api('GET', '/v1/sign-in');
+    const link = await api<{ code: string }>('POST', '/v1/sign-in/links', {});
+    await api('POST', '/v1/sign-in', { code: link.body.code });
     await api('GET', '/openai/v1/models');
     const messages = [{ role: 'user', content: 'ping' }];
     await api('POST', '/openai/v1/chat/completions', { model: 'reeve/utility', messages });
