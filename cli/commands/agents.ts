@@ -8,7 +8,8 @@ import { watch } from '../watch.ts';
 import type { World } from '../world.ts';
 import { SWEPT } from './towns.ts';
 
-const AGENT: Columns<Agent> = {
+/** What a table shows of an agent. */
+export const AGENT: Columns<Agent> = {
   NAME: ({ name }) => name,
   STATE: ({ state }) => state,
   GENERATION: ({ credential }) => credential.in_use,

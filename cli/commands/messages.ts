@@ -1,11 +1,12 @@
 /** Messages to agents: send one and see its answer, list them, wait for one. */
 import { InvalidArgumentError, type Command } from 'commander';
-import { Unreachable, type Message } from '../../client/index.ts';
+import { Unreachable, type Agent, type Message } from '../../client/index.ts';
 import { EXIT, Ended } from '../exit.ts';
 import type { Columns } from '../output.ts';
 import { all, openSession, townOf } from '../session.ts';
 import { watchTurn } from '../watch-turn.ts';
 import type { World } from '../world.ts';
+import { AGENT } from './agents.ts';
 import { readAll } from './sign-in.ts';
 
 const MESSAGE: Columns<Message> = {
@@ -15,6 +16,12 @@ const MESSAGE: Columns<Message> = {
   CREATED: ({ created_at: at }) => at,
   CONTENT: ({ content }) => short(content),
   REPLY: ({ reply, error }) => short(reply ?? error ?? ''),
+};
+/** Where it stands alone. */
+const WHOLE: Columns<Message> = {
+  ...MESSAGE,
+  CONTENT: ({ content }) => content,
+  REPLY: ({ reply, error }) => reply ?? error,
 };
 /** What a table shows of a text, in UTF-16 code units. */
 const SHORT = 40;
@@ -42,7 +49,7 @@ export function messageCommands(program: Command, world: World): void {
       const content = words.length > 0 ? words.join(' ') : await readAll(world);
       const town = await townOf(session, given);
       const send = () => session.client.sendMessage(town, agent, content, { key: options.key, ...session.until });
-      if (!options.wait) return session.output.one(await send(), MESSAGE);
+      if (!options.wait) return session.output.one(await send(), WHOLE);
       const message = await watchTurn(session, town, agent, send);
       if (message.state !== 'done') throw new Ended(EXIT.failed, `${message.state}: ${message.error ?? 'no reason'}`);
     });
@@ -70,11 +77,7 @@ export function messageCommands(program: Command, world: World): void {
       .action(async (given: string, agent: string, message: string, _: object, command: Command) => {
         const session = openSession(world, command);
         const town = await townOf(session, given);
-        session.output.one(await session.client[method](town, agent, message, session.until), {
-          ...MESSAGE,
-          CONTENT: ({ content }) => content,
-          REPLY: ({ reply, error }) => reply ?? error,
-        });
+        session.output.one(await session.client[method](town, agent, message, session.until), WHOLE);
       });
   }
   waitCommand(program, world);
@@ -96,26 +99,34 @@ function waitCommand(program: Command, world: World): void {
     .action(async (given: string, agent: string, message: string | undefined, asked: Waiting, command: Command) => {
       const session = openSession(world, command);
       const town = await townOf(session, given);
-      const late = world.timeout(asked.timeout * 1000);
-      const signal = AbortSignal.any([late, world.ending]);
-      const look = () =>
-        message === undefined
-          ? session.client.getAgent(town, agent, { signal })
-          : session.client.getMessage(town, agent, message, { signal });
-      try {
-        for (;;) {
-          const found = await look();
-          if (found.state === asked.for) return session.output.line(found);
-          if (OVER.some((state) => state === found.state) || found.state === 'retired') {
-            throw new Ended(EXIT.failed, `it is ${found.state}, and stays so`);
-          }
-          await world.sleep(PACE_MS, signal);
-        }
-      } catch (thrown) {
-        if (!late.aborted || thrown instanceof Ended || thrown instanceof Unreachable) throw thrown;
-        throw new Ended(EXIT.timeout, `it is not ${asked.for} within ${asked.timeout} s`);
-      }
+      const { client, output } = session;
+      if (message === undefined) {
+        output.one(await reached(world, asked, (until) => client.getAgent(town, agent, until)), AGENT);
+      } else output.one(await reached(world, asked, (until) => client.getMessage(town, agent, message, until)), WHOLE);
     });
+}
+
+/** The thing, once it is in the state. */
+async function reached<T extends Agent | Message>(
+  world: World,
+  asked: Waiting,
+  look: (until: { signal: AbortSignal }) => Promise<T>,
+): Promise<T> {
+  const late = world.timeout(asked.timeout * 1000);
+  const signal = AbortSignal.any([late, world.ending]);
+  try {
+    for (;;) {
+      const found = await look({ signal });
+      if (found.state === asked.for) return found;
+      if (OVER.some((state) => state === found.state) || found.state === 'retired') {
+        throw new Ended(EXIT.failed, `it is ${found.state}, and stays so`);
+      }
+      await world.sleep(PACE_MS, signal);
+    }
+  } catch (thrown) {
+    if (!late.aborted || thrown instanceof Ended || thrown instanceof Unreachable) throw thrown;
+    throw new Ended(EXIT.timeout, `it is not ${asked.for} within ${asked.timeout} s`);
+  }
 }
 
 const short = (text: string): string => (text.length > SHORT ? `${text.slice(0, SHORT - 1)}…` : text);

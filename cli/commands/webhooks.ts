@@ -10,7 +10,7 @@ const WEBHOOK: Columns<Webhook> = {
   ID: ({ id }) => id,
   URL: ({ url }) => url,
   EVENTS: ({ events }) => events.join(', '),
-  ENABLED: ({ enabled }) => String(enabled),
+  ENABLED: ({ enabled, disabled }) => (disabled === null ? String(enabled) : `false: ${disabled.why}`),
   POSTED: ({ posted_seq: seq }) => seq,
   'FAILING SINCE': ({ failing_since: at }) => at,
   'LAST ERROR': ({ last_error: error }) => error,

@@ -60,6 +60,13 @@ describe('reeve webhooks', () => {
     expect((await shell.run(['webhooks', 'get', OWN, HOOK])).stdout).toMatch(new RegExp(`^ID +${HOOK}\n`));
   });
 
+  test('shows why the town itself disabled one', async () => {
+    const hook = json((await shell.run(['webhooks', 'get', OWN, HOOK, '--json'])).stdout) as object;
+    const disabled = { why: 'failing', at: '2030-01-01T00:00:00.000Z' };
+    scene.town.instead = () => ({ ok: true, value: { ...hook, enabled: false, disabled } });
+    expect((await shell.run(['webhooks', 'get', OWN, HOOK])).stdout).toMatch(/^ENABLED +false: failing$/m);
+  });
+
   test.each([
     [['change', '--url', 'https://b.example.com/'], { url: 'https://b.example.com/' }],
     [['change', '--events', 'reeve.agent.*', '--description', ''], { events: ['reeve.agent.*'], description: '' }],

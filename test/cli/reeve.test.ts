@@ -91,6 +91,13 @@ describe('data', () => {
     });
   });
 
+  test('of what was waited for is the same as where it is read', async () => {
+    expect((await shell.run(['wait', OWN, 'bob', '--for', 'idle'])).stdout).toMatch(/^NAME +bob\nSTATE +idle\n/);
+    expect(json((await shell.run(['wait', OWN, 'bob', '--for', 'idle', '--json'])).stdout)).toMatchObject({
+      name: 'bob',
+    });
+  });
+
   test('of a key is its text alone', async () => {
     const { stdout, stderr } = await shell.run(['keys', 'create', 'phone', '--scope', 'read', '--days', '3']);
     expect(stdout).toMatch(/^reeve_\S+\n$/);
