@@ -3,12 +3,12 @@ import { z } from '@hono/zod-openapi';
 import { sha256 } from '#lib/secret.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import { routesOf } from '../edge/declare-route.ts';
-import { STREAM_HEADERS, deliveredBody } from '../edge/delivered-body.ts';
 import type { App, Edge } from '../edge/edge.ts';
 import { jsonBody, transcriptBody } from '../edge/route-parts.ts';
 import { agentParams } from '../edge/schemas.ts';
 import { runEvents } from './ag-ui-events.ts';
 import { ask } from './ask.ts';
+import { sendStream } from './send-answer.ts';
 import { entriesSchema } from './transcript.ts';
 
 const route = routesOf('AG-UI', 'person');
@@ -49,11 +49,7 @@ export function agUiRoutes(app: App, edge: Edge): void {
       const header = (name: string) => (name === 'idempotency-key' ? key : c.req.header(name));
       const asked = { header, entries, field: 'messages', isStream: true, signal: c.req.raw.signal };
       const answer = await ask(edge, { person: c.get('person'), model: `reeve/${town}/${agent}`, ...asked });
-      const events = runEvents({ threadId, runId }, answer.id, answer.steps());
-      return new Response(
-        deliveredBody(events, () => c.executionCtx.waitUntil(answer.taken())),
-        { headers: STREAM_HEADERS },
-      );
+      return sendStream(c, answer, runEvents({ threadId, runId }, answer.id, answer.steps()));
     },
   );
 }

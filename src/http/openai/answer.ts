@@ -22,6 +22,20 @@ export interface Answer {
   taken(): Promise<void>;
 }
 
+/** What an answer is called in OpenAI's APIs, the same in each of its pieces and in each repeat of it. */
+export interface AnswerHead {
+  readonly id: string;
+  /** Seconds since the epoch. */
+  readonly created: number;
+  /** As the client named it. */
+  readonly model: string;
+}
+
+/** The head of an answer; `prefix` is what ids of the API begin with. */
+export function headOf(prefix: string, { id, createdAtMs }: Answer, model: string): AnswerHead {
+  return { id: `${prefix}${id}`, created: Math.floor(createdAtMs / 1000), model };
+}
+
 /** What an agent answers. */
 export class AgentAnswer implements Answer {
   readonly id: string;

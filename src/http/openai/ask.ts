@@ -1,5 +1,5 @@
 /** A request of a chat frontend, and what it comes to: the one way in for every API of this door. */
-import { MAX_STREAM_SECONDS, makeId, type TownId } from '#protocol';
+import { MAX_STREAM_SECONDS, makeId } from '#protocol';
 import { base64url, randomBytes } from '#lib/secret.ts';
 import type { Person } from '../../people/person.ts';
 import { callAs, chatAs } from '../edge/as-person.ts';
@@ -8,7 +8,7 @@ import { Refusal, orRefuse } from '../edge/problem.ts';
 import { AgentAnswer, textAnswer, type Answer } from './answer.ts';
 import { carryOut, commandIn } from './commands.ts';
 import { messageKeyOf, type Header } from './message-key.ts';
-import { UTILITY_MODEL, agentOfModel, memberTownOf } from './model-name.ts';
+import { UTILITY_MODEL, agentOfModel } from './model-name.ts';
 import { UTILITY_ANSWER, sideCallIn } from './side-calls.ts';
 import { messageIn, type Entries } from './transcript.ts';
 
@@ -40,7 +40,8 @@ export async function ask(edge: Edge, request: Request): Promise<Answer> {
   const { person, header, model, entries } = request;
   const side = sideCallIn(header, entries);
   if (model === UTILITY_MODEL) return answerText(edge, side?.answer ?? UTILITY_ANSWER);
-  const { town, agent } = await agentIn(edge, request);
+  const { town: entry, agent } = await agentOfModel(edge, person, model);
+  const town = entry.id;
   if (side !== null) {
     const { client, kind, answer } = side;
     await orRefuse(chatAs(edge.town(town), person.id, 'chat', (chat) => chat.sideCall(agent, { client, kind })));
@@ -56,13 +57,6 @@ export async function ask(edge: Edge, request: Request): Promise<Answer> {
   if (!sent.ok) throw new Refusal(sent.error === 'agent_retired' ? 'not_found' : sent.error);
   const wait = { town, person: person.id, seconds: patienceOf(edge, request), signal: request.signal };
   return new AgentAnswer(edge, sent.value, wait, transcript);
-}
-
-async function agentIn(edge: Edge, { person, model }: Request): Promise<{ town: TownId; agent: string }> {
-  const named = agentOfModel(model);
-  const town = named === null ? null : await memberTownOf(edge, person, named.town);
-  if (named === null || town === null) throw new Refusal('not_found');
-  return { town, agent: named.agent };
 }
 
 const answerText = (edge: Edge, text: string): Answer => textAnswer(base64url(randomBytes(15)), text, edge.clock.now());

@@ -4,12 +4,12 @@ import { declareRoute } from '../edge/declare-route.ts';
 import type { App, Edge } from '../edge/edge.ts';
 import { jsonBody, transcriptBody } from '../edge/route-parts.ts';
 import { sendHeaders } from '../edge/schemas.ts';
+import { headOf } from './answer.ts';
 import { ask } from './ask.ts';
 import { chatChunks } from './chunks.ts';
-import { completionOf, completionSchema, headOf } from './completion.ts';
-import { STREAM_HEADERS, deliveredBody, jsonAnswer } from '../edge/delivered-body.ts';
+import { completionOf, completionSchema } from './completion.ts';
 import { openAiStreams } from './error-shape.ts';
-import { AGENT_ERROR_STATUS } from './outcome.ts';
+import { sendStream, sendWhole } from './send-answer.ts';
 import { chatRequestSchema } from './transcript.ts';
 
 /** `POST /openai/v1/chat/completions`. */
@@ -30,18 +30,9 @@ export function chatCompletionRoutes(app: App, edge: Edge): void {
       const header = (name: string) => c.req.header(name);
       const asked = { header, model, entries, field: 'messages', isStream, signal: c.req.raw.signal };
       const answer = await ask(edge, { person: c.get('person'), ...asked });
-      const head = headOf(answer, model);
-      const whenTaken = (): void => c.executionCtx.waitUntil(answer.taken());
-      if (isStream) {
-        const chunks = chatChunks(head, answer.steps(), options?.include_usage === true);
-        return new Response(deliveredBody(chunks, whenTaken), { headers: STREAM_HEADERS });
-      }
-      const outcome = await answer.whole();
-      const [status, body] =
-        outcome.kind === 'failed'
-          ? [AGENT_ERROR_STATUS, outcome.error]
-          : [200, completionOf(head, outcome.text, outcome.finish)];
-      return jsonAnswer(status, body, whenTaken);
+      const head = headOf('chatcmpl-', answer, model);
+      if (!isStream) return sendWhole(c, answer, (text, finish) => completionOf(head, text, finish));
+      return sendStream(c, answer, chatChunks(head, answer.steps(), options?.include_usage === true));
     },
   );
 }

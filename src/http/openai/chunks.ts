@@ -1,6 +1,7 @@
 /** An answer as the chunks of a chat completion, in server-sent events without names: clients of this API read none. */
 import { data } from '../edge/delivered-body.ts';
-import { NO_USAGE, type AnswerHead } from './completion.ts';
+import type { AnswerHead } from './answer.ts';
+import { NO_USAGE } from './completion.ts';
 import type { FinishReason } from './outcome.ts';
 import type { AnswerStep } from './answer-so-far.ts';
 

@@ -1,6 +1,6 @@
 /** An answer as a chat completion. */
 import { z } from '@hono/zod-openapi';
-import type { Answer } from './answer.ts';
+import type { AnswerHead } from './answer.ts';
 import type { FinishReason } from './outcome.ts';
 
 /** Tokens are not counted here: agents report none. Clients that add them up find the field. */
@@ -30,20 +30,6 @@ export const completionSchema = z
   })
   .openapi('ChatCompletion');
 type Completion = z.infer<typeof completionSchema>;
-
-/** What an answer is called, the same in each of its pieces and in each repeat of it. */
-export interface AnswerHead {
-  readonly id: string;
-  /** Seconds since the epoch. */
-  readonly created: number;
-  /** As the client named it. */
-  readonly model: string;
-}
-
-/** The head of an answer. */
-export function headOf({ id, createdAtMs }: Answer, model: string): AnswerHead {
-  return { id: `chatcmpl-${id}`, created: Math.floor(createdAtMs / 1000), model };
-}
 
 /** The whole answer. */
 export function completionOf(head: AnswerHead, content: string, finish: FinishReason): Completion {

@@ -13,18 +13,23 @@ const forcesTool = (choice: unknown): boolean =>
 export const entriesSchema = z.array(entrySchema).min(1);
 export type Entries = z.infer<typeof entriesSchema>;
 
+/** What a request has in each of OpenAI's APIs. */
+export const requestFields = {
+  model: z.string().max(256),
+  stream: z.boolean().nullish(),
+  n: z.number().max(1, 'must be 1: an agent works on a message once').nullish(),
+  tool_choice: z
+    .unknown()
+    .refine((choice) => !forcesTool(choice), 'must not force a tool: an agent has its own')
+    .optional(),
+};
+
 /** A chat completion as clients ask for it. What is not here is taken and has no effect: frontends send what they please. */
 export const chatRequestSchema = z
   .looseObject({
-    model: z.string().max(256),
+    ...requestFields,
     messages: entriesSchema,
-    stream: z.boolean().nullish(),
     stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
-    n: z.number().max(1, 'must be 1: an agent works on a message once').nullish(),
-    tool_choice: z
-      .unknown()
-      .refine((choice) => !forcesTool(choice), 'must not force a tool: an agent has its own')
-      .optional(),
   })
   .openapi('ChatRequest');
 const partsSchema = z.array(z.looseObject({ type: z.string(), text: z.string().optional() }));
