@@ -50,5 +50,6 @@ export const NEEDED: Readonly<Record<string, PersonScope>> = {
   'GET /v1/towns/{town}/agents/{agent}/messages/{message}': 'read',
   'DELETE /v1/towns/{town}/agents/{agent}/messages/{message}': 'chat',
   'GET /openai/v1/models': 'read',
+  'GET /openai/v1/models/{model}': 'read',
   'POST /openai/v1/chat/completions': 'chat',
 };

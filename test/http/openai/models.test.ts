@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { modelListSchema } from '../../../src/http/openai/models.ts';
-import { OWN, makeScene, type EdgeScene } from '../../support/fake-edge.ts';
+import { openAiErrorSchema } from '../../../src/http/openai/error-shape.ts';
+import { modelListSchema, modelSchema } from '../../../src/http/openai/models.ts';
+import { FOREIGN, OWN, makeScene, type EdgeScene } from '../../support/fake-edge.ts';
 import { agentId, townId } from '../../support/ids.ts';
 import { NOW_MS } from '../../support/issuer.ts';
 
@@ -41,5 +42,54 @@ describe('the list of models', () => {
     };
     expect(await listed()).toEqual(['reeve/utility']);
     expect(scene.log.map(({ event }) => event)).toContain('models.town_failed');
+  });
+});
+
+describe('a model', () => {
+  const read = (model: string) => scene.send('GET', `/openai/v1/models/${model}`);
+
+  test.each([
+    'reeve/first/ada',
+    'reeve%2Ffirst%2Fada',
+    'reeve/first%2fada',
+    `reeve/${OWN}/ada`,
+    `reeve%2Ffirst%2F${agentId(1)}`,
+  ])(
+    'is an agent by id or name, with slashes and without, under the name that it was asked for by: %s',
+    async (model) => {
+      const response = await read(model);
+      expect(response.status).toBe(200);
+      const { id, owned_by: town, created } = modelSchema.parse(await response.json());
+      expect([id, town]).toEqual([decodeURIComponent(model), 'first']);
+      expect(created).toBe(Math.floor(Date.parse(scene.town.agentView(agentId(1), 'ada').created_at) / 1000));
+      expect(scene.calls.map(({ method }) => method)).toEqual(['getAgent']);
+      expect(scene.town.held).toBe(0);
+    },
+  );
+
+  test('of side calls asks no town', async () => {
+    expect(modelSchema.parse(await (await read('reeve/utility')).json())).toMatchObject({ id: 'reeve/utility' });
+    expect(scene.calls).toEqual([]);
+  });
+
+  test.each([
+    'gpt-4o',
+    'reeve',
+    'reeve/first',
+    'reeve/first/ada/',
+    'reeve/first/bob',
+    'reeve/theirs/ada',
+    `reeve/${FOREIGN}/ada`,
+    `reeve/${townId(3)}/ada`,
+  ])('that is not there, or not theirs, is 404: %s', async (model) => {
+    const response = await read(model);
+    expect(response.status).toBe(404);
+    const { error } = openAiErrorSchema.parse(await response.json());
+    expect(error).toMatchObject({ type: 'invalid_request_error', param: 'model', code: 'model_not_found' });
+  });
+
+  test('that was retired is not there', async () => {
+    scene.town.agents.set(agentId(1), { ...scene.town.agentView(agentId(1), 'ada'), state: 'retired' });
+    expect((await read(`reeve/first/${agentId(1)}`)).status).toBe(404);
   });
 });

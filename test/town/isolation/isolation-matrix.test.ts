@@ -120,6 +120,7 @@ describe('the right credential in the right place', () => {
         const own = {
           town: town.id,
           agent: agent.id,
+          model: `reeve/${town.id}/${agent.id}`,
           message,
           permission,
           webhook: hook.id,

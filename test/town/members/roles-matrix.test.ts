@@ -15,7 +15,8 @@ import { PUBLIC_URL } from '../support/wiring.ts';
 
 /** For a town of its own for each caller that is let in, beside other work on the machine. */
 const PATIENCE_MS = 60_000;
-const CHAT = 'POST /openai/v1/chat/completions';
+/** Routes that name an agent as a model. */
+const isOfModel = (route: string): boolean => / \/openai\/v1\/(?!models$)/.test(route);
 /** A town with one of everything. */
 type Filled = Readonly<Record<'town' | 'agent' | 'message' | 'permission' | 'webhook' | 'subject', string>>;
 
@@ -60,15 +61,18 @@ async function routesInTowns(): Promise<string[]> {
   const all = Object.entries(paths).flatMap(([path, item]) =>
     Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  return [...all.filter((route) => route.includes('/v1/towns/{town}') && !route.endsWith('/stream')), CHAT];
+  const ofTown = (route: string): boolean => route.includes('/v1/towns/{town}') && !route.endsWith('/stream');
+  return all.filter((route) => ofTown(route) || isOfModel(route));
 }
 
 /** `200`, or a refusal as `403 insufficient_role`. */
 async function knock(route: string, fill: Filled, { headers }: Caller): Promise<string> {
   const [method = '', template = ''] = route.split(' ');
-  const path = template.replaceAll(/\{(\w+)\}/g, (_, name: keyof Filled) => encodeURIComponent(fill[name]));
-  const chat = { model: `reeve/${fill.town}/${fill.agent}`, stream: true, messages: [{ role: 'user', content: 'hi' }] };
-  const body = route === CHAT ? chat : DOORS[route]?.body;
+  const model = `reeve/${fill.town}/${fill.agent}`;
+  const names = { ...fill, model };
+  const path = template.replaceAll(/\{(\w+)\}/g, (_, name: keyof typeof names) => encodeURIComponent(names[name]));
+  const chat = { model, stream: true, messages: [{ role: 'user', content: 'hi' }] };
+  const body = method === 'POST' && isOfModel(route) ? chat : DOORS[route]?.body;
   const init = {
     method,
     headers: { 'content-type': 'application/json', ...headers },
@@ -89,7 +93,7 @@ async function knock(route: string, fill: Filled, { headers }: Caller): Promise<
 /** What a caller is to be answered where a route takes so much. */
 function expected(route: string, { role, scope }: Caller, needed: PersonScope): string {
   if (!allowsScope(scope, needed)) return '403 insufficient_scope';
-  if (role === 'stranger') return route === CHAT ? '404 model_not_found' : '404 not_found';
+  if (role === 'stranger') return isOfModel(route) ? '404 model_not_found' : '404 not_found';
   return allowsScope(ROLE_ALLOWS[role], needed) ? '200' : '403 insufficient_role';
 }
 

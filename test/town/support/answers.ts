@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { z } from 'zod';
 import { completionSchema } from '../../../src/http/openai/completion.ts';
-import { modelListSchema } from '../../../src/http/openai/models.ts';
+import { modelListSchema, modelSchema } from '../../../src/http/openai/models.ts';
 import {
   agentSchema,
   apiKeySchema,
@@ -85,6 +85,7 @@ export const SHAPES: Readonly<Record<string, z.ZodType>> = {
   [`GET ${AGENT}/messages/{message}`]: messageSchema,
   [`DELETE ${AGENT}/messages/{message}`]: messageSchema,
   'GET /openai/v1/models': modelListSchema,
+  'GET /openai/v1/models/{model}': modelSchema,
   'POST /openai/v1/chat/completions': completionSchema,
 };
 

@@ -83,6 +83,7 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`GET ${AGENT}/messages/{message}`]: { opensFor: 'person' },
   [`DELETE ${AGENT}/messages/{message}`]: { opensFor: 'person' },
   'GET /openai/v1/models': { opensFor: 'person' },
+  'GET /openai/v1/models/{model}': { opensFor: 'person' },
   'POST /openai/v1/chat/completions': { opensFor: 'person' },
   'POST /v1/agent/heartbeat': { opensFor: 'agent', scope: 'heartbeat', body: HEARTBEAT },
   'POST /v1/agent/events': { opensFor: 'agent', scope: 'events', body: EVENTS },
@@ -165,11 +166,11 @@ function agentsPlaces({ delegations }: Scene, route: string, door: Place): Place
   ];
 }
 
-/** Which agent is asked stands in the body. */
-function modelPlaces({ town, agents, other, foreign, ghost }: Scene): Place[] {
+/** Which agent is asked stands in the body, or in the path where there is none. */
+function modelPlaces({ town, agents, other, foreign, ghost }: Scene, route: string): Place[] {
   const of = (name: string, model: string, outcome: Outcome = 'not_found'): Place => {
     const body = { model, messages: [{ role: 'user', content: 'from a stranger' }], stream: true };
-    return { name, fill: {}, body, opensFor: RIGHT_PERSON, outcome };
+    return { name, fill: { model }, ...(route.startsWith('POST') ? { body } : {}), opensFor: RIGHT_PERSON, outcome };
   };
   return [
     of('what is theirs', `reeve/${town.id}/${agents.live.id}`, 'accepted'),
@@ -185,7 +186,7 @@ function modelPlaces({ town, agents, other, foreign, ghost }: Scene): Place[] {
 }
 
 function personsPlaces(scene: Scene, route: string): Place[] {
-  if (route.startsWith('POST /openai/')) return modelPlaces(scene);
+  if (route.startsWith('POST /openai/') || route.includes('{model}')) return modelPlaces(scene, route);
   const { town, agents, message, permission, webhooks, keys, other, foreign, ghost } = scene;
   const of = (name: string, fill: Place['fill'], outcome: Outcome = 'not_found'): Place => {
     return {

@@ -58,6 +58,7 @@ describe('what people are answered', () => {
     const link = await api<{ code: string }>('POST', '/v1/sign-in/links', {});
     await api('POST', '/v1/sign-in', { code: link.body.code });
     await api('GET', '/openai/v1/models');
+    await api('GET', `/openai/v1/models/${encodeURIComponent(`reeve/${town.id}/ada`)}`);
     const messages = [{ role: 'user', content: 'ping' }];
     await api('POST', '/openai/v1/chat/completions', { model: 'reeve/utility', messages });
     const key = await api<{ id: string }>('POST', '/v1/keys', { name: 'robot' });
