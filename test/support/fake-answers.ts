@@ -42,6 +42,8 @@ export interface FakeTown {
   readonly id: TownId;
   readonly agents: Map<string, AgentView>;
   readonly messages: MessageView[];
+  /** What becomes of a message as soon as it is stored. */
+  readonly becomes: Partial<MessageView>;
   /** Writes a call down, and answers: of the shape that the product declares for it, or the test fails. */
   record<M extends keyof Methods>(
     method: M,

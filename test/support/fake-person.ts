@@ -167,7 +167,7 @@ export class FakePerson implements Held<PersonStub> {
       if (!found.ok) return found;
       if (found.value.state === 'retired') return err('agent_retired');
       const stored = this.#messageView(found.value.id, message);
-      this.#town.messages.push(stored);
+      this.#town.messages.push({ ...stored, ...this.#town.becomes });
       return ok(stored);
     });
   }

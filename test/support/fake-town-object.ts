@@ -83,6 +83,7 @@ export class FakeTownObject implements TownStub, FakeTown {
   readonly calls: TownCall[];
   readonly agents = new Map<string, AgentView>();
   readonly messages: MessageView[] = [];
+  becomes: Partial<MessageView> = {};
   /** Who asked, in order: the persons of the calls. */
   readonly askedBy: string[] = [];
   /** What `agent` and `person` gave out, and is not disposed of. */

@@ -52,4 +52,5 @@ export const NEEDED: Readonly<Record<string, PersonScope>> = {
   'GET /openai/v1/models': 'read',
   'GET /openai/v1/models/{model}': 'read',
   'POST /openai/v1/chat/completions': 'chat',
+  'POST /openai/v1/responses': 'chat',
 };

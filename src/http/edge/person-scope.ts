@@ -5,7 +5,7 @@ const CHAT = [
   /^POST \/v1\/towns\/[^/]+\/agents\/[^/]+\/(?:messages|interrupt|ag-ui)$/,
   /^DELETE \/v1\/towns\/[^/]+\/agents\/[^/]+\/messages\/[^/]+$/,
   /^POST \/v1\/towns\/[^/]+\/permissions\/[^/]+$/,
-  /^POST \/openai\/v1\/chat\/completions$/,
+  /^POST \/openai\/v1\/(?:chat\/completions|responses)$/,
 ];
 /** A ticket opens a stream, an introspection tells of a token, and a sign-in link hands on what its maker may do anyway. */
 const SHOWS = /^POST \/v1\/(?:towns\/[^/]+\/tickets|oauth\/introspect|sign-in\/links)$/;

@@ -1,6 +1,7 @@
 /** The answer to one request, of an agent or without one; each API of this door writes it in its own form. */
 import type { MessageView } from '#protocol';
 import { messageOf } from '#lib/result.ts';
+import { base64url, randomBytes } from '#lib/secret.ts';
 import { callThrough } from '../edge/call-through.ts';
 import type { Edge } from '../edge/edge.ts';
 import { untilFinished, type Wait } from '../edge/until-finished.ts';
@@ -81,11 +82,14 @@ export class AgentAnswer implements Answer {
   }
 }
 
+/** Ids of what is answered without an agent begin so; nothing is stored of it. */
+export const ASIDE = 'aside_';
+
 /** What is answered without an agent. */
-export function textAnswer(id: string, text: string, nowMs: number): Answer {
+export function textAnswer(text: string, nowMs: number): Answer {
   const outcome: Outcome = { kind: 'answered', text, finish: 'stop' };
   return {
-    id,
+    id: `${ASIDE}${base64url(randomBytes(15))}`,
     createdAtMs: nowMs,
     async *steps() {
       yield { kind: 'text', text };

@@ -1,6 +1,6 @@
 /** A request of a chat frontend, and what it comes to: the one way in for every API of this door. */
 import { MAX_STREAM_SECONDS, makeId } from '#protocol';
-import { base64url, randomBytes } from '#lib/secret.ts';
+import { randomBytes } from '#lib/secret.ts';
 import type { Person } from '../../people/person.ts';
 import { callAs, chatAs } from '../edge/as-person.ts';
 import type { Edge } from '../edge/edge.ts';
@@ -59,7 +59,7 @@ export async function ask(edge: Edge, request: Request): Promise<Answer> {
   return new AgentAnswer(edge, sent.value, wait, transcript);
 }
 
-const answerText = (edge: Edge, text: string): Answer => textAnswer(base64url(randomBytes(15)), text, edge.clock.now());
+const answerText = (edge: Edge, text: string): Answer => textAnswer(text, edge.clock.now());
 
 /** How long the client waits (s): no longer than its credential lasts, either. */
 function patienceOf(edge: Edge, { header, isStream, person }: Request): number {

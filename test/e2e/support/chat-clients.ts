@@ -22,7 +22,12 @@ export interface ChatClient {
 /** Each as its documentation sets it up, with what it does by default. */
 export function chatClients(origin: string, apiKey: string): ChatClient[] {
   const baseURL = `${origin}/openai/v1`;
-  return [openAi(baseURL, apiKey), aiSdk(baseURL, apiKey), langChain(baseURL, apiKey)];
+  return [
+    openAi(baseURL, apiKey),
+    openAiResponses(baseURL, apiKey),
+    aiSdk(baseURL, apiKey),
+    langChain(baseURL, apiKey),
+  ];
 }
 
 const transcript = (message: string) => [...BEFORE, { role: 'user' as const, content: message }];
@@ -42,6 +47,18 @@ function openAi(baseURL: string, apiKey: string): ChatClient {
       for await (const chunk of chunks) text += chunk.choices[0]?.delta.content ?? '';
       return text;
     },
+  };
+}
+
+/** The same client by its other API, whose stream it puts together itself. */
+function openAiResponses(baseURL: string, apiKey: string): ChatClient {
+  const client = new OpenAI({ baseURL, apiKey });
+  return {
+    name: 'openai responses',
+    complete: async (model, message) =>
+      (await client.responses.create({ model, input: transcript(message), instructions: 'Be brief.' })).output_text,
+    stream: async (model, message) =>
+      (await client.responses.stream({ model, input: transcript(message) }).finalResponse()).output_text,
   };
 }
 

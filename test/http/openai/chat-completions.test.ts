@@ -11,18 +11,11 @@ const COMPLETIONS = '/openai/v1/chat/completions';
 const MODEL = 'reeve/first/ada';
 const HELLO = [{ role: 'user', content: 'hello' }];
 let scene: EdgeScene;
-/** What every message comes to, as soon as it is asked for. */
-let becomes: Partial<MessageView>;
 
 beforeEach(async () => {
   scene = await makeScene();
   scene.town.agents.set(agentId(1), scene.town.agentView(agentId(1), 'ada'));
-  becomes = { state: 'done', reply: 'good morning' };
-  const read = scene.town.getMessage.bind(scene.town);
-  scene.town.getMessage = (agent, id, waitMs) => {
-    scene.town.messages.forEach((message) => Object.assign(message, becomes));
-    return read(agent, id, waitMs);
-  };
+  scene.town.becomes = { state: 'done', reply: 'good morning' };
 });
 
 const ask = (body: object, headers: Record<string, string> = {}) =>
@@ -54,7 +47,7 @@ describe('a chat completion', () => {
 
   test('of a reply that was cut ends with `length`, and of one without a word says so: an answer is never empty', async () => {
     const answer = async (change: Partial<MessageView>) => {
-      becomes = { state: 'done', ...change };
+      scene.town.becomes = { state: 'done', ...change };
       return completionSchema.parse(await (await ask({})).json()).choices[0];
     };
     expect(await answer({ reply: 'a long', truncated: true })).toMatchObject({ finish_reason: 'length' });
@@ -81,7 +74,7 @@ describe('a chat completion', () => {
   ] as const)(
     'of a turn that %s is an error that no client answers by sending again',
     async (state, more, code, words) => {
-      becomes = { state, ...more };
+      scene.town.becomes = { state, ...more };
       const error = await errorOf(await ask({}));
       expect(error).toMatchObject({ status: 400, type: 'agent_error', param: null, code });
       expect(error.message).toContain(words);

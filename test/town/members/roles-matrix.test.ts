@@ -71,7 +71,8 @@ async function knock(route: string, fill: Filled, { headers }: Caller): Promise<
   const model = `reeve/${fill.town}/${fill.agent}`;
   const names = { ...fill, model };
   const path = template.replaceAll(/\{(\w+)\}/g, (_, name: keyof typeof names) => encodeURIComponent(names[name]));
-  const chat = { model, stream: true, messages: [{ role: 'user', content: 'hi' }] };
+  const input = [{ role: 'user', content: 'hi' }];
+  const chat = { model, stream: true, messages: input, input };
   const body = method === 'POST' && isOfModel(route) ? chat : DOORS[route]?.body;
   const init = {
     method,

@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import { completionSchema } from '../../../src/http/openai/completion.ts';
 import { modelListSchema, modelSchema } from '../../../src/http/openai/models.ts';
+import { responseSchema } from '../../../src/http/openai/response.ts';
 import {
   agentSchema,
   apiKeySchema,
@@ -87,6 +88,7 @@ export const SHAPES: Readonly<Record<string, z.ZodType>> = {
   'GET /openai/v1/models': modelListSchema,
   'GET /openai/v1/models/{model}': modelSchema,
   'POST /openai/v1/chat/completions': completionSchema,
+  'POST /openai/v1/responses': responseSchema,
 };
 
 /** Matches a method and a path that this route serves. */

@@ -85,6 +85,7 @@ export const DOORS: Readonly<Record<string, Door>> = {
   'GET /openai/v1/models': { opensFor: 'person' },
   'GET /openai/v1/models/{model}': { opensFor: 'person' },
   'POST /openai/v1/chat/completions': { opensFor: 'person' },
+  'POST /openai/v1/responses': { opensFor: 'person' },
   'POST /v1/agent/heartbeat': { opensFor: 'agent', scope: 'heartbeat', body: HEARTBEAT },
   'POST /v1/agent/events': { opensFor: 'agent', scope: 'events', body: EVENTS },
   'GET /v1/agent/peers': { opensFor: 'agent', scope: 'peers' },
@@ -169,7 +170,8 @@ function agentsPlaces({ delegations }: Scene, route: string, door: Place): Place
 /** Which agent is asked stands in the body, or in the path where there is none. */
 function modelPlaces({ town, agents, other, foreign, ghost }: Scene, route: string): Place[] {
   const of = (name: string, model: string, outcome: Outcome = 'not_found'): Place => {
-    const body = { model, messages: [{ role: 'user', content: 'from a stranger' }], stream: true };
+    const input = [{ role: 'user', content: 'from a stranger' }];
+    const body = { model, messages: input, input, stream: true };
     return { name, fill: { model }, ...(route.startsWith('POST') ? { body } : {}), opensFor: RIGHT_PERSON, outcome };
   };
   return [

@@ -61,6 +61,7 @@ describe('what people are answered', () => {
     await api('GET', `/openai/v1/models/${encodeURIComponent(`reeve/${town.id}/ada`)}`);
     const messages = [{ role: 'user', content: 'ping' }];
     await api('POST', '/openai/v1/chat/completions', { model: 'reeve/utility', messages });
+    await api('POST', '/openai/v1/responses', { model: 'reeve/utility', input: messages });
     const key = await api<{ id: string }>('POST', '/v1/keys', { name: 'robot' });
     await api('GET', '/v1/keys');
     await api('DELETE', `/v1/keys/${key.body.id}`);
