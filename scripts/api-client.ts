@@ -5,12 +5,14 @@ import {
   eventPageSchema,
   messageSchema,
   pageOf,
+  signInLinkSchema,
   streamTicketSchema,
   sweepReportSchema,
   townSchema,
   type AgentView,
   type EventView,
   type MessageView,
+  type SignInLinkView,
   type SweepReportView,
   type TownView,
 } from '#protocol';
@@ -29,6 +31,11 @@ export class ApiClient {
   constructor(url: string, token: string) {
     this.#url = url;
     this.#token = token;
+  }
+
+  /** A link that signs a browser in at the console, once, as the person of the token. */
+  createSignInLink(): Promise<SignInLinkView> {
+    return this.#json('POST', '/v1/sign-in/links', signInLinkSchema, {});
   }
 
   async createTown(name: string): Promise<string> {

@@ -1,8 +1,10 @@
 /** `npm start`: a whole Reeve on this machine. */
+import { messageOf } from '#lib/result.ts';
 import { strangeVariables } from '#lib/variables.ts';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { MAX_CONTAINER_URLS } from '../src/env.ts';
+import { ApiClient } from './api-client.ts';
 import { validateConfig } from './check-config.ts';
 import { workerVariables, writePrivate, type Variables } from './dev-settings.ts';
 import { startStack, type Stack, type StackOptions } from './dev-stack.ts';
@@ -83,6 +85,7 @@ async function run(stateDir: string, ports: Ports, ending: AbortSignal): Promise
   const stack = await startOrExplain(options, ending);
   if (stack === null) return 1;
   printReady(stack.url, stateDir, variables);
+  await printConsole(stack.url, variables, ending);
   const ended = await Promise.race([stack.failed, aborted(ending)]);
   await stack.stop();
   guard.end();
@@ -100,6 +103,18 @@ function printReady(url: string, stateDir: string, variables: Readonly<Variables
     `reeve ready: ${url}\n` +
       `curl -H @${auth} -H 'content-type: application/json' -d '{"name":"first-town"}' ${url}/v1/towns\n`,
   );
+}
+
+/** The link that signs a browser in, which is good once; or why there is none. What runs goes on in either case. */
+async function printConsole(url: string, variables: Readonly<Variables>, ending: AbortSignal): Promise<void> {
+  const api = new ApiClient(url, variables['REEVE_DEV_TOKEN'] ?? '');
+  try {
+    const link = await Promise.race([api.createSignInLink(), aborted(ending)]);
+    if (link !== undefined) process.stdout.write(`console: ${link.url}\n`);
+  } catch (thrown) {
+    const [reason = ''] = messageOf(thrown).split('\n');
+    process.stderr.write(`reeve: there is no sign-in link for the console: ${reason}\n`);
+  }
 }
 
 /** Null: it did not start, which was said; or it was ended before it was ready. */

@@ -1,7 +1,7 @@
 /** Where the command line is signed in, and as whom. */
 import { readFileSync } from 'node:fs';
-import type { Command } from 'commander';
-import { createClient, type Caller } from '../../client/index.ts';
+import { Option, type Command } from 'commander';
+import { createClient, type Caller, type SignInLinkOrder } from '../../client/index.ts';
 import { EXIT, Ended } from '../exit.ts';
 import type { Columns } from '../output.ts';
 import { originOf, profileFile, removeProfile, writeProfile } from '../profile.ts';
@@ -43,6 +43,24 @@ export function signInCommands(program: Command, world: World): void {
     .action(async (_: object, command: Command) => {
       const { client, output, until } = openSession(world, command);
       output.one(await client.getCaller(until), COLUMNS);
+    });
+
+  program
+    .command('console')
+    .description('a link that signs you in at the console, once, within ten minutes; it is alone on stdout')
+    .addOption(
+      new Option('--scope <scope>', 'what it allows; without it: what your key does').choices([
+        'read',
+        'chat',
+        'admin',
+      ]),
+    )
+    .action(async (given: SignInLinkOrder, command: Command) => {
+      const { client, output, until } = openSession(world, command);
+      const link = await client.createSignInLink(given, until);
+      if (output.format !== 'table') return output.line(link);
+      output.text(`${link.url}\n`);
+      say(world, `good once, until ${link.expires_at}`);
     });
 }
 

@@ -28,3 +28,4 @@ export const signInLinkSchema = z.object({
   url: z.url(),
   expires_at: z.iso.datetime(),
 });
+export type SignInLinkView = z.infer<typeof signInLinkSchema>;

@@ -105,6 +105,18 @@ describe('data', () => {
     expect((await shell.run(['keys', 'list'])).stdout).toContain('phone');
   });
 
+  test('of a link for the console is its address alone, which signs in with as much as was said', async () => {
+    const { stdout, stderr } = await shell.run(['console', '--scope', 'read']);
+    const [, code = ''] = new RegExp(`^${url}/#sign-in=([\\w-]{43})\n$`).exec(stdout) ?? [];
+    expect([stdout, stderr]).toEqual([
+      expect.stringContaining(code),
+      expect.stringMatching(/^reeve: good once, until /),
+    ]);
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code }) };
+    expect(await (await fetch(`${url}/v1/sign-in`, init)).json()).toMatchObject({ scope: 'read' });
+    expect(json((await shell.run(['console', '--json'])).stdout)).toMatchObject({ code: expect.any(String) as string });
+  });
+
   test('of health: 0 where a town is green, 1 where it is red, with advice', async () => {
     const green = await shell.run(['health', OWN]);
     expect([green.code, green.stdout]).toEqual([0, 'green\n']);

@@ -211,7 +211,7 @@ describe('a whole run', () => {
 });
 
 describe('npm start', () => {
-  it('T6: leaves its secrets in three files that only their owner can read, and prints none', async () => {
+  it('T6: leaves its secrets in three files that only their owner can read, and prints none but a link that is good once, which is in no file', async () => {
     const folder = join(stateDir, 'started');
     const env = {
       ...process.env,
@@ -224,7 +224,7 @@ describe('npm start', () => {
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (printed += chunk.toString()));
     const ended = once(child, 'close');
-    await expect.poll(() => printed, { timeout: 90_000 }).toContain('reeve ready');
+    await expect.poll(() => printed, { timeout: 90_000 }).toMatch(/\nconsole: .*\n/);
     child.kill('SIGTERM');
     await ended;
     const made = parseEnv(readFileSync(join(folder, 'dev.env'), 'utf8'));
@@ -238,5 +238,11 @@ describe('npm start', () => {
       'worker.env 600',
     ]);
     expect(findSecrets('the terminal', printed, secrets)).toEqual([]);
+    const link = { code: /#sign-in=(\S+)/.exec(printed)?.[1] ?? '' };
+    expect(
+      readEverything(folder)
+        .flatMap(({ where, text }) => findSecrets(where, text, link))
+        .filter(({ what }) => what === 'code'),
+    ).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { newApiKeySchema } from '#protocol';
 import { ApiClient } from '../../scripts/api-client.ts';
 import { processName } from '../../scripts/holder.ts';
 import { freePort, isFree } from '../../scripts/ports.ts';
@@ -24,7 +25,7 @@ afterEach(endAll);
 afterAll(() => rmSync(stateDir, { recursive: true, force: true }));
 
 describe('npm start', () => {
-  it('prints one ready line and a curl that works as printed; SIGTERM stops everything; state survives a restart', async () => {
+  it('prints one ready line, a curl that works as printed, and a link that signs in once; SIGTERM stops everything; state survives a restart', async () => {
     const first = start();
     const ready = `reeve ready: http://127.0.0.1:${ports.PORT}`;
     const output = await untilPrinted(first, `${ready}\ncurl `);
@@ -35,6 +36,12 @@ describe('npm start', () => {
     expect(town.id).toMatch(/^town_/);
     expect(statSync(join(stateDir, 'dev.env')).mode & 0o777).toBe(0o600);
     expect(output).not.toContain(tokenIn(stateDir));
+    const origin = `http://127.0.0.1:${ports.PORT}`;
+    const printed = await untilPrinted(first, `\nconsole: ${origin}/#sign-in=`);
+    const { key } = await signInWith(/#sign-in=(\S+)\n/.exec(printed)?.[1] ?? '', origin);
+    expect((await new ApiClient(origin, key).readTown(town.id)).id).toBe(town.id);
+    // As many as may wait, so that the next start gets none, says so, and runs all the same.
+    await Promise.all(Array.from({ length: 20 }, () => new ApiClient(origin, tokenIn(stateDir)).createSignInLink()));
 
     first.child.kill('SIGTERM');
     expect(await first.exited).toBe(0);
@@ -42,6 +49,7 @@ describe('npm start', () => {
 
     const second = start();
     await untilPrinted(second, ready);
+    await untilPrinted(second, '\nreeve: there is no sign-in link for the console: POST /v1/sign-in/links: 429');
     const third = start({ PORT: '9001', CONTAINER_PORT: '9002' });
     expect(await third.exited).toBe(2);
     expect(linesOf(third)[0]).toMatch(new RegExp(`^reeve: ${stateDir} is in use by process \\d+ .*stop it, or set`));
@@ -146,6 +154,11 @@ describe('npm start', () => {
     expect(help.output()).toContain('--containers <n>');
   });
 });
+
+async function signInWith(code: string, origin: string) {
+  const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code }) };
+  return newApiKeySchema.parse(await (await fetch(`${origin}/v1/sign-in`, init)).json());
+}
 
 /** The README's tour, word by word but for the port and the state folder of this test; it stops at the first error. */
 function tourFor(port: string): string {

@@ -6,6 +6,7 @@ import {
   agentIdSchema,
   containerNameSchema,
   issuedTokenSchema,
+  newApiKeySchema,
   openSessionSchema,
   townIdSchema,
   type OpenSession,
@@ -59,6 +60,7 @@ export async function provoke(scene: Scene): Promise<Provoked> {
   // Of sessions that ended meanwhile.
   await replays(caller);
   const pulls = await pull(scene, caller, town);
+  const links = await signIns(scene, caller);
   const streams = await followStreams(scene.stack.url, caller.devToken, town.id);
   for (const ticket of Object.values(streams.tickets)) {
     for (const query of [`ticket=${ticket}`, `ticket=${ticket}x`, `ticket=${ticket}&after=${ticket}`]) {
@@ -71,7 +73,7 @@ export async function provoke(scene: Scene): Promise<Provoked> {
   }
   return {
     answers: [...caller.answers, ...streams.frames],
-    secrets: { ...tokens, ...pulls.secrets, ...streams.tickets },
+    secrets: { ...tokens, ...pulls.secrets, ...links, ...streams.tickets },
     pulls: pulls.pulls,
     statuses: caller.statuses,
   };
@@ -249,6 +251,25 @@ async function pull({ tap, stack }: Scene, caller: Caller, { id }: Town) {
     pulls: [{ status: response.status, cacheControl: response.headers.get('cache-control') }],
     secrets: { 'a pulled token': token, 'the secret of the last session': secret },
   };
+}
+
+/** Codes of links: one that is used, and one that waits, where they belong and where they do not. */
+async function signIns({ stack }: Scene, caller: Caller): Promise<Record<string, string>> {
+  const api = new ApiClient(stack.url, caller.devToken);
+  const [{ code: used }, { code: waits }] = [await api.createSignInLink(), await api.createSignInLink()];
+  // The one answer that holds the key.
+  const headers = { 'content-type': 'application/json' };
+  const init = { method: 'POST', headers, body: JSON.stringify({ code: used }) };
+  const { key } = newApiKeySchema.parse(await (await fetch(`${stack.url}/v1/sign-in`, init)).json());
+  for (const body of [{ code: used }, { code: `${waits}x` }, { code: waits.padEnd(300, 'x') }]) {
+    await caller.town('POST', '/v1/sign-in', { body: JSON.stringify(body) });
+  }
+  await caller.town('POST', '/v1/sign-in', { body: `{"code":"${waits}"` });
+  await caller.town('POST', '/v1/sign-in/links', { bearer: key, body: `{"scope":"${waits}"}` });
+  await caller.town('GET', `/v1/sign-in?sign-in=${waits}&key=${key}`, {});
+  for (const bearer of [key, used, waits]) await caller.town('GET', '/v1/keys', { bearer });
+  // How a key begins is shown in lists.
+  return { 'a used code': used, 'a code that waits': waits, 'the key of a link': key.slice(-43) };
 }
 
 interface Sent {
