@@ -239,7 +239,9 @@ export type Event =
       /** @min 0 */
       seq: number;
       datacontenttype: 'application/json';
-      data: object;
+      data: {
+        undo?: string;
+      };
       type: 'reeve.town.restored';
     }
   | {
@@ -1431,6 +1433,22 @@ export interface Problem {
 export interface Refresh {
   /** @default false */
   revoke_older?: boolean;
+}
+
+/** Back to the state at a time, or to the state that a bookmark names. */
+export type Restore =
+  | {
+      /** @format date-time */
+      at: string;
+    }
+  | {
+      /** @pattern ^[0-9a-f-]{1,128}$ */
+      bookmark: string;
+    };
+
+/** `undo`: the bookmark of the state that the town leaves, with which the same call undoes this one. */
+export interface RestoreBegun {
+  undo: string;
 }
 
 /** How many containers the town has, and how many have their new session. */

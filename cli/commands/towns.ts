@@ -1,6 +1,15 @@
 /** Towns, and how they are. */
-import type { Command } from 'commander';
-import type { Container, DeletedTown, Health, SweepReport, Town, TownEntry } from '../../client/index.ts';
+import { Option, type Command } from 'commander';
+import type {
+  Container,
+  DeletedTown,
+  Health,
+  Restore,
+  RestoreBegun,
+  SweepReport,
+  Town,
+  TownEntry,
+} from '../../client/index.ts';
 import { EXIT, Ended } from '../exit.ts';
 import type { Columns } from '../output.ts';
 import { all, confirm, openSession, townOf } from '../session.ts';
@@ -38,6 +47,9 @@ const DELETED: Columns<DeletedTown> = {
   ID: ({ id }) => id,
   STATUS: ({ status }) => status,
 };
+const BEGUN: Columns<RestoreBegun> = {
+  UNDO: ({ undo }) => undo,
+};
 /** What a refresh came to, also where it was of one agent. */
 export const SWEPT: Columns<SweepReport> = {
   DUE: ({ due }) => due,
@@ -47,7 +59,7 @@ export const SWEPT: Columns<SweepReport> = {
 };
 
 export function townCommands(program: Command, world: World): void {
-  const towns = program.command('towns').description('towns: list, create, get, refresh, delete');
+  const towns = program.command('towns').description('towns: list, create, get, refresh, restore, delete');
 
   towns
     .command('list')
@@ -93,6 +105,7 @@ export function townCommands(program: Command, world: World): void {
       await confirm(session, `delete ${town} with all its agents and messages, for good`, yes);
       session.output.one(await session.client.deleteTown(town, session.until), DELETED);
     });
+  restoreCommand(towns, world);
   healthCommand(program, world);
   containerCommand(program, world);
 }
@@ -108,6 +121,34 @@ function containerCommand(program: Command, world: World): void {
       const { items } = await session.client.listContainers(await townOf(session, given), session.until);
       session.output.list(items, CONTAINER);
     });
+}
+
+function restoreCommand(towns: Command, world: World): void {
+  towns
+    .command('restore <town>')
+    .description('a town as it was at an earlier time, or as a bookmark names; prints the bookmark that undoes it')
+    .addOption(new Option('--at <time>', 'RFC 3339, at most 30 days back').conflicts('bookmark'))
+    .option('--bookmark <bookmark>', 'what a restore has printed')
+    .option('--yes', 'ask nothing')
+    .action(async (given: string, options: RestoreOptions, command: Command) => {
+      const to = restoreOf(options);
+      const session = openSession(world, command);
+      const town = await townOf(session, given);
+      await confirm(session, `put ${town} back, and lose all that came since`, options.yes);
+      session.output.one(await session.client.restoreTown(town, to, session.until), BEGUN);
+    });
+}
+
+interface RestoreOptions {
+  readonly at?: string;
+  readonly bookmark?: string;
+  readonly yes?: boolean;
+}
+
+function restoreOf({ at, bookmark }: RestoreOptions): Restore {
+  if (at !== undefined) return { at };
+  if (bookmark !== undefined) return { bookmark };
+  throw new Ended(EXIT.usage, 'say --at <time> or --bookmark <bookmark>');
 }
 
 function healthCommand(program: Command, world: World): void {

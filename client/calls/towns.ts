@@ -28,7 +28,11 @@ export const townCalls = (caller: Caller) => ({
   listContainers: (town: string, options?: CallOptions): Promise<api.ContainerList> =>
     caller.get(`${townPath(town)}/containers`, options),
 
-  /** Says that the town's database was put back to an earlier state. */
+  /** Back to an earlier state, with all that is in it. The answer names the state that it leaves. */
+  restoreTown: (town: string, restore: api.Restore, options?: CallOptions): Promise<api.RestoreBegun> =>
+    caller.post(`${townPath(town)}/restore`, restore, options),
+
+  /** Says that the town's database was put back to an earlier state by other means. */
   markTownRestored: (town: string, options?: CallOptions): Promise<api.Restored> =>
     caller.post(`${townPath(town)}/restored`, undefined, options),
 

@@ -33,6 +33,14 @@ export interface WatchedTown extends TownEntry {
   readonly deletedAtMs: number | null;
 }
 
+/** That a town was to go back to an earlier state. */
+export interface RestoreMark {
+  /** When it was asked for; of two marks of a town the later one is the greater. */
+  readonly atMs: number;
+  /** The bookmark of the state that it left. */
+  readonly undo: string;
+}
+
 type Row = {
   id: TownId;
   name: string;
@@ -76,6 +84,31 @@ export class Directory {
       .prepare('UPDATE towns SET deleted_at_ms = ?1, next_due_at_ms = ?1 WHERE id = ?2 AND deleted_at_ms IS NULL')
       .bind(nowMs, id)
       .run();
+  }
+
+  /**
+   * Whoever holds this town next is to know that it goes back to an earlier state; it is due, so that the watchdog wakes it. Returns
+   * whether its entry is there, and not as one that is being deleted.
+   */
+  async markRestore(id: TownId, nowMs: number, undo: string): Promise<boolean> {
+    const marked = await this.#db
+      .prepare(
+        `UPDATE towns SET restore_at_ms = MAX(COALESCE(restore_at_ms, 0) + 1, ?2), restore_undo = ?3, next_due_at_ms = ?2
+         WHERE id = ?1 AND deleted_at_ms IS NULL RETURNING id`,
+      )
+      .bind(id, nowMs, undo)
+      .first();
+    return marked !== null;
+  }
+
+  /** The newest mark; null: this town never went back. */
+  async restoreMark(id: TownId): Promise<RestoreMark | null> {
+    return this.#db
+      .prepare(
+        'SELECT restore_at_ms AS atMs, restore_undo AS undo FROM towns WHERE id = ? AND restore_at_ms IS NOT NULL',
+      )
+      .bind(id)
+      .first<RestoreMark>();
   }
 
   /** Clears the entry of a town that was marked as deleted, when nothing else of it is left. Idempotent. */

@@ -74,7 +74,8 @@ const ofMember = z.object({ role: z.enum(MEMBER_ROLES), by: text });
 export const EVENT_DATA = {
   'reeve.town.created': z.object({ name: text }),
   'reeve.town.changed': z.object({ token_audiences: z.array(text) }),
-  'reeve.town.restored': z.object({}),
+  /** `undo` is there where the town itself went back: the bookmark of the state that it left. */
+  'reeve.town.restored': z.object({ undo: text.optional() }),
   'reeve.keys.changed': z.object({}),
   'reeve.member.added': ofMember,
   'reeve.member.changed': ofMember,

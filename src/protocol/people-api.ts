@@ -165,6 +165,10 @@ export type TownHealth = z.infer<typeof townHealthSchema>;
 export const restoredSchema = z.object({ containers: count, renewed: count });
 export type Restored = z.infer<typeof restoredSchema>;
 
+/** Answer to `POST .../restore`: the bookmark of the state that the town leaves, with which the same call undoes this one. */
+export const restoreBegunSchema = z.object({ undo: z.string() });
+export type RestoreBegun = z.infer<typeof restoreBegunSchema>;
+
 /** Answer to the deletion of a town. `deleting`: a container has yet to confirm. */
 export const deletedTownSchema = z.object({ id: townIdSchema, status: z.enum(['deleted', 'deleting']) });
 

@@ -22,7 +22,7 @@ import { putMember, removeMember, type MemberOrder } from './members/change-memb
 import { PUBLISH_WAIT_MS, publishMembers } from './members/publish-members.ts';
 import type { TownPorts } from './ports.ts';
 import * as read from './read-town.ts';
-import { restoreTown } from './restore-town.ts';
+import { beginRestore, restoreTown, type RestoreRefusal, type RestoreTarget } from './restore-town.ts';
 import { runIsolated } from './alarm/run-due.ts';
 import { addTicket } from './stream/open-stream.ts';
 import { PersonGate, type PersonAnswered } from './person-gate.ts';
@@ -67,7 +67,12 @@ export class PersonCalls extends RpcTarget {
     return this.#as.run('read', (p) => ok(read.listContainers(p)));
   }
 
-  /** The database was put back to an earlier state. */
+  /** Puts the database back to an earlier state, in which the next start of the object finds it. */
+  async restore(target: RestoreTarget): PersonAnswered<wire.RestoreBegun, RestoreRefusal> {
+    return this.#as.run('admin', (p) => beginRestore(p, target));
+  }
+
+  /** The database was put back to an earlier state by other means. */
   async restored(): PersonAnswered<wire.Restored> {
     return this.#as.run('admin', async (p) => ok(await restoreTown(p)));
   }
@@ -236,11 +241,7 @@ export class PersonCalls extends RpcTarget {
 
   /** The directory has the members before the answer, where it can be reached soon. */
   #publish(p: TownPorts): Promise<void> {
-    return this.#gate.briefly(
-      p,
-      'members',
-      PUBLISH_WAIT_MS,
-      runIsolated(p, 'members', () => publishMembers(p)),
-    );
+    const published = runIsolated(p, 'members', () => publishMembers(p));
+    return this.#gate.briefly(p, 'members', PUBLISH_WAIT_MS, published);
   }
 }

@@ -29,6 +29,7 @@ import type { Drafts } from './state/drafts.ts';
 import type { DueStore } from './state/due-store.ts';
 import type { Flights } from './state/flights.ts';
 import type { Readers } from './state/readers.ts';
+import type { Recovery } from './state/recovery.ts';
 import type { Slots } from './state/slots.ts';
 import type { SweepStore } from './state/sweep-store.ts';
 import type { TownAlarm } from './state/town-alarm.ts';
@@ -112,6 +113,8 @@ export interface TownPorts extends Omit<TownWiring, 'link' | 'directory'> {
   readonly link: (container: number) => ContainerLink;
   /** This town's own. */
   readonly directory: TownDirectory;
+  /** Back to an earlier state of all that this object stores. */
+  readonly recovery: Recovery;
   /** Takes everything away that this object stores, its alarm too. */
   readonly wipe: () => Promise<void>;
   readonly slots: Slots;

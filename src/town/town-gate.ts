@@ -10,6 +10,7 @@ import type { TownPorts } from './ports.ts';
 import { readTown } from './read-town.ts';
 import { rearm, type RunBegun } from './alarm/rearm.ts';
 import { beginRemoval, confirmAll, finishRemoval } from './remove-town.ts';
+import { noticeRestore } from './restore-town.ts';
 import { TOWN_SCHEMA } from './state/schema.ts';
 import type { TownRecord } from './state/town-store.ts';
 import { dueTimes, runDue, runIsolated } from './alarm/run-due.ts';
@@ -21,8 +22,10 @@ const REMOVAL_WAIT_MS = 8000;
 
 /** The town was never created, or is gone. */
 export type Missing = 'not_found';
-/** What a call comes to: a value, or why not; every call may meet a town that is not there. */
-export type Answered<T, E = never> = Promise<Result<T, E | Missing>>;
+/** The town is about to go back to an earlier state, or it cannot be known whether it has: whoever calls may come again. */
+export type Closed = 'closed';
+/** What a call comes to: a value, or why not; every call may meet a town that is not there, or that answers none. */
+export type Answered<T, E = never> = Promise<Result<T, E | Missing | Closed>>;
 
 /**
  * The way into a town. Every request passes here: it finds the town, works, and leaves the alarm set for whatever is due
@@ -31,6 +34,8 @@ export type Answered<T, E = never> = Promise<Result<T, E | Missing>>;
 export class TownGate {
   readonly #ctx: Pick<DurableObjectState, 'storage' | 'waitUntil'>;
   readonly #ports: TownPorts | null;
+  /** Whether it is known in which state this object woke up. */
+  #isUp = false;
 
   /** `ports` null: the deployment is misconfigured, and every request throws. */
   constructor(ctx: Pick<DurableObjectState, 'storage' | 'waitUntil'>, ports: TownPorts | null) {
@@ -61,9 +66,11 @@ export class TownGate {
     await this.run((to) => ok(to.town.published(said.nextDueAtMs)));
   }
 
-  async run<T, E>(work: (p: TownPorts) => Result<T, E> | Promise<Result<T, E>>): Promise<Result<T, E | Missing>> {
+  async run<T, E>(work: (p: TownPorts) => Result<T, E> | Promise<Result<T, E>>): Answered<T, E> {
     const p = this.ports();
+    if (this.exists(p)) await this.#comeUp(p);
     if (!this.exists(p)) return err('not_found');
+    if (!this.#isUp || p.recovery.isUnderWay()) return err('closed');
     recordKeySet(p);
     recordInterval(p);
     try {
@@ -77,9 +84,11 @@ export class TownGate {
   async onAlarm(): Promise<void> {
     if (this.#ports === null) return this.#ctx.storage.setAlarm(systemClock.now() + GUARD_MS);
     const p = this.ports();
-    if (!this.#isThere(p)) return;
+    if (!this.#isThere(p) || p.recovery.isUnderWay()) return;
     const run = { startedAtMs: p.clock.now(), before: dueTimes(p) };
     await p.alarm.guard(run.startedAtMs);
+    // Goes on where the directory is not reached: a token that is sent out is accepted only once calls are.
+    await this.#comeUp(p);
     // Published before the work: if every run of it dies, and the alarm with them, the watchdog knows.
     this.#publish(p, earliestDue(run.before));
     recordKeySet(p);
@@ -126,8 +135,8 @@ export class TownGate {
 
   /** The alarm is set for what is due, exactly at the end of its own `run`; the directory is informed after the answer. */
   async leave(p: TownPorts, run: RunBegun | null = null): Promise<void> {
-    // Wiped meanwhile: there is nothing to be due.
-    if (!this.#isThere(p)) return;
+    // Wiped meanwhile: there is nothing to be due. Going back: nor is what this state has.
+    if (!this.#isThere(p) || p.recovery.isUnderWay()) return;
     const webhooks = p.webhooks.takeFresh();
     if (webhooks.length > 0) this.meanwhile(p, 'webhooks', () => tendWebhooks(p, webhooks));
     this.#publish(p, await rearm(p, run));
@@ -138,6 +147,11 @@ export class TownGate {
     // One that is being deleted is due in the directory until its entry goes.
     if (!this.exists(p) || !shouldPublish(p.town.get()?.publishedDueAtMs ?? null, dueAtMs, p.clock.now())) return;
     this.#ctx.waitUntil(runIsolated(p, 'publish', () => publishDue(p)));
+  }
+
+  /** Asks once in which state this object woke up: an earlier one may accept what was refused since. */
+  async #comeUp(p: TownPorts): Promise<void> {
+    if (!this.#isUp && (await noticeRestore(p))) this.#isUp = true;
   }
 
   ports(): TownPorts {

@@ -25,6 +25,7 @@ import { feedReaders } from './stream/feed-readers.ts';
 import { Flights } from './state/flights.ts';
 import type { TownPorts, TownWiring } from './ports.ts';
 import { Readers } from './state/readers.ts';
+import { Recovery } from './state/recovery.ts';
 import { dueTimes } from './alarm/run-due.ts';
 import { TOWN_SCHEMA } from './state/schema.ts';
 import { Slots } from './state/slots.ts';
@@ -79,6 +80,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
     transaction: transactions(ctx.storage, () => ports),
     link: (container) => wiring.link(id, container),
     directory: wiring.directory(id),
+    recovery: new Recovery(ctx, wiring.after),
     wipe: async () => {
       const wiped = ctx.storage.deleteAll();
       // From here on there is no table.

@@ -60,6 +60,20 @@ describe('data', () => {
     expect(json((await shell.run(['towns', 'get', 'first', '--json'])).stdout)).toMatchObject({ id: OWN });
   });
 
+  test('of a town that goes back: to a time, or by a bookmark, where a person agrees', async () => {
+    const at = ['--at', '2026-11-25T12:00:00Z'];
+    const refused = await shell.run(['towns', 'restore', 'first', ...at]);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('--yes')]);
+    const begun = await shell.run(['towns', 'restore', 'first', ...at, '--yes', '--json']);
+    expect([begun.code, json(begun.stdout)]).toEqual([0, { undo: '0-0' }]);
+    await shell.run(['towns', 'restore', 'first', '--bookmark', '0-0', '--yes']);
+    const asked = scene.calls.filter(({ method }) => method === 'restore').map(({ given }) => given[0]);
+    expect(asked).toEqual([{ atMs: Date.parse('2026-11-25T12:00:00Z') }, { bookmark: '0-0' }]);
+    for (const wrong of [[], [...at, '--bookmark', '0-0']]) {
+      expect((await shell.run(['towns', 'restore', 'first', ...wrong, '--yes'])).code).toBe(2);
+    }
+  });
+
   test('of an agent: created, read, refreshed, and ended where a person agrees', async () => {
     const made = json((await shell.run(['agents', 'create', OWN, 'ada', '--json'])).stdout);
     expect(made).toMatchObject({ name: 'ada', credential: {} });

@@ -89,6 +89,28 @@ describe('the directory', () => {
   });
 });
 
+describe('the mark that a town goes back', () => {
+  test('is the newest one, under a time that only grows, and makes the town due', async () => {
+    const directory = await directoryOf(entry(1), entry(2));
+    expect(await directory.restoreMark(townId(1))).toBeNull();
+    expect(await directory.markRestore(townId(1), 50, 'a')).toBe(true);
+    expect(await directory.restoreMark(townId(1))).toEqual({ atMs: 50, undo: 'a' });
+    expect((await directory.pageOfWatched('', 1))[0]).toMatchObject({ nextDueAtMs: 50 });
+    // The clock went back.
+    await directory.markRestore(townId(1), 40, 'b');
+    expect(await directory.restoreMark(townId(1))).toEqual({ atMs: 51, undo: 'b' });
+    expect(await directory.restoreMark(townId(2))).toBeNull();
+  });
+
+  test('is not taken of a town that is being deleted, or is not there', async () => {
+    const directory = await directoryOf(entry(1));
+    await directory.markDeleted(townId(1), 40);
+    expect(await directory.markRestore(townId(1), 50, 'a')).toBe(false);
+    expect(await directory.markRestore(townId(2), 50, 'a')).toBe(false);
+    expect(await directory.restoreMark(townId(1))).toBeNull();
+  });
+});
+
 describe('memberships', () => {
   const member = (person: string, role: MemberRole): Member => ({ person, role, sinceMs: 1, addedBy: null });
   const rolesOf = async (directory: Directory, ...people: string[]) =>

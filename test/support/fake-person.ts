@@ -10,6 +10,7 @@ import {
   messageSchema,
   pageOf as pageSchemaOf,
   permissionSchema,
+  restoreBegunSchema,
   restoredSchema,
   sweepReportSchema,
   townHealthSchema,
@@ -30,6 +31,7 @@ import type { AgentChange } from '../../src/town/agents/change-agent.ts';
 import type { PresentedToken } from '../../src/town/credentials/introspect-token.ts';
 import type { NewAgent } from '../../src/town/agents/create-agent.ts';
 import type { PermissionChoice } from '../../src/town/delivery/answer-permission.ts';
+import type { RestoreTarget } from '../../src/town/restore-town.ts';
 import type { MemberOrder } from '../../src/town/members/change-members.ts';
 import type { MessageQuery } from '../../src/town/read-town.ts';
 import { AT, DELEGATION, err, ok, resultOf, type FakeTown } from './fake-answers.ts';
@@ -106,6 +108,9 @@ export class FakePerson implements Held<PersonStub> {
     return this.#town.record('listContainers', [], resultOf(listOf(containerSchema)), () =>
       ok({ items: [{ ...CONTAINER, container: `${this.#town.id}:0`, agents }] }),
     );
+  }
+  restore(target: RestoreTarget) {
+    return this.#town.record('restore', [target], resultOf(restoreBegunSchema), () => ok({ undo: '0-0' }));
   }
   restored() {
     return this.#town.record('restored', [], resultOf(restoredSchema), () => ok({ containers: 0, renewed: 0 }));

@@ -14,6 +14,7 @@ export const NEEDED: Readonly<Record<string, PersonScope>> = {
   'POST /v1/oauth/introspect': 'read',
   'GET /v1/towns/{town}/health': 'read',
   'GET /v1/towns/{town}/containers': 'read',
+  'POST /v1/towns/{town}/restore': 'admin',
   'POST /v1/towns/{town}/restored': 'admin',
   'POST /v1/towns/{town}/refresh': 'admin',
   'GET /v1/towns/{town}/events': 'read',

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { IssuedToken, TownHealth, TownView } from '../../src/protocol/index.ts';
 import type { SweepReport } from '../../src/town/state/sweep-store.ts';
 import { HANGS, lab, type LabRequest } from './support/lab.ts';
+import { dump, putBack } from './support/past-states.ts';
 import { lastTokenOf } from './support/tokens.ts';
 import { silence } from './support/passing.ts';
 import { TestTown, api } from './support/town.ts';
@@ -233,10 +234,11 @@ describe('a restored database', () => {
     await town.work('ada');
     const { id } = await town.work('bob');
     // A backup is taken; afterwards bob is retired, and then the database is put back.
-    const backup = await dump(town);
+    const backup = await runInDurableObject(town.stub, (_, { storage }) => dump(storage.sql));
     const tokens = [lastTokenOf(ada), lastTokenOf(bob)];
     await town.api('DELETE', '/agents/bob');
-    await restore(town, backup);
+    await runInDurableObject(town.stub, (_, { storage }) => putBack(storage.sql, backup));
+    await evictDurableObject(town.stub);
     expect((await town.read('bob')).state).toBe('working');
     const { status, body } = await town.api('POST', '/restored');
     expect([status, body]).toEqual([200, { containers: 1, renewed: 1 }]);
@@ -271,28 +273,3 @@ describe('a restored database', () => {
     await expect.poll(async () => (await town.read('ada')).incarnation).toBe(2);
   });
 });
-
-type Rows = Record<string, Record<string, SqlStorageValue>[]>;
-
-function dump(town: TestTown): Promise<Rows> {
-  return runInDurableObject(town.stub, (_, { storage: { sql } }) => {
-    return Object.fromEntries(TABLES.map((table) => [table, sql.exec(`SELECT * FROM ${table}`).toArray()]));
-  });
-}
-
-/** Puts the tables back as they were, as a point-in-time recovery does. */
-async function restore(town: TestTown, rows: Rows): Promise<void> {
-  await runInDurableObject(town.stub, (_, { storage: { sql } }) => {
-    for (const table of TABLES) {
-      sql.exec(`DELETE FROM ${table}`);
-      for (const row of rows[table] ?? []) {
-        const columns = Object.keys(row);
-        const marks = columns.map(() => '?').join(', ');
-        sql.exec(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${marks})`, ...Object.values(row));
-      }
-    }
-  });
-  await evictDurableObject(town.stub);
-}
-
-const TABLES = ['town', 'agents', 'agent_tokens', 'messages', 'events', 'containers', 'sweeps'];

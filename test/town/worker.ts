@@ -10,6 +10,7 @@ import { townPorts } from '../../src/town/town-ports.ts';
 import { lab } from './support/lab.ts';
 import { exposed, exposedStub, hurried } from './support/cuts.ts';
 import { remembered } from './support/inside.ts';
+import { withPast } from './support/past-states.ts';
 import { recorded } from './support/statements.ts';
 import { deployment, labLinkWiring, labTownWiring } from './support/wiring.ts';
 
@@ -19,7 +20,7 @@ export class Town extends TownObject {
       ctx,
       env,
       labTownWiring((name) => exposedStub(linkTo(env.AGENT_CONTAINER.getByName(name)), name), hurried),
-      (state, wiring) => exposed(remembered(state, townPorts(recorded(state), wiring)), state, 'town'),
+      (state, wiring) => exposed(remembered(state, townPorts(recorded(withPast(state)), wiring)), state, 'town'),
     );
   }
 }

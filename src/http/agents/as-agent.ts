@@ -3,6 +3,7 @@ import type { Result } from '#lib/result.ts';
 import type { CallRefusal } from '../../town/calls/authorize-call.ts';
 import type { ExchangeRefusal } from '../../town/credentials/exchange-token.ts';
 import type { DelegateRefusal } from '../../town/ledger/delegate.ts';
+import type { Closed } from '../../town/town-gate.ts';
 import { callThrough } from '../edge/call-through.ts';
 import type { AgentStub, EdgeEnv } from '../edge/edge.ts';
 import { OauthRefusal } from '../edge/oauth-error.ts';
@@ -15,7 +16,10 @@ type CallError =
   CallRefusal | DelegateRefusal | ExchangeRefusal | 'unknown_delegation' | 'delegation_over' | 'not_found';
 
 /** Makes one call, in one round trip: it travels with the call of `agent`. Throws a `Refusal` where the town refuses. */
-export async function asAgent<T>(c: Caller, call: (agent: AgentStub) => Promise<Result<T, CallError>>): Promise<T> {
+export async function asAgent<T>(
+  c: Caller,
+  call: (agent: AgentStub) => Promise<Result<T, CallError | Closed>>,
+): Promise<T> {
   const answered = await callThrough(c.get('town').agent(c.get('agent')), call);
   if (!answered.ok) throw REFUSALS[answered.error]();
   return answered.value;

@@ -4,6 +4,8 @@ import { agentIdSchema, containerNameSchema, splitContainerName, type TownId } f
 import { sideBySide, within } from '#lib/clock.ts';
 import { sha256 } from '#lib/secret.ts';
 import { messageOf } from '#lib/result.ts';
+import type { PullRefusal } from '../../town/credentials/pull-token.ts';
+import type { Closed } from '../../town/town-gate.ts';
 import { requireBearer, requireContainerSecret } from '../edge/authenticate.ts';
 import { API } from '../edge/api.ts';
 import { routesOf } from '../edge/declare-route.ts';
@@ -85,11 +87,16 @@ function pullToken(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
         agent: agent.success ? agent.data : 'agt_',
         secretDigest: await sha256(c.get('bearer')),
       });
-      if (!pulled.ok) throw new Refusal(pulled.error === 'unauthenticated' ? 'invalid_token' : pulled.error);
+      if (!pulled.ok) throw refusalOf(pulled.error);
       c.header('cache-control', 'no-store');
       return c.json(pulled.value, 200);
     },
   );
+}
+
+function refusalOf(error: PullRefusal | Closed): Refusal {
+  if (error === 'closed') return new Refusal('unavailable');
+  return new Refusal(error === 'unauthenticated' ? 'invalid_token' : error);
 }
 
 /**

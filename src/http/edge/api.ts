@@ -29,6 +29,10 @@ const forPeople = named({
   Member: protocol.memberSchema.describe('A person in a town, and their role there.'),
   MemberOrder: taken.memberOrderSchema.describe('The role that a person is to have in a town.'),
   DeletedTown: protocol.deletedTownSchema.describe('`deleting`: a container has yet to confirm.'),
+  Restore: taken.restoreSchema.describe('Back to the state at a time, or to the state that a bookmark names.'),
+  RestoreBegun: protocol.restoreBegunSchema.describe(
+    '`undo`: the bookmark of the state that the town leaves, with which the same call undoes this one.',
+  ),
   Restored: protocol.restoredSchema.describe('How many containers the town has, and how many have their new session.'),
   Container: protocol.containerSchema.describe('A container of a town, as far as the town knows without asking it.'),
   Health: protocol.townHealthSchema.describe('What is wrong in a town, since when, and what to do about it.'),

@@ -2,12 +2,13 @@
 import { MAX_WRITES_PER_MINUTE, ROLE_FOR, type PersonScope } from '#protocol';
 import { err, type Result } from '#lib/result.ts';
 import type { PersonRefusal } from '../../town/members/authorize-person.ts';
+import type { Closed } from '../../town/town-gate.ts';
 import { callThrough } from './call-through.ts';
 import type { ChatStub, EdgeEnv, PersonStub, TownStub, WebhookStub } from './edge.ts';
 import { neededScope } from './person-scope.ts';
 import { Refusal } from './problem.ts';
 
-type Call<T, E> = (me: PersonStub) => Promise<Result<T, E | PersonRefusal>>;
+type Call<T, E> = (me: PersonStub) => Promise<Result<T, E | PersonRefusal | Closed>>;
 
 /** The context of a request of a person in a town. */
 export interface PersonsRequest {
@@ -39,7 +40,7 @@ export async function chatAs<T, E>(
   town: TownStub,
   person: string,
   needed: PersonScope,
-  call: (chat: ChatStub) => Promise<Result<T, E | PersonRefusal>>,
+  call: (chat: ChatStub) => Promise<Result<T, E | PersonRefusal | Closed>>,
 ): Promise<Result<T, E>> {
   return allowed(await callThrough(town.chat({ person }), call), needed);
 }
@@ -47,7 +48,7 @@ export async function chatAs<T, E>(
 /** The same for a call about webhooks, as the person of the request. */
 export async function webhooksAs<T, E>(
   c: PersonsRequest,
-  call: (webhooks: WebhookStub) => Promise<Result<T, E | PersonRefusal>>,
+  call: (webhooks: WebhookStub) => Promise<Result<T, E | PersonRefusal | Closed>>,
 ): Promise<Result<T, E>> {
   const answered = await callThrough(c.get('town').webhooks({ person: c.get('person').id }), call);
   return allowed(answered, neededScope(c.req.method, c.req.path));

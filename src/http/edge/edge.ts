@@ -53,6 +53,7 @@ export type PersonStub = Pick<
   | 'introspect'
   | 'health'
   | 'listContainers'
+  | 'restore'
   | 'restored'
   | 'deleteTown'
   | 'listMembers'

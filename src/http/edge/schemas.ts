@@ -41,6 +41,12 @@ export const newMessageSchema = z.strictObject({
 /** `POST .../refresh`, of a town or an agent. `revoke_older`: older tokens are refused once the new one is confirmed. */
 export const refreshSchema = z.strictObject({ revoke_older: z.boolean().default(false) });
 
+/** `POST .../restore`. A bookmark is one that a restore has answered with. */
+export const restoreSchema = z.union([
+  z.strictObject({ at: z.iso.datetime({ offset: true }) }),
+  z.strictObject({ bookmark: z.string().regex(/^[0-9a-f-]{1,128}$/, 'must be a bookmark: of 0-9, a-f and dashes') }),
+]);
+
 /** `POST /v1/keys`. A scope beyond that of the credential that asks is 403. */
 export const apiKeyOrderSchema = z.strictObject({
   name: writtenText.trim().min(1).max(protocol.MAX_KEY_NAME_UNITS),

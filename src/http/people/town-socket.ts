@@ -43,6 +43,7 @@ export async function openSocket(town: TownStub, request: StreamRequest): Promis
 }
 
 /** A town that is in the directory and not there gets the same answer as a wrong ticket. */
-function refusalOf(code: string): 'limit_exceeded' | 'invalid_token' {
+function refusalOf(code: string): 'limit_exceeded' | 'invalid_token' | 'unavailable' {
+  if (code === 'closed') return 'unavailable';
   return code === 'limit_exceeded' ? code : 'invalid_token';
 }

@@ -23,6 +23,7 @@ export function townRoutes(app: App, edge: Edge): void {
   changeTown(app, edge, inTown);
   deleteTown(app, edge, [person, requireTownOrItsRest(edge)]);
   readHealth(app, inTown);
+  restore(app, inTown);
   restored(app, inTown);
   refreshTown(app, inTown);
 }
@@ -167,13 +168,46 @@ function readHealth(app: App, inTown: Guard[]): void {
   );
 }
 
+function restore(app: App, inTown: Guard[]): void {
+  app.openapi(
+    route(
+      {
+        operationId: 'restoreTown',
+        method: 'post',
+        path: '/v1/towns/{town}/restore',
+        summary: 'Put the database of a town back to an earlier state',
+        description:
+          'At most 30 days back. All that came since is lost, and members are those of that state. The town starts anew within ' +
+          'seconds of the answer, in that state; from then on every older token is refused, and its containers get new sessions.',
+        middleware: [...inTown, smallBody],
+        request: { params: s.townParams, body: jsonBody(API.Restore) },
+        responses: answers(202, API.RestoreBegun, 'It goes back in a moment; what undoes that'),
+      },
+      ['not_supported'],
+    ),
+    async (c) => {
+      const order = c.req.valid('json');
+      const target = 'at' in order ? { atMs: Date.parse(order.at) } : order;
+      const begun = await asPerson(c, (me) => me.restore(target));
+      if (begun.ok) return c.json(begun.value, 202);
+      if (begun.error === 'out_of_reach') {
+        const path = Object.keys(order).join('');
+        throw new Refusal('invalid_request', { errors: [{ path, message: OUT_OF_REACH }] });
+      }
+      throw new Refusal(begun.error);
+    },
+  );
+}
+
+const OUT_OF_REACH = 'must lie within the last 30 days, and within the life of the town';
+
 function restored(app: App, inTown: Guard[]): void {
   app.openapi(
     route({
       operationId: 'markTownRestored',
       method: 'post',
       path: '/v1/towns/{town}/restored',
-      summary: 'Say that the database of the town was put back to an earlier state',
+      summary: 'Say that the database of the town was put back to an earlier state by other means',
       middleware: inTown,
       request: { params: s.townParams },
       responses: answers(200, API.Restored, 'Older tokens are refused; how many containers have their new session'),

@@ -53,6 +53,8 @@ export const EXAMPLES = {
   Member: member,
   MemberOrder: { role: member.role },
   DeletedTown: { id: town, status: 'deleted' },
+  Restore: { at },
+  RestoreBegun: { undo: '0000007b-0000b26e-00001538-0c3e87bb37b3db5cc52eedb93cd3b96b' },
   Restored: { containers: 1, renewed: 1 },
   Container: container,
   Health: {

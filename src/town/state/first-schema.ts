@@ -1,4 +1,4 @@
-/** The steps of a town's tables up to the outbox; schema.ts goes on from here. Never changed: running towns hold them. */
+/** The steps of a town's tables up to the size of the ledger; schema.ts goes on from here. Never changed: running towns hold them. */
 import type { Migration } from '#lib/migrate.ts';
 
 /** No turn has begun with it; and: it is over. */
@@ -205,6 +205,30 @@ export const FIRST_STEPS: readonly Migration[] = [
        END`,
       `CREATE TRIGGER kept_drop AFTER DELETE ON messages WHEN OLD.kept_bytes > 0 BEGIN
          UPDATE queues SET kept_bytes = kept_bytes - OLD.kept_bytes WHERE agent = '';
+       END`,
+    ],
+  },
+  {
+    id: '0013-ledger-size',
+    statements: [
+      // Of a delegation that is older than this step: nothing. It goes within 30 days.
+      'ALTER TABLE delegations ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0',
+      'CREATE TABLE ledger_size (one INTEGER PRIMARY KEY CHECK (one = 1), bytes INTEGER NOT NULL) STRICT',
+      'INSERT INTO ledger_size (one, bytes) SELECT 1, COALESCE(SUM(bytes), 0) FROM mail',
+      `CREATE TRIGGER mail_size_add AFTER INSERT ON mail BEGIN
+         UPDATE ledger_size SET bytes = bytes + NEW.bytes;
+       END`,
+      `CREATE TRIGGER mail_size_drop AFTER DELETE ON mail BEGIN
+         UPDATE ledger_size SET bytes = bytes - OLD.bytes;
+       END`,
+      `CREATE TRIGGER delegations_size_add AFTER INSERT ON delegations BEGIN
+         UPDATE ledger_size SET bytes = bytes + NEW.bytes;
+       END`,
+      `CREATE TRIGGER delegations_size_move AFTER UPDATE OF bytes ON delegations BEGIN
+         UPDATE ledger_size SET bytes = bytes + NEW.bytes - OLD.bytes;
+       END`,
+      `CREATE TRIGGER delegations_size_drop AFTER DELETE ON delegations BEGIN
+         UPDATE ledger_size SET bytes = bytes - OLD.bytes;
        END`,
     ],
   },

@@ -10,30 +10,6 @@ const AGENT_COLUMNS = `id, name, role, scopes, state, inc, container, session, p
 export const TOWN_SCHEMA: readonly Migration[] = [
   ...FIRST_STEPS,
   {
-    id: '0013-ledger-size',
-    statements: [
-      // Of a delegation that is older than this step: nothing. It goes within 30 days.
-      'ALTER TABLE delegations ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0',
-      'CREATE TABLE ledger_size (one INTEGER PRIMARY KEY CHECK (one = 1), bytes INTEGER NOT NULL) STRICT',
-      'INSERT INTO ledger_size (one, bytes) SELECT 1, COALESCE(SUM(bytes), 0) FROM mail',
-      `CREATE TRIGGER mail_size_add AFTER INSERT ON mail BEGIN
-         UPDATE ledger_size SET bytes = bytes + NEW.bytes;
-       END`,
-      `CREATE TRIGGER mail_size_drop AFTER DELETE ON mail BEGIN
-         UPDATE ledger_size SET bytes = bytes - OLD.bytes;
-       END`,
-      `CREATE TRIGGER delegations_size_add AFTER INSERT ON delegations BEGIN
-         UPDATE ledger_size SET bytes = bytes + NEW.bytes;
-       END`,
-      `CREATE TRIGGER delegations_size_move AFTER UPDATE OF bytes ON delegations BEGIN
-         UPDATE ledger_size SET bytes = bytes + NEW.bytes - OLD.bytes;
-       END`,
-      `CREATE TRIGGER delegations_size_drop AFTER DELETE ON delegations BEGIN
-         UPDATE ledger_size SET bytes = bytes - OLD.bytes;
-       END`,
-    ],
-  },
-  {
     id: '0014-event-bytes',
     // What all events of the town up to and with this one have come to, so that the size of what is kept is a difference of two.
     statements: ['ALTER TABLE events ADD COLUMN total_bytes INTEGER NOT NULL DEFAULT 0'],
@@ -242,6 +218,13 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       // When its session was taken into use, and since when it is known not to run, for people.
       'ALTER TABLE containers ADD COLUMN opened_at_ms INTEGER',
       'ALTER TABLE containers ADD COLUMN asleep_since_ms INTEGER',
+    ],
+  },
+  {
+    id: '0032-restores',
+    statements: [
+      // The newest mark of a restore, in the directory, that this state knows of.
+      'ALTER TABLE town ADD COLUMN restore_mark_ms INTEGER NOT NULL DEFAULT 0',
     ],
   },
 ];

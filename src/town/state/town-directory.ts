@@ -1,6 +1,6 @@
 import type { TownId } from '#protocol';
 import type { Member } from '../../people/member-store.ts';
-import type { Directory } from '../../directory/directory-store.ts';
+import type { Directory, RestoreMark } from '../../directory/directory-store.ts';
 import { within } from '#lib/clock.ts';
 import type { Log } from '#lib/log.ts';
 import { messageOf } from '#lib/result.ts';
@@ -17,6 +17,10 @@ export interface TownDirectory {
   publishMembers(revision: number, members: readonly Member[]): Promise<boolean>;
   /** From here on no caller finds this town, and the watchdog ends it. */
   markDeleted(nowMs: number): Promise<boolean>;
+  /** From here on it is known that this town goes back to an earlier state; false: it is not, or the town is being deleted. */
+  markRestore(nowMs: number, undo: string): Promise<boolean>;
+  /** The newest such mark, if there is one; null: it could not be asked. */
+  restoreMark(): Promise<{ readonly value: RestoreMark | null } | null>;
   /** Clears the entry of a town that is deleted. */
   remove(): Promise<boolean>;
 }
@@ -45,6 +49,9 @@ export function townDirectory(directory: Directory, town: TownId, log: Log): Tow
     publishMembers: async (revision, members) =>
       (await call('publish_members', directory.publishMembers(town, revision, members))) !== null,
     markDeleted: async (nowMs) => (await call('mark_deleted', directory.markDeleted(town, nowMs))) !== null,
+    markRestore: async (nowMs, undo) =>
+      (await call('mark_restore', directory.markRestore(town, nowMs, undo)))?.value ?? false,
+    restoreMark: () => call('restore_mark', directory.restoreMark(town)),
     remove: async () => (await call('remove', directory.remove(town))) !== null,
   };
 }

@@ -27,12 +27,20 @@ export interface TownRecord {
   readonly membersRevision: number;
   /** When that list is sent to the directory next; null: the directory has it. */
   readonly membersDueAtMs: number | null;
+  /** The directory's newest mark of a restore that this state knows of; 0: none. */
+  readonly restoreMarkMs: number;
 }
 
 /** What a town begins with; the rest is as its columns have it. */
 type NewTownRecord = Omit<
   TownRecord,
-  'validFromMs' | 'removalDueAtMs' | 'removalSinceMs' | 'tokenAudiences' | 'membersRevision' | 'membersDueAtMs'
+  | 'validFromMs'
+  | 'removalDueAtMs'
+  | 'removalSinceMs'
+  | 'tokenAudiences'
+  | 'membersRevision'
+  | 'membersDueAtMs'
+  | 'restoreMarkMs'
 >;
 
 type Row = {
@@ -49,6 +57,7 @@ type Row = {
   token_audiences: string;
   members_revision: number;
   members_due_at_ms: number | null;
+  restore_mark_ms: number;
 };
 
 /** Table `town`: one row, kept in memory between writes. */
@@ -117,6 +126,7 @@ export class TownStore {
       tokenAudiences: JSON.parse(row.token_audiences) as string[],
       membersRevision: row.members_revision,
       membersDueAtMs: row.members_due_at_ms,
+      restoreMarkMs: row.restore_mark_ms,
     };
   }
 
@@ -138,6 +148,11 @@ export class TownStore {
   /** Refuses every token that was issued before. */
   setValidFrom(atMs: number): void {
     this.#write('UPDATE town SET valid_from_ms = ?', atMs);
+  }
+
+  /** This state knows of that mark of a restore. */
+  noticed(markMs: number): void {
+    this.#write('UPDATE town SET restore_mark_ms = ?', markMs);
   }
 
   /** Agents may exchange their tokens for these audiences, and for no other. */

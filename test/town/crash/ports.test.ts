@@ -14,6 +14,8 @@ import { labLinkWiring, labTownWiring } from '../support/wiring.ts';
 import { CONTROL_CALL_NAMES } from '../../../src/protocol/index.ts';
 import { World } from '../support/world.ts';
 
+const RESTORE = 'a town that goes back, which workerd cannot: restore-town.test.ts';
+
 /** Effects that no verb of the matrix reaches in good weather, and what does reach them. */
 const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'town.create': 'the making of a town, which every case begins with',
@@ -28,6 +30,9 @@ const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'link.destroy': 'the end of a town',
   wipe: 'the end of a town',
   'directory.remove': 'the end of a town',
+  'directory.markRestore': RESTORE,
+  'recovery.goBack': RESTORE,
+  'town.noticed': RESTORE,
   'directory.markDeleted': 'the end of a town',
   'members.put': 'a person who invites: members-crash.test.ts',
   'members.remove': 'a person who removes: members-crash.test.ts',

@@ -7,7 +7,7 @@ import type { Log } from '../../../src/lib/log.ts';
 import { PROBLEMS, type Problem, type ProblemCode } from '../../../src/protocol/index.ts';
 import { findSecrets } from '../../support/secret-scan.ts';
 import { everyCredential, type Credential } from '../support/credentials.ts';
-import { DOORS, GUEST, PUBLIC, doorOf, outcomeOf, placesOf, type Place } from '../support/doors.ts';
+import { DOORS, GUEST, PUBLIC, doorOf, openedAnswer, outcomeOf, placesOf, type Place } from '../support/doors.ts';
 import { TestHook } from '../support/hooks.ts';
 import { footprint, tablesOf } from '../support/footprint.ts';
 import { lab } from '../support/lab.ts';
@@ -133,7 +133,7 @@ describe('the right credential in the right place', () => {
         opened?.accept();
         opened?.close(1000, 'seen');
         await answer.body?.cancel();
-        const accepted = opened !== null || answer.ok;
+        const accepted = opened !== null || answer.ok || openedAnswer(route).startsWith(String(answer.status));
         expect([place.name, credential.name, accepted]).toEqual([place.name, credential.name, true]);
       }
     },

@@ -39,7 +39,7 @@ const TABLES = {
   runtimes: 'agent runtime failure_reason failure_detail failed_at_ms',
   sweeps: 'seq started_at_ms finished_at_ms due ok failed skipped results',
   tickets: 'digest person expires_at_ms ends_at_ms',
-  town: 'one id name owner created_at_ms valid_from_ms sweep_at_ms key_set told_due_at_ms removal_due_at_ms removal_since_ms token_audiences members_revision members_due_at_ms',
+  town: 'one id name owner created_at_ms valid_from_ms sweep_at_ms key_set told_due_at_ms removal_due_at_ms removal_since_ms token_audiences members_revision members_due_at_ms restore_mark_ms',
   transcripts: 'sender digest message at_ms answered_at_ms',
   webhooks:
     'id url description filters created_at_ms salt key old_salt old_key old_until_ms cursor due_at_ms tries failing_since_ms last_error posted_at_ms enabled ended_why ended_at_ms',

@@ -1,6 +1,7 @@
 import { env } from 'cloudflare:test';
 import { edgeOf, type PersonStub } from '../../../src/http/edge/edge.ts';
 import { callThrough } from '../../../src/http/edge/call-through.ts';
+import type { Result } from '../../../src/lib/result.ts';
 import type { TownId } from '../../../src/protocol/index.ts';
 import { deployment } from './wiring.ts';
 
@@ -13,7 +14,7 @@ export function asMember(town: TownId, person: string): PersonStub {
       const held = edgeOf(env, config).town(town).person({ person });
       return callThrough(
         held,
-        (me) => Reflect.apply(Reflect.get(me, method) as Function, me, given) as Promise<unknown>,
+        (me) => Reflect.apply(Reflect.get(me, method) as Function, me, given) as Promise<Result<unknown, string>>,
       );
     };
   return new Proxy({}, { get: (_, method) => call(String(method)) }) as PersonStub;

@@ -25,6 +25,11 @@ type Door = { readonly body?: object } & (
 const TOWN = '/v1/towns/{town}';
 const AGENT = `${TOWN}/agents/{agent}`;
 
+/** The one route that workerd cannot serve: whoever it opens for meets that. */
+const RESTORE = `POST ${TOWN}/restore`;
+/** What a route answers whoever it opens for, a status and its code. */
+export const openedAnswer = (route: string): string => (route === RESTORE ? '501 not_supported' : '200');
+
 /** What is expected of each route of `/openapi.json`; one that is not here fails a test. */
 export const DOORS: Readonly<Record<string, Door>> = {
   'POST /v1/towns': { opensFor: 'person', body: { name: 'newcomer' } },
@@ -34,6 +39,7 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`PATCH ${TOWN}`]: { opensFor: 'person', body: { token_audiences: ['https://elsewhere.example'] } },
   [`GET ${TOWN}/health`]: { opensFor: 'person' },
   [`GET ${TOWN}/containers`]: { opensFor: 'person' },
+  [RESTORE]: { opensFor: 'person', body: { at: '2000-01-01T00:00:00Z' } },
   [`POST ${TOWN}/restored`]: { opensFor: 'person', body: {} },
   [`POST ${TOWN}/refresh`]: { opensFor: 'person', body: { revoke_older: true } },
   [`GET ${TOWN}/events`]: { opensFor: 'person' },

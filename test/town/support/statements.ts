@@ -53,7 +53,7 @@ export function recorded(ctx: DurableObjectState): DurableObjectState {
 }
 
 /** The same object but for some members; methods of the platform are called on their own object. */
-function through<T extends object>(target: T, own: Partial<T>): T {
+export function through<T extends object>(target: T, own: Partial<T>): T {
   return new Proxy(target, {
     get: (_, key): unknown => {
       const value: unknown = key in own ? Reflect.get(own, key) : Reflect.get(target, key, target);
