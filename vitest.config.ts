@@ -37,7 +37,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/town/**', 'test/e2e/**', 'test/containers/**'],
+          exclude: ['test/town/**', 'test/e2e/**', 'test/browser/**', 'test/containers/**'],
           isolate: false,
           ...PATIENCE,
         },
@@ -65,7 +65,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
+          include: ['test/{e2e,browser}/**/*.test.ts'],
           globalSetup: ['./test/e2e/support/migrated.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,

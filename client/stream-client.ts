@@ -82,6 +82,13 @@ export class StreamClient {
     this.#end('closed');
   }
 
+  /** Does not wait for the next try: the page is looked at again, or the network is back. */
+  retry(): void {
+    if (this.#state.name !== 'waiting') return;
+    this.#cancelTimer();
+    void this.#connect();
+  }
+
   #end(why: 'closed' | 'refused'): void {
     if (this.#state.name === 'ended') return;
     this.#try += 1;

@@ -1,6 +1,7 @@
 /** What `npm run deploy` asks of this machine and of the network. */
 import { join } from 'node:path';
 import { z } from 'zod';
+import { buildConsole } from './build-console.ts';
 import { buildImage } from './build-image.ts';
 import { copyRenderer } from './docs-renderer.ts';
 import { ROOT } from './programs.ts';
@@ -52,8 +53,9 @@ async function readProject(environment: string | undefined): Promise<Project | n
 }
 
 /** wrangler on this terminal, with all static assets in their place. */
-function wrangler(args: readonly string[]): Promise<number> {
+async function wrangler(args: readonly string[]): Promise<number> {
   copyRenderer();
+  await buildConsole();
   return runWrangler(args, 'inherit');
 }
 

@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { publicKeys, privateKeySetSchema } from '../src/tokens/key-set.ts';
 import { startChild, type Child, type Program } from './child.ts';
+import { buildConsole } from './build-console.ts';
 import { copyRenderer } from './docs-renderer.ts';
 import { envText, writePrivate, type Variables } from './dev-settings.ts';
 import { aborted } from './ending.ts';
@@ -47,6 +48,7 @@ const RESTART_MS = { first: 250, max: 5000, young: 5000 };
 /** Starts everything and resolves when both answer. Rejects, with nothing left running, where one does not. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   copyRenderer();
+  await buildConsole();
   const logs = join(options.stateDir, 'logs');
   mkdirSync(logs, { recursive: true, mode: 0o700 });
   const envFile = join(options.stateDir, 'worker.env');

@@ -6,6 +6,8 @@ export interface Env {
   readonly TOWN: DurableObjectNamespace<Town>;
   readonly AGENT_CONTAINER: DurableObjectNamespace<AgentContainer>;
   readonly DIRECTORY: D1Database;
+  /** Static files: the console and the page of the API. */
+  readonly ASSETS?: Fetcher;
   /** How often each may call; without them a deployment has no such limits. */
   readonly PERSON_RATE?: RateLimit;
   readonly AGENT_RATE?: RateLimit;

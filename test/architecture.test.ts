@@ -10,7 +10,7 @@ import { walls } from './support/walls.ts';
 
 const WORKER = readSources('src');
 const CONTAINER = readSources('container');
-const CLIENT = ['client', 'agent', 'cli'].flatMap(readSources);
+const CLIENT = ['client', 'agent', 'cli', 'web'].flatMap(readSources);
 const PRODUCT = [...WORKER, ...CONTAINER, ...CLIENT];
 const TESTS = readSources('test').filter(({ path }) => path.endsWith('.test.ts'));
 

@@ -5,12 +5,13 @@ import { afterAll, expect, test } from 'vitest';
 import { copyRenderer } from '../../scripts/docs-renderer.ts';
 
 const ASSETS = join(import.meta.dirname, '../../assets');
-const folder = join(mkdtempSync(join(tmpdir(), 'reeve-docs-')), 'docs');
+const assets = mkdtempSync(join(tmpdir(), 'reeve-docs-'));
+const folder = join(assets, 'docs');
 
-afterAll(() => rmSync(join(folder, '..'), { recursive: true }));
+afterAll(() => rmSync(assets, { recursive: true }));
 
 test('the renderer comes with the licenses of what is in it, and names no picture, style or script of another host', () => {
-  copyRenderer(folder);
+  copyRenderer(assets);
   expect(readdirSync(folder).toSorted()).toEqual(['redoc.standalone.js', 'redoc.standalone.js.LICENSE.txt']);
   const script = readFileSync(join(folder, 'redoc.standalone.js'), 'utf8');
   expect(script.length).toBeGreaterThan(500_000);
@@ -18,9 +19,9 @@ test('the renderer comes with the licenses of what is in it, and names no pictur
 });
 
 test('a copy that is there already stays untouched, so that a Worker which watches it does not start anew', () => {
-  copyRenderer(folder);
+  copyRenderer(assets);
   const before = statSync(join(folder, 'redoc.standalone.js'));
-  copyRenderer(folder);
+  copyRenderer(assets);
   const after = statSync(join(folder, 'redoc.standalone.js'));
   expect([after.ino, after.mtimeMs]).toEqual([before.ino, before.mtimeMs]);
 });

@@ -99,6 +99,7 @@ export const timeHome: Check = (file) => {
       'src/index.ts',
       ...CONTAINER_PROGRAMS,
       'client/outside.ts',
+      'web/lib/browser.ts',
       'agent/index.ts',
       'cli/main.ts',
     )
@@ -135,6 +136,7 @@ export const networkHome = fetchHome(
   'src/people/jwt-sign-in.ts',
   'container/agents/built-in/main.ts',
   'client/outside.ts',
+  'web/lib/browser.ts',
   'cli/main.ts',
 );
 export const containerCallHome = fetchHome((name) => name.endsWith('backend.fetch'), 'src/link/control-client.ts');

@@ -80,6 +80,7 @@ export async function makeScene(changes: Bindings = {}, clock: Clock = { now: ()
     directory,
     apiKeys,
     signInLinks: new SignInLinkStore(database),
+    assets: null,
     town: townOf,
   };
   const app = createApp(edge);

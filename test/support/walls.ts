@@ -125,6 +125,14 @@ const WALLS: readonly Wall[] = [
   },
   // Runs in browsers and in Node, and its types are read there too: nothing but itself.
   { of: 'client/', may: ['client/'], packages: [] },
+  // The console: rooms from the ground up, each of which sees only those before it.
+  ...['lib', 'live', 'app', 'parts', 'views'].map((room, at, rooms) => ({
+    of: `web/${room}/`,
+    may: ['client/index.ts', 'web/icon.svg', ...rooms.slice(0, at).map((below) => `web/${below}/`)],
+    packages: ['preact', '@preact/signals'],
+  })),
+  { of: 'web/vite.config.ts', may: [], packages: ['vite', 'node:'] },
+  { of: 'web/', may: ['web/', 'client/index.ts'], packages: ['preact', '@preact/signals'] },
   // A program of its own over the client. Of the other programs it has what they know of terminals.
   {
     of: 'cli/',

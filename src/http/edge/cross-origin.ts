@@ -15,7 +15,7 @@ const PREFLIGHT_SECONDS = 600;
 export function crossOrigin({ signIn: { allowedOrigins } }: Config): MiddlewareHandler {
   return cors({
     origin: (origin) => (allowedOrigins.has(origin) ? origin : null),
-    allowMethods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+    allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposeHeaders: EXPOSED,
     maxAge: PREFLIGHT_SECONDS,
   });

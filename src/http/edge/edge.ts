@@ -105,6 +105,8 @@ export interface Edge {
   readonly directory: Directory;
   readonly apiKeys: ApiKeyStore;
   readonly signInLinks: SignInLinkStore;
+  /** Files of the deployment, also those that no request from outside gets; null: there are none. */
+  readonly assets: { readonly fetch: (address: string) => Promise<Response> } | null;
   /** A fresh stub for each call. Only for towns that the directory knows, or that a verified token names. */
   readonly town: (id: TownId) => TownStub;
 }
@@ -146,6 +148,7 @@ export function edgeOf(env: Env, config: Config): Edge {
     directory: new Directory(env.DIRECTORY),
     apiKeys,
     signInLinks: new SignInLinkStore(env.DIRECTORY),
+    assets: env.ASSETS ?? null,
     town: (id) => env.TOWN.getByName(id),
   };
 }

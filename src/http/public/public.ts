@@ -4,6 +4,7 @@ import { EXCHANGE_GRANT, REQUIRED_CLAIMS, TOKEN_ALG } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import { publicKeys } from '../../tokens/key-set.ts';
 import type { Edge, EdgeEnv } from '../edge/edge.ts';
+import { consolePage } from './console-page.ts';
 
 /** Five minutes: short enough that a key which is published ahead is known everywhere before it signs. */
 const KEYS_CACHE = 'public, max-age=300';
@@ -16,14 +17,14 @@ export function publicRoutes(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
   // With the time, because a `Date` header may be missing, or that of a proxy.
   app.get('/healthz', (c) => c.json({ status: 'ok', time: timestamp(edge.clock.now()) }));
 
-  app.get('/', (c) =>
-    c.json({
-      name: 'reeve',
-      openapi: `${publicUrl}/openapi.json`,
-      docs: `${publicUrl}/docs`,
-      health: `${publicUrl}/healthz`,
-    }),
-  );
+  const page = consolePage(edge);
+  // A browser is shown the console, a program where to go on.
+  app.get('/', async (c) => {
+    const html = c.req.header('accept')?.includes('text/html') === true ? await page() : null;
+    if (html !== null) return html;
+    const links = { openapi: `${publicUrl}/openapi.json`, docs: `${publicUrl}/docs`, health: `${publicUrl}/healthz` };
+    return c.json({ name: 'reeve', ...links }, 200, { vary: 'accept' });
+  });
 
   app.get('/.well-known/jwks.json', (c) => c.json(keys, 200, { 'cache-control': KEYS_CACHE }));
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
+import { buildConsole } from '../../../scripts/build-console.ts';
 import { Guard } from '../../../scripts/guard.ts';
 import { migrateDirectory } from '../../../scripts/migrate-directory.ts';
 import { MARKER } from '../../../scripts/state-dir.ts';
@@ -21,6 +22,8 @@ export default async function setup(project: TestProject): Promise<() => void> {
   const logs = join(stateDir, 'logs');
   mkdirSync(logs);
   const guard = new Guard();
+  // Before the first stack: one that runs starts anew where its static assets change.
+  await buildConsole();
   await migrateDirectory({ stateDir, logs, guard });
   guard.end();
   project.provide('migrated', stateDir);

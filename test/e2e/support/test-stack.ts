@@ -1,7 +1,7 @@
 /** A real stack with one control server, in a folder of its own that has its migrations; what the tests of a file share. */
 import { rmSync } from 'node:fs';
 import { ApiClient } from '../../../scripts/api-client.ts';
-import { workerVariables } from '../../../scripts/dev-settings.ts';
+import { workerVariables, type Variables } from '../../../scripts/dev-settings.ts';
 import { startStack, type Stack } from '../../../scripts/dev-stack.ts';
 import { Guard } from '../../../scripts/guard.ts';
 import { freePort } from '../../../scripts/ports.ts';
@@ -14,12 +14,14 @@ export interface TestStack {
   /** Of the one person of the stack. */
   readonly token: string;
   readonly api: ApiClient;
+  /** Ends the control server as a crash would; it is started again. */
+  crashControlServer(): void;
   /** Ends all of it, and takes the folder away. */
   stop(): Promise<void>;
 }
 
-/** `name` is in that of the folder. Where it does not start, nothing of it is left. */
-export async function startTestStack(name: string): Promise<TestStack> {
+/** `name` is in that of the folder, `env` has variables of the Worker. Where it does not start, nothing of it is left. */
+export async function startTestStack(name: string, env: Variables = {}): Promise<TestStack> {
   const stateDir = migratedFolder(`reeve-${name}-`);
   const guard = new Guard();
   const stop = async (stack?: Stack): Promise<void> => {
@@ -29,11 +31,12 @@ export async function startTestStack(name: string): Promise<TestStack> {
   };
   try {
     const [port, container] = [await freePort(), await freePort()];
-    const variables = await workerVariables(stateDir, {}, { worker: port, containers: [container] });
+    const variables = await workerVariables(stateDir, env, { worker: port, containers: [container] });
     const stack = await startStack({ stateDir, workerPort: port, controlPorts: [container], variables, guard });
     const token = variables['REEVE_DEV_TOKEN'] ?? '';
     const api = new ApiClient(stack.url, token);
-    return { url: stack.url, port, stateDir, token, api, stop: () => stop(stack) };
+    const crashControlServer = (): void => stack.crashControlServer();
+    return { url: stack.url, port, stateDir, token, api, crashControlServer, stop: () => stop(stack) };
   } catch (thrown) {
     await stop();
     throw thrown;

@@ -1,0 +1,54 @@
+/** `npm run build:console`: builds the page of `web/` into the Worker's static assets. */
+import { createHash } from 'node:crypto';
+import { existsSync, globSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './programs.ts';
+import { putAsset } from './put-asset.ts';
+
+const ASSETS = join(ROOT, 'assets');
+/** What the page is made of. */
+const SOURCES = ['web/**/*', 'client/**/*.ts', 'package-lock.json'];
+/** A digest of that. */
+const MARK = 'console/source.txt';
+
+/** Builds where what the page is made of has changed since it was built; else nothing is touched. Rejects where it does not build. */
+export async function buildConsole(assets = ASSETS): Promise<void> {
+  const mark = join(assets, MARK);
+  const digest = digestOf(SOURCES);
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === digest) return;
+  const files = await bundle();
+  for (const [name, content] of files) putAsset(assets, placeOf(name), content);
+  putAsset(assets, MARK, digest);
+  const kept = new Set([...files.keys(), 'source.txt']);
+  for (const name of readdirSync(join(assets, 'console'))) {
+    if (!kept.has(name)) rmSync(join(assets, 'console', name), { recursive: true, force: true });
+  }
+}
+
+/** The page itself lies outside of its folder, so that only the Worker gets at it (src/http/public/console-page.ts). */
+const placeOf = (name: string): string => (name === 'index.html' ? 'console.html' : `console/${name}`);
+
+/** Each file by its name. */
+async function bundle(): Promise<Map<string, string | Uint8Array>> {
+  const { build } = await import('vite');
+  const { default: config } = await import('../web/vite.config.ts');
+  const built = await build({ ...config, configFile: false });
+  if (!('output' in built)) throw new Error('the console did not come out as one build');
+  return new Map(built.output.map((part) => [part.fileName, part.type === 'chunk' ? part.code : part.source]));
+}
+
+function digestOf(patterns: readonly string[]): string {
+  const digest = createHash('sha256');
+  for (const name of globSync([...patterns], { cwd: ROOT, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .toSorted()) {
+    digest
+      .update(`${name.slice(ROOT.length)}\0`)
+      .update(readFileSync(name))
+      .update('\0');
+  }
+  return digest.digest('hex');
+}
+
+if (import.meta.main) await buildConsole();
