@@ -160,6 +160,55 @@ export interface ContainerList {
   items: Container[];
 }
 
+/** Tokens of an agent over time, the newest first, without their texts. */
+export interface Credential {
+  items: {
+    /** @min 0 */
+    generation: number;
+    /** @min 0 */
+    incarnation: number;
+    reason: 'start' | 'delivery' | 'sweep' | 'force' | 'pull';
+    /** @format date-time */
+    issued_at: string;
+    /** when its container, or the first call with it, confirmed it; null: nothing did */
+    acked_at: string | null;
+    /** when the agent first called with it; null: it did not */
+    first_used_at: string | null;
+    /** null: nothing confirmed it */
+    expires_at: string | null;
+    /** what its push came to; in_use: the agent called with it before that was known; null: nothing is known */
+    outcome: string | null;
+    error: string | null;
+    /** since when it is refused although it may not have expired */
+    revoked_at: string | null;
+  }[];
+  refusals: {
+    /**
+     * the first
+     * @format date-time
+     */
+    at: string;
+    /** @format date-time */
+    last_at: string;
+    /** @min 0 */
+    count: number;
+    reason:
+      | 'agent_retired'
+      | 'agent_revoked'
+      | 'agent_stopped'
+      | 'incarnation_superseded'
+      | 'token_expired'
+      | 'incarnation_ahead'
+      | 'generation_ahead'
+      | 'generation_cut'
+      | 'before_valid_from'
+      | 'missing_scope'
+      | 'too_many_calls';
+    /** @min 0 */
+    generation: number;
+  }[];
+}
+
 /** A task that one agent handed to another. */
 export interface Delegation {
   /** @pattern ^dlg_[0123456789abcdefghjkmnpqrstvwxyz]{20}$ */

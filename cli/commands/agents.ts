@@ -1,6 +1,6 @@
 /** Agents of a town. */
 import type { Command } from 'commander';
-import type { Agent, NewAgent, Preset } from '../../client/index.ts';
+import type { Agent, Credential, NewAgent, Preset } from '../../client/index.ts';
 import { EXIT, Ended } from '../exit.ts';
 import type { Columns } from '../output.ts';
 import { all, confirm, openSession, townOf, type Session } from '../session.ts';
@@ -16,6 +16,23 @@ export const AGENT: Columns<Agent> = {
   EXPIRES: ({ credential }) => credential.expires_at,
   CONTAINER: ({ container }) => container,
   ID: ({ id }) => id,
+};
+const GENERATION: Columns<Credential['items'][number]> = {
+  GENERATION: ({ generation }) => generation,
+  REASON: ({ reason }) => reason,
+  ISSUED: ({ issued_at: at }) => at,
+  ACKED: ({ acked_at: at }) => at,
+  USED: ({ first_used_at: at }) => at,
+  EXPIRES: ({ expires_at: at }) => at,
+  REVOKED: ({ revoked_at: at }) => at,
+  OUTCOME: ({ outcome, error }) => (error === null ? outcome : `${outcome}: ${error}`),
+};
+const REFUSED: Columns<Credential['refusals'][number]> = {
+  REFUSED: ({ reason }) => reason,
+  GENERATION: ({ generation }) => generation,
+  FIRST: ({ at }) => at,
+  LAST: ({ last_at: at }) => at,
+  CALLS: ({ count }) => count,
 };
 const PRESET: Columns<Preset> = { NAME: ({ name }) => name, ALLOWED: ({ allowed }) => String(allowed) };
 
@@ -77,6 +94,18 @@ export function agentCommands(program: Command, world: World): void {
 }
 
 function tokenCommands(agents: Command, world: World): void {
+  agents
+    .command('credential <town> <agent>')
+    .description('its tokens over time, and what its calls were refused for: why it was answered 401')
+    .action(async (given: string, agent: string, _: object, command: Command) => {
+      const session = openSession(world, command);
+      const { client, output, until } = session;
+      const credential = await client.getCredential(await townOf(session, given), agent, until);
+      if (output.format !== 'table') return output.line(credential);
+      output.list(credential.items, GENERATION);
+      output.list(credential.refusals, REFUSED);
+    });
+
   agents
     .command('refresh <town> <agent>')
     .description('a fresh token for an agent; 1 where its container did not take it')

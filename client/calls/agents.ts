@@ -16,6 +16,10 @@ export const agentCalls = (caller: Caller) => ({
   getAgent: (town: string, agent: string, options?: CallOptions): Promise<api.Agent> =>
     caller.get(agentPath(town, agent), options),
 
+  /** What was issued to it and what became of it, and what its calls were refused for. */
+  getCredential: (town: string, agent: string, options?: CallOptions): Promise<api.Credential> =>
+    caller.get(`${agentPath(town, agent)}/credential`, options),
+
   updateAgent: (town: string, agent: string, change: api.AgentChange, options?: CallOptions): Promise<api.Agent> =>
     caller.patch(agentPath(town, agent), change, options),
 

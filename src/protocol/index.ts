@@ -5,6 +5,7 @@ export * from './claims.ts';
 export * from './containers.ts';
 export * from './control.ts';
 export * from './control-calls.ts';
+export * from './credential.ts';
 export * from './event-data.ts';
 export * from './fence.ts';
 export * from './ids.ts';

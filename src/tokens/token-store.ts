@@ -1,66 +1,13 @@
-/** Table `agent_tokens`: generations, outcomes and due times of each agent's credential. Never the text of a token (T6). */
+/** Table `agent_tokens`: generations, outcomes and due times of each agent's credential, and what it was before. Never the text of a token (T6). */
 import type { AgentId, IssueReason } from '#protocol';
-
-/** An agent's credential as stored. Generations are 0 until they exist. */
-export interface Credential {
-  readonly agent: AgentId;
-  /** The last generation allocated, and the last that the container or a call confirmed. */
-  readonly minted: number;
-  readonly mintedAtMs: number;
-  readonly acked: number;
-  readonly ackedAtMs: number | null;
-  /** The highest generation that the agent called with. */
-  readonly inUse: number;
-  /** Calls below this are refused. */
-  readonly minGen: number;
-  /** Of the acked generation. */
-  readonly issuedAtMs: number | null;
-  readonly expiresAtMs: number | null;
-  readonly kid: string | null;
-  readonly laggingGen: number | null;
-  readonly laggingAtMs: number | null;
-  readonly reason: IssueReason | null;
-  readonly lastOutcome: string | null;
-  readonly lastError: string | null;
-  readonly retryAtMs: number | null;
-  readonly retryTries: number;
-  readonly revokedAtMs: number | null;
-  /** `min_gen` moves here once this generation is acked (force with `revoke_older`). */
-  readonly cutAtGen: number | null;
-  /** Since when no push or start of this agent came through, or null. */
-  readonly failingSinceMs: number | null;
-}
-
-/** What is known of a generation once it is confirmed. */
-export interface AckedToken {
-  readonly gen: number;
-  readonly kid: string;
-  readonly issuedAtMs: number;
-  readonly expiresAtMs: number;
-}
-
-type Row = {
-  agent: AgentId;
-  minted: number;
-  minted_at_ms: number;
-  acked: number;
-  acked_at_ms: number | null;
-  in_use: number;
-  min_gen: number;
-  issued_at_ms: number | null;
-  expires_at_ms: number | null;
-  kid: string | null;
-  lagging_gen: number | null;
-  lagging_at_ms: number | null;
-  reason: IssueReason | null;
-  last_outcome: string | null;
-  last_error: string | null;
-  retry_at_ms: number | null;
-  retry_tries: number;
-  revoked_at_ms: number | null;
-  cut_at_gen: number | null;
-  failing_since_ms: number | null;
-};
+import { MAX_FACTS_UNITS, ackFact, cutFact, endFact, issueFact, revokeFact, useFact } from './credential-facts.ts';
+import {
+  CREDENTIAL_COLUMNS,
+  toCredential,
+  type AckedToken,
+  type Credential,
+  type CredentialRow,
+} from './credential.ts';
 
 /**
  * A confirmed generation (?1), known since ?2, issued at ?3, over at ?4, signed by ?5. One that is older than what is known moves
@@ -74,9 +21,26 @@ const ACKED = `acked_at_ms = IIF(acked < ?1, ?2, acked_at_ms), issued_at_ms = II
   retry_at_ms = IIF(minted <= ?1, NULL, retry_at_ms), retry_tries = IIF(minted <= ?1, 0, retry_tries),
   acked = MAX(acked, ?1)`;
 const FAILING = 'failing_since_ms = COALESCE(failing_since_ms, ?)';
+/** Puts a fact before the others, in the write that it is a fact of: the oldest go. */
+const FACT = `facts = substr(? || facts, 1, ${MAX_FACTS_UNITS})`;
+const ISSUED = FACT.replace('?', "'i' || (minted + 1) || ?");
 
 function ackedBindings(agent: AgentId, token: AckedToken, nowMs: number): SqlStorageValue[] {
   return [token.gen, nowMs, token.issuedAtMs, token.expiresAtMs, token.kid, agent];
+}
+
+/** What a push came to, where that is no ack. */
+interface PushEnd {
+  readonly outcome: string;
+  readonly error: string | null;
+}
+/** The same of one that is tried again. */
+export type PushFailed = PushEnd & { readonly error: string };
+
+/** When the next push follows, null: none does; and how many have failed in a row. */
+interface PushRetry {
+  readonly atMs: number | null;
+  readonly tries: number;
 }
 
 /** Generations and times of each agent's tokens. The text of a token is not here (T6). */
@@ -93,28 +57,31 @@ export class TokenStore {
 
   /** Throws where there is none: every agent has one from its creation on. */
   get(agent: AgentId): Credential {
-    return toCredential(this.#sql.exec<Row>('SELECT * FROM agent_tokens WHERE agent = ?', agent).one());
+    const query = `SELECT ${CREDENTIAL_COLUMNS} FROM agent_tokens WHERE agent = ?`;
+    return toCredential(this.#sql.exec<CredentialRow>(query, agent).one());
+  }
+
+  /** What was written down of its tokens, for `generationsIn`. */
+  facts(agent: AgentId): string {
+    return this.#sql.exec<{ facts: string }>('SELECT facts FROM agent_tokens WHERE agent = ?', agent).one().facts;
   }
 
   /** The next generation, stored before it is minted (T2), with the retry that repeats the push if it is not answered; null: none. */
-  allocate(agent: AgentId, reason: IssueReason, nowMs: number, retryAtMs: number | null): number {
-    return this.#sql
-      .exec<{ minted: number }>(
-        `UPDATE agent_tokens SET minted = minted + 1, minted_at_ms = ?, reason = ?, retry_at_ms = ?
-         WHERE agent = ? RETURNING minted`,
-        nowMs,
-        reason,
-        retryAtMs,
-        agent,
-      )
-      .one().minted;
+  allocate(agent: AgentId, inc: number, reason: IssueReason, nowMs: number, retryAtMs: number | null): number {
+    const allocate = `UPDATE agent_tokens SET minted = minted + 1, minted_at_ms = ?, reason = ?, retry_at_ms = ?, ${ISSUED}
+       WHERE agent = ? RETURNING minted`;
+    const fact = issueFact(inc, reason, nowMs);
+    return this.#sql.exec<{ minted: number }>(allocate, nowMs, reason, retryAtMs, fact, agent).one().minted;
   }
 
   /** The agent called with a generation, which confirms it. Writes only where either is news; moves `min_gen` where a cut waits for it. */
   used(agent: AgentId, token: AckedToken, nowMs: number): void {
     this.#sql.exec(
-      `UPDATE agent_tokens SET ${ACKED}, in_use = MAX(in_use, ?1) WHERE agent = ?6 AND (acked < ?1 OR in_use < ?1)`,
+      `UPDATE agent_tokens SET ${ACKED}, in_use = MAX(in_use, ?1), ${FACT.replace('?', 'IIF(acked < ?1, ?7, ?8)')}
+       WHERE agent = ?6 AND (acked < ?1 OR in_use < ?1)`,
       ...ackedBindings(agent, token, nowMs),
+      useFact(token.gen, nowMs, token.expiresAtMs),
+      useFact(token.gen, nowMs),
     );
   }
 
@@ -124,11 +91,12 @@ export class TokenStore {
    */
   pushed(agent: AgentId, token: AckedToken, outcome: string, nowMs: number): void {
     this.#sql.exec(
-      `UPDATE agent_tokens SET ${ACKED}, last_outcome = ?7, last_error = NULL WHERE agent = ?6
+      `UPDATE agent_tokens SET ${ACKED}, last_outcome = ?7, last_error = NULL, ${FACT.replace('?', '?8')} WHERE agent = ?6
        AND (acked < ?1 OR last_outcome IS NOT ?7 OR last_error IS NOT NULL
          OR minted <= ?1 AND (retry_at_ms IS NOT NULL OR retry_tries > 0))`,
       ...ackedBindings(agent, token, nowMs),
       outcome,
+      ackFact(token.gen, outcome, token.expiresAtMs, nowMs),
     );
   }
 
@@ -136,31 +104,40 @@ export class TokenStore {
     this.#sql.exec('UPDATE agent_tokens SET lagging_gen = ?, lagging_at_ms = ? WHERE agent = ?', gen, nowMs, agent);
   }
 
-  /** What the last push came to. */
+  /** A start came to this before there was a token for it. */
   outcome(agent: AgentId, outcome: string, error: string | null): void {
     this.#sql.exec('UPDATE agent_tokens SET last_outcome = ?, last_error = ? WHERE agent = ?', outcome, error, agent);
   }
 
-  /** What the last push came to, and nothing more is to be pushed for it. */
-  closed(agent: AgentId, outcome: string, error: string | null): void {
+  /** The container fetched this generation itself: it is confirmed by the first call with it. */
+  pulled(agent: AgentId, gen: number, nowMs: number): void {
+    const pulled = `UPDATE agent_tokens SET last_outcome = 'pulled', last_error = NULL, ${FACT} WHERE agent = ?`;
+    this.#sql.exec(pulled, endFact(gen, 'pulled', null, nowMs), agent);
+  }
+
+  /** What the push of a generation came to, and nothing more is to be pushed for it. */
+  closed(agent: AgentId, gen: number, { outcome, error }: PushEnd, nowMs: number): void {
     this.#sql.exec(
-      `UPDATE agent_tokens SET last_outcome = ?, last_error = ?, retry_at_ms = NULL, retry_tries = 0 WHERE agent = ?`,
+      `UPDATE agent_tokens SET last_outcome = ?, last_error = ?, retry_at_ms = NULL, retry_tries = 0, ${FACT}
+       WHERE agent = ?`,
       outcome,
       error,
+      endFact(gen, outcome, error, nowMs),
       agent,
     );
   }
 
-  /** The last push did not come through, the `tries`-th in a row: when it is repeated, or null. */
-  failed(agent: AgentId, outcome: string, error: string, retryAtMs: number | null, tries: number, nowMs: number): void {
+  /** The push of a generation did not come through, the `tries`-th in a row: when it is repeated, or null. */
+  failed(agent: AgentId, gen: number, end: PushFailed, retry: PushRetry, nowMs: number): void {
     this.#sql.exec(
-      `UPDATE agent_tokens SET last_outcome = ?, last_error = ?, retry_at_ms = ?, retry_tries = ?, ${FAILING}
+      `UPDATE agent_tokens SET last_outcome = ?, last_error = ?, retry_at_ms = ?, retry_tries = ?, ${FAILING}, ${FACT}
        WHERE agent = ?`,
-      outcome,
-      error,
-      retryAtMs,
-      tries,
+      end.outcome,
+      end.error,
+      retry.atMs,
+      retry.tries,
       nowMs,
+      endFact(gen, end.outcome, end.error, nowMs),
       agent,
     );
   }
@@ -201,9 +178,10 @@ export class TokenStore {
   /** Nothing that is out is accepted any more, and nothing new is minted until `clearRevocation`. */
   revoke(agent: AgentId, nowMs: number): void {
     this.#sql.exec(
-      `UPDATE agent_tokens SET min_gen = minted + 1, revoked_at_ms = ?, retry_at_ms = NULL, cut_at_gen = NULL
-       WHERE agent = ?`,
+      `UPDATE agent_tokens SET min_gen = minted + 1, revoked_at_ms = ?, retry_at_ms = NULL, cut_at_gen = NULL,
+       ${FACT} WHERE agent = ?`,
       nowMs,
+      revokeFact(nowMs),
       agent,
     );
   }
@@ -215,31 +193,6 @@ export class TokenStore {
 
   /** Once `gen` is acked, everything older is refused. */
   cutAt(agent: AgentId, gen: number): void {
-    this.#sql.exec('UPDATE agent_tokens SET cut_at_gen = ? WHERE agent = ?', gen, agent);
+    this.#sql.exec(`UPDATE agent_tokens SET cut_at_gen = ?, ${FACT} WHERE agent = ?`, gen, cutFact(gen), agent);
   }
-}
-
-function toCredential(row: Row): Credential {
-  return {
-    agent: row.agent,
-    minted: row.minted,
-    mintedAtMs: row.minted_at_ms,
-    acked: row.acked,
-    ackedAtMs: row.acked_at_ms,
-    inUse: row.in_use,
-    minGen: row.min_gen,
-    issuedAtMs: row.issued_at_ms,
-    expiresAtMs: row.expires_at_ms,
-    kid: row.kid,
-    laggingGen: row.lagging_gen,
-    laggingAtMs: row.lagging_at_ms,
-    reason: row.reason,
-    lastOutcome: row.last_outcome,
-    lastError: row.last_error,
-    retryAtMs: row.retry_at_ms,
-    retryTries: row.retry_tries,
-    revokedAtMs: row.revoked_at_ms,
-    cutAtGen: row.cut_at_gen,
-    failingSinceMs: row.failing_since_ms,
-  };
 }

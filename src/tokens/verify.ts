@@ -1,5 +1,5 @@
 /** The only place where the Worker reads a token. It verifies from the configured keys and never fetches (W-34). */
-import { errors, jwtVerify, type JWTHeaderParameters, type JWTPayload, type JWTVerifyOptions } from 'jose';
+import { decodeJwt, errors, jwtVerify, type JWTHeaderParameters, type JWTPayload, type JWTVerifyOptions } from 'jose';
 import {
   AGENT_TOKEN_TYP,
   CLOCK_TOLERANCE_SECONDS,
@@ -65,6 +65,29 @@ export async function verifyAgentToken(
   const { town, agent, sub, client_id: client } = claims.data;
   if (client !== agent || sub !== spiffeId(issuer.trustDomain, town, agent)) return err('bad_claims');
   return ok({ claims: claims.data, kid });
+}
+
+/** How long (s) after its end a token still says whose client came with it. */
+const EXPIRED_TOLD_SECONDS = 86_400;
+
+/**
+ * Whose token this is that is refused as expired; null: it is not good but for that, or has been over for more than a day. It opens
+ * nothing: it tells why the calls of an agent fail. Verified like any other, as of the last second of its life. Never rejects.
+ */
+export async function verifyExpired(issuer: Issuer, token: string, nowMs: number): Promise<VerifiedAgent | null> {
+  const exp = expiryOf(token);
+  if (exp === null || nowMs / 1000 - exp > EXPIRED_TOLD_SECONDS) return null;
+  const verified = await verifyAgentToken(issuer, token, (exp - 1) * 1000);
+  return verified.ok ? verified.value : null;
+}
+
+/** What it says of its end, before anything is verified. */
+function expiryOf(token: string): number | null {
+  try {
+    return decodeJwt(token).exp ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** Verified claims of a token for a third party, and whose it is. */

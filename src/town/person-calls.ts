@@ -48,10 +48,7 @@ export class PersonCalls extends RpcTarget {
   }
 
   async change(change: wire.TownChange): PersonAnswered<wire.TownView> {
-    return this.#as.run('admin', (p) => {
-      changeTown(p, change);
-      return ok(read.readTown(p));
-    });
+    return this.#as.run('admin', (p) => ok(changeTown(p, change)));
   }
 
   /** Whether a token of one of the town's agents is accepted. */
@@ -123,6 +120,10 @@ export class PersonCalls extends RpcTarget {
 
   async getAgent(idOrName: string): PersonAnswered<wire.AgentView> {
     return this.#as.with('read', idOrName, (p, agent) => read.readAgent(p, agent.id));
+  }
+
+  async getCredential(idOrName: string): PersonAnswered<wire.CredentialView> {
+    return this.#as.with('read', idOrName, (p, { id }) => read.readCredential(p, id));
   }
 
   async changeAgent(idOrName: string, change: AgentChange): PersonAnswered<wire.AgentView, ChangeRefusal> {

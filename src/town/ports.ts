@@ -19,6 +19,7 @@ import type { PermissionStore } from '../permissions/permission-store.ts';
 import type { RuntimeStore } from '../roster/runtime-store.ts';
 import type { ExchangedTokenStore } from '../tokens/exchanged-token-store.ts';
 import type { AgentTokenOrder, MintedToken, ThirdPartyOrder } from '../tokens/mint.ts';
+import type { RefusedCallStore } from '../tokens/refused-call-store.ts';
 import type { TokenStore } from '../tokens/token-store.ts';
 import type { PostAnswer, PostOrder } from '../webhooks/post-event.ts';
 import type { WebhookStore } from '../webhooks/webhook-store.ts';
@@ -90,6 +91,7 @@ export interface TownPorts extends Omit<TownWiring, 'link' | 'directory'> {
   readonly runtimes: RuntimeStore;
   readonly tokens: TokenStore;
   readonly exchanged: ExchangedTokenStore;
+  readonly refusedCalls: RefusedCallStore;
   readonly messages: MessageStore;
   readonly queues: QueueStore;
   readonly withdrawals: WithdrawalStore;

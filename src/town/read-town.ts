@@ -4,6 +4,7 @@ import {
   type AgentId,
   type AgentView,
   type ContainerView,
+  type CredentialView,
   type MemberView,
   type MessageView,
   type Page,
@@ -19,6 +20,7 @@ import { townHealth } from './views/health.ts';
 import type { TownPorts } from './ports.ts';
 import type { ContainerRecord } from './state/container-store.ts';
 import { containerView } from './views/container-view.ts';
+import { credentialView } from './views/credential-view.ts';
 import { dueTimes } from './alarm/run-due.ts';
 import { agentView, memberView, messageView, permissionView, townView } from './views/views.ts';
 
@@ -27,6 +29,11 @@ export function readAgent(p: TownPorts, id: AgentId): AgentView {
   const agent = p.agents.get(id);
   if (agent === null) throw new Error('an agent is never deleted');
   return agentView(p.id, agent, p.runtimes.get(id), p.tokens.get(id), p.town.get()?.sweepAtMs ?? 0);
+}
+
+/** What was issued to an agent, and what its calls were refused for. */
+export function readCredential(p: TownPorts, id: AgentId): CredentialView {
+  return credentialView(p.tokens.facts(id), p.refusedCalls.list(id), p.town.get()?.validFromMs ?? 0);
 }
 
 /** Agents with an id above `after`, in the order of ids; retired ones too. */

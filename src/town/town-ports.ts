@@ -14,6 +14,7 @@ import { MemberStore } from '../people/member-store.ts';
 import { AgentStore } from '../roster/agent-store.ts';
 import { RuntimeStore } from '../roster/runtime-store.ts';
 import { ExchangedTokenStore } from '../tokens/exchanged-token-store.ts';
+import { RefusedCallStore } from '../tokens/refused-call-store.ts';
 import { TokenStore } from '../tokens/token-store.ts';
 import { WebhookStore } from '../webhooks/webhook-store.ts';
 import { CallRate } from './state/call-rate.ts';
@@ -41,6 +42,7 @@ const tables = (sql: SqlStorage) => ({
   runtimes: new RuntimeStore(sql),
   tokens: new TokenStore(sql),
   exchanged: new ExchangedTokenStore(sql),
+  refusedCalls: new RefusedCallStore(sql),
   messages: new MessageStore(sql),
   queues: new QueueStore(sql),
   withdrawals: new WithdrawalStore(sql),

@@ -3,7 +3,7 @@ import type * as wire from '#protocol';
 import type { WatchedTown } from '../directory/directory-store.ts';
 import { ok } from '#lib/result.ts';
 import { AgentCalls } from './agent-calls.ts';
-import type { VerifiedCall } from './calls/authorize-call.ts';
+import { recordExpired, type VerifiedCall } from './calls/authorize-call.ts';
 import { ChatCalls } from './chat-calls.ts';
 import { TownGate, type Answered } from './town-gate.ts';
 import { handleReaderFrame } from './stream/handle-reader-frame.ts';
@@ -78,6 +78,11 @@ export class Town extends DurableObject {
   /** The webhooks of the town, for this person. */
   webhooks(call: PersonCall): WebhookCalls {
     return new WebhookCalls(this.#gate, call);
+  }
+
+  /** The edge refused a call of an agent whose token was good until it expired. */
+  async refusedExpired(call: VerifiedCall): Promise<void> {
+    await this.#gate.run((p) => ok(recordExpired(p, call)));
   }
 
   async pull(request: PullRequest): Answered<wire.IssuedToken, PullRefusal> {

@@ -88,6 +88,13 @@ describe('data', () => {
     expect(json(ended.stdout)).toMatchObject({ state: 'retired', confirmed: true });
   });
 
+  test('of a credential: its tokens over time, and both lists for a program', async () => {
+    await shell.run(['agents', 'create', OWN, 'eve']);
+    expect((await shell.run(['agents', 'credential', 'first', 'eve'])).stdout).toMatch(/^GENERATION .*\n1 +start /);
+    const { stdout } = await shell.run(['agents', 'credential', 'first', 'eve', '--json']);
+    expect(json(stdout)).toMatchObject({ items: [{ generation: 1 }], refusals: [] });
+  });
+
   test('of containers: where each is listed with its state', async () => {
     const { stdout } = await shell.run(['containers', 'list', 'first']);
     expect(stdout).toMatch(new RegExp(`^CONTAINER +STATE .*\n${OWN}:0 +idle `));

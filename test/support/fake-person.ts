@@ -4,6 +4,7 @@ import type { Ticket } from '../../src/events/ticket-store.ts';
 import {
   agentSchema,
   containerSchema,
+  credentialSchema,
   delegationSchema,
   eventPageSchema,
   memberSchema,
@@ -19,6 +20,7 @@ import {
   type AgentView,
   type ContainerView,
   type EventView,
+  type GenerationView,
   type MemberRole,
   type MemberView,
   type MessageId,
@@ -64,6 +66,19 @@ const CONTAINER: Omit<ContainerView, 'container' | 'agents'> = {
   held: null,
   refused_since: null,
   next_probe_at: null,
+};
+/** What was issued to every such agent. */
+const GENERATION: GenerationView = {
+  generation: 1,
+  incarnation: 1,
+  reason: 'start',
+  issued_at: AT,
+  acked_at: AT,
+  first_used_at: null,
+  expires_at: AT,
+  outcome: 'applied',
+  error: null,
+  revoked_at: null,
 };
 const listOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item) });
 const REPORT = { due: 0, ok: 0, failed: 0, skipped: 0, results: [] };
@@ -133,6 +148,12 @@ export class FakePerson implements Held<PersonStub> {
   }
   getAgent(idOrName: string) {
     return this.#town.record('getAgent', [idOrName], resultOf(agentSchema), () => this.#found(idOrName));
+  }
+  getCredential(idOrName: string) {
+    return this.#town.record('getCredential', [idOrName], resultOf(credentialSchema), () => {
+      const found = this.#found(idOrName);
+      return found.ok ? ok({ items: [GENERATION], refusals: [] }) : found;
+    });
   }
   changeAgent(idOrName: string, change: AgentChange) {
     return this.#town.record('changeAgent', [idOrName, change], resultOf(agentSchema), () => this.#found(idOrName));

@@ -134,6 +134,9 @@ export class FakeTownObject implements TownStub, FakeTown {
   pull(request: PullRequest) {
     return this.record('pull', [request], resultOf(issuedTokenSchema), () => ok(issuedTokenFor(request.agent)));
   }
+  refusedExpired(call: VerifiedCall) {
+    return this.record('refusedExpired', [call], NOTHING, () => undefined);
+  }
   watch(said: object) {
     return this.record('watch', [said], NOTHING, () => undefined);
   }

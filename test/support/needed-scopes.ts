@@ -38,6 +38,7 @@ export const NEEDED: Readonly<Record<string, PersonScope>> = {
   'POST /v1/towns/{town}/agents': 'admin',
   'GET /v1/towns/{town}/agents': 'read',
   'GET /v1/towns/{town}/agents/{agent}': 'read',
+  'GET /v1/towns/{town}/agents/{agent}/credential': 'read',
   'PATCH /v1/towns/{town}/agents/{agent}': 'admin',
   'DELETE /v1/towns/{town}/agents/{agent}': 'admin',
   'POST /v1/towns/{town}/agents/{agent}/start': 'admin',

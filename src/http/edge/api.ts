@@ -38,6 +38,9 @@ const forPeople = named({
   Health: protocol.townHealthSchema.describe('What is wrong in a town, since when, and what to do about it.'),
   SweepReport: protocol.sweepReportSchema.describe('What the containers did with each token of a refresh.'),
   Agent: protocol.agentSchema.describe('An agent and the health of its credential, of which no text is in any answer.'),
+  Credential: protocol.credentialSchema.describe(
+    'Tokens of an agent over time, the newest first, without their texts.',
+  ),
   Permission: protocol.permissionSchema.describe('A question of an agent, open or settled.'),
   PermissionAnswer: protocol.permissionAnswerSchema.describe('Exactly one of `option`, `kind` and `cancelled`.'),
   Preset: protocol.presetSchema.describe('An agent that can be chosen by name, and whether it may run here.'),

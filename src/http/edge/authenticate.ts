@@ -6,7 +6,7 @@ import { messageOf } from '#lib/result.ts';
 import { sha256 } from '#lib/secret.ts';
 import type { Config } from '../../env.ts';
 import { SignInUnavailable, type Person } from '../../people/person.ts';
-import { verifyAgentToken } from '../../tokens/verify.ts';
+import { verifyAgentToken, verifyExpired } from '../../tokens/verify.ts';
 import type { Edge, EdgeEnv } from './edge.ts';
 import { neededScope } from './person-scope.ts';
 import { Refusal } from './problem.ts';
@@ -97,7 +97,7 @@ function membersTown(edge: Edge, orItsRest: boolean): MiddlewareHandler<EdgeEnv>
 /** An agent, by its own token. The town is the token's and decides on its own row afterwards. */
 export function requireAgent(edge: Edge): MiddlewareHandler<EdgeEnv> {
   return createMiddleware<EdgeEnv>(async (c, next) => {
-    await admitAgent(edge, c, await verified(edge, bearerOf(c.req.header('authorization'))));
+    await admitSubject(edge, c, bearerOf(c.req.header('authorization')));
     await next();
   });
 }
@@ -108,9 +108,10 @@ const verified = async (edge: Edge, token: string): Promise<Verified> =>
   verifyAgentToken(await edge.issuer(), token, edge.clock.now());
 
 /** The agent of this request is the token's, or there is none: throws. */
-async function admitAgent(edge: Edge, c: Context<EdgeEnv>, token: Verified): Promise<void> {
+async function admitAgent(edge: Edge, c: Context<EdgeEnv>, text: string, token: Verified): Promise<void> {
   if (!token.ok) {
     edge.log.warn('token.refused', { reason: token.error, request_id: c.get('requestId') });
+    if (token.error === 'expired') c.executionCtx.waitUntil(tellExpired(edge, text));
     throw new Refusal('invalid_token');
   }
   await edge.rates.agent(token.value.claims.agent);
@@ -118,9 +119,25 @@ async function admitAgent(edge: Edge, c: Context<EdgeEnv>, token: Verified): Pro
   c.set('town', edge.town(token.value.claims.town));
 }
 
+/**
+ * Tells the town that an agent came with a token that has expired, behind the answer. Counted apart from the agent's calls, so that
+ * an old token takes nothing from them. Never rejects: what is lost is a line for people.
+ */
+async function tellExpired(edge: Edge, token: string): Promise<void> {
+  try {
+    const expired = await verifyExpired(await edge.issuer(), token, edge.clock.now());
+    if (expired === null) return;
+    const { agent, town } = expired.claims;
+    await edge.rates.agent(`${agent} expired`);
+    await edge.town(town).refusedExpired(expired);
+  } catch (thrown) {
+    edge.log.warn('token.expiry_not_told', { error: messageOf(thrown) });
+  }
+}
+
 /** The same, by the token that an exchange begins with, which stands in the body (RFC 8693, section 2.1). */
 export async function admitSubject(edge: Edge, c: Context<EdgeEnv>, token: string): Promise<void> {
-  await admitAgent(edge, c, await verified(edge, token));
+  await admitAgent(edge, c, token, await verified(edge, token));
 }
 
 /** What a person's credential looks like to the one who knows the tokens of agents: none, or one of another issuer. */
@@ -131,11 +148,12 @@ export function requireAgentOrPerson(edge: Edge): MiddlewareHandler<EdgeEnv> {
   const person = requirePerson(edge);
   return createMiddleware<EdgeEnv>(async (c, next) => {
     const header = c.req.header('authorization');
-    const token = header === undefined ? null : await verified(edge, bearerOf(header));
-    const isPerson = token === null || (!token.ok && PERSONS.includes(token.error));
+    const text = header === undefined ? '' : bearerOf(header);
+    const token = await verified(edge, text);
+    const isPerson = !token.ok && PERSONS.includes(token.error);
     c.set('isPerson', isPerson);
     if (isPerson) return person(c, next);
-    await admitAgent(edge, c, token);
+    await admitAgent(edge, c, text, token);
     return next();
   });
 }

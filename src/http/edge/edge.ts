@@ -62,6 +62,7 @@ export type PersonStub = Pick<
   | 'createAgent'
   | 'listAgents'
   | 'getAgent'
+  | 'getCredential'
   | 'changeAgent'
   | 'retireAgent'
   | 'startAgent'
@@ -86,7 +87,7 @@ export type PersonStub = Pick<
 export type Held<Stub> = Stub & PromiseLike<Disposable>;
 
 /** What the edge asks of a town. Narrow, so that its types hold also where those of the platform are not known. */
-export type TownStub = Pick<Town, 'create' | 'pull' | 'watch' | 'remove' | 'hello'> & {
+export type TownStub = Pick<Town, 'create' | 'pull' | 'watch' | 'remove' | 'hello' | 'refusedExpired'> & {
   readonly agent: (call: VerifiedCall) => Held<AgentStub>;
   readonly person: (call: PersonCall) => Held<PersonStub>;
   readonly chat: (call: PersonCall) => Held<ChatStub>;

@@ -22,6 +22,7 @@ export function agentRoutes(app: App, edge: Edge): void {
   createAgent(app, edge, inTown);
   listAgents(app, inTown);
   readAgent(app, inTown);
+  readCredential(app, inTown);
   changeAgent(app, edge, inTown);
   tearDown(app, inTown);
   verbs(app, inTown);
@@ -85,6 +86,24 @@ function readAgent(app: App, inTown: Guard[]): void {
     async (c) => {
       const agent = await orRefuse(asPerson(c, (me) => me.getAgent(c.req.valid('param').agent)));
       return c.json(agent, 200);
+    },
+  );
+}
+
+function readCredential(app: App, inTown: Guard[]): void {
+  app.openapi(
+    route({
+      operationId: 'getCredential',
+      method: 'get',
+      path: `${AGENT}/credential`,
+      summary: 'Read what was issued to an agent and what became of it, and what its calls were refused for',
+      middleware: inTown,
+      request: { params: s.agentParams },
+      responses: answers(200, API.Credential, 'Its tokens and the refusals of its calls, the newest first'),
+    }),
+    async (c) => {
+      const credential = await orRefuse(asPerson(c, (me) => me.getCredential(c.req.valid('param').agent)));
+      return c.json(credential, 200);
     },
   );
 }

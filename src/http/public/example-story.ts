@@ -74,6 +74,25 @@ export const agent = {
   },
 } satisfies Examples['Agent'];
 
+/** Her token, and a call with the one before. */
+export const credential = {
+  items: [
+    {
+      generation: 2,
+      incarnation: 1,
+      reason: 'delivery',
+      issued_at: at,
+      acked_at: at,
+      first_used_at: later,
+      expires_at: expires,
+      outcome: 'applied',
+      error: null,
+      revoked_at: null,
+    },
+  ],
+  refusals: [{ at: later, last_at: later, count: 1, reason: 'generation_cut', generation: 1 }],
+} satisfies Examples['Credential'];
+
 /** Where she lives. */
 export const container = {
   container: agent.container,

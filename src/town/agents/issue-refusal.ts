@@ -1,6 +1,6 @@
 import type { TerminalCode } from '#protocol';
 import type { Agent } from '../../roster/agent.ts';
-import type { Credential } from '../../tokens/token-store.ts';
+import type { Credential } from '../../tokens/credential.ts';
 
 /** Why an agent gets no token. The codes are those that its own calls would meet. */
 export type IssueRefusal = Exclude<TerminalCode, 'incarnation_superseded'>;

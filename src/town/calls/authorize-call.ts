@@ -1,9 +1,9 @@
 /** Decides each agent call on the town's own rows, so that teardown and revocation hold at once (T9, T11). Synchronous. */
-import { isTerminal, type AgentClaims, type Scope, type TerminalCode } from '#protocol';
+import { isTerminal, type AgentClaims, type CallRefusalReason, type Scope, type TerminalCode } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
 import type { Agent } from '../../roster/agent.ts';
 import { LAG_GRACE_MS } from '../../tokens/refresh-policy.ts';
-import type { Credential } from '../../tokens/token-store.ts';
+import type { Credential } from '../../tokens/credential.ts';
 import { recordAlive } from '../containers/containers.ts';
 import type { TownPorts } from '../ports.ts';
 
@@ -13,16 +13,8 @@ export interface VerifiedCall {
   readonly kid: string;
 }
 
-/** Why a call is refused: for the log. */
-type Reason =
-  | TerminalCode
-  | 'unknown_agent'
-  | 'incarnation_ahead'
-  | 'generation_ahead'
-  | 'generation_cut'
-  | 'before_valid_from'
-  | 'missing_scope'
-  | 'too_many_calls';
+/** Why a call is refused: for the log, and, where it is an agent's, for people. */
+type Reason = CallRefusalReason | 'unknown_agent';
 
 /**
  * What the caller learns: the terminal codes end its client; anything else is a plain 401, 403 for the scope, 429 for its rate.
@@ -54,7 +46,10 @@ function authorize(p: TownPorts, call: VerifiedCall, scope: Scope): Result<Agent
   if (reason !== null) return refuse(p, call, reason);
   const rate = p.calls.take(agent.id, p.clock.now());
   if (rate === 'refused_first') return refuse(p, call, 'too_many_calls');
-  if (rate === 'refused') return err('limit_exceeded');
+  if (rate === 'refused') {
+    recordRefusal(p, call.claims, 'too_many_calls');
+    return err('limit_exceeded');
+  }
   recordGeneration(p, call, credential);
   recordAlive(p, agent.container);
   return ok(agent);
@@ -110,8 +105,19 @@ function recordGeneration(p: TownPorts, { claims, kid }: VerifiedCall, credentia
   }
 }
 
+/** The edge refused a call because its token had expired, and that was all that was wrong with it: for people to see. */
+export function recordExpired(p: TownPorts, { claims }: VerifiedCall): void {
+  if (claims.town === p.id && p.agents.get(claims.agent) !== null) recordRefusal(p, claims, 'token_expired');
+}
+
+/** For a token of one of this town's agents, and no other: whoever has none writes nothing. */
+function recordRefusal(p: TownPorts, { agent, gen }: AgentClaims, reason: CallRefusalReason): void {
+  p.refusedCalls.record(agent, reason, gen, p.clock.now());
+}
+
 function refuse(p: TownPorts, { claims }: VerifiedCall, reason: Reason): Result<Agent, CallRefusal> {
   const { agent, inc, gen } = claims;
+  if (reason !== 'unknown_agent') recordRefusal(p, claims, reason);
   p.log.warn('agent.call_refused', { town: p.id, agent, incarnation: inc, generation: gen, reason });
   if (reason === 'missing_scope') return err('insufficient_scope');
   if (reason === 'too_many_calls') return err('limit_exceeded');

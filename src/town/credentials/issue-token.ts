@@ -71,7 +71,7 @@ function allocate<T>(p: TownPorts, order: IssueOrder<T>): Allocation[] | IssueRe
       if (refusal !== null) refused = refusal;
       if (agent === null || refusal !== null || agent.inc !== asked.inc) continue;
       const hasRetry = needsSweep(agent.state) && order.isRepeated !== true;
-      const gen = p.tokens.allocate(agent.id, order.reason, now, hasRetry ? now + SAFETY_RETRY_MS : null);
+      const gen = p.tokens.allocate(agent.id, agent.inc, order.reason, now, hasRetry ? now + SAFETY_RETRY_MS : null);
       order.also?.(agent, gen, now);
       allocated.push({ agent, gen });
     }
@@ -99,7 +99,7 @@ async function mint(p: TownPorts, { agent, gen }: Allocation): Promise<Ready | n
     return { agent, token: await p.mint(order, nowMs) };
   } catch (thrown) {
     p.log.error('token.mint_failed', { town: p.id, agent: agent.id, error: messageOf(thrown) });
-    recordFailure(p, agent, { kind: 'mint_failed' });
+    recordFailure(p, agent, gen, { kind: 'mint_failed' });
     return null;
   }
 }
@@ -127,7 +127,7 @@ function record<T>(p: TownPorts, ready: readonly Ready[], answer: LinkAnswer<T>,
     for (const { agent, token } of ready) {
       const swap = results?.get(agent.id);
       if (swap !== undefined) recordSwap(p, agent, token, swap);
-      else recordFailure(p, agent, answer.kind === 'answered' ? { kind: 'no_result' } : answer);
+      else recordFailure(p, agent, token.order.gen, answer.kind === 'answered' ? { kind: 'no_result' } : answer);
     }
   });
 }

@@ -40,13 +40,13 @@ export async function pullToken(p: TownPorts, request: PullRequest): Promise<Res
     send: async ([token]) => {
       if (token === undefined) throw new Error('issueToken sends what it allocated');
       pulled = token;
+      p.tokens.pulled(agent.id, token.gen, p.clock.now());
       return { kind: 'answered', value: token };
     },
     swaps: null,
   });
   if (answer.kind === 'refused') return err(answer.code);
   if (pulled === null) return err('unavailable');
-  p.tokens.outcome(agent.id, 'pulled', null);
   if (!needsSweep(agent.state)) p.tokens.retry(agent.id, null, 0);
   return ok(pulled);
 }

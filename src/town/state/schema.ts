@@ -227,4 +227,13 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'ALTER TABLE town ADD COLUMN restore_mark_ms INTEGER NOT NULL DEFAULT 0',
     ],
   },
+  {
+    id: '0033-credential-facts',
+    statements: [
+      // Lines of tokens/credential-facts.ts. The last column, so that what is asked of a credential is read without it.
+      "ALTER TABLE agent_tokens ADD COLUMN facts TEXT NOT NULL DEFAULT ''",
+      // JSON of the calls of an agent that were refused, by reason and generation.
+      'CREATE TABLE refused_calls (agent TEXT PRIMARY KEY, calls TEXT NOT NULL) STRICT',
+    ],
+  },
 ];

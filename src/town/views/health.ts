@@ -2,7 +2,7 @@
 import { CLOCK_TOLERANCE_SECONDS, agentIdSchema, type HealthReason, type TownHealth } from '#protocol';
 import { timestamp } from '#lib/clock.ts';
 import { needsSweep, takesMessages, type Agent } from '../../roster/agent.ts';
-import type { Credential } from '../../tokens/token-store.ts';
+import type { Credential } from '../../tokens/credential.ts';
 import type { ContainerRecord } from '../state/container-store.ts';
 import type { Withdrawal } from '../../outbox/withdrawal-store.ts';
 import type { Permission } from '../../permissions/permission.ts';

@@ -17,7 +17,7 @@ import type { Message } from '../../outbox/message.ts';
 import type { Permission } from '../../permissions/permission.ts';
 import { needsSweep, type Agent } from '../../roster/agent.ts';
 import type { ProcessFailure } from '../../roster/runtime-store.ts';
-import type { Credential } from '../../tokens/token-store.ts';
+import type { Credential } from '../../tokens/credential.ts';
 import type { SweepRecord, SweepReport } from '../state/sweep-store.ts';
 import type { TownRecord } from '../state/town-store.ts';
 

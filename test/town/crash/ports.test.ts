@@ -38,6 +38,8 @@ const REACHED_ELSEWHERE: Readonly<Record<string, string>> = {
   'members.remove': 'a person who removes: members-crash.test.ts',
   'tokens.lagging': 'a client that keeps an old token for a minute',
   'tokens.failed': 'a push that failed',
+  'refusedCalls.record': 'a call that is refused; nothing depends on what people see of it',
+  'tokens.outcome': 'a start whose container is not reached',
   'tokens.failing': 'a push or a start that failed',
   'containers.backOff': 'a container that hangs or is busy',
   'containers.refused': 'a container that refuses what the town signs',

@@ -17,7 +17,7 @@ import { TestTown } from '../support/town.ts';
  */
 const TABLES = {
   agent_tokens:
-    'agent minted minted_at_ms acked acked_at_ms in_use min_gen issued_at_ms expires_at_ms kid lagging_gen lagging_at_ms reason last_outcome last_error retry_at_ms retry_tries revoked_at_ms cut_at_gen failing_since_ms',
+    'agent minted minted_at_ms acked acked_at_ms in_use min_gen issued_at_ms expires_at_ms kid lagging_gen lagging_at_ms reason last_outcome last_error retry_at_ms retry_tries revoked_at_ms cut_at_gen failing_since_ms facts',
   agents:
     'id name role scopes state inc container session process_id created_at_ms last_heard_at_ms reported start_due_at_ms start_tries end_due_at_ms end_tries watched_from_ms progress_at_ms look_at_ms stalled_why stalled_at_ms restarts revive_at_ms retired',
   containers:
@@ -36,6 +36,7 @@ const TABLES = {
   permissions:
     'seq id agent inc message attempt title kind input options state requested_at_ms expires_at_ms option_id answered_by answered_at_ms resolved_by resolved_at_ms due_at_ms tries',
   queues: 'agent last_seq waiting bytes finished kept_bytes tries retry_at_ms at_most rejected rejections',
+  refused_calls: 'agent calls',
   runtimes: 'agent runtime failure_reason failure_detail failed_at_ms',
   sweeps: 'seq started_at_ms finished_at_ms due ok failed skipped results',
   tickets: 'digest person expires_at_ms ends_at_ms',

@@ -73,6 +73,7 @@ export const DOORS: Readonly<Record<string, Door>> = {
   [`POST ${TOWN}/agents`]: { opensFor: 'person', body: { name: 'newcomer' } },
   [`GET ${TOWN}/agents`]: { opensFor: 'person' },
   [`GET ${AGENT}`]: { opensFor: 'person' },
+  [`GET ${AGENT}/credential`]: { opensFor: 'person' },
   [`PATCH ${AGENT}`]: { opensFor: 'person', body: { role: 'mayor', scopes: ['agents'] } },
   [`DELETE ${AGENT}`]: { opensFor: 'person' },
   [`POST ${AGENT}/start`]: { opensFor: 'person' },

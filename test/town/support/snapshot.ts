@@ -2,7 +2,7 @@
 import { runInDurableObject } from 'cloudflare:test';
 import type { Message } from '../../../src/outbox/message.ts';
 import type { Agent } from '../../../src/roster/agent.ts';
-import type { Credential } from '../../../src/tokens/token-store.ts';
+import type { Credential } from '../../../src/tokens/credential.ts';
 import type { DueTimes } from '../../../src/town/state/alarm-plan.ts';
 import { dueTimes } from '../../../src/town/alarm/run-due.ts';
 import { townPorts } from '../../../src/town/town-ports.ts';
