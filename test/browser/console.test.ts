@@ -4,23 +4,28 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient, type ReeveClient } from '../../client/index.ts';
 import { startTestStack, type TestStack } from '../e2e/support/test-stack.ts';
 import { launch, noBrowser } from './support/browser.ts';
+import { Cable } from './support/cable.ts';
 import { openConsole } from './support/console-page.ts';
 
 let stack: TestStack;
 let browser: Browser;
 let client: ReeveClient;
+let cable: Cable;
 
 describe.skipIf(noBrowser !== null)('the console', () => {
   beforeAll(async () => {
-    [stack, browser] = await Promise.all([startTestStack('console'), launch()]);
+    cable = await Cable.lay();
+    [stack, browser] = await Promise.all([startTestStack('console', { PUBLIC_URL: cable.origin }), launch()]);
+    cable.leadTo(stack.port);
     client = createClient({ url: stack.url, token: stack.token });
   });
   afterAll(async () => {
     await browser?.close();
+    await cable?.close();
     await stack?.stop();
   });
 
-  const open = (token = stack.token) => openConsole(browser, stack.url, token);
+  const open = (token = stack.token) => openConsole(browser, cable.origin, token);
 
   /** A town of its own with agents, and where its page is. */
   async function townWith(name: string, ...agents: string[]): Promise<{ id: string; hash: string }> {
@@ -135,16 +140,19 @@ describe.skipIf(noBrowser !== null)('the console', () => {
     const { page, go, say, close } = await open();
     await go(`${hash}/agents/ada`);
     await page.getByText('live', { exact: true }).waitFor();
-    await page.context().setOffline(true);
-    // The network of a browser that is offline takes no new connection, and the open one is given up by its server.
-    await page.evaluate(() => dispatchEvent(new Event('offline')));
+    cable.pullOut();
+    await page.getByText('not connected').waitFor();
     await say('ada', 'from the tunnel');
+    const missed = await client.sendMessage(id, 'ada', 'from elsewhere');
+    await client.waitForMessage(id, 'ada', missed.id);
     await page.getByText('Not sent').waitFor();
-    await client.sendMessage(id, 'ada', 'from elsewhere');
-    await page.context().setOffline(false);
+    cable.plugIn();
+    // As a browser says when its network is back.
+    await page.evaluate(() => dispatchEvent(new Event('online')));
+    await page.getByText('live', { exact: true }).waitFor();
+    await page.getByText('You said: from elsewhere').waitFor();
     await page.getByRole('button', { name: 'Send again' }).click();
     await page.getByText('You said: from the tunnel').waitFor();
-    await page.getByText('You said: from elsewhere').waitFor();
     await close();
   });
 

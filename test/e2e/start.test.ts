@@ -82,7 +82,8 @@ describe('npm start', () => {
     await expect(new ApiClient(`http://127.0.0.1:${ports.PORT}`, tokenIn(stateDir)).readTown(town.id)).rejects.toThrow(
       '404',
     );
-  });
+    // Three starts and a tour, on a machine that may be busy with other tests.
+  }, 300_000);
 
   it('a taken port is one clear line and exit code 2', async () => {
     const blocker = createServer().listen(Number(ports.PORT), '127.0.0.1');

@@ -9,6 +9,8 @@ import { Resource } from '../lib/resource.ts';
 const MOST_AGENTS = 1000;
 /** From an event to the reading of its agent (ms): a turn has many events. */
 const GATHER_MS = 200;
+/** A container that answers has confirmed a token within this (ms). */
+const CONFIRMED_MS = 2000;
 /** More of them at once are read as the list. */
 const MOST_SINGLE = 10;
 
@@ -18,6 +20,8 @@ export class AgentList {
   readonly list: Resource<Items<Agent>>;
   readonly #changed = new Set<string>();
   #cancelReading: (() => void) | null = null;
+  readonly #unconfirmed = new Set<string>();
+  #cancelConfirming: (() => void) | null = null;
   readonly #byId = signal<ReadonlyMap<string, Agent>>(new Map());
 
   constructor(client: ReeveClient, town: string) {
@@ -57,8 +61,22 @@ export class AgentList {
     this.#cancelReading ??= after(GATHER_MS, () => void this.#readChanged());
   }
 
+  /** Tokens were issued, which is an event; that their containers confirmed them is none. */
+  issued(ids: readonly string[]): void {
+    for (const id of ids) {
+      this.changed(id);
+      this.#unconfirmed.add(id);
+    }
+    this.#cancelConfirming ??= after(CONFIRMED_MS, () => {
+      this.#cancelConfirming = null;
+      for (const id of this.#unconfirmed) this.changed(id);
+      this.#unconfirmed.clear();
+    });
+  }
+
   end(): void {
     this.#cancelReading?.();
+    this.#cancelConfirming?.();
     this.list.end();
   }
 

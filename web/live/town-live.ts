@@ -122,7 +122,7 @@ export class TownLive {
     this.#events.value = [...this.#events.peek(), event].slice(-MOST_EVENTS);
     const [, noun] = event.type.split('.');
     if (event.subject.startsWith('agt_')) this.agents.changed(event.subject);
-    if (event.type === 'reeve.token.issued') for (const { agent } of event.data.agents) this.agents.changed(agent);
+    if (event.type === 'reeve.token.issued') this.agents.issued(event.data.agents.map(({ agent }) => agent));
     if (noun === 'permission') this.permissions.load();
     if (noun === 'sweep' || noun === 'town') this.town.load();
     if (noun !== 'turn') this.#readStanding();

@@ -1,7 +1,7 @@
 /** Who handed tasks to whom: agents on a circle, an arrow for each pair. */
 import { useId } from 'preact/hooks';
 import type { Delegation } from '../../client/index.ts';
-import type { Tone } from '../parts/status.tsx';
+import { edgesOf, type Edge } from './delegation-tree.ts';
 
 const SIZE = { width: 640, height: 380 };
 const CENTRE = { x: SIZE.width / 2, y: SIZE.height / 2 };
@@ -15,25 +15,6 @@ const SHORT = NODE_RADIUS + 6;
 interface Point {
   readonly x: number;
   readonly y: number;
-}
-
-interface Edge {
-  readonly from: string;
-  readonly to: string;
-  readonly count: number;
-  readonly tone: Tone;
-}
-
-/** One arrow for all tasks of a pair, in the tone of what needs a look most. */
-export function edgesOf(delegations: readonly Delegation[]): Edge[] {
-  const pairs = Map.groupBy(delegations, ({ from, to }) => `${from} ${to}`);
-  return [...pairs.values()].flatMap((tasks) => {
-    const [first] = tasks;
-    if (first === undefined) return [];
-    const states = new Set(tasks.map(({ state }) => state));
-    const tone = states.has('open') ? 'busy' : states.has('failed') || states.has('expired') ? 'bad' : 'good';
-    return [{ from: first.from, to: first.to, count: tasks.length, tone }];
-  });
 }
 
 interface Props {

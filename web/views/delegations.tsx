@@ -8,11 +8,12 @@ import { Loaded } from '../parts/loaded.tsx';
 import { Badge, type Tone } from '../parts/status.tsx';
 import { Moment } from '../parts/time.tsx';
 import { DelegationGraph } from './delegation-graph.tsx';
+import { inTree } from './delegation-tree.ts';
 
 /** Of a town that a page shows. */
 const MOST_DELEGATIONS = 300;
 
-export const TONES: Readonly<Record<Delegation['state'], Tone>> = {
+const TONES: Readonly<Record<Delegation['state'], Tone>> = {
   open: 'busy',
   done: 'good',
   failed: 'bad',
@@ -105,15 +106,4 @@ function Agent({ id }: { readonly id: string }) {
   const { live } = useTown();
   const name = live.agents.byId.value.get(id)?.name;
   return <a href={hrefOf({ name: 'agent', town: live.id, agent: id, tab: 'chat' })}>{name ?? id}</a>;
-}
-
-/** The newest first, each followed by the parts of it. One whose whole is not here stands for itself. */
-export function inTree(delegations: readonly Delegation[]): Delegation[] {
-  const ids = new Set(delegations.map(({ id }) => id));
-  const under = Map.groupBy(delegations, ({ parent }) => (parent !== null && ids.has(parent) ? parent : ''));
-  const from = (parent: string): Delegation[] =>
-    (under.get(parent) ?? [])
-      .toSorted((one, other) => other.created_at.localeCompare(one.created_at))
-      .flatMap((delegation) => [delegation, ...from(delegation.id)]);
-  return from('');
 }

@@ -26,7 +26,7 @@ export function MessageCard({ message, agent, conversation }: Props) {
           {message.kind === 'system' ? 'the town' : message.sender.replace(/^person:/, '')}{' '}
           <TimeOfDay at={message.created_at} />
         </p>
-        <p class="text">{message.content}</p>
+        {message.kind === 'system' ? <Notice content={message.content} /> : <p class="text">{message.content}</p>}
         {message.state === 'queued' && (
           <p class="quiet">
             queued
@@ -47,6 +47,16 @@ export function MessageCard({ message, agent, conversation }: Props) {
       </article>
       {message.state !== 'queued' && message.state !== 'cancelled' && <Reply message={message} agent={agent} />}
     </>
+  );
+}
+
+/** What the town tells an agent about delegations is written for the agent. */
+function Notice({ content }: { readonly content: string }) {
+  return (
+    <details>
+      <summary>tells it about delegations</summary>
+      <pre tabIndex={0}>{content}</pre>
+    </details>
   );
 }
 

@@ -10,7 +10,8 @@ import { PermissionCard } from './permission-card.tsx';
 export function NeedsYou() {
   const { live } = useTown();
   const questions = live.permissions.value?.items ?? [];
-  const reasons = live.health.value?.reasons ?? [];
+  // A question that waits stands there itself, where it is answered.
+  const reasons = (live.health.value?.reasons ?? []).filter(({ code }) => code !== 'permission_waits');
   if (questions.length === 0 && reasons.length === 0) return null;
   return (
     <section aria-labelledby="needs-you" class="needs-you">

@@ -16,7 +16,8 @@ export function PermissionCard({ permission }: { readonly permission: Permission
   return (
     <div class="permission" role="group" aria-label={permission.title}>
       <p>
-        <strong>{permission.title}</strong> <span class="quiet">{permission.kind}</span>
+        <strong>{permission.title}</strong>{' '}
+        {permission.kind !== 'other' && <span class="quiet">{permission.kind}</span>}
       </p>
       {permission.input !== '' && (
         <details>

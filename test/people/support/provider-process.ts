@@ -1,6 +1,6 @@
 /**
- * An OpenID provider that is not ours, as a process of its own: `fork(..., [issuer])`. It signs in whom its form of a login
- * names. Says `listening`, and takes an order a message: `rotate` signs with a new key and goes on publishing the others, `drop`
+ * An OpenID provider that is not ours, as a process of its own: `fork(..., [issuer, redirect])`; without a redirect address its
+ * client is a program on a person's machine, and with one a page there. It signs in whom its form of a login names. Says `listening`, and takes an order a message: `rotate` signs with a new key and goes on publishing the others, `drop`
  * publishes the newest alone. Ends with its parent.
  */
 import { createServer } from 'node:http';
@@ -8,7 +8,7 @@ import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { Provider } from 'oidc-provider';
 import { CLIENT, REDIRECT, TOKEN_SECONDS } from './sign-in-at-provider.ts';
 
-const [issuer = ''] = process.argv.slice(2);
+const [issuer = '', redirect = REDIRECT] = process.argv.slice(2);
 
 const newKey = async (): Promise<JWK> => {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true });
@@ -23,12 +23,13 @@ const openProvider = (keys: readonly JWK[]) =>
     clients: [
       {
         client_id: CLIENT,
-        redirect_uris: [REDIRECT],
+        redirect_uris: [redirect],
         application_type: 'native',
         token_endpoint_auth_method: 'none',
         id_token_signed_response_alg: 'ES256',
       },
     ],
+    clientBasedCORS: () => true,
     features: {
       devInteractions: { enabled: true },
       resourceIndicators: {
