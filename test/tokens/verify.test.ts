@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { newKey } from '../../src/tokens/key-edit.ts';
 import { publicKeys } from '../../src/tokens/key-set.ts';
 import { mintAgentToken, mintPushToken } from '../../src/tokens/mint.ts';
-import { verifyAgentToken } from '../../src/tokens/verify.ts';
+import { verifyAgentToken, verifyExpired } from '../../src/tokens/verify.ts';
 import { agentId, containerName, sessionId, townId } from '../support/ids.ts';
 import { NOW_MS, NOW_S, PUBLIC_URL, activeKey, agentClaims, makeIssuer, orderOf } from '../support/issuer.ts';
 import { AGENT_TOKEN_TTL_SECONDS, encodeJson, partsOf, sign } from '../support/signing.ts';
@@ -44,6 +44,21 @@ describe('an agent token', () => {
     expect(await at(-31)).toBe(false);
     expect(await at(AGENT_TOKEN_TTL_SECONDS + 29)).toBe(true);
     expect(await verify(token, (NOW_S + AGENT_TOKEN_TTL_SECONDS + 30) * 1000)).toEqual({ ok: false, error: 'expired' });
+  });
+
+  test('that has expired says whose it is for a day, where it is good but for that; one that is forged says nothing', async () => {
+    const after = (seconds: number) => (NOW_S + AGENT_TOKEN_TTL_SECONDS + seconds) * 1000;
+    const whose = async (token: string, nowMs = after(31), by = issuer) =>
+      (await verifyExpired(by, token, nowMs))?.claims.agent ?? null;
+    expect([await whose(good), await whose(good, after(86_400))]).toEqual([agentId(1), agentId(1)]);
+    expect(await whose(good, after(86_401))).toBeNull();
+    const forged = await sign(await newKey('active'), agentClaims({}), { kid: key.kid });
+    const [header = '', , signature = ''] = good.split('.');
+    const altered = `${header}.${encodeJson({ ...agentClaims({}), agent: agentId(2) })}.${signature}`;
+    const untrue = await signed({ agent: agentId(2) });
+    for (const token of [forged, altered, untrue, 'x', '']) expect(await whose(token), token).toBeNull();
+    const tainted = await makeIssuer([{ ...key, reeve_state: 'tainted' }, await newKey('active')]);
+    expect(await whose(good, after(31), tainted)).toBeNull();
   });
 
   test('W-31: is refused without any one of iss, aud, sub, iat, nbf, exp and jti', async () => {
