@@ -73,6 +73,8 @@ function View({ route, state }: { readonly route: Route; readonly state: SignedI
   useEffect(() => {
     document.title = titleOf(route);
   }, [route]);
+  // Another thing is shown: who hears the page, or goes by keys, is at its beginning.
+  useEffect(() => document.getElementById('main')?.focus(), [thingOf(route)]);
   switch (route.name) {
     case 'fleet':
       return <FleetView client={state.client} scope={state.caller.scope} />;
@@ -101,6 +103,9 @@ function View({ route, state }: { readonly route: Route; readonly state: SignedI
       );
   }
 }
+
+const thingOf = (route: Route): string =>
+  [route.name, ...('town' in route ? [route.town] : []), ...('agent' in route ? [route.agent] : [])].join(' ');
 
 function titleOf(route: Route): string {
   if (route.name === 'town') return `${route.tab} · Reeve`;

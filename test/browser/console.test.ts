@@ -156,13 +156,26 @@ describe.skipIf(noBrowser !== null)('the console', () => {
     await close();
   });
 
-  it('keeps a draft over a reload', async () => {
-    const { hash } = await townWith('drafting', 'ada');
-    const { page, go, close } = await open();
+  it('keeps a draft over a reload, and a message that was not confirmed, which is sent once', async () => {
+    const { id, hash } = await townWith('drafting', 'ada');
+    const { page, go, say, close } = await open();
     await go(`${hash}/agents/ada`);
     await page.getByRole('textbox', { name: 'Message to ada' }).fill('half a thought');
     await page.reload();
     await expect.poll(() => page.getByRole('textbox', { name: 'Message to ada' }).inputValue()).toBe('half a thought');
+    // The answer is lost on its way: the server has the message, and the page does not know.
+    await page.route('**/messages', async (route) => {
+      await route.fetch();
+      await route.abort();
+    });
+    await say('ada', 'sent once');
+    await page.getByText('Not sent').waitFor();
+    await page.unroute('**/messages');
+    await page.reload();
+    await page.getByText('You said: sent once').waitFor();
+    await page.getByText('Not sent').waitFor({ state: 'detached' });
+    const { items } = await client.listMessages(id, 'ada');
+    expect(items.map(({ content }) => content)).toEqual(['sent once']);
     await close();
   });
 
@@ -181,6 +194,18 @@ describe.skipIf(noBrowser !== null)('the console', () => {
     await end.click();
     await page.getByText('its container confirmed it').waitFor();
     expect((await client.getAgent(id, agent?.id ?? '')).state).toBe('retired');
+    await close();
+  });
+
+  it('offers what a person may do from the moment on at which they may', async () => {
+    const { id, hash } = await townWith('promoting', 'ada');
+    const { subject } = await client.getCaller();
+    await client.putMember(id, 'operator', { role: 'owner' });
+    const { page, go, close } = await open();
+    await go(hash);
+    await page.getByRole('button', { name: 'New agent' }).waitFor();
+    await client.putMember(id, subject, { role: 'viewer' });
+    await page.getByRole('button', { name: 'New agent' }).waitFor({ state: 'detached' });
     await close();
   });
 

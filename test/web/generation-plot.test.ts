@@ -30,8 +30,8 @@ describe('the life of a generation', () => {
   });
 
   test('ends where it is refused, if that comes before it expires', () => {
-    expect(only({ revoked_at: at(0) })?.end).toBe(0.5);
-    expect(only({ revoked_at: at(3) })?.end).toBe(0.75);
+    expect(only({ revoked_at: at(0) })).toMatchObject({ end: 0.5, isCut: true });
+    expect(only({ revoked_at: at(3) })).toMatchObject({ end: 0.75, isCut: false });
   });
 
   test('is drawn for a moment where nothing confirmed it', () => {

@@ -72,7 +72,9 @@ export class Session {
     }
   }
 
+  /** Whoever sits down at this tab next finds nothing, drafts neither. */
   signOut(): void {
+    sessionStorage.clear();
     this.#forget();
     this.#out(null);
   }

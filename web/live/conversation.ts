@@ -2,6 +2,7 @@
 import { signal, type ReadonlySignal } from '@preact/signals';
 import { ApiError, type Agent, type Message, type StreamEvent } from '../../client/index.ts';
 import type { TownLive } from './town-live.ts';
+import { keep, keptOf, type Kept } from './unsent.ts';
 
 /** Messages of one page. */
 const PAGE = 30;
@@ -35,6 +36,8 @@ export class Conversation {
     this.#live = live;
     this.#agent = agent;
     this.#stop = live.listen((event) => this.#take(event));
+    // What a page did not see confirmed before it was loaded again: with its key it is no second message.
+    for (const { key, content } of keptOf(agent.id)) void this.send(content, key);
     void this.read();
   }
 
@@ -64,24 +67,30 @@ export class Conversation {
 
   /** Stored by the server once this resolves; where it rejects, what was typed is in `sending`, to be sent again. */
   async send(content: string, key: string): Promise<void> {
-    this.#sending.value = [...this.#sending.peek().filter((one) => one.key !== key), { key, content, error: null }];
+    this.#keep([...this.#sending.peek().filter((one) => one.key !== key), { key, content, error: null }]);
     try {
       this.#put(await this.#live.client.sendMessage(this.#live.id, this.#agent.id, content, { key }));
       this.forget(key);
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-      this.#sending.value = this.#sending.peek().map((one) => (one.key === key ? { ...one, error } : one));
+      this.#keep(this.#sending.peek().map((one) => (one.key === key ? { ...one, error } : one)));
     }
   }
 
   /** A message that was not sent is given up. */
   forget(key: string): void {
-    this.#sending.value = this.#sending.peek().filter((one) => one.key !== key);
+    this.#keep(this.#sending.peek().filter((one) => one.key !== key));
   }
 
   /** While it is queued. */
   async cancel(message: Message): Promise<void> {
     this.#put(await this.#live.client.cancelMessage(this.#live.id, this.#agent.id, message.id));
+  }
+
+  #keep(sending: readonly Sending[]): void {
+    this.#sending.value = sending;
+    const kept: Kept[] = sending.map(({ key, content }) => ({ key, content }));
+    keep(this.#agent.id, kept);
   }
 
   async #page(cursor: string | undefined): Promise<void> {

@@ -12,6 +12,7 @@ const SENDING: Partial<Record<Agent['state'], string>> = {
   stopped: 'It is stopped: your message starts it.',
   failed: 'It was given up: your message starts it again.',
 };
+const ASLEEP = 'Its container sleeps: your message wakes it, which takes some seconds.';
 const KEY_BYTES = 16;
 
 /** The same message however often it is sent. */
@@ -22,6 +23,8 @@ const newKey = (): string =>
 export function Composer({ agent, conversation }: { readonly agent: Agent; readonly conversation: Conversation }) {
   const { live } = useTown();
   const draft = useDraft(agent.id);
+  const isAsleep =
+    live.containers.value?.items.find(({ container }) => container === agent.container)?.state === 'asleep';
   const send = (event: Event): void => {
     event.preventDefault();
     const content = draft.peek().trim();
@@ -29,7 +32,7 @@ export function Composer({ agent, conversation }: { readonly agent: Agent; reado
     draft.value = '';
     void conversation.send(content, newKey());
   };
-  const hint = SENDING[agent.state];
+  const hint = SENDING[agent.state] ?? (isAsleep ? ASLEEP : undefined);
   return (
     <form class="composer" onSubmit={send}>
       {hint !== undefined && <p class="quiet">{hint}</p>}

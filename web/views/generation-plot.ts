@@ -15,6 +15,8 @@ export interface Bar {
   /** From its issue to its end: it expires, or is refused from then on, whichever comes first. */
   readonly start: number;
   readonly end: number;
+  /** It was refused before it expired. */
+  readonly isCut: boolean;
   /** Moments in between; null: there was none, or it is not drawn. */
   readonly acked: number | null;
   readonly used: number | null;
@@ -51,6 +53,7 @@ export function barsOf({ items, refusals }: Credential, span: Span): Bar[] {
       generation,
       start: place(start),
       end: place(end),
+      isCut: end < expiryOf(generation, start),
       acked: moment(generation.acked_at),
       used: moment(generation.first_used_at),
       refusals: refusals.flatMap((refusal) => {
@@ -61,9 +64,13 @@ export function barsOf({ items, refusals }: Credential, span: Span): Bar[] {
   });
 }
 
-function endOf({ expires_at, revoked_at }: Generation, start: number): number {
-  const expires = expires_at === null ? start + UNCONFIRMED_MS : Date.parse(expires_at);
-  return revoked_at === null ? expires : Math.max(start, Math.min(expires, Date.parse(revoked_at)));
+const expiryOf = ({ expires_at }: Generation, start: number): number =>
+  expires_at === null ? start + UNCONFIRMED_MS : Date.parse(expires_at);
+
+function endOf(generation: Generation, start: number): number {
+  const { revoked_at: revoked } = generation;
+  const expires = expiryOf(generation, start);
+  return revoked === null ? expires : Math.max(start, Math.min(expires, Date.parse(revoked)));
 }
 
 /** Steps between two times of the axis (min). */

@@ -48,7 +48,8 @@ export function Generations({ credential }: { readonly credential: Credential })
       )}
       <p class="quiet legend">
         <span class="key issued" /> issued, not confirmed <span class="key acked" /> confirmed by its container{' '}
-        <span class="key used" /> first used <span class="key refused" /> refused
+        <span class="key cut" /> cut off before its end <span class="key used" /> first used{' '}
+        <span class="key refused" /> a call was refused
       </p>
     </section>
   );
@@ -82,10 +83,10 @@ function Plot({ bars, span, now }: PlotProps) {
 }
 
 function Row({ bar, y, now }: { readonly bar: Bar; readonly y: number; readonly now: number }) {
-  const { generation, start, end, acked, used, refusals } = bar;
+  const { generation, start, end, isCut, acked, used, refusals } = bar;
   const confirmed = generation.acked_at === null ? null : (acked ?? start);
   return (
-    <g class={generation.revoked_at === null ? 'row' : 'row revoked'}>
+    <g class={isCut ? 'row revoked' : 'row'}>
       <title>{wordsOf(bar, now)}</title>
       <text x={LEFT - 10} y={y + 15}>
         {generation.generation}

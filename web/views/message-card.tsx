@@ -61,7 +61,7 @@ function Notice({ content }: { readonly content: string }) {
 }
 
 const STATES: Partial<Record<Message['state'], readonly [Tone, string]>> = {
-  delivered: ['busy', 'delivered'],
+  delivered: ['off', 'its agent has it'],
   working: ['busy', 'at work'],
   failed: ['bad', 'failed'],
 };

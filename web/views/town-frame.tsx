@@ -34,7 +34,7 @@ export function TownFrame({ client, scope, town, children }: Props) {
             </p>
           </section>
         ) : (
-          <Following client={client} scope={scope} entry={found}>
+          <Following client={client} scope={scope} entry={found} onMembers={() => entry.load()}>
             {children}
           </Following>
         )
@@ -53,13 +53,16 @@ async function entryOf(client: ReeveClient, town: string): Promise<TownEntry | '
 
 interface FollowingProps extends Omit<Props, 'town'> {
   readonly entry: TownEntry;
+  /** Who may do what has changed, perhaps for this person. */
+  readonly onMembers: () => void;
 }
 
-function Following({ client, scope, entry, children }: FollowingProps) {
+function Following({ client, scope, entry, onMembers, children }: FollowingProps) {
   const live = useSignal<TownLive | null>(null);
   useEffect(() => {
     const followed = new TownLive(client, entry.id);
     live.value = followed;
+    followed.listen(({ type }) => type.startsWith('reeve.member.') && onMembers());
     return () => {
       live.value = null;
       followed.end();

@@ -1,0 +1,22 @@
+/** Messages that a server has not confirmed survive a reload of their tab. */
+import { listOf } from '../lib/fields.ts';
+
+/** The same key is the same message, however often it is sent. */
+export interface Kept {
+  readonly key: string;
+  readonly content: string;
+}
+
+const nameOf = (agent: string): string => `reeve.unsent.${agent}`;
+
+export function keep(agent: string, messages: readonly Kept[]): void {
+  if (messages.length === 0) sessionStorage.removeItem(nameOf(agent));
+  else sessionStorage.setItem(nameOf(agent), JSON.stringify(messages));
+}
+
+/** In the order in which they were written. */
+export function keptOf(agent: string): Kept[] {
+  return listOf(sessionStorage.getItem(nameOf(agent)) ?? '').flatMap(({ key, content }) =>
+    typeof key === 'string' && typeof content === 'string' ? [{ key, content }] : [],
+  );
+}
