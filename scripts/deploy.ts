@@ -24,7 +24,13 @@ wrangler.toml. Secrets travel in a file that only you can read and that is remov
 const NO_CONTAINERS = '--containers-rollout=none';
 /** The operator has to change something first. */
 const EXIT_OPERATOR = 2;
-const SECRETS: readonly string[] = ['SIGNING_KEYS', 'CONTAINER_SECRET', 'REEVE_DEV_TOKEN', 'WEBHOOK_KEYS'];
+const SECRETS: readonly string[] = [
+  'SIGNING_KEYS',
+  'CONTAINER_SECRET',
+  'REEVE_DEV_TOKEN',
+  'WEBHOOK_KEYS',
+  'METRICS_SECRET',
+];
 const isSecret = (name: string): boolean => SECRETS.includes(name) || name.startsWith(AGENT_SECRET_PREFIX);
 
 /** A name that is new takes a while, and one that is not the Worker's never answers. */

@@ -29,6 +29,8 @@ export interface Config {
   readonly devToken: Secret | null;
   /** What the secrets of webhooks are made of, the first of new ones; empty: there are no webhooks. */
   readonly webhookKeys: readonly Secret[];
+  /** With which an operator reads the figures of all towns; null: only members do. */
+  readonly metricsSecret: Secret | null;
   readonly signIn: SignInSettings;
   /** Commands that agents may run; null: any. */
   readonly agentCommands: ReadonlySet<string> | null;
@@ -48,6 +50,7 @@ const MIN_SECRET_CHARS = 16;
 const MIN_KEY_CHARS = 32;
 const MAX_WEBHOOK_KEYS = 4;
 const WEBHOOK_KEYS_RULE = `must be 1 to ${MAX_WEBHOOK_KEYS} keys by comma, each of at least ${MIN_KEY_CHARS} characters, like those of openssl rand -base64 32`;
+const METRICS_SECRET_RULE = `must have at least ${MIN_KEY_CHARS} characters, like that of openssl rand -base64 32`;
 /** Addresses of control servers. */
 export const MAX_CONTAINER_URLS = 16;
 
@@ -130,6 +133,11 @@ const variables = z.object({
   AGENT_COMMANDS: z.string().default('').transform(commaList),
   REEVE_DEV_TOKEN: secret.optional(),
   WEBHOOK_KEYS: webhookKeys,
+  METRICS_SECRET: z
+    .string()
+    .min(MIN_KEY_CHARS, METRICS_SECRET_RULE)
+    .transform((text) => new Secret(text))
+    .optional(),
   ...signInVariables,
 });
 type Variables = z.infer<typeof variables>;
@@ -163,6 +171,7 @@ export function parseConfig(bindings: object): Result<Config, readonly ConfigErr
       sleepAfterMs: env.SLEEP_AFTER_SECONDS * 1000,
       devToken: env.REEVE_DEV_TOKEN ?? null,
       webhookKeys: env.WEBHOOK_KEYS,
+      metricsSecret: env.METRICS_SECRET ?? null,
       signIn: signInSettings(env),
       agentCommands: env.AGENT_COMMANDS.includes(ANY) ? null : new Set(env.AGENT_COMMANDS),
       agentSecrets: agentSecrets.values,

@@ -11,6 +11,7 @@ import {
 import { parseConfig, type Config } from './env.ts';
 import type { Env } from './bindings.ts';
 import { Directory } from './directory/directory-store.ts';
+import { FiguresStore } from './directory/figures-store.ts';
 import { after, systemClock, within } from '#lib/clock.ts';
 import { consoleLog, rarely } from '#lib/log.ts';
 import { cloudflareBackend, type PlatformContainer } from './link/cloudflare-backend.ts';
@@ -43,7 +44,7 @@ export function wireTown(env: Env): TownWiring | null {
   const config = parseConfig(env);
   if (!config.ok) return null;
   const issuer = lazyIssuer(config.value);
-  const directory = new Directory(env.DIRECTORY);
+  const directory = { directory: new Directory(env.DIRECTORY), figures: new FiguresStore(env.DIRECTORY) };
   const log = rarely(consoleLog, systemClock);
   return {
     settings: {

@@ -193,7 +193,7 @@ describe('homes', () => {
     expect([...owners].filter(([, files]) => files.length > 1)).toEqual([]);
     const two = parseSource(
       'src/a/b-store.ts',
-      "sql.exec('SELECT 1 FROM a JOIN b ON a.x = b.x'); sql.exec('UPDATE c SET x = 1');",
+      "sql.exec('SELECT 1 FROM a JOIN b ON a.x = b.x, json_each(?) WHERE y IN (SELECT value FROM json_each(?))'); sql.exec('UPDATE c SET x = 1');",
     );
     expect([...rules.tablesOf(two)]).toEqual(['a', 'b', 'c']);
   });

@@ -19,10 +19,8 @@ export interface TownEntry {
 }
 
 /** A town as one of its members sees it. */
-export interface Membership extends TownEntry {
+export interface Membership extends WatchedTown {
   readonly role: MemberRole;
-  /** Since when it is being deleted, or null. */
-  readonly deletedAtMs: number | null;
 }
 
 /** An entry as the watchdog reads it. */
@@ -124,8 +122,16 @@ export class Directory {
 
   /** Also one that is being deleted. */
   async find(id: string): Promise<{ entry: TownEntry; deletedAtMs: number | null } | null> {
+    const found = await this.findWatched(id);
+    if (found === null) return null;
+    const { nextDueAtMs: _, deletedAtMs, ...entry } = found;
+    return { entry, deletedAtMs };
+  }
+
+  /** The same, with when it is due. */
+  async findWatched(id: string): Promise<WatchedTown | null> {
     const row = await this.#db.prepare('SELECT * FROM towns WHERE id = ?').bind(id).first<Row>();
-    return row === null ? null : { entry: toEntry(row), deletedAtMs: row.deleted_at_ms };
+    return row === null ? null : toWatched(row);
   }
 
   /** A town for one person, also while it is being deleted; null: it is not there, or they are no member. */
@@ -200,7 +206,7 @@ export class Directory {
       .prepare('SELECT * FROM towns WHERE id > ? ORDER BY id LIMIT ?')
       .bind(after, limit)
       .all<Row>();
-    return results.map((row) => ({ ...toEntry(row), nextDueAtMs: row.next_due_at_ms, deletedAtMs: row.deleted_at_ms }));
+    return results.map(toWatched);
   }
 
   /** A page of all ids above `after`: by key, because an offset would skip towns that are created meanwhile. */
@@ -214,7 +220,11 @@ export class Directory {
 }
 
 function toMembership(row: MemberRow): Membership {
-  return { ...toEntry(row), role: row.role, deletedAtMs: row.deleted_at_ms };
+  return { ...toWatched(row), role: row.role };
+}
+
+function toWatched(row: Row): WatchedTown {
+  return { ...toEntry(row), nextDueAtMs: row.next_due_at_ms, deletedAtMs: row.deleted_at_ms };
 }
 
 function toEntry(row: Row): TownEntry {

@@ -3,6 +3,7 @@
  * goes from the old end only, so a reader that knows the last `seq` it has seen misses nothing without learning of it.
  */
 import {
+  ISSUE_REASONS,
   fillPage,
   utf8Bytes,
   type EventDataOf,
@@ -32,6 +33,41 @@ export interface EventPage extends Page<EventView> {
 
 /** Bytes of all events before one. */
 const BEFORE = 'total_bytes - length(CAST(data AS BLOB))';
+
+/** Counts by the names that `COUNTED` gives them. */
+export interface EventTally {
+  readonly head: number;
+  readonly counts: readonly (readonly [string, number])[];
+}
+
+/** More are counted the next time: bounded work. */
+const MAX_EVENTS_TALLIED = 20_000;
+
+const lengthOf = (list: string): string => `json_array_length(data, '$.${list}')`;
+const where = (field: string, value: string): string => `data ->> '${field}' = '${value}'`;
+/** Under each name a type of event, and what one of them adds: what it holds, or whether it is of a kind. */
+const COUNTED: Readonly<Record<string, readonly [EventType, string]>> = {
+  sweep_ok: ['reeve.sweep.finished', "data ->> 'ok'"],
+  sweep_failed: ['reeve.sweep.finished', "data ->> 'failed'"],
+  sweep_skipped: ['reeve.sweep.finished', "data ->> 'skipped'"],
+  push_failures: ['reeve.token.failed', '1'],
+  delivered: ['reeve.message.delivered', lengthOf('messages')],
+  queued_again: ['reeve.message.queued_again', lengthOf('messages')],
+  dead_lettered: ['reeve.message.dead_lettered', lengthOf('messages')],
+  turns_done: ['reeve.turn.finished', where('state', 'done')],
+  turns_failed: ['reeve.turn.finished', where('state', 'failed')],
+  silent: ['reeve.agent.stalled', where('why', 'silent')],
+  no_output: ['reeve.agent.stalled', where('why', 'no_output')],
+  gone: ['reeve.agent.gone', '1'],
+  ...Object.fromEntries(
+    ISSUE_REASONS.map((reason) => [
+      `issued_${reason}`,
+      ['reeve.token.issued', `(${where('reason', reason)}) * ${lengthOf('agents')}`] as const,
+    ]),
+  ),
+};
+const SUMS = Object.entries(COUNTED).map(([name, [type, one]]) => `SUM(IIF(type = '${type}', ${one}, 0)) AS ${name}`);
+const TALLY = `SELECT ${SUMS.join(', ')} FROM events WHERE seq > ? AND seq <= ?`;
 
 type Row = { seq: number; type: EventType; subject: string; at_ms: number; data: string };
 
@@ -99,6 +135,14 @@ export class EventStore {
   firstWanted(town: TownId, after: number, isWanted: (type: EventType) => boolean): EventView | null {
     for (const row of this.#rows(after, MAX_EVENTS_KEPT)) if (isWanted(row.type)) return toEvent(town, row);
     return null;
+  }
+
+  /** What happened behind `after`, up to a bounded number of events: `head` is the last one that is counted. */
+  tally(after: number): EventTally {
+    const until = Math.min(this.head(), after + MAX_EVENTS_TALLIED);
+    const counts = this.#sql.exec<Record<string, number | null>>(TALLY, after, until).one();
+    const head = Math.max(after, until);
+    return { head, counts: Object.entries(counts).map(([name, count]) => [name, count ?? 0]) };
   }
 
   /** Each is read when it is asked for. */

@@ -25,6 +25,7 @@ import { townRoutes } from './people/towns.ts';
 import { webhookRoutes } from './people/webhooks.ts';
 import { modelAsOneSegment } from './openai/model-name.ts';
 import { openAiRoutes } from './openai/openai.ts';
+import { metricsRoutes } from './operators/metrics.ts';
 import { openApiRoutes } from './public/openapi.ts';
 import { noSuchRoute } from './edge/no-such-route.ts';
 import { Refusal, problemResponse, refuseInvalid } from './edge/problem.ts';
@@ -36,6 +37,7 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   app.use(requestId());
   if (edge.config.signIn.allowedOrigins.size > 0) app.use(crossOrigin(edge.config));
   publicRoutes(app, edge);
+  metricsRoutes(app, edge);
   signInRoutes(app, edge);
   keyRoutes(app, edge);
   townRoutes(app, edge);

@@ -28,6 +28,7 @@ import type { ContainerStore } from './state/container-store.ts';
 import type { FailureStore } from './state/failure-store.ts';
 import type { Drafts } from './state/drafts.ts';
 import type { DueStore } from './state/due-store.ts';
+import type { FiguresPlan } from './state/figures-plan.ts';
 import type { Flights } from './state/flights.ts';
 import type { Readers } from './state/readers.ts';
 import type { Recovery } from './state/recovery.ts';
@@ -110,6 +111,8 @@ export interface TownPorts extends Omit<TownWiring, 'link' | 'directory'> {
   readonly failures: FailureStore;
   readonly alarm: TownAlarm;
   readonly due: DueStore;
+  /** What this town has said of itself in numbers, and whether that is behind. */
+  readonly figures: FiguresPlan;
   /** All or nothing, and an alarm for what it made due with it (T5); the work is synchronous. */
   readonly transaction: <T>(work: () => T) => T;
   readonly link: (container: number) => ContainerLink;

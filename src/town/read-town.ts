@@ -10,13 +10,11 @@ import {
   type Page,
   type PageOrder,
   type PermissionView,
-  type TownHealth,
   type TownView,
 } from '#protocol';
-import { err, messageOf, ok, type Result } from '#lib/result.ts';
+import { err, ok, type Result } from '#lib/result.ts';
 import { isFinal } from '../outbox/message.ts';
 import type { Agent } from '../roster/agent.ts';
-import { townHealth } from './views/health.ts';
 import type { TownPorts } from './ports.ts';
 import type { ContainerRecord } from './state/container-store.ts';
 import { containerView } from './views/container-view.ts';
@@ -89,49 +87,7 @@ export function readTown(p: TownPorts): TownView {
   return townView(town, p.agents.live().length, dueTimes(p).sweep, p.sweeps.latest(1)[0] ?? null);
 }
 
-/** Sweeps with something to do are what counts; a day of them is kept. */
-const SWEEPS_LOOKED_AT = 24;
-/** The ones that fail for longest come first. */
-const FAILURES_SHOWN = 100;
-/** So are the oldest questions. */
-const QUESTIONS_SHOWN = 100;
-
-/** The town's health, computed from the rows at this moment. */
-export function readHealth(p: TownPorts): TownHealth {
-  const queued = new Map(p.messages.queued().map((queue) => [queue.agent, queue]));
-  const unreadable: Agent[] = [];
-  const agents = p.agents.liveOrEnding().flatMap((agent) => {
-    try {
-      return [
-        {
-          agent,
-          credential: p.tokens.get(agent.id),
-          withdrawal: p.withdrawals.first(agent.id),
-          queued: queued.get(agent.id) ?? null,
-          failure: p.runtimes.failureOf(agent.id),
-        },
-      ];
-    } catch (thrown) {
-      p.log.error('town.row_broken', { town: p.id, agent: agent.id, error: messageOf(thrown) });
-      unreadable.push(agent);
-      return [];
-    }
-  });
-  const sweeps = p.sweeps.latest(SWEEPS_LOOKED_AT);
-  return townHealth({
-    agents,
-    unreadable,
-    failures: p.failures.current(p.clock.now(), FAILURES_SHOWN),
-    questions: p.permissions.listOpen(0, QUESTIONS_SHOWN),
-    sweeps,
-    containers: p.containers.list(),
-    webhooks: p.webhooks.list(),
-    schemaAhead: p.schemaAhead(),
-    activeKid: p.settings.activeKid,
-    validFromMs: p.town.get()?.validFromMs ?? 0,
-    nowMs: p.clock.now(),
-  });
-}
+export { readHealth } from './views/read-health.ts';
 
 /** A message of this agent; with `waitMs` once it is over, or as it is after that time. */
 export async function readMessage(

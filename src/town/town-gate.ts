@@ -15,6 +15,7 @@ import { TOWN_SCHEMA } from './state/schema.ts';
 import type { TownRecord } from './state/town-store.ts';
 import { dueTimes, runDue, runIsolated } from './alarm/run-due.ts';
 import { publishDue } from './alarm/publish-due.ts';
+import { publishFigures } from './alarm/publish-figures.ts';
 import { tendWebhooks } from './webhooks/post-events.ts';
 
 /** A person who deletes a town waits at most this long (ms) for its containers. */
@@ -86,6 +87,7 @@ export class TownGate {
     const p = this.ports();
     if (!this.#isThere(p) || p.recovery.isUnderWay()) return;
     const run = { startedAtMs: p.clock.now(), before: dueTimes(p) };
+    p.figures.alarmRang(earliestDue(run.before), run.startedAtMs);
     await p.alarm.guard(run.startedAtMs);
     // Goes on where the directory is not reached: a token that is sent out is accepted only once calls are.
     await this.#comeUp(p);
@@ -140,6 +142,9 @@ export class TownGate {
     const webhooks = p.webhooks.takeFresh();
     if (webhooks.length > 0) this.meanwhile(p, 'webhooks', () => tendWebhooks(p, webhooks));
     this.#publish(p, await rearm(p, run));
+    if (this.exists(p) && p.figures.isDue(dueTimes(p), p.clock.now())) {
+      this.#ctx.waitUntil(runIsolated(p, 'figures', () => publishFigures(p)));
+    }
   }
 
   /** Publishes to the directory when something is due, if that differs from what it has. */

@@ -23,6 +23,7 @@ import { FailureStore } from './state/failure-store.ts';
 import { Drafts } from './state/drafts.ts';
 import { DueStore } from './state/due-store.ts';
 import { feedReaders } from './stream/feed-readers.ts';
+import { FiguresPlan } from './state/figures-plan.ts';
 import { Flights } from './state/flights.ts';
 import type { TownPorts, TownWiring } from './ports.ts';
 import { Readers } from './state/readers.ts';
@@ -67,14 +68,19 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
   const alarm = new TownAlarm(ctx);
   const upAtMs = wiring.clock.now();
   const feed = afterThisStep(() => feedReaders(ports));
+  const stores = tables(sql);
+  // Only an object of a newer release adds some, and none lives beside this one.
+  let ahead: readonly string[] | undefined;
   const ports: TownPorts = {
     ...wiring,
     id,
     upAtMs,
-    schemaAhead: () => ({ steps: stepsAhead(sql, TOWN_SCHEMA), sinceMs: upAtMs }),
-    ...tables(sql),
+    schemaAhead: () => ({ steps: (ahead ??= stepsAhead(sql, TOWN_SCHEMA)), sinceMs: upAtMs }),
+    ...stores,
+    figures: new FiguresPlan(() => stores.due.written()),
     events: new EventStore(sql, (type, seq, nowMs) => {
       ports.webhooks.appended(type, seq, nowMs);
+      ports.figures.appended(type);
       feed();
     }),
     readers: new Readers(ctx),

@@ -81,7 +81,7 @@ export function tablesOf(file: SourceFile): Set<string> {
   for (const { node } of nodesOf(file.program)) {
     const text = textOf(node);
     if (!SQL.test(text)) continue;
-    for (const [, table] of text.matchAll(/\b(?:FROM|INTO|UPDATE|JOIN)\s+([a-z_]+)/g)) tables.add(table ?? '');
+    for (const [, table] of text.matchAll(/\b(?:FROM|INTO|UPDATE|JOIN)\s+([a-z_]+)\b(?!\()/g)) tables.add(table ?? '');
   }
   return tables;
 }

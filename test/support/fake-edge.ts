@@ -1,6 +1,7 @@
 /** The edge over small honest parts: a directory in SQLite, towns in memory, real keys, a clock that stands still. */
 import type { TownId } from '#protocol';
 import { Directory } from '../../src/directory/directory-store.ts';
+import { FiguresStore } from '../../src/directory/figures-store.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Edge } from '../../src/http/edge/edge.ts';
 import { ApiKeyStore } from '../../src/directory/api-key-store.ts';
@@ -78,6 +79,7 @@ export async function makeScene(changes: Bindings = {}, clock: Clock = { now: ()
     ),
     rates: { person: allow, agent: allow, badSignIn: allow },
     directory,
+    figures: new FiguresStore(database),
     apiKeys,
     signInLinks: new SignInLinkStore(database),
     assets: null,

@@ -94,7 +94,7 @@ const WALLS: readonly Wall[] = [
   },
   // One room for each audience, none of which sees another; all stand on the edge.
   { of: 'src/http/edge/', ...HTTP },
-  ...['people', 'agents', 'containers', 'openai', 'public'].map((room) => ({
+  ...['people', 'agents', 'containers', 'operators', 'openai', 'public'].map((room) => ({
     of: `src/http/${room}/`,
     ...HTTP,
     may: [...HTTP.may, 'src/http/edge/'],
@@ -142,6 +142,7 @@ const WALLS: readonly Wall[] = [
   // Runs in the process of an agent: nothing but itself and Node.
   { of: 'agent/', may: [], packages: ['node:'] },
   { of: 'container/main.ts', may: ['container/', PROTOCOL, LIB], packages: ['@hono/node-server', 'node:'] },
+  { of: 'container/metrics.ts', may: ['container/'], packages: ['prom-client'] },
   { of: 'container/lib/', may: [PROTOCOL, LIB], packages: ['node:'] },
   { of: 'container/control/', may: ['container/', PROTOCOL, LIB], packages: ['hono', 'jose', 'zod', 'node:'] },
   {

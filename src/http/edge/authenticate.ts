@@ -158,6 +158,17 @@ export function requireAgentOrPerson(edge: Edge): MiddlewareHandler<EdgeEnv> {
   });
 }
 
+/** Whoever scrapes: a person, for their towns, or the operator by `METRICS_SECRET`, for all of them. */
+export function requireScraper(edge: Edge): MiddlewareHandler<EdgeEnv> {
+  const person = requirePerson(edge);
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const header = c.req.header('authorization');
+    const isOperator = header !== undefined && (await edge.config.metricsSecret?.matches(bearerOf(header))) === true;
+    c.set('isPerson', !isOperator);
+    return isOperator ? next() : person(c, next);
+  });
+}
+
 /** A control server, which holds `CONTAINER_SECRET`. */
 export function requireContainerSecret(edge: Edge): MiddlewareHandler<EdgeEnv> {
   return createMiddleware<EdgeEnv>(async (c, next) => {

@@ -5,6 +5,7 @@ import type { KeyId, TownId } from '#protocol';
 import type { Config } from '../../env.ts';
 import type { Env } from '../../bindings.ts';
 import { Directory, type Membership } from '../../directory/directory-store.ts';
+import { FiguresStore } from '../../directory/figures-store.ts';
 import { systemClock, type Clock } from '#lib/clock.ts';
 import { consoleLog, rarely, type Log } from '#lib/log.ts';
 import type { Issuer } from '../../tokens/mint.ts';
@@ -104,6 +105,7 @@ export interface Edge {
   readonly people: PersonAuthenticator;
   readonly rates: Rates;
   readonly directory: Directory;
+  readonly figures: FiguresStore;
   readonly apiKeys: ApiKeyStore;
   readonly signInLinks: SignInLinkStore;
   /** Files of the deployment, also those that no request from outside gets; null: there are none. */
@@ -121,7 +123,7 @@ export interface EdgeEnv {
     /** Of the person, in that town, as the directory has it; the Town decides. */
     membership: Membership;
     agent: VerifiedCall;
-    /** Where both may ask: whether it is a person, and not an agent. */
+    /** Where others may ask too: whether it is a person. */
     isPerson: boolean;
     bearer: string;
     /** Of a reader of the stream: SHA-256 of its ticket. */
@@ -147,6 +149,7 @@ export function edgeOf(env: Env, config: Config): Edge {
     people: signIn(config.signIn, config.devToken, findKey, () => systemClock.now()),
     rates: ratesOf(env, log),
     directory: new Directory(env.DIRECTORY),
+    figures: new FiguresStore(env.DIRECTORY),
     apiKeys,
     signInLinks: new SignInLinkStore(env.DIRECTORY),
     assets: env.ASSETS ?? null,

@@ -20,9 +20,14 @@ export class DueStore {
 
   /** `compute` only reads. */
   read(compute: () => StoredDueTimes): StoredDueTimes {
-    const { written } = this.#sql.exec<Counter>('SELECT total_changes() AS written').one();
+    const written = this.written();
     if (this.#known?.written !== written) this.#known = { written, due: compute() };
     return this.#known.due;
+  }
+
+  /** Rows that this object has changed so far; it only grows. */
+  written(): number {
+    return this.#sql.exec<Counter>('SELECT total_changes() AS written').one().written;
   }
 
   /** A transaction rolled back: the count of what was written does not go back with it. */

@@ -1,6 +1,7 @@
 import type { TownId } from '#protocol';
 import type { Member } from '../../people/member-store.ts';
 import type { Directory, RestoreMark } from '../../directory/directory-store.ts';
+import type { FiguresStore, PublishedFigures } from '../../directory/figures-store.ts';
 import { within } from '#lib/clock.ts';
 import type { Log } from '#lib/log.ts';
 import { messageOf } from '#lib/result.ts';
@@ -13,6 +14,9 @@ export interface TownDirectory {
   plan(dueAtMs: number | null): Promise<boolean>;
   /** Whether the directory has this town, and not as one that is being deleted; null: it could not be asked. */
   holds(): Promise<boolean | null>;
+  /** What this town said of itself in numbers last, if it did; null: the directory could not be asked. */
+  figures(): Promise<{ readonly value: PublishedFigures | null } | null>;
+  publishFigures(published: PublishedFigures): Promise<boolean>;
   /** The whole list of members; one of an older revision than the directory has changes nothing. */
   publishMembers(revision: number, members: readonly Member[]): Promise<boolean>;
   /** From here on no caller finds this town, and the watchdog ends it. */
@@ -26,7 +30,11 @@ export interface TownDirectory {
 }
 
 /** The directory as one town uses it. Failures are logged, and never thrown. */
-export function townDirectory(directory: Directory, town: TownId, log: Log): TownDirectory {
+export function townDirectory(
+  { directory, figures }: { readonly directory: Directory; readonly figures: FiguresStore },
+  town: TownId,
+  log: Log,
+): TownDirectory {
   let isFailing = false;
   const call = async <T>(what: string, work: Promise<T>): Promise<{ readonly value: T } | null> => {
     try {
@@ -46,6 +54,8 @@ export function townDirectory(directory: Directory, town: TownId, log: Log): Tow
       const asked = await call('holds', directory.get(town));
       return asked === null ? null : asked.value !== null;
     },
+    figures: () => call('figures', figures.get(town)),
+    publishFigures: async (published) => (await call('publish_figures', figures.publish(town, published))) !== null,
     publishMembers: async (revision, members) =>
       (await call('publish_members', directory.publishMembers(town, revision, members))) !== null,
     markDeleted: async (nowMs) => (await call('mark_deleted', directory.markDeleted(town, nowMs))) !== null,

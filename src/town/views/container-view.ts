@@ -13,7 +13,7 @@ export function containerView(
 ): ContainerView {
   const { openedAtMs, backoffUntilMs: until, failures } = container;
   const heard = [openedAtMs, ...agents.map(({ lastHeardAtMs }) => lastHeardAtMs)].filter((at) => at !== null);
-  const [state, sinceMs] = stateOf(container, agents);
+  const [state, sinceMs] = containerState(container, agents);
   return {
     container: `${town}:${container.index}`,
     state,
@@ -28,7 +28,10 @@ export function containerView(
 }
 
 /** The worst that is known; and since when, where that is stored. */
-function stateOf(container: ContainerRecord, agents: readonly Agent[]): [ContainerView['state'], number | null] {
+export function containerState(
+  container: ContainerRecord,
+  agents: readonly Agent[],
+): [ContainerView['state'], number | null] {
   const { session, lostAtMs, unheardSinceMs, asleepSinceMs } = container;
   if (lostAtMs !== null) return ['lost', lostAtMs];
   if (unheardSinceMs !== null) return ['silent', unheardSinceMs];

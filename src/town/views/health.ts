@@ -14,7 +14,8 @@ import { webhookReasons } from './webhook-view.ts';
 import * as kinds from './health-reasons.ts';
 import type { Kind } from './health-reasons.ts';
 
-interface AgentHealth {
+/** An agent with what its health is computed from. */
+export interface AgentHealth {
   readonly agent: Agent;
   readonly credential: Credential;
   /** The oldest of its cancelled messages that the control server has yet to let go of. */
@@ -179,8 +180,7 @@ function withdrawalReasons({ nowMs }: HealthInput, agent: Agent, owed: Withdrawa
  * wait for a person, and that has a reason of its own.
  */
 function queueReasons({ nowMs }: HealthInput, { agent, credential, queued }: AgentHealth): HealthReason[] {
-  if (queued === null || nowMs - queued.sinceMs < WAIT_GRACE_MS || credential.revokedAtMs !== null) return [];
-  if (!takesMessages(agent.state) && agent.state !== 'starting') return [];
+  if (queued === null || nowMs - queued.sinceMs < WAIT_GRACE_MS || !isServed(agent, credential)) return [];
   const { lastError, lastOutcome } = credential;
   return [
     {
@@ -192,6 +192,11 @@ function queueReasons({ nowMs }: HealthInput, { agent, credential, queued }: Age
       advice: lastOutcome === 'refused' ? REFUSED_ADVICE : WAIT_ADVICE,
     },
   ];
+}
+
+/** Whether what is queued for it is handed over without a person. */
+export function isServed(agent: Agent, { revokedAtMs }: Credential): boolean {
+  return revokedAtMs === null && (takesMessages(agent.state) || agent.state === 'starting');
 }
 
 /** Its process died and was started again, or is about to be: an agent that was given up has a reason of its own. */

@@ -1,6 +1,7 @@
 /** The configuration and the wiring of the Worker under test: everything real but the clock and the containers. */
 import { env } from 'cloudflare:test';
 import { Directory } from '../../../src/directory/directory-store.ts';
+import { FiguresStore } from '../../../src/directory/figures-store.ts';
 import { parseConfig, type Config } from '../../../src/env.ts';
 import { splitContainerName, type TownId } from '../../../src/protocol/index.ts';
 import type { After } from '../../../src/lib/clock.ts';
@@ -90,7 +91,10 @@ export function labTownWiring(link: (container: string) => ContainerLink, bound?
       return postEvent({ ...parts, send: (url, init) => lab.receive(url, init) }, order);
     },
     link: (town: TownId, container: number) => neverRejects(() => link(`${town}:${container}`), bound),
-    directory: (town) => townDirectory(new Directory(env.DIRECTORY), town, silent),
+    directory: (town) => {
+      const stores = { directory: new Directory(env.DIRECTORY), figures: new FiguresStore(env.DIRECTORY) };
+      return townDirectory(stores, town, silent);
+    },
   };
 }
 
