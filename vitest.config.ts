@@ -2,6 +2,7 @@ import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-pool-worker
 import { existsSync, statfsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { COMPILE_CACHE } from './scripts/programs.ts';
 import LongestFirst from './test/longest-first.ts';
 
 /** Far more than any test takes (ms): a bound on what hangs, also on a machine that is busy with other things. */
@@ -11,6 +12,9 @@ const PATIENCE = { testTimeout: 30_000, hookTimeout: 30_000 };
 const IN_MEMORY = '/dev/shm';
 const SCRATCH_BYTES = 2 * 1024 ** 3;
 if (process.env['TMPDIR'] === undefined && freeBytes(IN_MEMORY) > SCRATCH_BYTES) process.env['TMPDIR'] = IN_MEMORY;
+
+/** The tests start several hundred programs. */
+process.env['NODE_COMPILE_CACHE'] ??= COMPILE_CACHE;
 
 function freeBytes(folder: string): number {
   if (!existsSync(folder)) return 0;

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { buildPackage } from '../../../scripts/build-package.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -55,7 +55,12 @@ export class Shell {
 
   /** Runs on; `said` grows. */
   start(args: readonly string[], env: Record<string, string> = {}) {
-    const own = { PATH: process.env['PATH'] ?? '', HOME: this.folder, XDG_CONFIG_HOME: join(this.folder, 'config') };
+    const own = {
+      PATH: process.env['PATH'] ?? '',
+      HOME: this.folder,
+      XDG_CONFIG_HOME: join(this.folder, 'config'),
+      NODE_COMPILE_CACHE: join(dirname(this.#program), 'compiled'),
+    };
     const child = spawn(process.execPath, [this.#program, ...args], {
       cwd: this.folder,
       env: { ...own, ...env },

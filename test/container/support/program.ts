@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { COMPILE_CACHE } from '../../../scripts/programs.ts';
 
 export const MAIN = fileURLToPath(new URL('../../../container/main.ts', import.meta.url));
 const readySchema = z.object({ event: z.literal('ready'), port: z.number(), boot: z.string() });
@@ -27,7 +28,7 @@ export class Program {
     const [file = '', ...first] = command;
     const child = spawn(file, [...first, ...args], {
       ...(uid === undefined ? {} : { uid }),
-      env: environment,
+      env: how.command === undefined ? { NODE_COMPILE_CACHE: COMPILE_CACHE, ...environment } : environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
