@@ -1,13 +1,13 @@
 import { applyD1Migrations, env } from 'cloudflare:test';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { lab } from './lab.ts';
-import { resolveMainOnce } from './resolved-once.ts';
+import { importMainOnce } from './imported-once.ts';
 import { newKeySet } from '../../../src/tokens/key-edit.ts';
 import { slowStatements } from './statements.ts';
 import { weather } from './weather.ts';
 import { useKeys } from './wiring.ts';
 
-resolveMainOnce();
+importMainOnce();
 
 // An isolate serves many test files: each begins with an empty directory and keys of its own, and no test leaves agents, or what they
 // wait for, behind for the next.
