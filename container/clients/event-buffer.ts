@@ -22,6 +22,7 @@ export class EventBuffer {
   readonly #maxBytes: number;
   #events: Sized[] = [];
   #bytes = 0;
+  #awaited = 0;
 
   constructor(maxEvents: number, maxBytes: number) {
     this.#maxEvents = maxEvents;
@@ -32,10 +33,15 @@ export class EventBuffer {
     return this.#events.length === 0;
   }
 
+  /** Whether a start, a result, a question or an end is among them. */
+  get hasAwaited(): boolean {
+    return this.#awaited > 0;
+  }
+
   add(event: TurnEvent): void {
     const added = sized(event);
     this.#events.push(added);
-    this.#bytes += added.bytes;
+    this.#count(added, 1);
     while (this.#events.length > this.#maxEvents || this.#bytes > this.#maxBytes) {
       const oldest = this.#events.findIndex(({ event }) => SHOWN.includes(event.type));
       if (oldest === -1) return;
@@ -47,7 +53,7 @@ export class EventBuffer {
   putBack(events: readonly TurnEvent[]): void {
     const back = events.map(sized);
     this.#events.unshift(...back);
-    for (const { bytes } of back) this.#bytes += bytes;
+    for (const one of back) this.#count(one, 1);
   }
 
   /** Takes the oldest events that fit into one batch, at most `count`; empty only where the buffer is. */
@@ -69,8 +75,13 @@ export class EventBuffer {
 
   #remove(from: number, count: number): Sized[] {
     const removed = this.#events.splice(from, count);
-    for (const { bytes } of removed) this.#bytes -= bytes;
+    for (const one of removed) this.#count(one, -1);
     return removed;
+  }
+
+  #count({ event, bytes }: Sized, sign: 1 | -1): void {
+    this.#bytes += sign * bytes;
+    if (!SHOWN.includes(event.type)) this.#awaited += sign;
   }
 }
 

@@ -8,8 +8,10 @@ import { Loop } from './loop.ts';
 import { RefusalCount } from './refusal-count.ts';
 import { RefusedEvents, isAboutTheEvents } from './refused-events.ts';
 
-/** At most four batches a second. */
+/** Between two batches of what is only shown. */
 const BATCH_SPACING_MS = 250;
+/** What is waited for, such as a result, goes at once; but so many batches a second at most, whatever is in them. */
+const MAX_BATCHES_A_SECOND = 6;
 /** Jitter takes half of a wait at most: the shortest one keeps to the rate, too. */
 const BACKOFF = { firstMs: 2 * BATCH_SPACING_MS, maxMs: 30_000, jitter: 'equal' } as const;
 const TIMEOUT_MS = 10_000;
@@ -46,7 +48,9 @@ export class EventReporter {
   #original: TurnEvent | null = null;
   #counter = 0;
   #failures = 0;
-  #nextSendAtMs = 0;
+  /** Monotonic ms of the last batches, the oldest first; and before when none is sent again, after a failure. */
+  #sentAtMs: number[] = [];
+  #pausedUntilMs = 0;
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
@@ -59,7 +63,7 @@ export class EventReporter {
   add(event: TurnEvent): void {
     if (this.#parts.client.isOver) return;
     this.#buffer.add(event);
-    this.#loop.wake();
+    this.#loop.replan();
   }
 
   /** Resolves when everything is acknowledged, or nothing will be any more. */
@@ -69,7 +73,15 @@ export class EventReporter {
 
   #dueInMs(): number | null {
     if (this.#batch === null && this.#buffer.isEmpty) return null;
-    return Math.max(0, this.#nextSendAtMs - this.#parts.platform.clock.monoMs());
+    return Math.max(0, this.#dueAtMs() - this.#parts.platform.clock.monoMs());
+  }
+
+  #dueAtMs(): number {
+    const oldest = this.#sentAtMs.length < MAX_BATCHES_A_SECOND ? undefined : this.#sentAtMs[0];
+    const latest = this.#sentAtMs.at(-1);
+    const isAwaited = this.#batch === null && this.#buffer.hasAwaited;
+    const spacedAtMs = latest === undefined || isAwaited ? 0 : latest + BATCH_SPACING_MS;
+    return Math.max(this.#pausedUntilMs, spacedAtMs, oldest === undefined ? 0 : oldest + 1000);
   }
 
   async #send(): Promise<void> {
@@ -78,7 +90,7 @@ export class EventReporter {
       counter: this.#counter + 1,
       events: [...this.#buffer.take(this.#refused.batchLimit)],
     });
-    this.#nextSendAtMs = platform.clock.monoMs() + BATCH_SPACING_MS;
+    this.#sentAtMs = [...this.#sentAtMs, platform.clock.monoMs()].slice(-MAX_BATCHES_A_SECOND);
     const body = JSON.stringify(batch);
     // An answer for another batch acknowledges none of this one.
     const answer = eventBatchAnswerSchema.refine(({ counter }) => counter === batch.counter);
@@ -115,7 +127,7 @@ export class EventReporter {
     const tries = isRefused ? this.#refuse(batch, outcome) : this.#failures;
     const retryAfterMs = outcome.kind === 'unreachable' ? 0 : outcome.retryAfterMs;
     const waitMs = tries === 0 ? 0 : backoffMs(BACKOFF, tries, randomShare(platform.randomBytes), retryAfterMs);
-    this.#nextSendAtMs = Math.max(this.#nextSendAtMs, platform.clock.monoMs() + waitMs);
+    this.#pausedUntilMs = platform.clock.monoMs() + waitMs;
     const status = outcome.kind === 'refused' ? outcome.status : undefined;
     // A pause follows refusals, which have had their lines.
     if (outcome.kind === 'paused' || (!isRefused && status !== undefined && this.#refusals.takes(status))) return;

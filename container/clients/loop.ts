@@ -46,6 +46,14 @@ export class Loop {
     this.#cancelDue = afterWhile(platform.clock, life, Math.max(waitMs, restartMs), () => void this.#run());
   }
 
+  /** There may be something to do earlier than the round that is due. */
+  replan(): void {
+    if (this.#isUnderWay) return;
+    this.#cancelDue?.();
+    this.#cancelDue = null;
+    this.wake();
+  }
+
   /** Begins a round in this very step, in place of one that is due. Changes nothing where one is under way. */
   runNow(): void {
     if (this.#isUnderWay || this.#parts.life.aborted) return;

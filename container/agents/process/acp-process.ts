@@ -110,12 +110,13 @@ export class AcpProcess implements AgentProcess {
 
   /** It does not read or write any more, or what it writes is no conversation: a process without one is of no use. */
   #conversationOver(reason: unknown): void {
-    const isError = reason instanceof Error && reason.message !== CLOSED;
-    const detail = isError ? reason.message : 'it closed its input or output';
+    // Known before the process ends of what it finds closed then.
+    if (reason instanceof Error && reason.message !== CLOSED) {
+      return this.#kill({ reason: 'protocol_error', detail: reason.message });
+    }
     // A process that ends closes them too, and says more by its exit.
-    afterWhile(this.#parts.clock, this.#life.signal, isError ? 0 : EXIT_MS, () =>
-      this.#kill({ reason: 'protocol_error', detail }),
-    );
+    const cause: Cause = { reason: 'protocol_error', detail: 'it closed its input or output' };
+    afterWhile(this.#parts.clock, this.#life.signal, EXIT_MS, () => this.#kill(cause));
   }
 
   #kill(cause: Cause): void {

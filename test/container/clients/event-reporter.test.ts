@@ -4,7 +4,7 @@ import { SECONDS, type AgentScene } from '../support/agent-scene.ts';
 import { hang, page, problemAnswer } from '../support/fake-town-api.ts';
 import { messageId } from '../../support/ids.ts';
 import { settle } from '../support/manual-clock.ts';
-import { delta, finished, reporting } from '../support/turn-events.ts';
+import { delta, finished, reporting, started } from '../support/turn-events.ts';
 
 const counters = (scene: AgentScene): number[] =>
   scene.town.requests.map(({ body }) => eventBatchSchema.parse(JSON.parse(body)).counter);
@@ -25,7 +25,46 @@ describe('EventReporter', () => {
     expect(scene.clock.pending).toBe(0);
   });
 
-  it('sends at most four batches a second, whatever is said', async () => {
+  it('sends a start, a result and a question at once, also right after a batch', async () => {
+    const { scene, reporter } = reporting();
+    reporter.add(started(1));
+    await scene.clock.advance(0);
+    reporter.add(delta('one'));
+    await scene.clock.advance(10);
+    expect(scene.town.events).toEqual([started(1)]);
+    reporter.add(finished(1));
+    await scene.clock.advance(0);
+    expect(scene.town.events).toEqual([started(1), delta('one'), finished(1)]);
+    expect(scene.town.counters).toEqual([1, 2]);
+  });
+
+  it('sends at most six batches a second, however many results there are, and each of them', async () => {
+    const { scene, reporter } = reporting();
+    const sentAtMs: number[] = [];
+    scene.town.intercept = () => void sentAtMs.push(scene.clock.monoMs());
+    for (let turn = 1; turn <= 300; turn += 1) {
+      reporter.add(finished(turn));
+      await scene.clock.advance(10);
+    }
+    await scene.clock.advance(2 * SECONDS);
+    expect(scene.town.events).toHaveLength(300);
+    const inOneSecond = sentAtMs.map((from) => sentAtMs.filter((at) => at >= from && at < from + SECONDS).length);
+    expect(Math.max(...inOneSecond)).toBe(6);
+    expect(sentAtMs.length).toBeGreaterThan(15);
+  });
+
+  it('keeps a result back where the town could not be reached, as long as its backoff lasts', async () => {
+    const { scene, reporter } = reporting();
+    scene.town.intercept = () => problemAnswer('unavailable');
+    reporter.add(delta('one'));
+    await scene.clock.advance(0);
+    const before = scene.town.requests.length;
+    reporter.add(finished(1));
+    await scene.clock.advance(200);
+    expect(scene.town.requests.length).toBe(before);
+  });
+
+  it('sends at most four batches a second of what is only shown, whatever is said', async () => {
     const { scene, reporter } = reporting();
     for (let tick = 0; tick < 99; tick += 1) {
       reporter.add(delta(`tick ${tick}`));
