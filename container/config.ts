@@ -87,6 +87,7 @@ const environmentSchema = z.object({
   REEVE_JWKS: keySet.optional(),
   CONTAINER_HOST: z.string().min(1, 'must not be empty').default('127.0.0.1'),
   CONTAINER_PORT: port.default(8790),
+  METRICS_PORT: port.optional(),
   CONTAINER_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
   AGENT_STATE_DIR: z.string().min(1, 'must not be empty').default('.reeve-agents'),
   AGENT_PATH: absolutePaths.optional(),
@@ -108,6 +109,8 @@ export interface Config {
   readonly host: string;
   /** 0: the system chooses one. */
   readonly port: number;
+  /** Where, on loopback alone, this program tells of itself in numbers; null: nowhere. 0: the system chooses. */
+  readonly metricsPort: number | null;
   /** Shown when saying hello; null where the town finds this process by itself. */
   readonly containerSecret: Secret | null;
   /** Holds a directory for each agent; made where it is missing. */
@@ -147,6 +150,7 @@ export function parseConfig(environment: Environment): ParsedConfig {
       jwks: given.REEVE_JWKS ?? { keys: [] },
       host: given.CONTAINER_HOST,
       port: given.CONTAINER_PORT,
+      metricsPort: given.METRICS_PORT ?? null,
       containerSecret: given.CONTAINER_SECRET === undefined ? null : new Secret(given.CONTAINER_SECRET),
       agentStateDir: given.AGENT_STATE_DIR,
       agentPath: given.AGENT_PATH ?? null,

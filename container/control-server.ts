@@ -2,11 +2,13 @@ import { makeId, type AgentId, type BootId } from '#protocol';
 import type { Spawn } from './agents/agent-process.ts';
 import { sharedRegistry, type ClientRegistry } from './clients/registry.ts';
 import type { Config } from './config.ts';
+import type { ServerState } from './metrics.ts';
 import { createApp, type ControlApp } from './control/app.ts';
 import { KeySource } from './control/key-source.ts';
 import { PushAuth } from './control/push-auth.ts';
 import { Sessions } from './control/sessions.ts';
 import { sayHello } from './clients/hello.ts';
+import { NO_METRICS, type Metrics } from './lib/metrics.ts';
 import type { Platform, RandomBytes } from './lib/platform.ts';
 import { drainSessions, endSessions } from './shutdown.ts';
 import { TownReach } from './lib/town-reach.ts';
@@ -14,8 +16,10 @@ import { TownReach } from './lib/town-reach.ts';
 const BOOT_ID_BYTES = 20;
 
 /** What a control server is made of; everything outside its own memory is here. */
-export interface ControlServerParts extends Omit<Platform, 'randomBytes' | 'reach'> {
+export interface ControlServerParts extends Omit<Platform, 'randomBytes' | 'reach' | 'metrics'> {
   readonly config: Pick<Config, 'apiUrl' | 'issuer' | 'jwks' | 'containerSecret'>;
+  /** Default: nothing is counted. */
+  readonly metrics?: Metrics;
   /** Default: the platform's `crypto`. */
   readonly randomBytes?: RandomBytes;
   readonly spawn: Spawn;
@@ -31,6 +35,8 @@ export interface ControlServer {
   readonly app: ControlApp;
   /** Drawn anew for each run; a session is opened for one boot. */
   readonly boot: BootId;
+  /** What is there now, in numbers. */
+  state(): ServerState;
   /** Says hello until the town takes it; resolves then, or at shutdown. Never rejects. */
   hello(): Promise<void>;
   /**
@@ -49,13 +55,15 @@ export interface ControlServer {
 export function createControlServer(parts: ControlServerParts): ControlServer {
   const { config, clock, fetch, log, spawn } = parts;
   const randomBytes = parts.randomBytes ?? ((count: number) => crypto.getRandomValues(new Uint8Array(count)));
-  const platform: Platform = { clock, fetch, log, randomBytes, reach: new TownReach(log) };
+  const metrics = parts.metrics ?? NO_METRICS;
+  const platform: Platform = { clock, fetch, log, metrics, randomBytes, reach: new TownReach(log) };
   const boot = makeId('boot', randomBytes(BOOT_ID_BYTES));
   const life = new AbortController();
+  const registry = parts.registry ?? sharedRegistry();
   const sessions = new Sessions({
     platform,
     apiUrl: config.apiUrl,
-    registry: parts.registry ?? sharedRegistry(),
+    registry,
     spawn,
     ...(parts.forget === undefined ? {} : { forget: parts.forget }),
   });
@@ -64,10 +72,16 @@ export function createControlServer(parts: ControlServerParts): ControlServer {
   let ending: Promise<void> | null = null;
   let isDraining = false;
   const phase = { isDraining: () => isDraining, isShuttingDown: () => ending !== null };
-  const app = createApp({ boot, auth, sessions, log, clock, ...phase });
+  const app = createApp({ boot, auth, sessions, log, metrics, clock, ...phase });
   return {
     app,
     boot,
+    state: () => {
+      const agents = sessions.all.flatMap((session) => session.agents.atWork());
+      const working = agents.filter((isAtWork) => isAtWork).length;
+      const { size: registered, clients } = registry;
+      return { sessions: sessions.all.length, working, idle: agents.length - working, registered, clients };
+    },
     hello: () => sayHello(platform, config, life.signal),
     drain: async (withinMs) => {
       isDraining = true;

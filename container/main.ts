@@ -10,6 +10,7 @@ import { atMost, type Clock } from './lib/clock.ts';
 import { sharedRegistry } from './clients/registry.ts';
 import { parseConfig, type Config } from './config.ts';
 import { createControlServer, type ControlServer } from './control-server.ts';
+import { scrapedMetrics, type ScrapedMetrics } from './metrics.ts';
 import { consoleSink, createLog, errorFields } from './lib/log.ts';
 
 const USAGE = `Usage: node container/main.ts
@@ -21,6 +22,7 @@ Runs a Reeve control server: it starts, feeds and stops agents for a town.
   REEVE_JWKS         public keys known before the first fetch, as a JWK Set
   CONTAINER_HOST     address to listen on; default 127.0.0.1
   CONTAINER_PORT     port to listen on; default 8790, 0 lets the system choose
+  METRICS_PORT       port on 127.0.0.1 on which GET /metrics answers; default: none, 0 lets the system choose
   CONTAINER_SECRET   shown to the Worker when saying hello
   AGENT_STATE_DIR    holds a home directory for each agent; default .reeve-agents
   AGENT_PATH         where the commands of agents are looked for; default: this Node's directory and the system's
@@ -33,6 +35,8 @@ Runs a Reeve control server: it starts, feeds and stops agents for a town.
 
 /** Where a system has its commands. */
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** The only address at which this program tells of itself: no stranger reaches it. */
+const LOOPBACK = '127.0.0.1';
 /** Exit code for what the operator has to correct: an argument, the configuration, or a port that is taken. */
 const EXIT_OPERATOR = 2;
 /** Room in the headers for any token, so that one that is too long gets this server's own 413. */
@@ -75,6 +79,22 @@ function listen(server: ControlServer, { host, port, agentUsers }: Config): Retu
     stopWith(EXIT_OPERATOR, `cannot listen on ${host}:${port}: ${thrown.code ?? thrown.name}`);
   });
   return http;
+}
+
+/** Tells of the server in numbers, on loopback alone. It ends with the process. */
+function listenForScrapes(server: ControlServer, metrics: ScrapedMetrics, port: number): void {
+  const startedAtSeconds = (clock.wallMs() - clock.monoMs()) / 1000;
+  const respond = (request: Request): Response => {
+    const { user, system } = process.cpuUsage();
+    const usage = { cpuSeconds: (user + system) / 1e6, residentBytes: process.memoryUsage.rss(), startedAtSeconds };
+    return metrics.serve(request, { ...server.state(), ...usage });
+  };
+  const http = serve({ fetch: respond, hostname: LOOPBACK, port }, (address) => {
+    log.info('metrics', { host: LOOPBACK, port: address.port });
+  });
+  http.on('error', (thrown: Error & { code?: string }) => {
+    stopWith(EXIT_OPERATOR, `cannot listen on ${LOOPBACK}:${port}: ${thrown.code ?? thrown.name}`);
+  });
 }
 
 interface Running {
@@ -151,8 +171,12 @@ async function main(): Promise<void> {
     },
     sharedRegistry(),
   );
-  const server = createControlServer({ config, clock, fetch, log, randomBytes, ...agents });
-  endOnSignals({ server, agents, http: listen(server, config), drainMs: config.agentDrainMs });
+  const metrics = config.metricsPort === null ? undefined : scrapedMetrics();
+  const counting = metrics === undefined ? {} : { metrics };
+  const server = createControlServer({ config, clock, fetch, log, randomBytes, ...counting, ...agents });
+  const http = listen(server, config);
+  if (metrics !== undefined) listenForScrapes(server, metrics, config.metricsPort ?? 0);
+  endOnSignals({ server, agents, http, drainMs: config.agentDrainMs });
 }
 
 await main();

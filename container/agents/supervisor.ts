@@ -56,6 +56,7 @@ export class Supervisor {
   swap(token: IssuedToken): SwapResult {
     const running = this.#live(token.agent);
     const outcome = this.#retired.has(token.agent) ? 'retired' : (running?.swap(token) ?? 'unknown_agent');
+    this.#context.platform.metrics.swapped(outcome);
     return { agent: token.agent, inc: running?.cell.inc ?? 0, gen: running?.gen ?? 0, outcome };
   }
 
@@ -129,9 +130,14 @@ export class Supervisor {
     return { agents };
   }
 
-  /** Whether an agent has a message that is not done, or a result that the town has not acknowledged yet. */
+  /** Of each agent that runs whether it has a message that is not done, or a result that the town has not acknowledged yet. */
+  atWork(): boolean[] {
+    return [...this.#running.values()].filter(({ isEnding }) => !isEnding).map(({ isAtWork }) => isAtWork);
+  }
+
+  /** Whether one of them has. */
   get isAtWork(): boolean {
-    return [...this.#running.values()].some((running) => !running.isEnding && running.isAtWork);
+    return this.atWork().includes(true);
   }
 
   /** No turn begins from here on; resolves when those under way are over. */
@@ -185,8 +191,10 @@ export class Supervisor {
       const refusal = this.#refusal(agent, order.inc);
       if (refusal !== null) return refusal;
       if (!(thrown instanceof StartError)) throw thrown;
+      this.#context.platform.metrics.started(thrown.reason);
       return { ...report(agent, 'failed'), failure: { reason: thrown.reason, detail: thrown.message } };
     }
+    this.#context.platform.metrics.started('started');
     void this.#endWhenLost(incarnation);
     return this.#refusal(agent, order.inc) ?? report(agent, 'started', incarnation);
   }

@@ -62,6 +62,7 @@ export class EventReporter {
 
   add(event: TurnEvent): void {
     if (this.#parts.client.isOver) return;
+    this.#parts.platform.metrics.happened(event);
     this.#buffer.add(event);
     this.#loop.replan();
   }
@@ -96,6 +97,7 @@ export class EventReporter {
     const answer = eventBatchAnswerSchema.refine(({ counter }) => counter === batch.counter);
     const to = { method: 'POST', path: '/v1/agent/events', timeoutMs: TIMEOUT_MS } as const;
     const outcome = await client.call({ ...to, body, answer });
+    platform.metrics.reported(outcome.kind);
     if (outcome.kind === 'over') this.#drop();
     else if (outcome.kind === 'ok') this.#acknowledged(batch);
     else this.#failed(batch, outcome);

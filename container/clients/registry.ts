@@ -38,6 +38,8 @@ export interface ClientRegistry {
   open(cell: Cell, onClientError: (thrown: unknown) => void): RegistryEntry;
   /** Live agents. */
   readonly size: number;
+  /** Clients of all of them. */
+  readonly clients: number;
 }
 
 /** Thrown by `register`: the agent is not live in this process, or not any more. The client registers again when it starts. */
@@ -61,6 +63,10 @@ class Entry {
     this.#clients.add(registration);
     this.#giveToken(client);
     return () => void this.#clients.delete(registration);
+  }
+
+  get clients(): number {
+    return this.#clients.size;
   }
 
   swap(token: IssuedToken): Exclude<SwapOutcome, 'retired'> {
@@ -126,6 +132,10 @@ export class Registry implements ClientRegistry {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  get clients(): number {
+    return [...this.#entries.values()].reduce((sum, { clients }) => sum + clients, 0);
   }
 }
 

@@ -27,6 +27,8 @@ import type { z } from 'zod';
 import { parseJson } from '#lib/json.ts';
 import type { Clock } from '../lib/clock.ts';
 import { errorFields, type Log } from '../lib/log.ts';
+import type { Metrics } from '../lib/metrics.ts';
+import { measure } from './measure.ts';
 import { problem } from './problem.ts';
 import type { PushAuth, PushVerdict } from './push-auth.ts';
 import { isDeclaredTooLong } from '#lib/read-body.ts';
@@ -44,6 +46,7 @@ interface AppParts {
   readonly auth: PushAuth;
   readonly sessions: Sessions;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   /** The turns under way are the last: no session, agent or message is taken. */
   readonly isDraining: () => boolean;
@@ -55,10 +58,10 @@ interface AppParts {
 export function createApp(parts: AppParts): ControlApp {
   const app: ControlApp = new Hono<{ Variables: Variables }>();
   const health: Health = { status: 'ok', version: PROTOCOL_VERSION, boot: parts.boot };
-
   const unless = (isRefused: () => boolean): MiddlewareHandler => {
     return async (_c, next) => (isRefused() ? problem('shutting_down') : next());
   };
+  app.use(measure(parts.metrics, parts.clock));
   app.use(unless(parts.isShuttingDown));
   app.get('/health', unless(parts.isDraining), (c) => c.json(health));
   app.use(authenticate(parts));

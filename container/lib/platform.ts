@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
 import type { TownReach } from './town-reach.ts';
 
 /** What this program sends; a part of what the platform's `fetch` takes. */
@@ -21,6 +22,7 @@ export interface Platform {
   readonly clock: Clock;
   readonly fetch: Fetch;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly randomBytes: RandomBytes;
   /** One for the process, so that an outage is logged once and not by each agent. */
   readonly reach: TownReach;

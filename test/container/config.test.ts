@@ -16,6 +16,7 @@ describe('parseConfig', () => {
         jwks: { keys: [] },
         host: '127.0.0.1',
         port: 8790,
+        metricsPort: null,
         containerSecret: null,
         agentStateDir: '.reeve-agents',
         agentPath: null,

@@ -89,6 +89,13 @@ async function withAgent(runtime: typeof DEAF | null = null) {
 }
 
 describe('the bundle', () => {
+  it('tells of itself in numbers where a port is set for that', async () => {
+    const environment = { REEVE_API_URL: TOWN, CONTAINER_PORT: '0', METRICS_PORT: '0' };
+    const program = new Program(environment, [], { command: [process.execPath, join(folder, 'main.mjs')] });
+    const answer = await fetch(`${await program.scrapedAt()}/metrics`);
+    expect(await answer.text()).toMatch(/^process_resident_memory_bytes \d{7,}$/m);
+  });
+
   it('is one file for each program, which every user may read, and replaces what was there', async () => {
     const again = join(base, 'again');
     await buildImage(again);

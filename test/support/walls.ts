@@ -142,7 +142,7 @@ const WALLS: readonly Wall[] = [
   // Runs in the process of an agent: nothing but itself and Node.
   { of: 'agent/', may: [], packages: ['node:'] },
   { of: 'container/main.ts', may: ['container/', PROTOCOL, LIB], packages: ['@hono/node-server', 'node:'] },
-  { of: 'container/metrics.ts', may: ['container/'], packages: ['prom-client'] },
+  { of: 'container/metrics.ts', may: ['container/', LIB], packages: [] },
   { of: 'container/lib/', may: [PROTOCOL, LIB], packages: ['node:'] },
   { of: 'container/control/', may: ['container/', PROTOCOL, LIB], packages: ['hono', 'jose', 'zod', 'node:'] },
   {

@@ -1,7 +1,7 @@
 /** The figures of many towns as families of metrics. Pure. */
 import type { WatchedTown } from '../../directory/directory-store.ts';
 import type { PublishedFigures } from '../../directory/figures-store.ts';
-import type { MetricFamily, Sample } from './exposition.ts';
+import type { MetricFamily, Sample } from '#lib/exposition.ts';
 import { METRICS, type Metric } from './families.ts';
 
 /** A town with what it said of itself last; null: it has said nothing yet. */

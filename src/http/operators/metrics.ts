@@ -4,7 +4,7 @@ import type { WatchedTown } from '../../directory/directory-store.ts';
 import { requireScraper } from '../edge/authenticate.ts';
 import type { App, Edge, EdgeEnv } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
-import { EXPOSITION_TYPE, exposition } from './exposition.ts';
+import { EXPOSITION_TYPE, exposition } from '#lib/exposition.ts';
 import { Fleet } from './fleet.ts';
 
 const PAGE = 500;

@@ -3,6 +3,7 @@ import type { AgentLaunch, Prompt, Spawn } from '../../../container/agents/agent
 import { Incarnation } from '../../../container/agents/incarnation.ts';
 import { Registry } from '../../../container/clients/registry.ts';
 import { Secret } from '../../../src/lib/secret.ts';
+import { NO_METRICS } from '../../../container/lib/metrics.ts';
 import { TownReach } from '../../../container/lib/town-reach.ts';
 import { TestControlServer, message } from '../support/control-server.ts';
 import { TOWN_URL } from '../support/fake-town-api.ts';
@@ -251,6 +252,7 @@ describe('ending', () => {
         fetch: control.town.fetch,
         log: control.log,
         randomBytes: (n: number) => new Uint8Array(n),
+        metrics: NO_METRICS,
         reach: new TownReach(control.log),
       },
       apiUrl: TOWN_URL,

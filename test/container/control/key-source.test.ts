@@ -5,6 +5,7 @@ import type { PublicKeySet } from '../../../container/config.ts';
 import { TestControlServer } from '../support/control-server.ts';
 import { FakeTownApi, TOWN_URL, hang, problemAnswer } from '../support/fake-town-api.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
+import { NO_METRICS } from '../../../container/lib/metrics.ts';
 import { TownReach } from '../../../container/lib/town-reach.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
 import type { PrivateKey } from '../../../src/tokens/key-set.ts';
@@ -28,6 +29,7 @@ function scene(seed: PublicKeySet, published: PublicKeySet): Scene {
     fetch: town.fetch,
     log,
     randomBytes: (count: number) => new Uint8Array(count),
+    metrics: NO_METRICS,
     reach: new TownReach(log),
   };
   const source = new KeySource(platform, TOWN_URL, seed, new AbortController().signal);

@@ -5,6 +5,7 @@ import { Cell } from '../../../container/clients/cell.ts';
 import { Puller } from '../../../container/clients/puller.ts';
 import { Registry, type RegistryEntry } from '../../../container/clients/registry.ts';
 import type { Platform } from '../../../container/lib/platform.ts';
+import { NO_METRICS } from '../../../container/lib/metrics.ts';
 import { TownReach } from '../../../container/lib/town-reach.ts';
 import { Secret } from '../../../src/lib/secret.ts';
 import { FakeTownApi, TOWN_URL } from './fake-town-api.ts';
@@ -40,6 +41,7 @@ export class AgentContext {
       fetch: town.fetch,
       log,
       randomBytes: (count) => new Uint8Array(count),
+      metrics: NO_METRICS,
       reach: new TownReach(log),
     };
     town.trust(sessionId(1), secretOf(1));

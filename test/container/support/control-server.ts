@@ -23,6 +23,7 @@ import {
 import type { z } from 'zod';
 import type { Spawn } from '../../../container/agents/agent-process.ts';
 import { Registry } from '../../../container/clients/registry.ts';
+import type { Metrics } from '../../../container/lib/metrics.ts';
 import { inProcessSpawn } from '../../support/in-process-agent.ts';
 import { createControlServer, type ControlServer } from '../../../container/control-server.ts';
 import { FakeTownApi, TOWN_URL } from './fake-town-api.ts';
@@ -55,6 +56,7 @@ export interface ControlServerOptions {
   readonly key?: PrivateKey;
   readonly registry?: Registry;
   readonly spawn?: Spawn;
+  readonly metrics?: Metrics;
   readonly forget?: (agent: AgentId) => Promise<void>;
   /** Where false, the server starts without keys and has to fetch them. */
   readonly seeded?: boolean;
@@ -85,6 +87,7 @@ export class TestControlServer {
       registry,
       fetch: this.town.fetch,
       spawn: options.spawn ?? inProcessSpawn(clock, PROCESS_ID),
+      ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
       ...(options.forget === undefined ? {} : { forget: options.forget }),
     };
     this.server = createControlServer(parts);

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { COMPILE_CACHE } from '../../../scripts/programs.ts';
 
 export const MAIN = fileURLToPath(new URL('../../../container/main.ts', import.meta.url));
+const metricsSchema = z.object({ host: z.string(), port: z.number() });
 const readySchema = z.object({ event: z.literal('ready'), port: z.number(), boot: z.string() });
 
 interface Running {
@@ -63,5 +64,13 @@ export class Program {
     await expect.poll(() => this.stdout, { timeout: 10_000 }).toContain('"ready"');
     const { port } = readySchema.parse(JSON.parse(this.stdout.split('\n')[0] ?? ''));
     return `http://127.0.0.1:${port}`;
+  }
+
+  /** The same for the line that says where it can be scraped. */
+  async scrapedAt(): Promise<string> {
+    const isIt = (line: string): boolean => line.includes('"event":"metrics"');
+    await expect.poll(() => this.stdout, { timeout: 10_000 }).toSatisfy(isIt);
+    const { host, port } = metricsSchema.parse(JSON.parse(this.stdout.split('\n').find(isIt) ?? ''));
+    return `http://${host}:${port}`;
   }
 }

@@ -5,14 +5,15 @@ export interface MetricFamily {
   readonly name: string;
   /** One sentence, without line breaks. */
   readonly help: string;
-  readonly type: 'gauge' | 'counter';
+  readonly type: 'gauge' | 'counter' | 'histogram';
   readonly samples: readonly Sample[];
 }
 
-/** Values of labels may be any text. */
+/** Values of labels may be any text. `suffix`: of a sample of a histogram. */
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+  readonly suffix?: '_bucket' | '_sum' | '_count';
 }
 
 /** What the format is called in `content-type`. */
@@ -23,7 +24,7 @@ export function exposition(families: readonly MetricFamily[]): string {
   return families
     .filter(({ samples }) => samples.length > 0)
     .map(({ name, help, type, samples }) => {
-      const lines = samples.map(({ labels, value }) => `${name}${labelled(labels)} ${value}\n`);
+      const lines = samples.map(({ labels, value, suffix = '' }) => `${name}${suffix}${labelled(labels)} ${value}\n`);
       return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
     })
     .join('');
