@@ -17,16 +17,25 @@ interface Storage {
  * Brings a SQLite database up to the list, in one transaction, and remembers the ids. Stored ids and the list must agree as far as
  * both go: anything else means that a step was changed, removed or put in between; it throws. Steps stored past the end of the
  * list were run by a newer release that was rolled back: this one works on the part that it knows. Returns their ids.
+ *
+ * @param whole statements that come to the same as all steps in an empty database, and take less time: one that has no step yet is
+ * made by them
  */
-export function migrate(storage: Storage, steps: readonly Migration[]): readonly string[] {
+export function migrate(
+  storage: Storage,
+  steps: readonly Migration[],
+  whole: readonly string[] = [],
+): readonly string[] {
   return storage.transactionSync(() => {
     storage.sql.exec('CREATE TABLE IF NOT EXISTS migrations (at INTEGER PRIMARY KEY, id TEXT NOT NULL) STRICT');
     const stored = storedSteps(storage.sql);
     for (const [at, { id }] of steps.slice(0, stored.length).entries()) {
       if (stored[at] !== id) throw new Error(`schema: stored step ${at} is ${stored[at] ?? 'none'}, expected ${id}`);
     }
+    const made = stored.length === 0 ? whole : [];
+    for (const statement of made) storage.sql.exec(statement);
     for (const { id, statements } of steps.slice(stored.length)) {
-      for (const statement of statements) storage.sql.exec(statement);
+      if (made.length === 0) for (const statement of statements) storage.sql.exec(statement);
       storage.sql.exec('INSERT INTO migrations (id) VALUES (?)', id);
     }
     return stored.slice(steps.length);

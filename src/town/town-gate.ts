@@ -12,6 +12,7 @@ import { rearm, type RunBegun } from './alarm/rearm.ts';
 import { beginRemoval, confirmAll, finishRemoval } from './remove-town.ts';
 import { noticeRestore } from './restore-town.ts';
 import { TOWN_SCHEMA } from './state/schema.ts';
+import { WHOLE_TOWN_SCHEMA } from './state/whole-schema.ts';
 import type { TownRecord } from './state/town-store.ts';
 import { dueTimes, runDue, runIsolated } from './alarm/run-due.ts';
 import { publishDue } from './alarm/publish-due.ts';
@@ -49,7 +50,7 @@ export class TownGate {
   /** Makes this town exist. Idempotent; one that was deleted before this came does not outlive it. */
   async create(town: Pick<TownRecord, 'name' | 'owner'>): Promise<TownView> {
     const p = this.ports();
-    migrate(this.#ctx.storage, TOWN_SCHEMA);
+    migrate(this.#ctx.storage, TOWN_SCHEMA, WHOLE_TOWN_SCHEMA);
     createTown(p, town);
     const made = readTown(p);
     await this.leave(p);

@@ -29,6 +29,19 @@ describe('the schema of an object', () => {
     ]);
   });
 
+  test('that is new is made at once where that is given, with the steps as run, and one that has a step goes through the others', () => {
+    const whole = ['CREATE TABLE whole (n INTEGER) STRICT'];
+    const made = objectStorage();
+    migrate(made, [FIRST, SECOND], whole);
+    migrate(made, [FIRST, SECOND], whole);
+    expect(tables(made)).toEqual(['migrations', 'whole']);
+    expect(stepsAhead(made.sql, [])).toEqual(['0001-first', '0002-second']);
+    const older = objectStorage();
+    migrate(older, [FIRST]);
+    migrate(older, [FIRST, SECOND], whole);
+    expect(tables(older)).toEqual(['a', 'b', 'migrations']);
+  });
+
   test('stays as it was where a step fails, and the next try starts from there', () => {
     const storage = objectStorage();
     migrate(storage, [FIRST]);

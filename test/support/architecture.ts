@@ -42,7 +42,7 @@ function dotted(node: Node | null): string {
   return `${dotted(child(node, 'object'))}.${nameOf(child(node, 'property'))}`;
 }
 
-const isStore = (path: string): boolean => /-store\.ts$|^src\/town\/state\/(?:first-)?schema\.ts$/.test(path);
+const isStore = (path: string): boolean => /-store\.ts$|^src\/town\/state\/(?:first-|whole-)?schema\.ts$/.test(path);
 const SQL = /^\s*(SELECT|INSERT|UPDATE|DELETE\s+FROM|REPLACE|CREATE (UNIQUE )?(TABLE|INDEX)|ALTER TABLE|DROP TABLE)\b/;
 
 /** The text of a string or of the fixed parts of a template; empty for anything else. */
