@@ -82,13 +82,13 @@ function View({ route, state }: { readonly route: Route; readonly state: SignedI
       return <KeysView client={state.client} scope={state.caller.scope} />;
     case 'town':
       return (
-        <TownFrame key={route.town} client={state.client} scope={state.caller.scope} town={route.town}>
+        <TownFrame key={route.town} client={state.client} caller={state.caller} town={route.town}>
           <TownView tab={route.tab} query={route.query ?? {}} />
         </TownFrame>
       );
     case 'agent':
       return (
-        <TownFrame key={route.town} client={state.client} scope={state.caller.scope} town={route.town}>
+        <TownFrame key={route.town} client={state.client} caller={state.caller} town={route.town}>
           <AgentView key={route.agent} name={route.agent} tab={route.tab} query={route.query ?? {}} />
         </TownFrame>
       );

@@ -3,6 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient, type ReeveClient } from '../../client/index.ts';
 import { startTestStack, type TestStack } from '../e2e/support/test-stack.ts';
+import { PATIENT } from '../support/patient.ts';
 import { launch, noBrowser } from './support/browser.ts';
 import { Cable } from './support/cable.ts';
 import { openConsole } from './support/console-page.ts';
@@ -162,7 +163,9 @@ describe.skipIf(noBrowser !== null)('the console', () => {
     await go(`${hash}/agents/ada`);
     await page.getByRole('textbox', { name: 'Message to ada' }).fill('half a thought');
     await page.reload();
-    await expect.poll(() => page.getByRole('textbox', { name: 'Message to ada' }).inputValue()).toBe('half a thought');
+    await expect
+      .poll(() => page.getByRole('textbox', { name: 'Message to ada' }).inputValue(), PATIENT)
+      .toBe('half a thought');
     // The answer is lost on its way: the server has the message, and the page does not know.
     await page.route('**/messages', async (route) => {
       await route.fetch();
@@ -204,6 +207,7 @@ describe.skipIf(noBrowser !== null)('the console', () => {
     const { page, go, close } = await open();
     await go(hash);
     await page.getByRole('button', { name: 'New agent' }).waitFor();
+    await page.getByText('live', { exact: true }).waitFor();
     await client.putMember(id, subject, { role: 'viewer' });
     await page.getByRole('button', { name: 'New agent' }).waitFor({ state: 'detached' });
     await close();

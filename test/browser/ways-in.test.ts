@@ -94,9 +94,9 @@ describe.skipIf(noBrowser !== null)('a person', () => {
       [cable.origin, stack.token] as const,
     );
     expect(reply).toBe('You said: good morning');
-    await expect.poll(() => page.title()).toBe('live');
+    await expect.poll(() => page.title(), PATIENT).toBe('live');
     cable.pullOut();
-    await expect.poll(() => page.title()).toBe('waiting');
+    await expect.poll(() => page.title(), PATIENT).toBe('waiting');
     const missed = await client.sendMessage(id, 'ada', 'while it was out');
     await client.waitForMessage(id, 'ada', missed.id);
     cable.plugIn();

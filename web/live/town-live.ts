@@ -114,8 +114,11 @@ export class TownLive {
   #become(state: StreamState): void {
     const isFirst = state.name === 'live' && this.#oldest.peek() === null;
     this.#stream.value = state;
+    if (!isFirst) return;
+    // What happened between the first reading and this moment is in no event.
+    this.reload();
     // What is missing of the past is no reason to break what is live: the timeline offers to read it again.
-    if (isFirst) this.loadOlder().catch(() => undefined);
+    this.loadOlder().catch(() => undefined);
   }
 
   #take(event: StreamEvent): void {

@@ -1,23 +1,27 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
-import type { ReeveClient, TownEntry } from '../../client/index.ts';
+import type { Caller, ReeveClient, TownEntry } from '../../client/index.ts';
 import { everyItem } from '../../client/index.ts';
 import { hrefOf } from '../app/route.ts';
-import { TownContext, sceneOf, type Right } from '../app/town-context.ts';
+import { TownContext, sceneOf } from '../app/town-context.ts';
+import { everyWhileSeen } from '../lib/browser.ts';
 import { Resource } from '../lib/resource.ts';
 import { TownLive } from '../live/town-live.ts';
 import { Loaded } from '../parts/loaded.tsx';
 
+/** The role of the person is read again after this (ms), while the page is looked at. */
+const READ_AGAIN_MS = 60_000;
+
 interface Props {
   readonly client: ReeveClient;
-  readonly scope: Right;
+  readonly caller: Caller;
   readonly town: string;
   readonly children: ComponentChildren;
 }
 
 /** Follows a town for as long as one of its views is shown; says so where there is none of that id. */
-export function TownFrame({ client, scope, town, children }: Props) {
+export function TownFrame({ client, caller, town, children }: Props) {
   const entry = useMemo(() => new Resource(() => entryOf(client, town)), [client, town]);
   useEffect(() => {
     entry.load();
@@ -34,7 +38,13 @@ export function TownFrame({ client, scope, town, children }: Props) {
             </p>
           </section>
         ) : (
-          <Following client={client} scope={scope} entry={found} onMembers={() => entry.load()}>
+          <Following
+            client={client}
+            caller={caller}
+            entry={found}
+            onDoubt={() => entry.load()}
+            onRole={(role) => entry.put(role === null ? 'none' : { ...found, role })}
+          >
             {children}
           </Following>
         )
@@ -53,21 +63,30 @@ async function entryOf(client: ReeveClient, town: string): Promise<TownEntry | '
 
 interface FollowingProps extends Omit<Props, 'town'> {
   readonly entry: TownEntry;
-  /** Who may do what has changed, perhaps for this person. */
-  readonly onMembers: () => void;
+  /** The role of the person has changed; null: they are no member any more. */
+  readonly onRole: (role: TownEntry['role'] | null) => void;
+  /** It may have changed without an event that was seen here. */
+  readonly onDoubt: () => void;
 }
 
-function Following({ client, scope, entry, onMembers, children }: FollowingProps) {
+function Following({ client, caller, entry, onRole, onDoubt, children }: FollowingProps) {
   const live = useSignal<TownLive | null>(null);
   useEffect(() => {
     const followed = new TownLive(client, entry.id);
     live.value = followed;
-    followed.listen(({ type }) => type.startsWith('reeve.member.') && onMembers());
+    // By the event itself: the list of towns is a copy, which learns of it later.
+    followed.listen(({ type, subject, data }) => {
+      if (subject !== caller.subject) return;
+      if (type === 'reeve.member.changed') onRole(data.role);
+      if (type === 'reeve.member.removed') onRole(null);
+    });
+    const stopReading = everyWhileSeen(READ_AGAIN_MS, onDoubt);
     return () => {
       live.value = null;
+      stopReading();
       followed.end();
     };
   }, [client, entry.id]);
   if (live.value === null) return null;
-  return <TownContext.Provider value={sceneOf(live.value, entry, scope)}>{children}</TownContext.Provider>;
+  return <TownContext.Provider value={sceneOf(live.value, entry, caller.scope)}>{children}</TownContext.Provider>;
 }
