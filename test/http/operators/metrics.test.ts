@@ -5,6 +5,7 @@ import { ALL_EVENT_COUNTS } from '../../../src/directory/figures.ts';
 import { randomBytes } from '../../../src/lib/secret.ts';
 import { METRICS } from '../../../src/http/operators/families.ts';
 import { MAX_TOWNS_SHOWN } from '../../../src/http/operators/fleet.ts';
+import { DEV_TOKEN } from '../../support/bindings.ts';
 import { FOREIGN, OWN, UNKNOWN, makeScene, type EdgeScene } from '../../support/fake-edge.ts';
 import { NOW_MS } from '../../support/issuer.ts';
 import { WITHOUT_PROMTOOL, promtool } from '../../support/promtool.ts';
@@ -146,6 +147,10 @@ describe('the figures of a fleet', () => {
     await publish(OWN, { status: 0 });
     await scene.edge.directory.markDeleted(OWN, NOW_MS);
     expect(townsIn(await scrape())).toEqual([]);
+    expect(townsIn(await scrape('', SECRET))).toEqual([FOREIGN]);
+    for (const bearer of [DEV_TOKEN, SECRET]) {
+      expect((await scene.send('GET', `/metrics?town=${OWN}`, { bearer })).status).toBe(404);
+    }
     await scene.edge.directory.remove(OWN);
     expect(await scene.rows('town_figures')).toEqual([]);
     await expect(publish(OWN, { status: 0 })).rejects.toThrow();
