@@ -6,6 +6,8 @@ export interface Env {
   readonly TOWN: DurableObjectNamespace<Town>;
   readonly AGENT_CONTAINER: DurableObjectNamespace<AgentContainer>;
   readonly DIRECTORY: D1Database;
+  /** Workers Analytics Engine: a point for each sweep, where it is bound. */
+  readonly SWEEPS?: AnalyticsEngineDataset;
   /** Static files: the console and the page of the API. */
   readonly ASSETS?: Fetcher;
   /** How often each may call; without them a deployment has no such limits. */

@@ -66,6 +66,8 @@ export function wireTown(env: Env): TownWiring | null {
     secret: (name) => config.value.agentSecrets.get(name) ?? null,
     mint: async (order, nowMs) => mintAgentToken(await issuer(), order, nowMs),
     mintForThirdParty: async (order) => mintThirdPartyToken(await issuer(), order),
+    pointSweep: (town, { due, ok, failed, skipped, startedAtMs, finishedAtMs }) =>
+      env.SWEEPS?.writeDataPoint({ indexes: [town], doubles: [due, ok, failed, skipped, finishedAtMs - startedAtMs] }),
     postEvent: (order) =>
       postEvent(
         {

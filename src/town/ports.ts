@@ -33,7 +33,7 @@ import type { Flights } from './state/flights.ts';
 import type { Readers } from './state/readers.ts';
 import type { Recovery } from './state/recovery.ts';
 import type { Slots } from './state/slots.ts';
-import type { SweepStore } from './state/sweep-store.ts';
+import type { SweepRecord, SweepStore } from './state/sweep-store.ts';
 import type { TownAlarm } from './state/town-alarm.ts';
 import type { TownDirectory } from './state/town-directory.ts';
 import type { TownStore } from './state/town-store.ts';
@@ -72,6 +72,8 @@ export interface TownWiring {
   readonly mintForThirdParty: (order: ThirdPartyOrder) => Promise<string>;
   /** A secret of the deployment that agents may be given, by the name that they know it by; null: there is none. */
   readonly secret: (name: string) => Secret | null;
+  /** A sweep is over: a point for those who watch the fleet, which nothing waits for. */
+  readonly pointSweep: (town: TownId, sweep: SweepRecord) => void;
   /** Posts to a webhook, within a deadline. Never rejects. */
   readonly postEvent: (order: PostOrder) => Promise<PostAnswer>;
   /** The way to a container, by index. Never rejects. */

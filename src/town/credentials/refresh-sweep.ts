@@ -40,16 +40,17 @@ export async function refreshSweep(p: TownPorts, until: number): Promise<void> {
   const done = await Promise.all(batches(now).map((batch) => sweepBatch(p, batch, until, IN_SWEEP)));
   const results = done.flat();
   const finishedAtMs = p.clock.now();
-  const report = reportOf([...results, ...broken]);
+  const record = { ...reportOf([...results, ...broken]), startedAtMs, finishedAtMs };
   p.transaction(() => {
     // Past its budget the sweep stays due, and the next run takes up where this one ended.
     if (results.length === due.length) {
       p.town.planSweep(nextSweepAt(p.id, p.settings.refreshIntervalMs, finishedAtMs));
     }
-    p.sweeps.add({ ...report, startedAtMs, finishedAtMs });
-    const { due: asked, ok, failed, skipped } = report;
+    p.sweeps.add(record);
+    const { due: asked, ok, failed, skipped } = record;
     p.events.append('reeve.sweep.finished', p.id, { due: asked, ok, failed, skipped }, finishedAtMs);
   });
+  p.pointSweep(p.id, record);
 }
 
 /** Pushes to agents at work whose retry is due; the stored plan moves on before anything is sent. */

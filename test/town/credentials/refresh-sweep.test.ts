@@ -31,6 +31,17 @@ describe('the hourly sweep', () => {
     expect(idle?.credential).toMatchObject({ minted: 1, reason: 'start' });
   });
 
+  it('is one point for those who watch the fleet, with what came of it', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    await town.work('ada', 20_000);
+    await town.elapse(3 * HOUR);
+    const finished = (await town.events()).filter(({ type }) => type === 'reeve.sweep.finished');
+    expect(finished.length).toBeGreaterThan(1);
+    const points = lab.sweeps.filter((point) => point.town === town.id);
+    expect(points.map(({ sweep }) => sweep)).toMatchObject(finished.map(({ data }) => data));
+  });
+
   it('A-01: a town that comes up with a sweep that is overdue refreshes at once; one due in 59 minutes waits', async () => {
     const town = await TestTown.create();
     await town.agent('ada');

@@ -110,6 +110,8 @@ export class Lab {
   webhookKeys = 'a-key-for-the-secrets-of-webhooks-in-tests';
   /** Receivers of webhooks, by their addresses; where none is, nothing listens. */
   readonly receivers = new Map<string, Receiver>();
+  /** Every point of a sweep, in order. */
+  readonly sweeps: { readonly town: string; readonly sweep: object }[] = [];
   /** Everything that was posted, in order. */
   readonly posts: Posted[] = [];
   /** Of one person; in the time of the lab, which stands still while a test does a lot. */

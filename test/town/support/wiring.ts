@@ -85,6 +85,7 @@ export function labTownWiring(link: (container: string) => ContainerLink, bound?
     secret: (name) => lab.secrets.get(name) ?? null,
     mint: async (order, nowMs) => mintAgentToken(await (await deployment()).issuer(), order, nowMs),
     mintForThirdParty: async (order) => mintThirdPartyToken(await (await deployment()).issuer(), order),
+    pointSweep: (town, sweep) => void lab.sweeps.push({ town, sweep }),
     postEvent: async (order) => {
       const { webhookKeys } = (await deployment()).config;
       const parts = { keys: webhookKeys, loopback: false, clock: lab.clock, after: afterOnLab };
