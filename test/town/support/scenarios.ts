@@ -5,8 +5,11 @@ import { lab } from './lab.ts';
 import type { Scenario } from './matrix.ts';
 import type { World } from './world.ts';
 
-/** Seconds, and so steps of the clock: at work when the verb comes, and done soon after the weather is over. */
-const WORK_SECONDS = 4;
+/**
+ * Seconds, and so steps of the clock: at work when the verb comes, and done soon after the weather is over. No more than that: each
+ * is one more report that every case of the matrix waits for.
+ */
+const WORK_SECONDS = 2;
 /** Just inside the window in which a client refreshes ahead (ms after the token was issued). */
 const NEAR_EXPIRY_MS = 10_600_000;
 
