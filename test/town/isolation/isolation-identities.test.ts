@@ -80,6 +80,8 @@ describe('an identity that is over', () => {
     const verified = await verifyAgentToken(await (await deployment()).issuer(), token, lab.clock.now());
     if (!verified.ok) throw new Error(verified.error);
     await town.api('DELETE', '/agents/ada');
+    // What a town says to the directory behind its answer, it remembers.
+    await town.settled();
     const before = await tablesOf(town.id, town.stub);
     using late = await env.TOWN.getByName(town.id).agent(verified.value);
     expect(await late.heartbeat()).toEqual({ ok: false, error: 'agent_retired' });
