@@ -7,7 +7,17 @@ import type { Log } from '../../../src/lib/log.ts';
 import { PROBLEMS, type Problem, type ProblemCode } from '../../../src/protocol/index.ts';
 import { findSecrets } from '../../support/secret-scan.ts';
 import { everyCredential, type Credential } from '../support/credentials.ts';
-import { DOORS, GUEST, PUBLIC, doorOf, openedAnswer, outcomeOf, placesOf, type Place } from '../support/doors.ts';
+import {
+  DOORS,
+  GUEST,
+  METRICS_ROUTE,
+  PUBLIC,
+  doorOf,
+  openedAnswer,
+  outcomeOf,
+  placesOf,
+  type Place,
+} from '../support/doors.ts';
 import { TestHook } from '../support/hooks.ts';
 import { footprint, tablesOf } from '../support/footprint.ts';
 import { lab } from '../support/lab.ts';
@@ -43,10 +53,12 @@ describe('the route table', () => {
     expect(routes.toSorted()).toEqual(Object.keys(DOORS).toSorted());
   });
 
-  it('S-17: what the app serves beside its OpenAPI document needs no credentials, and is listed', () => {
+  it('S-17: what the app serves beside its OpenAPI document needs no credentials, but for /metrics, and is listed', () => {
     const served = app.routes.filter(({ method }) => method !== 'ALL');
     const names = new Set(served.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`));
-    expect([...names].filter((name) => !routes.includes(name)).toSorted()).toEqual(PUBLIC);
+    expect([...names].filter((name) => !routes.includes(name)).toSorted()).toEqual(
+      [...PUBLIC, METRICS_ROUTE].toSorted(),
+    );
   });
 });
 

@@ -117,6 +117,9 @@ export const PUBLIC = [
   'GET /openapi.json',
 ];
 
+/** A route with credentials whose format is not the API's: test/http/operators/metrics.test.ts tries who is let in. */
+export const METRICS_ROUTE = 'GET /metrics';
+
 /** One thing that a route is asked for, which credential opens the way to it, and what is found there. */
 export interface Place {
   readonly name: string;
