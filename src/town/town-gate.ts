@@ -142,8 +142,9 @@ export class TownGate {
     if (!this.#isThere(p) || p.recovery.isUnderWay()) return;
     const webhooks = p.webhooks.takeFresh();
     if (webhooks.length > 0) this.meanwhile(p, 'webhooks', () => tendWebhooks(p, webhooks));
-    this.#publish(p, await rearm(p, run));
-    if (this.exists(p) && p.figures.isDue(dueTimes(p), p.clock.now())) {
+    const due = await rearm(p, run);
+    this.#publish(p, earliestDue(due));
+    if (this.exists(p) && p.figures.isDue(due, p.clock.now())) {
       this.#ctx.waitUntil(runIsolated(p, 'figures', () => publishFigures(p)));
     }
   }

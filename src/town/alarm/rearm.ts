@@ -1,4 +1,4 @@
-import { earliestDue, type DueTimes } from '../state/alarm-plan.ts';
+import type { DueTimes } from '../state/alarm-plan.ts';
 import type { TownPorts } from '../ports.ts';
 import { dueTimes } from './run-due.ts';
 
@@ -11,9 +11,9 @@ export interface RunBegun {
 /**
  * Sets the alarm for what is due next, or none (T5). Exactly at the end of a `run`, where the guard has to go; elsewhere an alarm
  * that fires too early is left alone. What two runs in a row left due as it was is put off and logged: no work serves it, and
- * otherwise the alarm would fire for it without end. Returns when something is due, which may be past.
+ * otherwise the alarm would fire for it without end. Returns what is due, which may be past.
  */
-export async function rearm(p: TownPorts, run: RunBegun | null): Promise<number | null> {
+export async function rearm(p: TownPorts, run: RunBegun | null): Promise<DueTimes> {
   await p.alarm.read();
   // Planned after the await: in it another request may have made something due.
   const now = p.clock.now();
@@ -21,5 +21,5 @@ export async function rearm(p: TownPorts, run: RunBegun | null): Promise<number 
   const unmoved = run === null ? [] : p.alarm.learn({ ...run, endedAtMs: now, after: due });
   if (unmoved.length > 0) p.log.error('alarm.due_unmoved', { town: p.id, kinds: unmoved.join(' ') });
   await p.alarm.plan(p.alarm.wanted(due, now), now, run !== null);
-  return earliestDue(due);
+  return due;
 }

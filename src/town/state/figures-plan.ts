@@ -61,7 +61,11 @@ export class FiguresPlan {
 
   /** Whether the town is to say how it is. Asked at the end of each request: reads no row. */
   isDue(due: DueTimes, nowMs: number): boolean {
-    if (nowMs < this.#notBeforeMs || this.#written() === this.#checked) return false;
+    // Whether something was written is a query: asked only where all else has it due.
+    return nowMs >= this.#notBeforeMs && this.#isTime(due, nowMs) && this.#written() !== this.#checked;
+  }
+
+  #isTime(due: DueTimes, nowMs: number): boolean {
     if (this.#published === undefined || this.#published === null) return true;
     const { atMs, figures } = this.#published;
     // A clock that was set back counts as time that has passed.
