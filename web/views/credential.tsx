@@ -1,9 +1,9 @@
 /** The credential of an agent over time, so that "why did it answer 401 at 03:12?" is answered by looking. */
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import type { Agent, Credential } from '../../client/index.ts';
 import { useConsole } from '../app/console.ts';
 import { useTown } from '../app/town-context.ts';
-import { Resource } from '../lib/resource.ts';
+import { useResource } from '../lib/use-resource.ts';
 import { CredentialLine } from '../parts/credential-line.tsx';
 import { Loaded } from '../parts/loaded.tsx';
 import { Moment, TimeOfDay } from '../parts/time.tsx';
@@ -12,12 +12,8 @@ import { refusalWords } from './refusal-words.ts';
 
 export function CredentialView({ agent }: { readonly agent: Agent }) {
   const { live } = useTown();
-  const history = useMemo(
-    () => new Resource((signal) => live.client.getCredential(live.id, agent.id, { signal })),
-    [live, agent.id],
-  );
+  const history = useResource((signal) => live.client.getCredential(live.id, agent.id, { signal }), [live, agent.id]);
   const { minted, acked, in_use: inUse, last_outcome: outcome, revoked_at: revoked } = agent.credential;
-  useEffect(() => () => history.end(), [history]);
   // What the agent's own view says has moved has moved here too.
   useEffect(() => history.load(), [history, minted, acked, inUse, outcome, revoked]);
   return (

@@ -1,9 +1,9 @@
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import type { Delegation } from '../../client/index.ts';
 import { hrefOf } from '../app/route.ts';
 import { useTown } from '../app/town-context.ts';
 import { itemsUpTo } from '../lib/all-items.ts';
-import { Resource } from '../lib/resource.ts';
+import { useResource } from '../lib/use-resource.ts';
 import { Loaded } from '../parts/loaded.tsx';
 import { Badge, type Tone } from '../parts/status.tsx';
 import { Moment } from '../parts/time.tsx';
@@ -24,23 +24,17 @@ const TONES: Readonly<Record<Delegation['state'], Tone>> = {
 /** What agents handed to each other: as a graph, and as a list in which a task stands under the one that it is a part of. */
 export function DelegationsView() {
   const { live } = useTown();
-  const delegations = useMemo(
-    () =>
-      new Resource((signal) =>
-        itemsUpTo<Delegation>(MOST_DELEGATIONS, (cursor) =>
-          live.client.listDelegations(live.id, { cursor, limit: 100, signal }),
-        ),
+  const delegations = useResource(
+    (signal) =>
+      itemsUpTo<Delegation>(MOST_DELEGATIONS, (cursor) =>
+        live.client.listDelegations(live.id, { cursor, limit: 100, signal }),
       ),
     [live],
   );
-  useEffect(() => {
-    delegations.load();
-    const stop = live.listen(({ type }) => type.startsWith('reeve.delegation.') && delegations.load());
-    return () => {
-      stop();
-      delegations.end();
-    };
-  }, [delegations, live]);
+  useEffect(
+    () => live.listen(({ type }) => type.startsWith('reeve.delegation.') && delegations.load()),
+    [delegations, live],
+  );
   return (
     <section aria-labelledby="delegations">
       <h2 id="delegations">Delegations</h2>

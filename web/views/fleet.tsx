@@ -1,12 +1,12 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import type { Health, ReeveClient, TownEntry } from '../../client/index.ts';
 import { useConsole } from '../app/console.ts';
 import { hrefOf } from '../app/route.ts';
 import type { Right } from '../app/town-context.ts';
 import { everyWhileSeen } from '../lib/browser.ts';
 import { itemsUpTo } from '../lib/all-items.ts';
-import { Resource } from '../lib/resource.ts';
+import { useResource } from '../lib/use-resource.ts';
 import { FormDialog } from '../parts/dialog.tsx';
 import { NameField } from '../parts/field.tsx';
 import { Loaded } from '../parts/loaded.tsx';
@@ -57,16 +57,9 @@ async function readFleet(client: ReeveClient, signal: AbortSignal): Promise<Flee
 
 /** All towns of the person, those in trouble first. */
 export function FleetView({ client, scope }: { readonly client: ReeveClient; readonly scope: Right }) {
-  const fleet = useMemo(() => new Resource((signal) => readFleet(client, signal)), [client]);
+  const fleet = useResource((signal) => readFleet(client, signal), [client]);
   const isCreating = useSignal(false);
-  useEffect(() => {
-    fleet.load();
-    const stop = everyWhileSeen(READ_AGAIN_MS, () => fleet.load());
-    return () => {
-      stop();
-      fleet.end();
-    };
-  }, [fleet]);
+  useEffect(() => everyWhileSeen(READ_AGAIN_MS, () => fleet.load()), [fleet]);
   const create = scope === 'admin' && (
     <button type="button" class="primary" onClick={() => (isCreating.value = true)}>
       New town

@@ -1,11 +1,10 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
 import type { ApiKey, NewApiKey, ReeveClient } from '../../client/index.ts';
 import { hrefOf } from '../app/route.ts';
 import { useConsole } from '../app/console.ts';
 import type { Right } from '../app/town-context.ts';
 import { itemsUpTo } from '../lib/all-items.ts';
-import { Resource } from '../lib/resource.ts';
+import { useResource } from '../lib/use-resource.ts';
 import { ActButton } from '../parts/act.tsx';
 import { Dialog, FormDialog } from '../parts/dialog.tsx';
 import { Choice, TextField } from '../parts/field.tsx';
@@ -23,19 +22,12 @@ const SCOPES: readonly (readonly [Right, string])[] = [
 
 /** The person's own API keys. */
 export function KeysView({ client, scope }: { readonly client: ReeveClient; readonly scope: Right }) {
-  const keys = useMemo(
-    () =>
-      new Resource((signal) =>
-        itemsUpTo<ApiKey>(MOST_KEYS, (cursor) => client.listApiKeys({ cursor, limit: 100, signal })),
-      ),
+  const keys = useResource(
+    (signal) => itemsUpTo<ApiKey>(MOST_KEYS, (cursor) => client.listApiKeys({ cursor, limit: 100, signal })),
     [client],
   );
   const isMaking = useSignal(false);
   const made = useSignal<NewApiKey | null>(null);
-  useEffect(() => {
-    keys.load();
-    return () => keys.end();
-  }, [keys]);
   return (
     <section class="page">
       <nav class="crumbs" aria-label="Where you are">

@@ -1,10 +1,10 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import type { Member } from '../../client/index.ts';
 import { useConsole } from '../app/console.ts';
 import { useTown } from '../app/town-context.ts';
 import { itemsUpTo } from '../lib/all-items.ts';
-import { Resource } from '../lib/resource.ts';
+import { useResource } from '../lib/use-resource.ts';
 import { useAct, ActButton } from '../parts/act.tsx';
 import { FormDialog } from '../parts/dialog.tsx';
 import { Choice, TextField } from '../parts/field.tsx';
@@ -22,22 +22,13 @@ const MAY: Readonly<Record<Member['role'], string>> = {
 /** Who is in a town, and as what. */
 export function MembersView() {
   const { live, may } = useTown();
-  const members = useMemo(
-    () =>
-      new Resource((signal) =>
-        itemsUpTo<Member>(MOST_MEMBERS, (cursor) => live.client.listMembers(live.id, { cursor, limit: 100, signal })),
-      ),
+  const members = useResource(
+    (signal) =>
+      itemsUpTo<Member>(MOST_MEMBERS, (cursor) => live.client.listMembers(live.id, { cursor, limit: 100, signal })),
     [live],
   );
   const isInviting = useSignal(false);
-  useEffect(() => {
-    members.load();
-    const stop = live.listen(({ type }) => type.startsWith('reeve.member.') && members.load());
-    return () => {
-      stop();
-      members.end();
-    };
-  }, [members, live]);
+  useEffect(() => live.listen(({ type }) => type.startsWith('reeve.member.') && members.load()), [members, live]);
   return (
     <section aria-labelledby="members">
       <header class="title">

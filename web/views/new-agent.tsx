@@ -1,9 +1,8 @@
 import { useSignal, type Signal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
 import type { NewAgent as Order, Preset } from '../../client/index.ts';
 import { hrefOf } from '../app/route.ts';
 import { useTown } from '../app/town-context.ts';
-import { Resource } from '../lib/resource.ts';
+import { useResource } from '../lib/use-resource.ts';
 import { FormDialog } from '../parts/dialog.tsx';
 import { Choice, NameField } from '../parts/field.tsx';
 import { Loaded } from '../parts/loaded.tsx';
@@ -53,11 +52,7 @@ export function NewAgent({ onClose }: { readonly onClose: () => void }) {
 
 function Presets({ chosen }: { readonly chosen: Signal<Preset['name']> }) {
   const { live } = useTown();
-  const presets = useMemo(() => new Resource((signal) => live.client.listPresets({ signal })), [live]);
-  useEffect(() => {
-    presets.load();
-    return () => presets.end();
-  }, [presets]);
+  const presets = useResource((signal) => live.client.listPresets({ signal }), [live]);
   return (
     <Loaded of={presets} what="the presets">
       {({ items }) =>

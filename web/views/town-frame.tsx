@@ -1,12 +1,12 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import type { Caller, ReeveClient, TownEntry } from '../../client/index.ts';
 import { everyItem } from '../../client/index.ts';
 import { hrefOf } from '../app/route.ts';
 import { TownContext, sceneOf } from '../app/town-context.ts';
 import { everyWhileSeen } from '../lib/browser.ts';
-import { Resource } from '../lib/resource.ts';
+import { useResource } from '../lib/use-resource.ts';
 import { TownLive } from '../live/town-live.ts';
 import { Loaded } from '../parts/loaded.tsx';
 
@@ -22,11 +22,7 @@ interface Props {
 
 /** Follows a town for as long as one of its views is shown; says so where there is none of that id. */
 export function TownFrame({ client, caller, town, children }: Props) {
-  const entry = useMemo(() => new Resource(() => entryOf(client, town)), [client, town]);
-  useEffect(() => {
-    entry.load();
-    return () => entry.end();
-  }, [entry]);
+  const entry = useResource(() => entryOf(client, town), [client, town]);
   return (
     <Loaded of={entry} what="the town">
       {(found) =>
