@@ -7,7 +7,7 @@ import { putAsset } from './put-asset.ts';
 
 const ASSETS = join(ROOT, 'assets');
 /** What the page is made of. */
-const SOURCES = ['web/**/*', 'client/**/*.ts', 'package-lock.json'];
+const SOURCES = ['web/**/*', 'client/**/*.ts', 'package-lock.json', 'scripts/build-console.ts'];
 /** A digest of that. */
 const MARK = 'console/source.txt';
 
@@ -30,11 +30,25 @@ const placeOf = (name: string): string => (name === 'index.html' ? 'console.html
 
 /** Each file by its name. */
 async function bundle(): Promise<Map<string, string | Uint8Array>> {
-  const { build } = await import('vite');
-  const { default: config } = await import('../web/vite.config.ts');
-  const built = await build({ ...config, configFile: false });
+  const built = await asProduction(async () => {
+    const { build } = await import('vite');
+    const { default: config } = await import('../web/vite.config.ts');
+    return build({ ...config, configFile: false });
+  });
   if (!('output' in built)) throw new Error('the console did not come out as one build');
   return new Map(built.output.map((part) => [part.fileName, part.type === 'chunk' ? part.code : part.source]));
+}
+
+/** Vite takes from this variable what kind of build it makes, and a test runner sets it: what tests build is what is deployed. */
+async function asProduction<T>(work: () => Promise<T>): Promise<T> {
+  const { NODE_ENV: before } = process.env;
+  process.env['NODE_ENV'] = 'production';
+  try {
+    return await work();
+  } finally {
+    if (before === undefined) delete process.env['NODE_ENV'];
+    else process.env['NODE_ENV'] = before;
+  }
 }
 
 function digestOf(patterns: readonly string[]): string {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildConsole } from '../../scripts/build-console.ts';
 
 /** Of what a first visit loads, compressed (bytes). */
@@ -39,6 +39,18 @@ describe('the console as it is built', () => {
         name,
       ).toEqual([]);
     }
+  });
+
+  test('is the same whoever builds it: a test, whose environment says so, or a deployment', async () => {
+    const built = readFileSync(join(folder, 'index.js'), 'utf8');
+    expect(process.env['NODE_ENV']).toBe('test');
+    vi.stubEnv('NODE_ENV', 'production');
+    writeFileSync(join(folder, 'source.txt'), 'another');
+    writeFileSync(join(folder, 'index.js'), '');
+    await buildConsole(assets);
+    vi.unstubAllEnvs();
+    // Compared here, because what differs would be a whole bundle.
+    expect(readFileSync(join(folder, 'index.js'), 'utf8') === built).toBe(true);
   });
 
   test('is left alone where nothing of it has changed, and where it has, nothing of before stays', async () => {
