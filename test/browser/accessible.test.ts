@@ -5,7 +5,8 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from '../../client/index.ts';
 import { startTestStack, type TestStack } from '../e2e/support/test-stack.ts';
-import { launch, noBrowser } from './support/browser.ts';
+import { noBrowser } from '../support/chromium.ts';
+import { launch } from './support/browser.ts';
 import { openConsole } from './support/console-page.ts';
 
 const AXE = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient, type ReeveClient } from '../../client/index.ts';
 import { startTestStack, type TestStack } from '../e2e/support/test-stack.ts';
 import { PATIENT } from '../support/patient.ts';
-import { launch, noBrowser } from './support/browser.ts';
+import { noBrowser } from '../support/chromium.ts';
+import { launch } from './support/browser.ts';
 import { Cable } from './support/cable.ts';
 import { openConsole } from './support/console-page.ts';
 

@@ -10,7 +10,8 @@ import { freePort } from '../../scripts/ports.ts';
 import { startTestStack, type TestStack } from '../e2e/support/test-stack.ts';
 import { CLIENT } from '../people/support/sign-in-at-provider.ts';
 import { PATIENT } from '../support/patient.ts';
-import { launch, noBrowser, openPage } from './support/browser.ts';
+import { noBrowser } from '../support/chromium.ts';
+import { launch, openPage } from './support/browser.ts';
 import { Cable } from './support/cable.ts';
 import { servePage } from './support/elsewhere.ts';
 

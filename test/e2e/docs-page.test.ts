@@ -1,13 +1,12 @@
 /** The page at `/docs`, as the Worker serves it; in a real browser where there is one. */
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { chromium, type Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../scripts/ports.ts';
+import { CHROMIUM, noBrowser } from '../support/chromium.ts';
 import { endAll, run, untilPrinted } from './support/command.ts';
 import { migratedFolder } from './support/migrated.ts';
 
-/** Debian's. */
-const CHROMIUM = '/usr/bin/chromium';
 const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'];
 /** What the page does not allow is said on its console. */
 const TELL = "addEventListener('securitypolicyviolation', (e) => console.error(e.violatedDirective, e.blockedURI))";
@@ -63,7 +62,7 @@ describe('the page of the API', () => {
   });
 
   it('shows the operations in a browser, breaks no rule of its policy, and asks no other host', async (context) => {
-    if (!existsSync(CHROMIUM)) context.skip(`there is no browser at ${CHROMIUM}`);
+    if (noBrowser !== null) context.skip(noBrowser);
     const browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET });
     try {
       const { page, asked, complaints } = await open(browser);

@@ -1,9 +1,7 @@
 /** A real browser, where there is one. */
-import { existsSync } from 'node:fs';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { CHROMIUM } from '../../support/chromium.ts';
 
-/** Debian's. */
-const CHROMIUM = '/usr/bin/chromium';
 const QUIET = [
   '--no-sandbox',
   '--disable-gpu',
@@ -16,9 +14,6 @@ const QUIET = [
 const TELL = "addEventListener('securitypolicyviolation', (e) => console.error(e.violatedDirective, e.blockedURI))";
 /** Of a step of a test (ms): far more than it takes. */
 const PATIENCE_MS = 30_000;
-
-/** Why there are no such tests on this machine, in one line; null: there are. */
-export const noBrowser = existsSync(CHROMIUM) ? null : `there is no browser at ${CHROMIUM}: apt-get install chromium`;
 
 export const launch = (): Promise<Browser> => chromium.launch({ executablePath: CHROMIUM, args: QUIET });
 

@@ -8,6 +8,7 @@ import { buildConsole } from '../../../scripts/build-console.ts';
 import { Guard } from '../../../scripts/guard.ts';
 import { migrateDirectory } from '../../../scripts/migrate-directory.ts';
 import { MARKER } from '../../../scripts/state-dir.ts';
+import { noBrowser } from '../../support/chromium.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -18,6 +19,7 @@ declare module 'vitest' {
 
 /** Runs before the first end-to-end test, and ends after the last one. */
 export default async function setup(project: TestProject): Promise<() => void> {
+  if (noBrowser !== null) process.stdout.write(`${noBrowser}\n`);
   const stateDir = mkdtempSync(join(tmpdir(), 'reeve-migrated-'));
   const logs = join(stateDir, 'logs');
   mkdirSync(logs);
