@@ -288,12 +288,23 @@ test('an argument that is not known is refused, and help explains those that are
 });
 
 describe('wrangler.toml', () => {
+  test('replaces one container of an environment at a time', async () => {
+    for (const env of [undefined, 'staging']) {
+      const { containers } = await readConfigFile(env);
+      expect(containers).toHaveLength(1);
+      for (const { max_instances: most, rollout_step_percentage: step } of containers) {
+        expect((Number(most) * Number(step)) / 100).toBe(1);
+      }
+    }
+  });
+
   test('has in each environment what the top level has, under names of its own', async () => {
     const [top, staging] = [await readConfigFile(undefined), await readConfigFile('staging')];
     expect(staging['name']).toBe('reeve-staging');
     for (const key of ['durable_objects', 'migrations', 'triggers', 'assets', 'observability', 'main'])
       expect(staging[key], key).toEqual(top[key]);
-    const own = { name: null, database_name: null, preview_database_id: null, max_instances: null };
+    const rollout = { rollout_step_percentage: null };
+    const own = { name: null, database_name: null, preview_database_id: null, max_instances: null, ...rollout };
     const kinds = (some: readonly object[]) => some.map((one) => ({ ...one, ...own }));
     expect(kinds(staging.containers)).toEqual(kinds(top.containers));
     expect(kinds(staging.d1_databases)).toEqual(kinds(top.d1_databases));
