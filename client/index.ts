@@ -19,6 +19,7 @@ import { StreamClient, type StreamClientOptions } from './stream-client.ts';
 export { ApiError, Unreachable } from './api-error.ts';
 export type * from './api-types.ts';
 export type { DeletedAgent } from './calls/agents.ts';
+export { isOver, newKey } from './calls/messages.ts';
 export type { MessagePageOptions, SendOptions } from './calls/messages.ts';
 export type { PermissionPageOptions } from './calls/permissions.ts';
 export type { EventPageOptions } from './calls/towns.ts';

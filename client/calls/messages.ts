@@ -66,10 +66,11 @@ const messagePath = (town: string, agent: string, message: string): string =>
   `${messagesPath(town, agent)}/${encodeURIComponent(message)}`;
 
 /** Its state is final. */
-const isOver = ({ state }: api.Message): boolean => state === 'done' || state === 'failed' || state === 'cancelled';
+export const isOver = ({ state }: api.Message): boolean =>
+  state === 'done' || state === 'failed' || state === 'cancelled';
 
-/** `crypto.randomUUID` is missing in pages that came over plain HTTP. */
-function newKey(): string {
+/** A key that no other message has. `crypto.randomUUID` is missing in pages that came over plain HTTP. */
+export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,6 +1,6 @@
 /** The messages of one agent: the newest first read, then kept current by the town's events. */
 import { signal, type ReadonlySignal } from '@preact/signals';
-import { ApiError, type Agent, type Message, type StreamEvent } from '../../client/index.ts';
+import { ApiError, isOver, type Agent, type Message, type StreamEvent } from '../../client/index.ts';
 import type { TownLive } from './town-live.ts';
 import { keep, keptOf, type Kept } from './unsent.ts';
 
@@ -127,7 +127,7 @@ export class Conversation {
   #put(message: Message): void {
     const known = this.#state.peek();
     this.#state.value = { ...known, messages: merged(known.messages, [message]) };
-    if (['done', 'failed', 'cancelled'].includes(message.state)) this.#live.writings.end(message.id);
+    if (isOver(message)) this.#live.writings.end(message.id);
   }
 }
 

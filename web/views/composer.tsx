@@ -1,4 +1,4 @@
-import type { Agent } from '../../client/index.ts';
+import { newKey, type Agent } from '../../client/index.ts';
 import { useTown } from '../app/town-context.ts';
 import { useDraft } from '../lib/draft.ts';
 import type { Conversation } from '../live/conversation.ts';
@@ -13,11 +13,6 @@ const SENDING: Partial<Record<Agent['state'], string>> = {
   failed: 'It was given up: your message starts it again.',
 };
 const ASLEEP = 'Its container sleeps: your message wakes it, which takes some seconds.';
-const KEY_BYTES = 16;
-
-/** The same message however often it is sent. */
-const newKey = (): string =>
-  Array.from(crypto.getRandomValues(new Uint8Array(KEY_BYTES)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /** A place to write. What is typed survives a reload; Enter sends, Shift and Enter begin a line. */
 export function Composer({ agent, conversation }: { readonly agent: Agent; readonly conversation: Conversation }) {
