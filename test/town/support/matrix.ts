@@ -23,10 +23,16 @@ export interface Scenario {
 /** Cases that one town is taken through: the weather of the next finds what the last one left. */
 const CASES_PER_WORLD = 12;
 
+/** The world before the verb, with nothing under way: what goes on behind an answer would else be the verb's, or not, by chance. */
+async function arranged(world: World, scenario: Scenario): Promise<void> {
+  await scenario.arrange(world);
+  await world.settled();
+}
+
 /** What a verb reaches in good weather. */
 export async function record(scenario: Scenario): Promise<readonly Reached[]> {
   const world = await World.create();
-  await scenario.arrange(world);
+  await arranged(world, scenario);
   weather.begin(world.town.id, null);
   await scenario.act(world);
   await world.settled();
@@ -72,7 +78,7 @@ export async function broken(scenario: Scenario, strikes: readonly Strike[]): Pr
 
 /** One case. */
 async function survive(world: World, scenario: Scenario, strike: Strike): Promise<void> {
-  await scenario.arrange(world);
+  await arranged(world, scenario);
   const since = world.container.requests.length;
   weather.begin(world.town.id, strike);
   const accepted = scenario.act(world).then(
