@@ -12,14 +12,17 @@ import { NO_METRICS, type Metrics } from './lib/metrics.ts';
 import type { Platform, RandomBytes } from './lib/platform.ts';
 import { drainSessions, endSessions } from './shutdown.ts';
 import { TownReach } from './lib/town-reach.ts';
+import { passingTracer, type Tracer } from './lib/tracer.ts';
 
 const BOOT_ID_BYTES = 20;
 
 /** What a control server is made of; everything outside its own memory is here. */
-export interface ControlServerParts extends Omit<Platform, 'randomBytes' | 'reach' | 'metrics'> {
+export interface ControlServerParts extends Omit<Platform, 'randomBytes' | 'reach' | 'metrics' | 'tracer'> {
   readonly config: Pick<Config, 'apiUrl' | 'issuer' | 'jwks' | 'containerSecret'>;
   /** Default: nothing is counted. */
   readonly metrics?: Metrics;
+  /** Default: traces are passed on, and nothing is collected. */
+  readonly tracer?: Tracer;
   /** Default: the platform's `crypto`. */
   readonly randomBytes?: RandomBytes;
   readonly spawn: Spawn;
@@ -56,7 +59,8 @@ export function createControlServer(parts: ControlServerParts): ControlServer {
   const { config, clock, fetch, log, spawn } = parts;
   const randomBytes = parts.randomBytes ?? ((count: number) => crypto.getRandomValues(new Uint8Array(count)));
   const metrics = parts.metrics ?? NO_METRICS;
-  const platform: Platform = { clock, fetch, log, metrics, randomBytes, reach: new TownReach(log) };
+  const tracer = parts.tracer ?? passingTracer(randomBytes);
+  const platform: Platform = { clock, fetch, log, metrics, tracer, randomBytes, reach: new TownReach(log) };
   const boot = makeId('boot', randomBytes(BOOT_ID_BYTES));
   const life = new AbortController();
   const registry = parts.registry ?? sharedRegistry();

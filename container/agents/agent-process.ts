@@ -23,8 +23,8 @@ export interface AgentLaunch {
   readonly earlier: readonly EarlierTurn[];
   /** Generation of the token that the agent's last call to the town carried; null before the first. */
   readonly lastGeneration: () => number | null;
-  /** What it may ask of the town; trying again ends with `until`. */
-  readonly town: (until: AbortSignal) => TownTools;
+  /** What it may ask of the town, in the turn that `traceparent` is of; trying again ends with `until`. */
+  readonly town: (until: AbortSignal, traceparent: string | null) => TownTools;
   readonly townNowMs: () => number;
 }
 
@@ -44,6 +44,8 @@ export type TurnOutput =
 export interface Prompt {
   readonly message: DeliveredMessage;
   readonly emit: (output: TurnOutput) => void;
+  /** Of the turn's span, for what is done in it; null: it belongs to no trace. */
+  readonly traceparent: string | null;
   /** Aborts when the turn is interrupted or the agent is stopped: what it comes to is of no interest then, only that it ends. */
   readonly signal: AbortSignal;
 }

@@ -22,6 +22,7 @@ import { errorFields } from '../lib/log.ts';
 import type { Platform } from '../lib/platform.ts';
 import type { AgentLaunch, AgentProcess, ProcessEnd, Spawn } from './agent-process.ts';
 import { TurnQueue } from './turn-queue.ts';
+import { TurnTrace } from './turn-trace.ts';
 
 /** What is known of the end of a process reaches the town within this (ms), or is lost with its incarnation. */
 const LAST_REPORT_MS = 15_000;
@@ -76,7 +77,8 @@ export class Incarnation {
     const client = new AgentClient({ platform, apiUrl, cell, puller, townNowMs, life });
     const heartbeat = new Heartbeat({ platform, client, intervalMs, status: () => turns.status, life, agent });
     const onAcknowledged = (event: TurnEvent): void => turns.acknowledge(event);
-    const reporter = new EventReporter({ platform, client, onAcknowledged, life, agent });
+    const traceOf = (message: MessageId): string | null => turns.traceOf(message);
+    const reporter = new EventReporter({ platform, client, onAcknowledged, traceOf, life, agent });
     // The work. Each turn waits for the process, and for a token that is not at its end (W-01).
     const turns: TurnQueue = new TurnQueue({
       ready: async () => {
@@ -90,6 +92,7 @@ export class Incarnation {
         return process.prompt(prompt);
       },
       report: (event) => reporter.add(event),
+      trace: (message) => new TurnTrace({ platform, agent, inc: cell.inc }, message),
       onWork: (working) => (working ? heartbeat.begin() : heartbeat.end()),
       mayContinue: () => !client.isOver && !this.#isLost && !this.#isDraining,
       townNowMs,
@@ -103,7 +106,7 @@ export class Incarnation {
     const { name, role, runtime, earlier } = order;
     if (runtime?.credentials === 'file') refreshAtHalfLife({ platform, cell, client, townNowMs, life });
     const lastGeneration = (): number | null => client.lastGeneration;
-    const town: AgentLaunch['town'] = (until) => townTools({ platform, client, life: until });
+    const town: AgentLaunch['town'] = (until, traceparent) => townTools({ platform, client, life: until, traceparent });
     const launch: AgentLaunch = { agent, inc: cell.inc, name, role, runtime, earlier, lastGeneration, town, townNowMs };
     // In a promise from the first step on, so that a spawn which throws leaves an incarnation that can be ended.
     this.#process = Promise.resolve(launch).then((launch) => {

@@ -1,5 +1,4 @@
 import {
-  INTERRUPTED,
   MAX_ERROR_UNITS,
   MAX_REPLY_BYTES,
   MAX_TASK_UNITS,
@@ -16,27 +15,21 @@ import { ProcessGone, type Prompt, type TurnOutput } from './agent-process.ts';
 import { RecentMap } from '../lib/recent-map.ts';
 import { FinishedTurns, RESULT_GONE } from './finished-turns.ts';
 import { piecesOf } from '../lib/json-text.ts';
+import { CUT_SHORT, heldTurn, type Turn } from './turn.ts';
+import type { TurnTrace } from './turn-trace.ts';
 
 /** Messages that were to be withdrawn before they came: far more than can be on their way when the town takes them back. */
 const WITHDRAWN = 1_000;
 /** One delta's text at most, in code units: small enough that no escape makes it larger than a batch. */
 const PIECE_UNITS = 16 * 1024;
 
-const CUT_SHORT: TurnResult = { state: 'failed', error: INTERRUPTED };
-
-interface Turn {
-  message: DeliveredMessage;
-  result: TurnResult | null;
-  state: 'delivered' | 'working';
-  /** Aborts when the turn is ended from outside, or the incarnation is over. */
-  readonly end: AbortController;
-}
-
 interface QueueParts {
   /** Awaited before each turn: the process takes prompts, and the token is not at its end (W-01). Rejects where there is no process. */
   readonly ready: () => Promise<void>;
   readonly prompt: (prompt: Prompt) => Promise<string>;
   readonly report: (event: TurnEvent) => void;
+  /** A message was taken. */
+  readonly trace: (message: DeliveredMessage) => TurnTrace;
   /** There is unfinished work from now on, or none any more. */
   readonly onWork: (working: boolean) => void;
   readonly mayContinue: () => boolean;
@@ -117,6 +110,11 @@ export class TurnQueue {
     return this.interrupt(message);
   }
 
+  /** The traceparent of a turn whose result the town does not have yet; null: it has none. */
+  traceOf(message: MessageId): string | null {
+    return this.#turns.get(message)?.trace.traceparent ?? null;
+  }
+
   /** Resolves when the turn under way is over, and those that may follow it. */
   rested(): Promise<void> {
     return this.#rest;
@@ -139,7 +137,8 @@ export class TurnQueue {
     }
     const turn = this.#turns.get(message.message);
     if (turn !== undefined) return this.#adopt(turn, message.attempt);
-    const added: Turn = { message, state: 'delivered', result: null, end: new AbortController() };
+    const trace = this.#parts.trace(message);
+    const added: Turn = { message, state: 'delivered', result: null, end: new AbortController(), trace };
     this.#acknowledged.delete(message.message);
     this.#turns.set(message.message, added);
     // The town does not have it after all: its report was for the earlier attempt, which did not count any more.
@@ -186,10 +185,12 @@ export class TurnQueue {
     this.#lastProgressAtMs = townNowMs();
     const result = await this.#resultOf(turn, ready, () => {
       turn.state = 'working';
+      turn.trace.begin();
       report({ type: 'turn.started', ...this.#stamp(turn) });
     });
     // What ends after the teardown is dropped (W-17).
     if (result !== null && !life.aborted) this.#finish(turn, result);
+    else turn.trace.end('dropped');
   }
 
   /** Null: the agent was over before the turn began, or its process is gone, so it has no result. */
@@ -203,7 +204,9 @@ export class TurnQueue {
       if (signal.aborted) return CUT_SHORT;
       started();
       const emit = (output: TurnOutput): void => this.#emitted(turn, output);
-      const reply = cutToJsonBytes(await prompt({ message: turn.message, emit, signal }), MAX_REPLY_BYTES);
+      const { traceparent } = turn.trace;
+      const said = await prompt({ message: turn.message, emit, signal, traceparent });
+      const reply = cutToJsonBytes(said, MAX_REPLY_BYTES);
       return signal.aborted ? CUT_SHORT : { state: 'done', reply: reply.text, truncated: reply.truncated };
     } catch (thrown) {
       if (signal.aborted) return CUT_SHORT;
@@ -230,6 +233,7 @@ export class TurnQueue {
 
   #finish(turn: Turn, result: TurnResult): void {
     turn.result = result;
+    turn.trace.end(result.state);
     this.#reportResult(turn, result);
   }
 
@@ -241,9 +245,4 @@ export class TurnQueue {
     const at = new Date(this.#parts.townNowMs()).toISOString();
     return { message: message.message, attempt: message.attempt, at };
   }
-}
-
-function heldTurn({ message, state, result }: Turn): HeldMessage {
-  const held = { message: message.message, attempt: message.attempt };
-  return result === null ? { ...held, state } : { ...held, state: result.state, result };
 }

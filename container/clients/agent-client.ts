@@ -25,6 +25,8 @@ export interface AgentCall<T> {
   readonly answer: z.ZodType<T>;
   /** Of each of the two requests that a call may make. */
   readonly timeoutMs: number;
+  /** Of the turn that it is made in, where it is made in one. */
+  readonly traceparent?: string | null;
 }
 
 /**

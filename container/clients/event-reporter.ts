@@ -1,4 +1,4 @@
-import { eventBatchAnswerSchema, type EventBatch, type TurnEvent } from '#protocol';
+import { eventBatchAnswerSchema, type EventBatch, type MessageId, type TurnEvent } from '#protocol';
 import { backoffMs, randomShare } from '#lib/backoff.ts';
 import { isWorthALine } from '../lib/log.ts';
 import type { Platform } from '../lib/platform.ts';
@@ -24,6 +24,8 @@ interface ReporterParts {
   readonly client: AgentClient;
   /** Called with each event that the town has stored, so that what was kept for it can go. */
   readonly onAcknowledged: (event: TurnEvent) => void;
+  /** The traceparent of a turn; null: it has none. */
+  readonly traceOf: (message: MessageId) => string | null;
   readonly life: AbortSignal;
   /** For the log. */
   readonly agent: string;
@@ -96,11 +98,17 @@ export class EventReporter {
     // An answer for another batch acknowledges none of this one.
     const answer = eventBatchAnswerSchema.refine(({ counter }) => counter === batch.counter);
     const to = { method: 'POST', path: '/v1/agent/events', timeoutMs: TIMEOUT_MS } as const;
-    const outcome = await client.call({ ...to, body, answer });
+    const outcome = await client.call({ ...to, body, answer, traceparent: this.#traceOf(batch) });
     platform.metrics.reported(outcome.kind);
     if (outcome.kind === 'over') this.#drop();
     else if (outcome.kind === 'ok') this.#acknowledged(batch);
     else this.#failed(batch, outcome);
+  }
+
+  /** That of its turn, where all of it is about one. */
+  #traceOf({ events }: EventBatch): string | null {
+    const [message, ...others] = new Set(events.map((event) => ('message' in event ? event.message : null)));
+    return message === undefined || message === null || others.length > 0 ? null : this.#parts.traceOf(message);
   }
 
   #acknowledged(batch: EventBatch): void {

@@ -17,6 +17,8 @@ export interface TownRequest<T> {
   /** What a 2xx has to say; refined with the counter or the ids of this very request, where it carries any. */
   readonly answer: z.ZodType<T>;
   readonly timeoutMs: number;
+  /** Of what it is sent for, in whose trace it is a span then. */
+  readonly traceparent?: string | null;
   /** The request ends with this life: of an agent, or of the server. */
   readonly life: AbortSignal;
 }
@@ -42,13 +44,25 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** Sends, and reads the whole answer within `timeoutMs`. Never rejects. What comes too late is dropped. */
 export async function requestTown<T>(platform: Platform, request: TownRequest<T>): Promise<TownAnswer<T>> {
+  const { method, url, traceparent = null } = request;
+  // Without the query, which holds the positions of lists.
+  const { origin, pathname } = new URL(url);
+  const attributes = { 'http.request.method': method, 'url.full': `${origin}${pathname}` };
+  const span = platform.tracer.begin('client', method, traceparent, attributes);
+  const answer = await ask(platform, request, span.traceparent);
+  if (answer.kind === 'refused') span.end(String(answer.status), { 'http.response.status_code': answer.status });
+  else span.end(answer.kind === 'ok' ? null : answer.reason);
+  return answer;
+}
+
+async function ask<T>(platform: Platform, request: TownRequest<T>, traceparent: string | null): Promise<TownAnswer<T>> {
   const { clock, reach } = platform;
   if (request.life.aborted) return { kind: 'unreachable', reason: 'ended' };
   const sending = new AbortController();
   const stop = (): void => sending.abort();
   request.life.addEventListener('abort', stop, { once: true });
   const timer = pause(clock, sending.signal, request.timeoutMs);
-  const answer = send(platform, request, sending.signal).catch((thrown: unknown): TownAnswer<T> => {
+  const answer = send(platform, { ...request, traceparent }, sending.signal).catch((thrown: unknown): TownAnswer<T> => {
     if (!sending.signal.aborted) reach.failed(new URL(request.url).pathname, thrown);
     return { kind: 'unreachable', reason: 'network' };
   });
@@ -61,6 +75,7 @@ export async function requestTown<T>(platform: Platform, request: TownRequest<T>
 
 async function send<T>(platform: Platform, request: TownRequest<T>, signal: AbortSignal): Promise<TownAnswer<T>> {
   const headers: Record<string, string> = { accept: 'application/json' };
+  if (typeof request.traceparent === 'string') headers['traceparent'] = request.traceparent;
   if (request.bearer !== null) headers['authorization'] = `Bearer ${request.bearer.reveal()}`;
   if (request.body !== null) headers['content-type'] = 'application/json';
   const init: OutgoingRequest = { method: request.method, headers, redirect: 'manual', signal };

@@ -46,6 +46,8 @@ interface ToolParts {
   readonly platform: Pick<Platform, 'clock' | 'randomBytes'>;
   readonly client: Pick<AgentClient, 'call'>;
   readonly life: AbortSignal;
+  /** Of the turn that the calls are made in; null: it has none. */
+  readonly traceparent: string | null;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -71,10 +73,11 @@ const WORDS: Readonly<Record<number, string>> = {
 };
 
 export function townTools(parts: ToolParts): TownTools {
+  const sent = { timeoutMs: TIMEOUT_MS, traceparent: parts.traceparent };
   const get = <T>(answer: z.ZodType<T>, path: string): Promise<ToolAnswer<T>> =>
-    untilAnswered(parts, FOREIGN_REFUSALS.read, { method: 'GET', path, body: null, answer, timeoutMs: TIMEOUT_MS });
+    untilAnswered(parts, FOREIGN_REFUSALS.read, { method: 'GET', path, body: null, answer, ...sent });
   const post = <T>(answer: z.ZodType<T>, path: string, body: object): AgentCall<T> => {
-    return { method: 'POST', path, body: JSON.stringify(body), answer, timeoutMs: TIMEOUT_MS };
+    return { method: 'POST', path, body: JSON.stringify(body), answer, ...sent };
   };
   const once = async <T>(call: AgentCall<T>): Promise<ToolAnswer<T>> => answerOf(await parts.client.call(call));
   return {

@@ -2,6 +2,7 @@ import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { TownReach } from './town-reach.ts';
+import type { Tracer } from './tracer.ts';
 
 /** What this program sends; a part of what the platform's `fetch` takes. */
 export interface OutgoingRequest {
@@ -23,6 +24,7 @@ export interface Platform {
   readonly fetch: Fetch;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly tracer: Tracer;
   readonly randomBytes: RandomBytes;
   /** One for the process, so that an outage is logged once and not by each agent. */
   readonly reach: TownReach;

@@ -11,6 +11,8 @@ export interface ToolTurn {
   /** Takes what the agent says that it is at: the `current_task` of its heartbeat. */
   readonly report: (task: string) => void;
   readonly people: AskedPeople;
+  /** Of the turn's span: what its calls ask of the town belongs to the same trace. */
+  readonly traceparent: string | null;
 }
 
 /** One incarnation of one agent, as its tools see it. */
@@ -19,7 +21,7 @@ export interface ToolUser {
   readonly agent: string;
   readonly inc: number;
   /** The town, called as this agent, each time with the token that is in its cell then. Trying again ends with `until`. */
-  readonly town: (until: AbortSignal) => TownTools;
+  readonly town: (until: AbortSignal, traceparent: string | null) => TownTools;
   /** The turn under way; null between two. */
   readonly turn: () => ToolTurn | null;
 }
@@ -51,10 +53,10 @@ export async function callTool(
     if (end === 'elapsed') return { ok: false, code: 'timeout' };
     return { ok: false, code: gone.aborted ? 'over' : 'turn_over' };
   });
-  const { report, people } = turn;
+  const { report, people, traceparent } = turn;
   const orPending = <T>(answer: Promise<T>) =>
     Promise.race([answer, pause(clock, call.signal, PERSON_MS).then(() => 'pending' as const)]);
-  const result = tool.run({ town: user.town(call.signal), report, people, orPending }, args);
+  const result = tool.run({ town: user.town(call.signal, traceparent), report, people, orPending }, args);
   const first = await Promise.race([result, cut]);
   call.end();
   return first;

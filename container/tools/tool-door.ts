@@ -2,6 +2,7 @@
  * What stands between an agent's process and the tools: a path that only it knows, and a bearer. Both live as long as its
  * incarnation. A page in a browser on this machine has neither, and is refused by its Host and Origin before anything is compared.
  */
+import { parseTraceparent, traceFields } from '#protocol';
 import { parseJson } from '#lib/json.ts';
 import { base64url, sameDigest, sha256 } from '#lib/secret.ts';
 import { firstAbort } from '../lib/first-abort.ts';
@@ -95,10 +96,13 @@ export class ToolDoor {
     const body = parseJson(new TextDecoder().decode(received.body)) ?? null;
     const { agent, inc } = way.user;
     return exchange(request, body, gone, async (tool, args) => {
+      // Of the turn that is under way now, which may be over when the call is.
+      const trace = parseTraceparent(way.user.turn()?.traceparent);
       const result = await callTool(clock, way.user, tool, args, gone);
       const outcome = result.ok ? 'ok' : result.code;
       // An unknown name is the model's own text.
-      log.info('tool_called', { agent, inc, tool: outcome === 'unknown_tool' ? null : tool, outcome });
+      const named = outcome === 'unknown_tool' ? null : tool;
+      log.info('tool_called', { agent, inc, tool: named, outcome, ...traceFields(trace) });
       return result;
     });
   }

@@ -9,6 +9,7 @@ import { oauthRoutes } from './agents/oauth.ts';
 import { agentLedgerRoutes } from './agents/ledger.ts';
 import { containerRoutes } from './containers/pull-and-hello.ts';
 import { crossOrigin } from './edge/cross-origin.ts';
+import { traceRequests } from './edge/trace-request.ts';
 import type { Edge, EdgeEnv } from './edge/edge.ts';
 import { agentRoutes } from './people/agents.ts';
 import { keyRoutes } from './people/keys.ts';
@@ -35,6 +36,7 @@ import { publicRoutes } from './public/public.ts';
 export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
   const app = new OpenAPIHono<EdgeEnv>({ defaultHook: refuseInvalid, getPath: modelAsOneSegment });
   app.use(requestId());
+  app.use(traceRequests(edge));
   if (edge.config.signIn.allowedOrigins.size > 0) app.use(crossOrigin(edge.config));
   publicRoutes(app, edge);
   metricsRoutes(app, edge);
@@ -65,7 +67,7 @@ export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
       return problemResponse('invalid_request', id, { errors: [unreadable(thrown)] });
     }
     // The route, not the path: what a caller puts into an address may be a token by mistake (T6).
-    edge.log.error('request.failed', { request_id: id, route: routePath(c, -1), error: messageOf(thrown) });
+    c.get('log').error('request.failed', { route: routePath(c, -1), error: messageOf(thrown) });
     return problemResponse(isPlatformPause(thrown) ? 'unavailable' : 'internal', id);
   });
   return app;

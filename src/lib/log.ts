@@ -20,12 +20,21 @@ export const consoleLog: Log = {
   error: (event, fields) => console.error(line('error', event, fields)),
 };
 
+/** The same log, in which each line has these fields too. */
+export function withFields(log: Log, own: Fields): Log {
+  return {
+    info: (event, fields) => log.info(event, { ...own, ...fields }),
+    warn: (event, fields) => log.warn(event, { ...own, ...fields }),
+    error: (event, fields) => log.error(event, { ...own, ...fields }),
+  };
+}
+
 /** A row of repeats ends when nothing was added to it for so long (ms): the next one counts as the first again. */
 const QUIET_MS = 600_000;
 /** Rows that are counted at once; past it the one that was added to longest ago is forgotten. */
 const MAX_ROWS = 1000;
 /** Fields that differ from line to line of one row. */
-const VARYING: readonly string[] = ['error', 'request_id', 'generation'];
+const VARYING: readonly string[] = ['error', 'request_id', 'trace_id', 'span_id', 'generation'];
 
 /**
  * A log in which warnings and errors that repeat come ever more rarely: the first three of a row, then the 4th, 8th, 16th and so on,

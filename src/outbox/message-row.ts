@@ -22,6 +22,7 @@ export type MessageRow = {
   reply: string | null;
   truncated: number;
   error: string | null;
+  traceparent: string | null;
 };
 
 /** The message that a row holds. */
@@ -45,5 +46,6 @@ export function toMessage(row: MessageRow): Message {
     reply: row.reply,
     truncated: row.truncated === 1,
     error: row.error,
+    traceparent: row.traceparent,
   };
 }

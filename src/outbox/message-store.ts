@@ -31,10 +31,10 @@ export class MessageStore {
 
   /** Queues a message. `deliverAtMs` null: its agent takes none now. */
   accept(message: QueuedMessage): void {
-    const { id, agent, seq, content, sender, idempotencyKey, bytes, deliverAtMs, createdAtMs } = message;
-    const insert = `INSERT INTO messages (id, agent, seq, state, content, sender, idempotency_key, bytes, deliver_at_ms, created_at_ms)
-      VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)`;
-    this.#sql.exec(insert, id, agent, seq, content, sender, idempotencyKey, bytes, deliverAtMs, createdAtMs);
+    const { id, agent, seq, content, sender, idempotencyKey, bytes, deliverAtMs, createdAtMs, traceparent } = message;
+    const add = `INSERT INTO messages (id, agent, seq, state, content, sender, idempotency_key, bytes, deliver_at_ms, created_at_ms, traceparent)
+      VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)`;
+    this.#sql.exec(add, id, agent, seq, content, sender, idempotencyKey, bytes, deliverAtMs, createdAtMs, traceparent);
   }
 
   get(id: string): Message | null {

@@ -29,12 +29,23 @@ export interface Message {
   readonly reply: string | null;
   readonly truncated: boolean;
   readonly error: string | null;
+  /** The trace that its turn goes on with; null: it has none. */
+  readonly traceparent: string | null;
 }
 
 /** A message as it is accepted. */
 export type QueuedMessage = Pick<
   Message,
-  'id' | 'agent' | 'seq' | 'content' | 'sender' | 'idempotencyKey' | 'bytes' | 'createdAtMs' | 'deliverAtMs'
+  | 'id'
+  | 'agent'
+  | 'seq'
+  | 'content'
+  | 'sender'
+  | 'idempotencyKey'
+  | 'bytes'
+  | 'createdAtMs'
+  | 'deliverAtMs'
+  | 'traceparent'
 >;
 
 /** A message that was handed over, as its reader saw it: it moves only where its row is still the same. */

@@ -5,11 +5,9 @@
 import type { z } from 'zod';
 import {
   agentEndedSchema,
-  agentInterruptedSchema,
   agentStartedSchema,
   deliverMessagesSchema,
   endAgentSchema,
-  interruptAgentSchema,
   messagesAcceptedSchema,
   refreshTokenSchema,
   refreshTokensSchema,
@@ -19,6 +17,7 @@ import {
   swapResultsSchema,
 } from './control.ts';
 import type { AgentId, PermissionId } from './ids.ts';
+import { agentInterruptedSchema, interruptAgentSchema } from './interrupt.ts';
 import { answerPermissionSchema, permissionAnsweredSchema } from './permissions.ts';
 
 interface ControlCall {

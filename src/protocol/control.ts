@@ -12,6 +12,7 @@ import {
 } from './limits.ts';
 import { START_FAILURES, launchSchema } from './runtime.ts';
 import { agentText, cutToJsonBytes } from './text.ts';
+import { traceparentSchema } from './trace-context.ts';
 
 const counter = z.number().int().min(1);
 
@@ -137,13 +138,17 @@ export const agentStartedSchema = z.object({
 });
 export type AgentStarted = z.infer<typeof agentStartedSchema>;
 
-/** One message of a delivery. `attempt` grows with each hand-over; `seq` is the town's order of the agent's messages. */
+/**
+ * One message of a delivery. `attempt` grows with each hand-over; `seq` is the town's order of the agent's messages. A `traceparent`
+ * that is missing, or is none, is null: a message is never refused for it.
+ */
 export const deliveredMessageSchema = z.object({
   message: messageIdSchema,
   attempt: counter,
   seq: counter,
   content: z.string(),
   sender: z.string().min(1).max(256),
+  traceparent: traceparentSchema.nullable().catch(null),
 });
 export type DeliveredMessage = z.infer<typeof deliveredMessageSchema>;
 
@@ -207,31 +212,6 @@ export const agentEndedSchema = z.object({
   outcome: z.enum(['stopped', 'retired', 'stale']),
 });
 export type AgentEnded = z.infer<typeof agentEndedSchema>;
-
-/** Error of a turn that was ended from outside before the agent ended it. */
-export const INTERRUPTED = 'interrupted';
-
-/**
- * `POST /agents/:agent/interrupt`: ends the turn under way as `failed` with the error `interrupted`, and the agent goes on with
- * its next message. With `message` only that one's: a turn that has not begun never does. With `withdraw` the message is cancelled:
- * its turn does not begin either where its delivery arrives after this. Repeating it changes nothing then.
- */
-export const interruptAgentSchema = z.object({
-  inc: counter,
-  message: messageIdSchema.optional(),
-  withdraw: z.boolean().optional(),
-});
-export type InterruptAgent = z.infer<typeof interruptAgentSchema>;
-/** `idle`: there was no such turn. The other two say that this incarnation does not run here. */
-export const INTERRUPT_STATUS = { interrupted: 200, idle: 200, incarnation_mismatch: 409, unknown_agent: 404 } as const;
-/** Answer to an interrupt, with its outcome. */
-export const agentInterruptedSchema = z.object({
-  agent: agentIdSchema,
-  /** The incarnation that runs here; 0 where none does. */
-  inc: z.number().int().min(0),
-  outcome: z.enum(['interrupted', 'idle', 'incarnation_mismatch', 'unknown_agent']),
-});
-export type AgentInterrupted = z.infer<typeof agentInterruptedSchema>;
 
 /**
  * `GET /agents`: the agents of the push token's session, and the messages they hold, without results: there may be thousands.

@@ -2,7 +2,6 @@
 import { RpcTarget } from 'cloudflare:workers';
 import type {
   AgentId,
-  DelegationId,
   DelegationResult,
   DelegationView,
   DelegationWithText,
@@ -13,7 +12,6 @@ import type {
   MailId,
   MailPage,
   MailSent,
-  NewDelegation,
   NewMail,
   Peers,
   Scope,
@@ -34,7 +32,7 @@ import {
 import { isActive, type PresentedToken } from './credentials/introspect-token.ts';
 import { serveAgent } from './delivery/serve-agent.ts';
 import { announceDue } from './ledger/announce.ts';
-import { delegate, type DelegateRefusal } from './ledger/delegate.ts';
+import { delegate, type DelegateRefusal, type DelegationCall } from './ledger/delegate.ts';
 import { readDelegation } from './ledger/delegation-views.ts';
 import { finishDelegation } from './ledger/finish-delegation.ts';
 import { readMail, sendMail } from './ledger/send-mail.ts';
@@ -87,7 +85,7 @@ export class AgentCalls extends RpcTarget {
     return this.#run('mail', (p, { id }) => ok(readMail(p, id, cursor, limit)));
   }
 
-  async delegate(order: NewDelegation & { readonly id: DelegationId }): AgentAnswered<DelegationView, DelegateRefusal> {
+  async delegate(order: DelegationCall): AgentAnswered<DelegationView, DelegateRefusal> {
     const work = (p: TownPorts, agent: Agent) => delegate(p, agent, order);
     return this.#run('delegate', work, (p, { to }) => this.#serve(p, to));
   }

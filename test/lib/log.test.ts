@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { Secret } from '../../src/lib/secret.ts';
-import { consoleLog, rarely, type Log } from '../../src/lib/log.ts';
+import { consoleLog, rarely, withFields, type Log } from '../../src/lib/log.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -24,6 +24,33 @@ test('a secret that is handed to the log by mistake is not in its line (T6)', ()
   vi.spyOn(console, 'log').mockImplementation((line: unknown) => void (text += String(line)));
   consoleLog.info('oops', { secret: String(new Secret('correct-horse-battery')) });
   expect(text).not.toContain('horse');
+});
+
+test('a log of one thing has its fields in each line, and repeats of requests are repeats all the same', () => {
+  const { log, lines } = kept();
+  for (let nth = 1; nth <= 4; nth += 1) {
+    withFields(log, { request_id: `r-${nth}`, trace_id: `t-${nth}`, span_id: `s-${nth}` }).warn('token.refused', {
+      reason: 'expired',
+    });
+  }
+  const fields = (nth: number) => ({
+    request_id: `r-${nth}`,
+    trace_id: `t-${nth}`,
+    span_id: `s-${nth}`,
+    reason: 'expired',
+  });
+  expect(lines.map(([, said]) => said)).toEqual([
+    fields(1),
+    { ...fields(2), repeats: 2 },
+    { ...fields(3), repeats: 3 },
+    { ...fields(4), repeats: 4 },
+  ]);
+  withFields(log, { trace_id: 't' }).info('http.request', { status: 200 });
+  withFields(log, { trace_id: 't' }).error('request.failed');
+  expect(lines.slice(-2)).toEqual([
+    ['http.request', { trace_id: 't', status: 200 }],
+    ['request.failed', { trace_id: 't' }],
+  ]);
 });
 
 /** A log over a clock that is turned by hand, and the lines that come through. */

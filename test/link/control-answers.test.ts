@@ -23,7 +23,7 @@ const OPENING = {
   secret: 's'.repeat(43),
   heartbeat_seconds: 30,
 };
-const MESSAGE = { message: messageId(1), attempt: 2, seq: 1, content: 'x', sender: 'person:dev' };
+const MESSAGE = { message: messageId(1), attempt: 2, seq: 1, content: 'x', sender: 'person:dev', traceparent: null };
 const DELIVERY: DeliverMessages = { inc: 3, grant: ISSUED, messages: [MESSAGE] };
 const START = { inc: 3, name: 'ada', role: 'worker', grant: ISSUED, runtime: null, earlier: [] };
 

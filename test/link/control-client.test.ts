@@ -106,7 +106,16 @@ describe('a request into a container', () => {
             body: {
               inc: 1,
               grant: ISSUED,
-              messages: [{ message: messageId(1), attempt: 1, seq: 1, content: 'hällo', sender: 'person:dev' }],
+              messages: [
+                {
+                  message: messageId(1),
+                  attempt: 1,
+                  seq: 1,
+                  content: 'hällo',
+                  sender: 'person:dev',
+                  traceparent: null,
+                },
+              ],
             },
           }),
       ],
@@ -315,7 +324,9 @@ describe('silence', () => {
   test('a message rides along for at most 2 s, whatever the configured time', async () => {
     const started = performance.now();
     control.instead = never;
-    const messages = [{ message: messageId(1), attempt: 1, seq: 1, content: 'x', sender: 'person:dev' }];
+    const messages = [
+      { message: messageId(1), attempt: 1, seq: 1, content: 'x', sender: 'person:dev', traceparent: null },
+    ];
     const answer = await client(60_000).call('deliver', SESSION, {
       agent: AGENT,
       body: { inc: 1, grant: ISSUED, messages },

@@ -26,7 +26,7 @@ beforeEach(() => {
 /** Queues one message; `nth` names it and is its place. */
 function accept(nth: number, more: { agent?: typeof ADA; bytes?: number; deliverAtMs?: number | null } = {}) {
   const { agent = ADA, bytes = 7, deliverAtMs = 0 } = more;
-  const fixed = { content: 'hello', sender: 'person:dev', idempotencyKey: null, createdAtMs: nth };
+  const fixed = { content: 'hello', sender: 'person:dev', idempotencyKey: null, createdAtMs: nth, traceparent: null };
   messages.accept({ ...fixed, id: messageId(nth), agent, seq: nth, bytes, deliverAtMs });
   return messageId(nth);
 }

@@ -26,6 +26,8 @@ export interface EdgeScene {
   readonly calls: TownCall[];
   readonly town: FakeTownObject;
   readonly log: { level: string; event: string; fields: unknown }[];
+  /** The fields of the line of each request, in order, which are not in `log`. */
+  readonly requests: Readonly<Record<string, unknown>>[];
   readonly agentToken: (changes?: Partial<AgentTokenOrder>) => Promise<string>;
   /** Every row of a table of the directory. */
   readonly rows: (table: string) => Promise<unknown[]>;
@@ -52,7 +54,13 @@ const allow = (): Promise<void> => Promise.resolve();
 export async function makeScene(changes: Bindings = {}, clock: Clock = { now: () => NOW_MS }): Promise<EdgeScene> {
   const calls: TownCall[] = [];
   const log: EdgeScene['log'] = [];
-  const record = (level: string) => (event: string, fields: unknown) => void log.push({ level, event, fields });
+  const requests: EdgeScene['requests'] = [];
+  const record =
+    (level: string) =>
+    (event: string, fields: Readonly<Record<string, unknown>> = {}): void => {
+      if (event === 'http.request') requests.push(fields);
+      else log.push({ level, event, fields });
+    };
   const issuer = await makeIssuer();
   const config = configOf(loopbackBindings({ SIGNING_KEYS: JSON.stringify(issuer.keys), ...changes }));
   const towns = new Map<TownId, FakeTownObject>();
@@ -96,6 +104,7 @@ export async function makeScene(changes: Bindings = {}, clock: Clock = { now: ()
     edge,
     calls,
     log,
+    requests,
     town: townOf(OWN),
     fetch: async (request) => app.fetch(request, {}, context),
     send: async (method, path, given = {}) => app.request(path, requestInit(method, given), {}, context),

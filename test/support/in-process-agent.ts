@@ -41,7 +41,7 @@ class InProcessAgent implements AgentProcess {
     });
   }
 
-  async prompt({ message, emit, signal }: Prompt): Promise<string> {
+  async prompt({ message, emit, signal, traceparent }: Prompt): Promise<string> {
     const ended = AbortSignal.any([this.#life.signal, signal]);
     const checkGoesOn = (): void => {
       if (this.#life.signal.aborted) throw new Error('The agent was stopped');
@@ -50,7 +50,7 @@ class InProcessAgent implements AgentProcess {
     checkGoesOn();
     const { name, inc, town, lastGeneration } = this.#launch;
     this.#turn = answer({
-      town: town(this.#life.signal),
+      town: town(this.#life.signal, traceparent),
       kind: messageKind(message.sender),
       content: message.content,
       memory: [...this.#memory],

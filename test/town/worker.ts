@@ -31,8 +31,6 @@ export class AgentContainer extends ContainerObject {
   }
 }
 
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
-
 let served: { readonly by: object; readonly app: ReturnType<typeof createApp> } | undefined;
 
 export default {
@@ -41,7 +39,7 @@ export default {
     const { config, issuer } = deployed;
     // One app per deployment, as an isolate has; to build its routes takes longer than to answer a request.
     if (served?.by !== deployed) {
-      const edge = { ...edgeOf(env, config), clock: lab.clock, issuer, log: silent };
+      const edge = { ...edgeOf(env, config), clock: lab.clock, issuer, log: lab.logOf('worker') };
       served = { by: deployed, app: createApp(edge) };
     }
     return served.app.fetch(request, {}, context);

@@ -103,7 +103,7 @@ export class AcpSession {
     const turn = this.#turn;
     if (turn === null) return null;
     const report = (task: string): void => turn.prompt.emit({ kind: 'task', task });
-    return { over: turn.over.signal, report, people: turn.people };
+    return { over: turn.over.signal, report, people: turn.people, traceparent: turn.prompt.traceparent };
   }
 
   /** Works on one message; rejects where the agent does, and where the conversation is over. */
@@ -182,11 +182,11 @@ export class AcpSession {
   }
 
   /** The first prompt of a new session hands over what was said before. */
-  #contentOf({ message }: Prompt): PromptContent {
+  #contentOf({ message, traceparent }: Prompt): PromptContent {
     const { launch, drawMark } = this.#parts;
     const earlier = this.#isNew ? launch.earlier : [];
     this.#isNew = false;
-    return promptContent(message, { generation: launch.lastGeneration(), earlier, drawMark });
+    return promptContent(message, { generation: launch.lastGeneration(), traceparent, earlier, drawMark });
   }
 
   #describe({ message, data }: acp.RequestError): string {

@@ -6,6 +6,8 @@ import { fence, messageKind, type DeliveredMessage, type EarlierTurn } from '#pr
 export interface PromptContext {
   /** Generation of the token that the agent's last call to the town carried; null before the first. */
   readonly generation: number | null;
+  /** Of the turn; null: it belongs to no trace. */
+  readonly traceparent: string | null;
   /** Turns that the agent does not know of, because its session is new; the oldest first. */
   readonly earlier: readonly EarlierTurn[];
   /** A mark for a fence. */
@@ -14,13 +16,14 @@ export interface PromptContext {
 
 export interface PromptContent {
   readonly prompt: ContentBlock[];
-  readonly _meta: { readonly reeve: object };
+  /** The protocol reserves `traceparent` there for W3C Trace Context. */
+  readonly _meta: { readonly traceparent?: string; readonly reeve: object };
 }
 
 /** One text block, and the same in parts. */
 export function promptContent(
   { message, sender, content }: DeliveredMessage,
-  { generation, earlier, drawMark }: PromptContext,
+  { generation, traceparent, earlier, drawMark }: PromptContext,
 ): PromptContent {
   const kind = messageKind(sender);
   const texts = [
@@ -30,7 +33,7 @@ export function promptContent(
   ];
   return {
     prompt: [{ type: 'text', text: texts.join('\n') }],
-    _meta: { reeve: { kind, content, message, generation, earlier } },
+    _meta: { ...(traceparent === null ? {} : { traceparent }), reeve: { kind, content, message, generation, earlier } },
   };
 }
 

@@ -1,6 +1,6 @@
 /** Routes for agents: their peers, mail and delegations. The caller is the token's, never in the path or the body (F12). */
 import { z } from '@hono/zod-openapi';
-import { makeId } from '#protocol';
+import { formatTraceparent, makeId } from '#protocol';
 import { randomBytes } from '#lib/secret.ts';
 import { requireAgent } from '../edge/authenticate.ts';
 import { API } from '../edge/api.ts';
@@ -99,7 +99,8 @@ function delegate(app: App, agent: Guard): void {
       ['not_found', 'state_conflict'],
     ),
     async (c) => {
-      const order = { ...c.req.valid('json'), id: makeId('dlg', randomBytes(ID_BYTES)) };
+      const traceparent = formatTraceparent(c.get('trace'));
+      const order = { ...c.req.valid('json'), id: makeId('dlg', randomBytes(ID_BYTES)), traceparent };
       return c.json(await asAgent(c, (self) => self.delegate(order)), 201);
     },
   );

@@ -9,7 +9,7 @@ import type { Closed } from '../../town/town-gate.ts';
 import { requireBearer, requireContainerSecret } from '../edge/authenticate.ts';
 import { API } from '../edge/api.ts';
 import { routesOf } from '../edge/declare-route.ts';
-import type { Edge, EdgeEnv } from '../edge/edge.ts';
+import { edgeOfRequest, type Edge, type EdgeEnv } from '../edge/edge.ts';
 import { Refusal } from '../edge/problem.ts';
 import { answers, jsonBody, smallBody } from '../edge/route-parts.ts';
 
@@ -49,11 +49,12 @@ function hello(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
     }),
     async (c) => {
       // A directory that cannot be read is an error: the control server says hello again. It waits for no town.
+      const own = edgeOfRequest(edge, c);
       const first = await pageAfter(edge, '').catch((thrown: unknown) => {
-        edge.log.error('hello.page_failed', { error: messageOf(thrown) });
+        own.log.error('hello.page_failed', { error: messageOf(thrown) });
         throw new Refusal('unavailable');
       });
-      c.executionCtx.waitUntil(passHelloOn(edge, first));
+      c.executionCtx.waitUntil(passHelloOn(own, first));
       return c.json({ status: 'accepted' as const }, 202);
     },
   );
@@ -88,6 +89,7 @@ function pullToken(app: OpenAPIHono<EdgeEnv>, edge: Edge): void {
         secretDigest: await sha256(c.get('bearer')),
       });
       if (!pulled.ok) throw refusalOf(pulled.error);
+      c.set('caller', { kind: 'session', town });
       c.header('cache-control', 'no-store');
       return c.json(pulled.value, 200);
     },

@@ -7,7 +7,7 @@ import { sha256 } from '#lib/secret.ts';
 import type { Config } from '../../env.ts';
 import { SignInUnavailable, type Person } from '../../people/person.ts';
 import { verifyAgentToken, verifyExpired } from '../../tokens/verify.ts';
-import type { Edge, EdgeEnv } from './edge.ts';
+import { edgeOfRequest, type Edge, type EdgeEnv } from './edge.ts';
 import { neededScope } from './person-scope.ts';
 import { Refusal } from './problem.ts';
 
@@ -25,10 +25,11 @@ export function requirePerson(edge: Edge): MiddlewareHandler<EdgeEnv> {
   return createMiddleware<EdgeEnv>(async (c, next) => {
     const { method, path } = c.req;
     const bearer = personBearerOf(edge, (name) => c.req.header(name), method);
-    const person = (await authenticate(edge, bearer)) ?? (await refuseCredential(edge, c));
+    const person = (await authenticate(edgeOfRequest(edge, c), bearer)) ?? (await refuseCredential(edge, c));
     await edge.rates.person(person.id);
     if (!allowsScope(person.scope, neededScope(method, path))) throw new Refusal('insufficient_scope');
     c.set('person', person);
+    c.set('caller', { kind: 'person', town: null });
     await next();
   });
 }
@@ -89,6 +90,7 @@ function membersTown(edge: Edge, orItsRest: boolean): MiddlewareHandler<EdgeEnv>
     const found = id.success ? await edge.directory.findFor(c.get('person').id, id.data) : null;
     if (found === null || (found.deletedAtMs !== null && !orItsRest)) throw new Refusal('not_found');
     c.set('membership', found);
+    c.set('caller', { kind: 'person', town: found.id });
     c.set('town', edge.town(found.id));
     await next();
   });
@@ -110,13 +112,15 @@ const verified = async (edge: Edge, token: string): Promise<Verified> =>
 /** The agent of this request is the token's, or there is none: throws. */
 async function admitAgent(edge: Edge, c: Context<EdgeEnv>, text: string, token: Verified): Promise<void> {
   if (!token.ok) {
-    edge.log.warn('token.refused', { reason: token.error, request_id: c.get('requestId') });
-    if (token.error === 'expired') c.executionCtx.waitUntil(tellExpired(edge, text));
+    c.get('log').warn('token.refused', { reason: token.error });
+    if (token.error === 'expired') c.executionCtx.waitUntil(tellExpired(edgeOfRequest(edge, c), text));
     throw new Refusal('invalid_token');
   }
-  await edge.rates.agent(token.value.claims.agent);
+  const { agent, town } = token.value.claims;
+  await edge.rates.agent(agent);
   c.set('agent', token.value);
-  c.set('town', edge.town(token.value.claims.town));
+  c.set('caller', { kind: 'agent', town });
+  c.set('town', edge.town(town));
 }
 
 /**
@@ -165,7 +169,9 @@ export function requireScraper(edge: Edge): MiddlewareHandler<EdgeEnv> {
     const header = c.req.header('authorization');
     const isOperator = header !== undefined && (await edge.config.metricsSecret?.matches(bearerOf(header))) === true;
     c.set('isPerson', !isOperator);
-    return isOperator ? next() : person(c, next);
+    if (!isOperator) return person(c, next);
+    c.set('caller', { kind: 'operator', town: null });
+    return next();
   });
 }
 
@@ -174,6 +180,7 @@ export function requireContainerSecret(edge: Edge): MiddlewareHandler<EdgeEnv> {
   return createMiddleware<EdgeEnv>(async (c, next) => {
     const bearer = bearerOf(c.req.header('authorization'));
     if ((await edge.config.containerSecret?.matches(bearer)) !== true) throw new Refusal('invalid_token');
+    c.set('caller', { kind: 'container', town: null });
     await next();
   });
 }
@@ -196,6 +203,7 @@ export function requireTicket(edge: Edge): MiddlewareHandler<EdgeEnv> {
     const entry = await edge.directory.get(id.data);
     if (entry === null) throw new Refusal('invalid_token');
     c.set('ticket', { digest: await sha256(ticket.data) });
+    c.set('caller', { kind: 'ticket', town: entry.id });
     c.set('town', edge.town(entry.id));
     await next();
   });

@@ -1,7 +1,7 @@
 /** What the routes are given, and what a request carries after authentication. */
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
-import type { KeyId, TownId } from '#protocol';
+import type { KeyId, TownId, TraceContext } from '#protocol';
 import type { Config } from '../../env.ts';
 import type { Env } from '../../bindings.ts';
 import { Directory, type Membership } from '../../directory/directory-store.ts';
@@ -17,6 +17,7 @@ import type { PersonCalls } from '../../town/person-calls.ts';
 import type { Town } from '../../town/town.ts';
 import type { WebhookCalls } from '../../town/webhook-calls.ts';
 import { lazyIssuer } from '../../wiring.ts';
+import type { Caller } from './declare-route.ts';
 import { ratesOf, type Rates } from './rates.ts';
 import { ApiKeyStore } from '../../directory/api-key-store.ts';
 import { SignInLinkStore } from '../../directory/sign-in-link-store.ts';
@@ -114,10 +115,21 @@ export interface Edge {
   readonly town: (id: TownId) => TownStub;
 }
 
+/** Who asks, for the log: as what their credential was accepted, and in which town where that is known. */
+interface CallerSeen {
+  readonly kind: Caller | 'operator' | 'anyone';
+  readonly town: TownId | null;
+}
+
 /** Variables of a request, set by the middleware in authenticate.ts from verified credentials only (T11). */
 export interface EdgeEnv {
   Variables: {
     requestId: string;
+    /** The span of this request. Of any caller's own choice: it names no one, and nothing is decided by it. */
+    trace: TraceContext;
+    /** Each line names the request and its span. */
+    log: Log;
+    caller: CallerSeen;
     person: Person;
     town: TownStub;
     /** Of the person, in that town, as the directory has it; the Town decides. */
@@ -135,6 +147,11 @@ export interface EdgeEnv {
 export type App = OpenAPIHono<EdgeEnv>;
 /** Authenticates before a route's handler runs, and puts what it found into the context. */
 export type Guard = MiddlewareHandler<EdgeEnv>;
+
+/** The edge as one request has it: what it logs names the request. */
+export function edgeOfRequest(edge: Edge, c: { get(name: 'log'): Log }): Edge {
+  return { ...edge, log: c.get('log') };
+}
 
 /** The edge on the bindings of this Worker. */
 export function edgeOf(env: Env, config: Config): Edge {

@@ -3,11 +3,11 @@ import { z } from '@hono/zod-openapi';
 import { sha256 } from '#lib/secret.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import { routesOf } from '../edge/declare-route.ts';
-import type { App, Edge } from '../edge/edge.ts';
+import { edgeOfRequest, type App, type Edge } from '../edge/edge.ts';
 import { jsonBody, transcriptBody } from '../edge/route-parts.ts';
 import { agentParams } from '../edge/schemas.ts';
 import { runEvents } from './ag-ui-events.ts';
-import { ask } from './ask.ts';
+import { ask, askerOf } from './ask.ts';
 import { sendStream } from './send-answer.ts';
 import { entriesSchema } from './transcript.ts';
 
@@ -47,8 +47,8 @@ export function agUiRoutes(app: App, edge: Edge): void {
       // A run is one message, however often it is sent; a client that runs anew has a new name for it.
       const key = `ag-ui:${await sha256(JSON.stringify([threadId, runId]))}`;
       const header = (name: string) => (name === 'idempotency-key' ? key : c.req.header(name));
-      const asked = { header, entries, field: 'messages', isStream: true, signal: c.req.raw.signal };
-      const answer = await ask(edge, { person: c.get('person'), model: `reeve/${town}/${agent}`, ...asked });
+      const asked = { header, model: `reeve/${town}/${agent}`, entries, field: 'messages', isStream: true };
+      const answer = await ask(edgeOfRequest(edge, c), { ...askerOf(c), ...asked });
       return sendStream(c, answer, runEvents({ threadId, runId }, answer.id, answer.steps()));
     },
   );

@@ -1,9 +1,10 @@
 /** A request of a chat frontend, and what it comes to: the one way in for every API of this door. */
-import { MAX_STREAM_SECONDS, makeId } from '#protocol';
+import type { Context } from 'hono';
+import { MAX_STREAM_SECONDS, formatTraceparent, makeId } from '#protocol';
 import { randomBytes } from '#lib/secret.ts';
 import type { Person } from '../../people/person.ts';
 import { callAs, chatAs } from '../edge/as-person.ts';
-import type { Edge } from '../edge/edge.ts';
+import type { Edge, EdgeEnv } from '../edge/edge.ts';
 import { Refusal, orRefuse } from '../edge/problem.ts';
 import { AgentAnswer, textAnswer, type Answer } from './answer.ts';
 import { carryOut, commandIn } from './commands.ts';
@@ -21,8 +22,15 @@ export interface Request {
   /** What the API calls the entries. */
   readonly field: string;
   readonly isStream: boolean;
+  /** Of the span of the client's request. */
+  readonly traceparent: string;
   /** Aborts when the client leaves. */
   readonly signal: AbortSignal;
+}
+
+/** Who asks in this request. */
+export function askerOf(c: Context<EdgeEnv>): Pick<Request, 'person' | 'traceparent' | 'signal'> {
+  return { person: c.get('person'), traceparent: formatTraceparent(c.get('trace')), signal: c.req.raw.signal };
 }
 
 /** The most that a client waits for a whole answer (s): many give up after ten minutes, and some before. */
@@ -37,7 +45,7 @@ const OPEN_WEBUI_SECONDS = 285;
  * nothing is stored then.
  */
 export async function ask(edge: Edge, request: Request): Promise<Answer> {
-  const { person, header, model, entries } = request;
+  const { person, header, model, entries, traceparent } = request;
   const side = sideCallIn(header, entries);
   if (model === UTILITY_MODEL) return answerText(edge, side?.answer ?? UTILITY_ANSWER);
   const { town: entry, agent } = await agentOfModel(edge, person, model);
@@ -51,7 +59,7 @@ export async function ask(edge: Edge, request: Request): Promise<Answer> {
   if (command !== null) return answerText(edge, await carryOut(command, () => edge.town(town), agent, person.id));
   const content = messageIn(entries, request.field);
   const { key: idempotencyKey, transcript } = await messageKeyOf(header, model, entries);
-  const order = { id: makeId('msg', randomBytes(20)), content, idempotencyKey, transcript };
+  const order = { id: makeId('msg', randomBytes(20)), content, idempotencyKey, transcript, traceparent };
   const sent = await callAs(edge.town(town), person.id, 'chat', (me) => me.sendMessage(agent, order));
   // A model that is gone is one that is not there.
   if (!sent.ok) throw new Refusal(sent.error === 'agent_retired' ? 'not_found' : sent.error);

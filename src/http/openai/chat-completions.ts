@@ -1,11 +1,11 @@
 /** Chat completions: a message to an agent, and its reply as the answer of a model. */
 import { requirePerson } from '../edge/authenticate.ts';
 import { declareRoute } from '../edge/declare-route.ts';
-import type { App, Edge } from '../edge/edge.ts';
+import { edgeOfRequest, type App, type Edge } from '../edge/edge.ts';
 import { jsonBody, transcriptBody } from '../edge/route-parts.ts';
 import { sendHeaders } from '../edge/schemas.ts';
 import { headOf } from './answer.ts';
-import { ask } from './ask.ts';
+import { ask, askerOf } from './ask.ts';
 import { chatChunks } from './chunks.ts';
 import { completionOf, completionSchema } from './completion.ts';
 import { openAiStreams } from './error-shape.ts';
@@ -28,8 +28,8 @@ export function chatCompletionRoutes(app: App, edge: Edge): void {
       const { model, messages: entries, stream, stream_options: options } = c.req.valid('json');
       const isStream = stream === true;
       const header = (name: string) => c.req.header(name);
-      const asked = { header, model, entries, field: 'messages', isStream, signal: c.req.raw.signal };
-      const answer = await ask(edge, { person: c.get('person'), ...asked });
+      const asked = { header, model, entries, field: 'messages', isStream };
+      const answer = await ask(edgeOfRequest(edge, c), { ...askerOf(c), ...asked });
       const head = headOf('chatcmpl-', answer, model);
       if (!isStream) return sendWhole(c, answer, (text, finish) => completionOf(head, text, finish));
       return sendStream(c, answer, chatChunks(head, answer.steps(), options?.include_usage === true));

@@ -1,5 +1,5 @@
 /** Routes for people: messages to an agent, their replies, and the end of what should not go on. */
-import { makeId, type MessageView } from '#protocol';
+import { formatTraceparent, makeId, type MessageView } from '#protocol';
 import { randomBytes } from '#lib/secret.ts';
 import { isFinal } from '../../outbox/message.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
@@ -53,6 +53,7 @@ function sendMessage(app: App, edge: Edge, inTown: Guard[]): void {
         id: makeId('msg', randomBytes(20)),
         content,
         idempotencyKey,
+        traceparent: formatTraceparent(c.get('trace')),
       };
       const sent = await asPerson(c, (me) => me.sendMessage(c.req.valid('param').agent, order));
       if (!sent.ok) throw refused(sent.error);

@@ -21,6 +21,8 @@ export interface NewMessage {
   readonly idempotencyKey?: string | null;
   /** What it was taken from, where its sender has no name for it. */
   readonly transcript?: SentTranscript | null;
+  /** Of the request that it came with; null: the town begins no trace. */
+  readonly traceparent?: string | null;
 }
 
 /** `idempotency_key_reused`: the sender gave this key to another message. `limit_exceeded`: too much waits already. */
@@ -47,7 +49,7 @@ export function sendMessage(
  * returns the row and runs `serveAgent`.
  */
 export function acceptMessage(p: TownPorts, message: NewMessage): Result<Message, AcceptRefusal> {
-  const { id, agent, content, sender, idempotencyKey = null, transcript = null } = message;
+  const { id, agent, content, sender, idempotencyKey = null, transcript = null, traceparent = null } = message;
   return p.transaction(() => {
     const known = knownMessage(p, message);
     if (known !== null) {
@@ -61,8 +63,8 @@ export function acceptMessage(p: TownPorts, message: NewMessage): Result<Message
     const now = p.clock.now();
     const deliverAtMs = isServed(p, agent) ? now + SAFETY_RETRY_MS : null;
     const seq = queue.lastSeq + 1;
-    const row = { id, agent: agent.id, seq, content, sender, idempotencyKey, bytes, createdAtMs: now, deliverAtMs };
-    p.messages.accept(row);
+    const sent = { content, sender, idempotencyKey, bytes, traceparent };
+    p.messages.accept({ id, agent: agent.id, seq, ...sent, createdAtMs: now, deliverAtMs });
     if (transcript !== null) p.transcripts.add(sender, transcript.digest, id, now);
     p.events.append('reeve.message.accepted', agent.id, { message: id, sender }, now);
     if (agent.state === 'failed') reviveAgent(p, agent.id);

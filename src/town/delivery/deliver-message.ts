@@ -203,4 +203,6 @@ function isBehind(p: TownPorts, agent: AgentId, id: MessageId): boolean {
 
 const ids = (batch: readonly Message[]): MessageId[] => batch.map((message) => message.id);
 
-const toWire = ({ id, attempt, seq, content, sender }: Message) => ({ message: id, attempt, seq, content, sender });
+const toWire = ({ id, attempt, seq, content, sender, traceparent }: Message) => {
+  return { message: id, attempt, seq, content, sender, traceparent };
+};

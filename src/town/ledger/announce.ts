@@ -1,6 +1,6 @@
 /** Tells agents what became of what they delegated: ids and states, in one message for all that ended since the last. */
-import { SYSTEM_SENDER, makeId, type AgentId, type Notice } from '#protocol';
-import { ANNOUNCEMENT_COOLDOWN_MS } from '../../ledger/delegation.ts';
+import { SYSTEM_SENDER, makeId, parseTraceparent, type AgentId, type Notice } from '#protocol';
+import { ANNOUNCEMENT_COOLDOWN_MS, taskMessage } from '../../ledger/delegation.ts';
 import { randomBytes } from '#lib/secret.ts';
 import { acceptMessage } from '../agents/accept-message.ts';
 import { RUN_BUDGET_AGENTS } from '../state/alarm-plan.ts';
@@ -43,10 +43,17 @@ function announceTo(p: TownPorts, id: AgentId, nowMs: number): boolean {
   if (agent === null || ended.length === 0) return false;
   const message = makeId('msg', randomBytes(ID_BYTES));
   const notice: Notice = { notice: 'delegation.announced', delegations: ended };
+  const content = JSON.stringify(notice);
+  const traceparent = commonTrace(ended.map((one) => p.messages.get(taskMessage(one.id))?.traceparent));
   // Where too much waits already it is announced after the next cooldown.
-  if (!acceptMessage(p, { id: message, agent, content: JSON.stringify(notice), sender: SYSTEM_SENDER }).ok)
-    return false;
+  if (!acceptMessage(p, { id: message, agent, content, sender: SYSTEM_SENDER, traceparent }).ok) return false;
   p.delegations.announced(id, nowMs);
   p.events.append('reeve.delegation.announced', id, { message, delegations: ended }, nowMs);
   return true;
+}
+
+/** That of the newest, where all belong to one trace: a message goes on with one, and is in none where several met in it. */
+function commonTrace(traceparents: readonly (string | null | undefined)[]): string | null {
+  const traces = new Set(traceparents.map((text) => parseTraceparent(text)?.traceId));
+  return traces.size === 1 ? (traceparents.at(-1) ?? null) : null;
 }

@@ -21,15 +21,14 @@ import { isOverQuota } from './send-mail.ts';
  */
 export type DelegateRefusal = 'unknown_peer' | 'to_oneself' | 'parent_not_open' | 'too_deep' | 'limit_exceeded';
 
+/** A delegation as its maker calls for it. `traceparent`: of the call. */
+export type DelegationCall = NewDelegation & { readonly id: DelegationId; readonly traceparent?: string };
+
 /**
  * Hands a task to another agent of the town: the row, and the message that tells the other one of it, in one step. The message
  * holds the id and the state; the task itself is fetched (F14). The same id again changes nothing. The caller serves the target.
  */
-export function delegate(
-  p: TownPorts,
-  from: Agent,
-  order: NewDelegation & { readonly id: DelegationId },
-): Result<DelegationView, DelegateRefusal> {
+export function delegate(p: TownPorts, from: Agent, order: DelegationCall): Result<DelegationView, DelegateRefusal> {
   return p.transaction(() => {
     const known = p.delegations.get(order.id);
     if (known !== null) return ok(delegationView(known));
@@ -44,13 +43,13 @@ export function delegate(
     if (isOverQuota(p, from.id, now) || p.delegations.countUnderWay(from.id) >= MAX_DELEGATIONS_UNDER_WAY) {
       return err('limit_exceeded');
     }
-    const { id, task } = order;
+    const { id, task, traceparent = null } = order;
     if (!hasLedgerRoom(p, openBytes(task), now)) return err('limit_exceeded');
     const deadlineAtMs = now + order.deadline_seconds * 1000;
     const row = { id, from: from.id, to: target.id, parent: parent?.id ?? null, depth, task };
     const notice: Notice = { notice: 'delegation.assigned', delegations: [{ id, state: 'open' }] };
     const message = { id: taskMessage(id), agent: target, content: JSON.stringify(notice), sender: SYSTEM_SENDER };
-    if (!acceptMessage(p, message).ok) return err('limit_exceeded');
+    if (!acceptMessage(p, { ...message, traceparent }).ok) return err('limit_exceeded');
     p.delegations.add({ ...row, createdAtMs: now, deadlineAtMs });
     p.events.append(
       'reeve.delegation.created',

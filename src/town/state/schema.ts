@@ -236,4 +236,9 @@ export const TOWN_SCHEMA: readonly Migration[] = [
       'CREATE TABLE refused_calls (agent TEXT PRIMARY KEY, calls TEXT NOT NULL) STRICT',
     ],
   },
+  {
+    id: '0034-traces',
+    // W3C Trace Context of the request that a message came with.
+    statements: ['ALTER TABLE messages ADD COLUMN traceparent TEXT'],
+  },
 ];

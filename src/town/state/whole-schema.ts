@@ -99,7 +99,7 @@ export const WHOLE_TOWN_SCHEMA: readonly string[] = [
      sender TEXT NOT NULL, attempt INTEGER NOT NULL DEFAULT 1, tries INTEGER NOT NULL DEFAULT 0,
      deliver_at_ms INTEGER, created_at_ms INTEGER NOT NULL, delivered_at_ms INTEGER, finished_at_ms INTEGER,
      reply TEXT, truncated INTEGER NOT NULL DEFAULT 0, error TEXT, idempotency_key TEXT,
-     bytes INTEGER NOT NULL DEFAULT 0, works INTEGER NOT NULL DEFAULT 0, kept_bytes INTEGER NOT NULL DEFAULT 0,
+     bytes INTEGER NOT NULL DEFAULT 0, works INTEGER NOT NULL DEFAULT 0, kept_bytes INTEGER NOT NULL DEFAULT 0, traceparent TEXT,
      UNIQUE (agent, seq)
    ) STRICT`,
   "CREATE INDEX messages_by_due ON messages (deliver_at_ms) WHERE state = 'queued'",

@@ -4,6 +4,7 @@ import { Incarnation } from '../../../container/agents/incarnation.ts';
 import { Registry } from '../../../container/clients/registry.ts';
 import { Secret } from '../../../src/lib/secret.ts';
 import { NO_METRICS } from '../../../container/lib/metrics.ts';
+import { passingTracer } from '../../../container/lib/tracer.ts';
 import { TownReach } from '../../../container/lib/town-reach.ts';
 import { TestControlServer, message } from '../support/control-server.ts';
 import { TOWN_URL } from '../support/fake-town-api.ts';
@@ -253,6 +254,7 @@ describe('ending', () => {
         log: control.log,
         randomBytes: (n: number) => new Uint8Array(n),
         metrics: NO_METRICS,
+        tracer: passingTracer((n) => new Uint8Array(n)),
         reach: new TownReach(control.log),
       },
       apiUrl: TOWN_URL,

@@ -2,14 +2,23 @@ import { describe, expect, it } from 'vitest';
 import { MAX_REPLY_BYTES, turnEventSchema, type TurnEvent } from '#protocol';
 import type { Prompt } from '../../../container/agents/agent-process.ts';
 import { TurnQueue } from '../../../container/agents/turn-queue.ts';
+import { TurnTrace } from '../../../container/agents/turn-trace.ts';
+import { passingTracer } from '../../../container/lib/tracer.ts';
 import { message } from '../support/control-server.ts';
-import { messageId } from '../../support/ids.ts';
+import { agentId, messageId } from '../../support/ids.ts';
+import { KeptLog } from '../support/log.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
 
 /** A queue whose agent answers when the test says so. */
 class Scene {
   readonly clock = new ManualClock();
   readonly life = new AbortController();
+  readonly log = new KeptLog();
+  readonly platform = {
+    clock: this.clock,
+    log: this.log,
+    tracer: passingTracer((count) => new Uint8Array(count).fill(7)),
+  };
   readonly events: TurnEvent[] = [];
   readonly prompts: Prompt[] = [];
   readonly work: boolean[] = [];
@@ -25,6 +34,7 @@ class Scene {
       return answer.promise;
     },
     report: (event) => void this.events.push(turnEventSchema.parse(event)),
+    trace: (message) => new TurnTrace({ platform: this.platform, agent: agentId(1), inc: 1 }, message),
     onWork: (working) => void this.work.push(working),
     mayContinue: () => this.mayContinue,
     townNowMs: () => this.clock.nowMs(),
@@ -413,5 +423,53 @@ describe('an end by name', () => {
       [messageId(1), 'done'],
       [messageId(3), 'done'],
     ]);
+  });
+});
+
+describe('the trace of a message', () => {
+  const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const traced = { ...message(1, 'hello'), traceparent: `00-${TRACE}-00f067aa0ba902b7-01` };
+  const lines = (scene: Scene) => scene.log.lines.map(({ event, fields }) => [event, fields]);
+  const about = { agent: agentId(1), inc: 1, message: messageId(1) };
+  const span = { trace_id: TRACE, span_id: '07'.repeat(8) };
+
+  it('is handed to the agent, and named in the lines of its hand-over, its start and its end', async () => {
+    const scene = new Scene();
+    scene.queue.deliver([traced]);
+    await settle();
+    expect(scene.prompts[0]?.traceparent).toBe(`00-${TRACE}-${'07'.repeat(8)}-01`);
+    await scene.clock.advance(1500);
+    await scene.reply('done');
+    expect(lines(scene)).toEqual([
+      ['message_taken', { ...about, ...span }],
+      ['turn_started', { ...about, ...span }],
+      ['turn_finished', { ...about, ...span, state: 'done', duration_ms: 1500 }],
+    ]);
+  });
+
+  it('is kept until the town has the result, for the report of it', async () => {
+    const scene = new Scene();
+    scene.queue.deliver([traced]);
+    await settle();
+    await scene.reply('done');
+    expect(scene.queue.traceOf(messageId(1))).toContain(TRACE);
+    scene.acknowledgeAll();
+    expect(scene.queue.traceOf(messageId(1))).toBeNull();
+  });
+
+  it('is none where the message has none', async () => {
+    const scene = await working();
+    await scene.fail(new Error('no'));
+    expect(scene.prompts[0]?.traceparent).toBeNull();
+    expect(lines(scene).at(-1)).toEqual(['turn_finished', { ...about, state: 'failed', duration_ms: 0 }]);
+  });
+
+  it('ends with an agent that is gone before its turn is over', async () => {
+    const scene = new Scene();
+    scene.queue.deliver([traced]);
+    await settle();
+    scene.life.abort();
+    await scene.reply('too late');
+    expect(lines(scene).at(-1)).toEqual(['turn_finished', { ...about, ...span, state: 'dropped', duration_ms: 0 }]);
   });
 });

@@ -25,6 +25,25 @@ describe('EventReporter', () => {
     expect(scene.clock.pending).toBe(0);
   });
 
+  it('sends what is about one turn in the trace of that turn, and what is about several in none', async () => {
+    const { scene, reporter } = reporting();
+    reporter.add(started(1));
+    await scene.clock.advance(0);
+    reporter.add(delta('one'));
+    reporter.add(delta('two'));
+    await scene.clock.advance(SECONDS);
+    scene.town.intercept = () => problemAnswer('unavailable');
+    reporter.add(finished(1));
+    await scene.clock.advance(0);
+    scene.town.intercept = () => undefined;
+    await scene.clock.advance(SECONDS);
+    reporter.add(delta('late'));
+    reporter.add(started(2));
+    await scene.clock.advance(SECONDS);
+    const traces = scene.town.requests.map(({ traceparent }) => traceparent?.slice(3, 35) ?? null);
+    expect(traces).toEqual(['1', '1', '1', '1', null].map((digit) => digit?.repeat(32) ?? null));
+  });
+
   it('sends a start, a result and a question at once, also right after a batch', async () => {
     const { scene, reporter } = reporting();
     reporter.add(started(1));

@@ -14,7 +14,7 @@ describe('hello', () => {
     await sayHello(platform, config, new AbortController().signal);
     const body = JSON.stringify({ version: PROTOCOL_VERSION });
     expect(town.requests).toEqual([
-      { method: 'POST', path: '/v1/container/hello', bearer: 'the-container-secret', body },
+      { method: 'POST', path: '/v1/container/hello', bearer: 'the-container-secret', traceparent: null, body },
     ]);
   });
 

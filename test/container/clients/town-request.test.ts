@@ -56,6 +56,14 @@ describe('requestTown', () => {
     }
   });
 
+  it('is a span of its own in the trace that it is sent for, and names none otherwise', async () => {
+    const { platform, town } = new AgentContext();
+    await requestTown(platform, request());
+    await requestTown(platform, request({ traceparent: `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01` }));
+    const sent = town.requests.map(({ traceparent }) => traceparent);
+    expect(sent).toEqual([null, `00-${'ab'.repeat(16)}-${'07'.repeat(8)}-01`]);
+  });
+
   it('follows no redirect: the bearer stays with the town', async () => {
     const { platform } = new AgentContext();
     const sent: OutgoingRequest[] = [];

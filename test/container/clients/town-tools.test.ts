@@ -21,10 +21,10 @@ const DELEGATION: DelegationView = {
 };
 const RESULT = { state: 'done', text: 'it is' } as const;
 
-function made(): { scene: AgentScene; tools: TownTools } {
+function made(traceparent: string | null = null): { scene: AgentScene; tools: TownTools } {
   const scene = new AgentScene();
   const { client, life, context } = scene;
-  return { scene, tools: townTools({ platform: context.platform, client, life }) };
+  return { scene, tools: townTools({ platform: context.platform, client, life, traceparent }) };
 }
 
 describe('the tools of the town', () => {

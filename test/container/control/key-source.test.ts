@@ -6,6 +6,7 @@ import { TestControlServer } from '../support/control-server.ts';
 import { FakeTownApi, TOWN_URL, hang, problemAnswer } from '../support/fake-town-api.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
 import { NO_METRICS } from '../../../container/lib/metrics.ts';
+import { passingTracer } from '../../../container/lib/tracer.ts';
 import { TownReach } from '../../../container/lib/town-reach.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
 import type { PrivateKey } from '../../../src/tokens/key-set.ts';
@@ -30,6 +31,7 @@ function scene(seed: PublicKeySet, published: PublicKeySet): Scene {
     log,
     randomBytes: (count: number) => new Uint8Array(count),
     metrics: NO_METRICS,
+    tracer: passingTracer((count) => new Uint8Array(count)),
     reach: new TownReach(log),
   };
   const source = new KeySource(platform, TOWN_URL, seed, new AbortController().signal);

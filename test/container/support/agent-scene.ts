@@ -6,6 +6,7 @@ import { Puller } from '../../../container/clients/puller.ts';
 import { Registry, type RegistryEntry } from '../../../container/clients/registry.ts';
 import type { Platform } from '../../../container/lib/platform.ts';
 import { NO_METRICS } from '../../../container/lib/metrics.ts';
+import { passingTracer } from '../../../container/lib/tracer.ts';
 import { TownReach } from '../../../container/lib/town-reach.ts';
 import { Secret } from '../../../src/lib/secret.ts';
 import { FakeTownApi, TOWN_URL } from './fake-town-api.ts';
@@ -42,6 +43,7 @@ export class AgentContext {
       log,
       randomBytes: (count) => new Uint8Array(count),
       metrics: NO_METRICS,
+      tracer: passingTracer((count) => new Uint8Array(count).fill(7)),
       reach: new TownReach(log),
     };
     town.trust(sessionId(1), secretOf(1));

@@ -200,5 +200,5 @@ export async function read<T>(response: Response, schema: z.ZodType<T>): Promise
 
 /** A message of the first attempt. */
 export function message(seed: number, content: string, attempt = 1): DeliveredMessage {
-  return { message: messageId(seed), attempt, seq: seed, content, sender: 'user' };
+  return { message: messageId(seed), attempt, seq: seed, content, sender: 'user', traceparent: null };
 }

@@ -26,6 +26,7 @@ export interface TownRequest {
   readonly path: string;
   /** Without `Bearer `; empty for none. */
   readonly bearer: string;
+  readonly traceparent: string | null;
   readonly body: string;
 }
 
@@ -78,7 +79,8 @@ export class FakeTownApi {
   /** What a control server gets as `fetch`. */
   readonly fetch: Fetch = async (url, init) => {
     const bearer = (init.headers['authorization'] ?? '').replace(/^Bearer /, '');
-    const request: TownRequest = { method: init.method, path: new URL(url).pathname, bearer, body: init.body ?? '' };
+    const sent = { method: init.method, path: new URL(url).pathname, body: init.body ?? '' };
+    const request: TownRequest = { ...sent, bearer, traceparent: init.headers['traceparent'] ?? null };
     this.requests.push(request);
     const intercepted = this.intercept(request);
     return intercepted ?? this.#app.request(url, init);

@@ -15,6 +15,9 @@ export const finished = (seed: number, reply = `reply ${seed}`): TurnEvent => {
   return { type: 'turn.finished', ...turn(seed), result: { state: 'done', reply, truncated: false } };
 };
 
+/** The traceparent of each turn. */
+const traceparentOf = (message: string): string => `00-${message.slice(-1).repeat(32)}-00f067aa0ba902b7-01`;
+
 /** A reporter, and what the town acknowledged to it. */
 export function reporting(): { scene: AgentScene; reporter: EventReporter; acknowledged: TurnEvent[] } {
   const scene = new AgentScene();
@@ -22,5 +25,9 @@ export function reporting(): { scene: AgentScene; reporter: EventReporter; ackno
   const { client, life, agent } = scene;
   const { platform } = scene.context;
   const onAcknowledged = (event: TurnEvent): void => void acknowledged.push(event);
-  return { scene, acknowledged, reporter: new EventReporter({ platform, client, life, agent, onAcknowledged }) };
+  return {
+    scene,
+    acknowledged,
+    reporter: new EventReporter({ platform, client, life, agent, onAcknowledged, traceOf: traceparentOf }),
+  };
 }

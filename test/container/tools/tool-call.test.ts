@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { townTools, type TownTools } from '../../../container/clients/town-tools.ts';
+import { townTools } from '../../../container/clients/town-tools.ts';
+import type { ToolUser } from '../../../container/tools/tool-call.ts';
 import { AgentScene, SECONDS } from '../support/agent-scene.ts';
 import { hang, problemAnswer } from '../support/fake-town-api.ts';
 import { settle } from '../support/manual-clock.ts';
@@ -12,9 +13,9 @@ afterEach(() => scene.end());
 const page = (): Response => Response.json({ items: [], next: null });
 
 /** Tools that leave through the one client of an agent. */
-function through(agent: AgentScene): (until: AbortSignal) => TownTools {
+function through(agent: AgentScene): ToolUser['town'] {
   const { context, client } = agent;
-  return (life) => townTools({ platform: context.platform, client, life });
+  return (life, traceparent) => townTools({ platform: context.platform, client, life, traceparent });
 }
 
 describe('a call of a tool', () => {
@@ -27,6 +28,20 @@ describe('a call of a tool', () => {
     agent.entry.swap(second);
     await say(client, 'peers');
     expect(agent.bearers('/peers')).toEqual([agent.first.token, second.token]);
+  });
+
+  it('asks the town in the trace of its turn, which the log names, and in none where the turn has none', async () => {
+    const agent = new AgentScene();
+    agent.town.intercept = page;
+    const client = await scene.client({ town: through(agent) });
+    await say(client, 'peers');
+    if (scene.turn !== null) scene.turn.traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+    await say(client, 'peers');
+    const sent = agent.town.requests.map(({ traceparent }) => traceparent);
+    expect(sent).toEqual([null, `00-${'ab'.repeat(16)}-${'07'.repeat(8)}-01`]);
+    const fields = scene.log.lines.filter(({ event }) => event === 'tool_called').map((line) => line.fields);
+    expect(fields[0]).not.toHaveProperty('trace_id');
+    expect(fields[1]).toMatchObject({ trace_id: 'ab'.repeat(16), span_id: 'cd'.repeat(8) });
   });
 
   it('ends with its turn, and what it tries again ends too', async () => {

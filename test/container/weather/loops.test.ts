@@ -74,7 +74,14 @@ describe('M-21: a loop that dies', () => {
     const onAcknowledged = (): void => {
       if (broken) throw new RangeError('no town to reach');
     };
-    const reporter = new EventReporter({ platform: scene.context.platform, client, life, agent, onAcknowledged });
+    const reporter = new EventReporter({
+      platform: scene.context.platform,
+      client,
+      life,
+      agent,
+      onAcknowledged,
+      traceOf: () => null,
+    });
     for (const text of ['one', 'two', 'three']) {
       reporter.add(delta(text));
       await scene.clock.advance(60 * SECONDS);
@@ -99,7 +106,14 @@ describe('M-21: a loop that dies', () => {
       },
     };
     scene.town.intercept = () => new Response('no', { status: 500 });
-    const reporter = new EventReporter({ platform, client, life, agent, onAcknowledged: () => {} });
+    const reporter = new EventReporter({
+      platform,
+      client,
+      life,
+      agent,
+      onAcknowledged: () => {},
+      traceOf: () => null,
+    });
     reporter.add(delta('one'));
     await scene.clock.advance(600 * SECONDS);
     expect(scene.town.count('/events')).toBeGreaterThan(15);

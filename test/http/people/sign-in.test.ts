@@ -179,7 +179,7 @@ describe('a sign-in link', () => {
     const waiting = JSON.stringify(await scene.rows('sign_in_links'));
     const { key } = await keyFor(code);
     await redeem(code);
-    const texts = `${waiting}${JSON.stringify(await scene.rows('sign_in_links'))}${JSON.stringify(scene.log)}`;
+    const texts = `${waiting}${JSON.stringify(await scene.rows('sign_in_links'))}${JSON.stringify([scene.log, scene.requests])}`;
     expect(waiting).toContain('digest');
     expect(findSecrets('directory and log', texts, { code, key })).toEqual([]);
   });

@@ -80,7 +80,14 @@ describe('an agent whose rows are broken', () => {
     const { town, broken } = await pair();
     await breakRowOf(town, broken);
     await inside(town, (p) => {
-      const message = { seq: 1, sender: 'person:dev', idempotencyKey: null, bytes: 1, createdAtMs: lab.clock.now() };
+      const message = {
+        seq: 1,
+        sender: 'person:dev',
+        idempotencyKey: null,
+        bytes: 1,
+        createdAtMs: lab.clock.now(),
+        traceparent: null,
+      };
       const queued = { ...message, agent: broken.id, content: 'x', deliverAtMs: lab.clock.now() };
       p.transaction(() => p.messages.accept({ ...queued, id: `msg_${'0'.repeat(32)}` }));
     });
@@ -101,6 +108,7 @@ describe('an agent whose rows are broken', () => {
             idempotencyKey: null,
             bytes: 1,
             createdAtMs: lab.clock.now(),
+            traceparent: null,
           };
           const queued = { ...message, id: `msg_${id.slice(4)}` as const, agent: id, content: 'x', deliverAtMs: null };
           p.messages.accept(queued);

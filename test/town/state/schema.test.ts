@@ -32,7 +32,7 @@ const TABLES = {
   mail: 'seq id from_agent to_agent text bytes sent_at_ms read_at_ms',
   members: 'person role since_ms added_by',
   messages:
-    'id agent seq state content sender attempt tries deliver_at_ms created_at_ms delivered_at_ms finished_at_ms reply truncated error idempotency_key bytes works kept_bytes',
+    'id agent seq state content sender attempt tries deliver_at_ms created_at_ms delivered_at_ms finished_at_ms reply truncated error idempotency_key bytes works kept_bytes traceparent',
   migrations: 'at id',
   permissions:
     'seq id agent inc message attempt title kind input options state requested_at_ms expires_at_ms option_id answered_by answered_at_ms resolved_by resolved_at_ms due_at_ms tries',

@@ -58,6 +58,12 @@ const TURNS_TO_DEADLINE = 150;
 /** A turn of the event loop, in the context of the code that waits for it. */
 export const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
+export interface LabLine {
+  readonly of: 'worker' | 'container';
+  readonly event: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
 /** One turn that an agent began, as its process saw it. */
 export interface LabTurn {
   readonly agent: string;
@@ -82,6 +88,8 @@ export class Lab {
   readonly silent = new Set<string>();
   /** Every agent call, newest last: path and the bearer that it carried. */
   readonly agentCalls: { path: string; bearer: string; status: number }[] = [];
+  /** What the log of the Worker, and of every control server, says of this test. */
+  readonly lines: LabLine[] = [];
   /** Every turn that was begun in any container. */
   readonly turns: LabTurn[] = [];
   /**
@@ -118,6 +126,12 @@ export class Lab {
   writesPerMinute = Infinity;
   readonly #serving = new Set<Promise<unknown>>();
   #turn: Promise<void> | null = null;
+
+  /** A log whose lines are kept. */
+  logOf(of: LabLine['of']) {
+    const keep = (event: string, fields: LabLine['fields'] = {}): void => void this.lines.push({ of, event, fields });
+    return { info: keep, warn: keep, error: keep };
+  }
 
   /** Requests and calls that are under way. */
   get busy(): number {
@@ -194,6 +208,7 @@ export class Lab {
     this.ledgerBytes = MAX_LEDGER_BYTES;
     this.receivers.clear();
     this.posts.length = 0;
+    this.lines.length = 0;
     this.writesPerMinute = Infinity;
     for (const container of this.#containers.values()) container.end();
     this.#containers.clear();
@@ -345,7 +360,7 @@ export class LabContainer {
       config: { apiUrl: 'https://reeve.test', issuer: 'https://reeve.test', jwks: { keys: [] }, containerSecret: null },
       clock,
       fetch: (url, init) => this.#call(pid, url, init),
-      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+      log: this.#lab.logOf('container'),
       spawn: async (launch) => {
         const agent = await spawn(launch);
         const prompt = agent.prompt.bind(agent);

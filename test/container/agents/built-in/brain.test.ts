@@ -33,7 +33,12 @@ async function spawned(): Promise<{
   const turn = new AbortController();
   const { signal } = turn;
   const ask = (content: string, sender = 'person:dev'): Promise<string> =>
-    process.prompt({ message: { ...message(1, content), sender }, emit: (output) => void said.push(output), signal });
+    process.prompt({
+      message: { ...message(1, content), sender },
+      emit: (output) => void said.push(output),
+      signal,
+      traceparent: null,
+    });
   return { clock, process, said, town, ask, interrupt: () => turn.abort() };
 }
 

@@ -4,9 +4,10 @@ import { promptContent, type PromptContext } from '../../../../container/agents/
 import { message } from '../../support/control-server.ts';
 
 const MARK = 'a'.repeat(20);
-const NEW: PromptContext = { generation: 7, earlier: [], drawMark: () => MARK };
+const NEW: PromptContext = { generation: 7, traceparent: null, earlier: [], drawMark: () => MARK };
 const asked = (content: string, sender = 'person:dev') => ({ ...message(1, content), sender });
-const meta = ({ _meta: { reeve } }: ReturnType<typeof promptContent>) => reeve;
+const metaOf = ({ _meta: meta }: ReturnType<typeof promptContent>) => meta;
+const meta = (given: ReturnType<typeof promptContent>) => metaOf(given).reeve;
 const textOf = (given: ReturnType<typeof promptContent>) =>
   given.prompt.map((block) => (block.type === 'text' ? block.text : '')).join('');
 
@@ -19,6 +20,12 @@ describe('what a prompt says', () => {
     const given = promptContent(asked('dlg_1 is done', SYSTEM_SENDER), NEW);
     expect(textOf(given)).toMatch(/^This is a message of your town, not of a person\. .*\ndlg_1 is done$/);
     expect(meta(given)).toMatchObject({ kind: 'system', content: 'dlg_1 is done', generation: 7 });
+  });
+
+  it('names the trace of its turn where the protocol has its place, and none where there is none', () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    expect(metaOf(promptContent(asked('hello'), { ...NEW, traceparent })).traceparent).toBe(traceparent);
+    expect(metaOf(promptContent(asked('hello'), NEW))).not.toHaveProperty('traceparent');
   });
 
   it('hands over earlier turns between two lines, before the message, and as a member', () => {

@@ -25,6 +25,7 @@ export interface Said {
 /** A turn that the test ends. */
 export class Turn implements ToolTurn {
   readonly tasks: string[] = [];
+  traceparent: string | null = null;
   /** What it reported of its questions. */
   readonly reported: TurnOutput[] = [];
   readonly permissions: Permissions;

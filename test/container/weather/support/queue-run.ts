@@ -3,7 +3,11 @@ import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import type { DeliveredMessage, HeldMessage, TurnEvent } from '#protocol';
 import { TurnQueue } from '../../../../container/agents/turn-queue.ts';
+import { TurnTrace } from '../../../../container/agents/turn-trace.ts';
+import { passingTracer } from '../../../../container/lib/tracer.ts';
 import { message } from '../../support/control-server.ts';
+import { agentId } from '../../../support/ids.ts';
+import { KeptLog } from '../../support/log.ts';
 import { ManualClock, settle } from '../../support/manual-clock.ts';
 
 /** `deliver`: (seed, attempt) of each message. `acknowledge`: one of the events so far, perhaps twice. */
@@ -38,6 +42,11 @@ interface Turn {
 export class QueueRun {
   readonly #clock = new ManualClock();
   readonly #life = new AbortController();
+  readonly #platform = {
+    clock: this.#clock,
+    log: new KeptLog(),
+    tracer: passingTracer((count) => new Uint8Array(count)),
+  };
   readonly #events: TurnEvent[] = [];
   readonly #runs: DeliveredMessage[] = [];
   readonly #turns: Turn[] = [];
@@ -54,6 +63,7 @@ export class QueueRun {
       );
     },
     report: (event) => void this.#events.push(event),
+    trace: (message) => new TurnTrace({ platform: this.#platform, agent: agentId(1), inc: 1 }, message),
     onWork: () => {},
     mayContinue: () => true,
     townNowMs: () => this.#clock.nowMs(),

@@ -87,7 +87,7 @@ export class ProcessScene {
     return started;
   }
 
-  prompt(agent: AgentProcess, content: string, sender = 'person:dev'): Turn {
+  prompt(agent: AgentProcess, content: string, sender = 'person:dev', traceparent: string | null = null): Turn {
     const said: TurnOutput[] = [];
     const turn = new AbortController();
     this.#messages += 1;
@@ -96,6 +96,7 @@ export class ProcessScene {
         message: { ...message(this.#messages, content), sender },
         emit: (output) => void said.push(output),
         signal: turn.signal,
+        traceparent,
       }),
     );
     reply.catch(() => undefined);
