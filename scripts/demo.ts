@@ -2,18 +2,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { townIdSchema, type AgentView } from '#protocol';
-import { parseConfig } from '../src/env.ts';
-import { KeyRing } from '../src/tokens/key-ring.ts';
-import { mintAgentToken, type Issuer } from '../src/tokens/mint.ts';
+import type { AgentView } from '#protocol';
 import { ApiClient } from './api-client.ts';
 import { playDelegation } from './demo-delegation.ts';
-import { workerVariables, type Variables } from './dev-settings.ts';
+import { workerVariables } from './dev-settings.ts';
 import { startStack, type Stack } from './dev-stack.ts';
 import { aborted, endingSignal } from './ending.ts';
 import { Guard } from './guard.ts';
 import { freePort } from './ports.ts';
 import { Story } from './story.ts';
+import { tokenCopier, type CopyToken } from './token-copier.ts';
 
 /** Seconds instead of an hour, so that two sweeps fit into the demo; the rule for the lifetime holds all the same. */
 const INTERVAL_SECONDS = 4;
@@ -155,27 +153,6 @@ async function teardown(story: Story, api: ApiClient, town: string, copyToken: C
     `A copy of cyd's token, accepted before (${before.status}), is refused now: ${after.status} ${after.code}.`,
     before.status === 200 && after.status === 401 && after.code === 'agent_retired',
   );
-}
-
-type CopyToken = (agent: AgentView) => Promise<string>;
-
-/**
- * The same token that an agent calls with, signed again with this stack's key: the real one is in the container, and nothing
- * shows it.
- */
-function tokenCopier(variables: Readonly<Variables>): CopyToken {
-  return async (agent) => {
-    const town = townIdSchema.parse(agent.container.split(':')[0]);
-    const order = { town, agent: agent.id, inc: agent.incarnation, gen: agent.credential.in_use, scopes: agent.scopes };
-    return (await mintAgentToken(await demoIssuer(variables), order, Date.now())).token.reveal();
-  };
-}
-
-async function demoIssuer(variables: Readonly<Variables>): Promise<Issuer> {
-  const config = parseConfig(variables);
-  if (!config.ok) throw new Error('the settings of the demo are refused');
-  const { publicUrl, trustDomain, tokenTtlSeconds: ttlSeconds, signingKeys } = config.value;
-  return { ring: await KeyRing.import(signingKeys), publicUrl, trustDomain, ttlSeconds };
 }
 
 const readAll = (api: ApiClient, town: string): Promise<AgentView[]> =>

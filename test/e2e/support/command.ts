@@ -38,7 +38,7 @@ export async function endAll(): Promise<void> {
 }
 
 /** Resolves with the output once it holds `text`. */
-export function untilPrinted(started: Run, text: string): Promise<string> {
+export function untilPrinted(started: Pick<Run, 'output'>, text: string): Promise<string> {
   return vi.waitFor(
     () => {
       if (!started.output().includes(text)) throw new Error(`"${text}" was not printed, but: ${started.output()}`);

@@ -5,16 +5,15 @@ import { decodeJwt } from 'jose';
 import { eventBatchSchema } from '#protocol';
 import { ApiClient } from '../../../scripts/api-client.ts';
 import { startChild, type Child } from '../../../scripts/child.ts';
+import { controlProgram } from '../../../scripts/control-program.ts';
 import { workerVariables, type Variables } from '../../../scripts/dev-settings.ts';
 import { startStack, type Stack } from '../../../scripts/dev-stack.ts';
 import { Guard } from '../../../scripts/guard.ts';
 import { freePort } from '../../../scripts/ports.ts';
-import { privateKeySetSchema, publicKeys } from '../../../src/tokens/key-set.ts';
 import { migratedFolder } from './migrated.ts';
-import { commandLineOf, descendantsOf } from './watch.ts';
+import { crashWorker, workerRuntimes } from './crash-worker.ts';
 import { Wiretap } from './wiretap.ts';
 
-const ROOT = join(import.meta.dirname, '../../..');
 /** Far longer (s) than any of it takes: a repeat that is stored for later comes after 15. */
 const PATIENCE_SECONDS = 60;
 
@@ -103,11 +102,11 @@ export class Storm {
    * the port with a runtime of its own, starts another one.
    */
   async crashWorker(): Promise<void> {
-    const pids = this.#workerRuntimes();
+    const { worker } = this.#ports;
+    const pids = crashWorker(worker);
     if (pids.length === 0) throw new Error('no runtime of the Worker was found');
-    for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
     await this.eventually('the end of the runtime', async () => {
-      const left = this.#workerRuntimes();
+      const left = workerRuntimes(worker);
       return pids.some((pid) => left.includes(pid)) ? null : true;
     });
   }
@@ -147,34 +146,11 @@ export class Storm {
   }
 
   #startControl(): Child {
-    const { control, toTown } = this.#ports;
-    const { SIGNING_KEYS = '', PUBLIC_URL = '', CONTAINER_SECRET = '' } = this.#variables;
-    const { PATH = '', HOME = '' } = process.env;
-    const program = {
-      name: 'control server',
-      args: [join(ROOT, 'container/main.ts')],
-      env: {
-        PATH,
-        HOME,
-        REEVE_API_URL: `http://127.0.0.1:${toTown}`,
-        REEVE_ISSUER: PUBLIC_URL,
-        REEVE_JWKS: JSON.stringify(publicKeys(privateKeySetSchema.parse(JSON.parse(SIGNING_KEYS)))),
-        CONTAINER_PORT: String(control),
-        CONTAINER_SECRET,
-      },
-      logFile: join(this.#stateDir, 'logs/container.log'),
-    };
-    return startChild(program, this.#guard);
-  }
-
-  /** Below the wrangler of this stack: all but the one that listens on its port. */
-  #workerRuntimes(): string[] {
-    const { worker } = this.#ports;
-    const wrangler = descendantsOf(process.pid).find((pid) => commandLineOf(pid).includes(` --port ${worker} `));
-    return descendantsOf(Number(wrangler)).filter((pid) => {
-      const line = commandLineOf(pid);
-      return line.includes('workerd serve ') && !line.includes(`entry=127.0.0.1:${worker} `);
-    });
+    const { control: port, toTown } = this.#ports;
+    const [stateDir, variables] = [this.#stateDir, this.#variables];
+    const logFile = join(stateDir, 'logs/container.log');
+    const townUrl = `http://127.0.0.1:${toTown}`;
+    return startChild(controlProgram({ stateDir, variables, townUrl, port, logFile }), this.#guard);
   }
 }
 

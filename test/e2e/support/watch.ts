@@ -71,7 +71,7 @@ function openForWriting(pid: string, known: string): { path: string; read: () =>
 }
 
 /** Undefined where the process, or the file, has just gone. */
-function quietly<T>(look: () => T): T | undefined {
+export function quietly<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch {

@@ -1,6 +1,7 @@
 /** Stands between the Worker and a control server, in either direction, hands everything on, and keeps what crossed. */
-import { createServer, request, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { once } from 'node:events';
+import { handOn, readRequest } from './hand-on.ts';
 
 /** One request as it crossed. */
 export interface Crossed {
@@ -42,24 +43,13 @@ export class Wiretap {
   }
 
   async #handOn(incoming: IncomingMessage, target: number) {
-    const { method = '', url = '', headers } = incoming;
-    const body = await textOf(incoming);
-    const crossed = { method, path: url, authorization: headers.authorization ?? '', body };
+    const asked = await readRequest(incoming);
+    const { method, path, headers, body } = asked;
+    const crossed = { method, path, authorization: headers.authorization ?? '', body };
     this.crossed.push(crossed);
-    // Not compressed, so that what is answered can be read here.
-    const asked = { ...headers, 'accept-encoding': 'identity' };
-    const sent = request({ host: '127.0.0.1', port: target, method, path: url, headers: asked });
-    sent.end(body);
-    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
-    const text = await textOf(answer);
-    this.answers.push(`${answer.rawHeaders.join(' ')}\n${text}`);
+    const answer = await handOn(target, asked);
+    this.answers.push(`${answer.rawHeaders.join(' ')}\n${answer.body}`);
     await this.beforeAnswer(crossed);
-    return { status: answer.statusCode ?? 502, headers: answer.headers, body: text };
+    return answer;
   }
-}
-
-async function textOf(stream: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(Buffer.from(chunk as Uint8Array));
-  return Buffer.concat(chunks).toString('utf8');
 }
