@@ -200,6 +200,24 @@ export class Directory {
     return results.map(toEntry);
   }
 
+  /** Of the next `span` towns with an id above `after` those that were due by `dueBy`; `last`: null where there was no town. One query. */
+  async overdueIn(
+    after: string,
+    span: number,
+    dueBy: number,
+  ): Promise<{ looked: number; last: TownId | null; towns: WatchedTown[] }> {
+    const next = 'SELECT * FROM towns WHERE id > ?1 ORDER BY id LIMIT ?2';
+    const { results } = await this.#db
+      .prepare(
+        `WITH span AS MATERIALIZED (${next}) SELECT looked, last, span.*
+         FROM (SELECT COUNT(*) AS looked, MAX(id) AS last FROM span) LEFT JOIN span ON next_due_at_ms <= ?3`,
+      )
+      .bind(after, span, dueBy)
+      .all<{ looked: number; last: TownId | null } & (Row | { id: null })>();
+    const [{ looked, last } = { looked: 0, last: null }] = results;
+    return { looked, last, towns: results.flatMap((row) => (row.id === null ? [] : [toWatched(row)])) };
+  }
+
   /** A page of all towns with an id above `after`, those that are being deleted among them, in the order of ids. */
   async pageOfWatched(after: string, limit: number): Promise<WatchedTown[]> {
     const { results } = await this.#db

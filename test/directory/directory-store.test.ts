@@ -70,6 +70,19 @@ describe('the directory', () => {
     expect(await directory.get(townId(3))).toBeNull();
   });
 
+  test('tells of a span of towns which were due by then, how many it looked at, and where it ends', async () => {
+    const directory = await directoryOf(entry(1), entry(2), entry(3), entry(4), entry(5));
+    await directory.plan(townId(2), null);
+    const due = async (after: string, span: number, by: number) => {
+      const { towns, looked, last } = await directory.overdueIn(after, span, by);
+      return [towns.map(({ id }) => id), looked, last];
+    };
+    expect(await due('', 3, 3)).toEqual([[townId(1), townId(3)], 3, townId(3)]);
+    expect(await due('', 3, 2)).toEqual([[townId(1)], 3, townId(3)]);
+    expect(await due(townId(3), 3, 3)).toEqual([[], 2, townId(5)]);
+    expect(await due(townId(5), 3, 9)).toEqual([[], 0, null]);
+  });
+
   test('shows a town that is being deleted to the watchdog alone, for which it stays due until its entry goes', async () => {
     const directory = await directoryOf(entry(1), entry(2));
     await directory.plan(townId(1), null);
@@ -83,6 +96,10 @@ describe('the directory', () => {
     expect(await directory.pageOfIds('', 10)).toEqual([townId(2)]);
     const found = { ...entry(1), nextDueAtMs: 50, deletedAtMs: 50 };
     expect((await directory.pageOfWatched('', 10))[0]).toEqual(found);
+    expect((await directory.overdueIn('', 10, 50)).towns).toEqual([
+      found,
+      { ...entry(2), nextDueAtMs: 2, deletedAtMs: null },
+    ]);
     expect(await directory.find(townId(1))).toEqual({ entry: entry(1), deletedAtMs: 50 });
     await directory.remove(townId(1));
     expect(await directory.find(townId(1))).toBeNull();

@@ -9,6 +9,8 @@ import { NOW_MS } from '../support/issuer.ts';
 import { directoryDatabase } from '../support/sqlite.ts';
 
 const MINUTE_MS = 60_000;
+/** Few, so that a small directory has several. */
+const SPAN = 100;
 const LONG_AGO_MS = NOW_MS - 60 * MINUTE_MS;
 
 /** A directory of `count` towns with nothing to do; `due` says when some of them have. */
@@ -34,7 +36,7 @@ describe('the watchdog', () => {
       101: NOW_MS + MINUTE_MS,
       250: LONG_AGO_MS,
     });
-    expect(await watchTowns(scene.edge)).toEqual({ looked: 250, overdue: 3, woken: 3, failed: 0 });
+    expect(await watchTowns(scene.edge, SPAN)).toEqual({ looked: 250, overdue: 3, woken: 3, failed: 0 });
     expect(woken(scene).toSorted()).toEqual([3, 100, 250].map((nth) => townId(nth)));
     expect(scene.calls).toHaveLength(3);
     expect(scene.calls[0]?.given).toEqual([{ name: 't3', owner: 'ann', nextDueAtMs: NOW_MS - 10 * MINUTE_MS }]);
@@ -47,28 +49,28 @@ describe('the watchdog', () => {
     const scene = await sceneOf(3);
     await scene.edge.directory.markDeleted(townId(2), LONG_AGO_MS);
     await scene.edge.directory.markDeleted(townId(3), NOW_MS - MINUTE_MS);
-    expect(await watchTowns(scene.edge)).toEqual({ looked: 3, overdue: 1, woken: 1, failed: 0 });
+    expect(await watchTowns(scene.edge, SPAN)).toEqual({ looked: 3, overdue: 1, woken: 1, failed: 0 });
     expect(scene.calls).toEqual([{ town: townId(2), method: 'remove', given: [] }]);
   });
 
   test('a directory that fills its last page ends there', async () => {
-    expect(await watchTowns((await sceneOf(200)).edge)).toMatchObject({ looked: 200 });
-    expect(await watchTowns((await sceneOf(0)).edge)).toMatchObject({ looked: 0, failed: 0 });
+    expect(await watchTowns((await sceneOf(200)).edge, SPAN)).toMatchObject({ looked: 200 });
+    expect(await watchTowns((await sceneOf(0)).edge, SPAN)).toMatchObject({ looked: 0, failed: 0 });
   });
 
   test('A-02: a town that comes while the pages are read is not skipped, nor one behind a town that goes', async () => {
     const scene = await sceneOf(150, { 1: LONG_AGO_MS, 150: LONG_AGO_MS });
     const { directory } = scene.edge;
-    const pageOf = directory.pageOfWatched.bind(directory);
+    const overdueIn = directory.overdueIn.bind(directory);
     const come = townId(1000);
-    directory.pageOfWatched = async (after: string, limit: number) => {
-      const page = await pageOf(after, limit);
+    directory.overdueIn = async (after, ...order) => {
+      const found = await overdueIn(after, ...order);
       if (after === '') {
         await directory.create({ id: come, name: 'late', owner: 'ann', createdAtMs: LONG_AGO_MS });
       }
-      return page;
+      return found;
     };
-    const report = await watchTowns(scene.edge);
+    const report = await watchTowns(scene.edge, SPAN);
     expect(report).toEqual({ looked: 151, overdue: 3, woken: 3, failed: 0 });
     expect(woken(scene)).toContain(come);
   });
@@ -119,10 +121,10 @@ describe('the watchdog', () => {
   test('a directory that cannot be read ends the run, which is counted and logged', async () => {
     const scene = await sceneOf(150, { 1: LONG_AGO_MS });
     const { directory } = scene.edge;
-    const pageOf = directory.pageOfWatched.bind(directory);
-    directory.pageOfWatched = (after: string, limit: number) =>
-      after === '' ? pageOf(after, limit) : Promise.reject(new Error('D1 is down'));
-    expect(await watchTowns(scene.edge)).toEqual({ looked: 100, overdue: 1, woken: 1, failed: 1 });
+    const overdueIn = directory.overdueIn.bind(directory);
+    directory.overdueIn = (after, ...order) =>
+      after === '' ? overdueIn(after, ...order) : Promise.reject(new Error('D1 is down'));
+    expect(await watchTowns(scene.edge, SPAN)).toEqual({ looked: 100, overdue: 1, woken: 1, failed: 1 });
     expect(scene.log.map(({ event }) => event)).toEqual(['watchdog.page_failed', 'watchdog.done']);
   });
 });
