@@ -33,6 +33,15 @@ const origin = z.string('is required').transform((text, context) => {
   return z.NEVER;
 });
 
+const ENDPOINT_RULE = 'must be an http or https address without query or credentials';
+const endpoint = z.string().transform((text, context): string => {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const isPlain = url !== null && url.username === '' && url.password === '' && url.search === '' && url.hash === '';
+  if (isPlain && /^https?:$/.test(url.protocol)) return url.href;
+  context.addIssue({ code: 'custom', message: ENDPOINT_RULE });
+  return z.NEVER;
+});
+
 const JWKS_RULE = 'must be a JSON Web Key Set of public P-256 keys, without any private part';
 const keySet = z.string().transform((text, context): PublicKeySet => {
   const json = parseJson(text);
@@ -89,6 +98,12 @@ const environmentSchema = z.object({
   CONTAINER_PORT: port.default(8790),
   METRICS_PORT: port.optional(),
   CONTAINER_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: endpoint.optional(),
+  OTEL_SERVICE_NAME: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(128, 'must have at most 128 characters')
+    .default('reeve-container'),
   AGENT_STATE_DIR: z.string().min(1, 'must not be empty').default('.reeve-agents'),
   AGENT_PATH: absolutePaths.optional(),
   AGENT_START_TIMEOUT_SECONDS: seconds(1, 600).default(60),
@@ -111,6 +126,8 @@ export interface Config {
   readonly port: number;
   /** Where, on loopback alone, this program tells of itself in numbers; null: nowhere. 0: the system chooses. */
   readonly metricsPort: number | null;
+  /** The collector that spans are sent to, and what this program is called there; null: to none. */
+  readonly collector: { readonly endpoint: string; readonly serviceName: string } | null;
   /** Shown when saying hello; null where the town finds this process by itself. */
   readonly containerSecret: Secret | null;
   /** Holds a directory for each agent; made where it is missing. */
@@ -151,6 +168,7 @@ export function parseConfig(environment: Environment): ParsedConfig {
       host: given.CONTAINER_HOST,
       port: given.CONTAINER_PORT,
       metricsPort: given.METRICS_PORT ?? null,
+      collector: collectorOf(given),
       containerSecret: given.CONTAINER_SECRET === undefined ? null : new Secret(given.CONTAINER_SECRET),
       agentStateDir: given.AGENT_STATE_DIR,
       agentPath: given.AGENT_PATH ?? null,
@@ -161,4 +179,9 @@ export function parseConfig(environment: Environment): ParsedConfig {
       agentDiskBytes: given.AGENT_DISK_MB * 1024 * 1024,
     }),
   };
+}
+
+function collectorOf(given: z.infer<typeof environmentSchema>): Config['collector'] {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: to, OTEL_SERVICE_NAME: serviceName } = given;
+  return to === undefined ? null : { endpoint: to, serviceName };
 }

@@ -10,6 +10,7 @@ import { atMost, type Clock } from './lib/clock.ts';
 import { sharedRegistry } from './clients/registry.ts';
 import { parseConfig, type Config } from './config.ts';
 import { createControlServer, type ControlServer } from './control-server.ts';
+import type { Collector } from './otlp.ts';
 import { scrapedMetrics, type ScrapedMetrics } from './metrics.ts';
 import { consoleSink, createLog, errorFields } from './lib/log.ts';
 
@@ -23,6 +24,9 @@ Runs a Reeve control server: it starts, feeds and stops agents for a town.
   CONTAINER_HOST     address to listen on; default 127.0.0.1
   CONTAINER_PORT     port to listen on; default 8790, 0 lets the system choose
   METRICS_PORT       port on 127.0.0.1 on which GET /metrics answers; default: none, 0 lets the system choose
+  OTEL_EXPORTER_OTLP_ENDPOINT  a collector, which gets the spans of traced turns over OTLP/HTTP; default: none
+  OTEL_SERVICE_NAME  what this program is called there; default reeve-container
+  OTEL_EXPORTER_OTLP_HEADERS   headers for it, as name=value, by comma; a secret
   CONTAINER_SECRET   shown to the Worker when saying hello
   AGENT_STATE_DIR    holds a home directory for each agent; default .reeve-agents
   AGENT_PATH         where the commands of agents are looked for; default: this Node's directory and the system's
@@ -43,7 +47,7 @@ const EXIT_OPERATOR = 2;
 const MAX_HEADER_BYTES = 128 * 1024;
 /** Answers under way get this long (ms) to reach their readers; idle connections are closed at once. */
 const LAST_ANSWERS_MS = 1_000;
-/** Users and files of agents are removed within this (ms), or by the next start. */
+/** Users and files of agents are removed within this (ms), or by the next start; the last spans are sent, or lost. */
 const LAST_REMOVALS_MS = 2_000;
 
 /** As good as any (ms): it does nothing. */
@@ -101,11 +105,12 @@ interface Running {
   readonly server: ControlServer;
   readonly agents: AgentProcesses;
   readonly http: ReturnType<typeof serve>;
+  readonly spans: Collector | null;
   readonly drainMs: number;
 }
 
 /** SIGTERM, by which a platform announces the end, lets turns come to theirs first; a second signal, or any other, does not wait. */
-function endOnSignals({ server, agents, http, drainMs }: Running): void {
+function endOnSignals({ server, agents, http, spans, drainMs }: Running): void {
   let isAnnounced = false;
   let isEnding = false;
   const end = async (signal: string): Promise<void> => {
@@ -116,7 +121,7 @@ function endOnSignals({ server, agents, http, drainMs }: Running): void {
     isEnding = true;
     log.info('shutting_down', { signal });
     await server.shutdown();
-    await atMost(clock, LAST_REMOVALS_MS, agents.close());
+    await atMost(clock, LAST_REMOVALS_MS, Promise.all([agents.close(), spans?.close()]));
     http.close(() => process.exit(0));
     clock.after(LAST_ANSWERS_MS, () => process.exit(0));
   };
@@ -171,12 +176,16 @@ async function main(): Promise<void> {
     },
     sharedRegistry(),
   );
+  // Its libraries are loaded where they are used: they take longer than the rest of this start.
+  const spans =
+    config.collector === null ? null : (await import('./otlp.ts')).collector({ log, randomBytes }, config.collector);
+  const tracing = spans === null ? {} : { tracer: spans.tracer };
   const metrics = config.metricsPort === null ? undefined : scrapedMetrics();
   const counting = metrics === undefined ? {} : { metrics };
-  const server = createControlServer({ config, clock, fetch, log, randomBytes, ...counting, ...agents });
+  const server = createControlServer({ config, clock, fetch, log, randomBytes, ...counting, ...tracing, ...agents });
   const http = listen(server, config);
   if (metrics !== undefined) listenForScrapes(server, metrics, config.metricsPort ?? 0);
-  endOnSignals({ server, agents, http, drainMs: config.agentDrainMs });
+  endOnSignals({ server, agents, http, spans, drainMs: config.agentDrainMs });
 }
 
 await main();

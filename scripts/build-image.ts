@@ -34,6 +34,8 @@ export async function buildImage(folder = OUTPUT): Promise<void> {
       format: 'esm',
       platform: 'node',
       target: 'node24',
+      // What also comes as modules is taken so: CommonJS would load parts of Node in a way that a module does not have.
+      mainFields: ['module', 'main'],
       legalComments: 'eof',
       logLevel: 'silent',
     });

@@ -5,8 +5,16 @@ import type { Program } from './child.ts';
 import type { Variables } from './dev-settings.ts';
 import { ROOT, baseEnv } from './programs.ts';
 
-/** Settings of agents that are handed on as they are. */
-const AGENT_SETTINGS = ['AGENT_USERS', 'AGENT_DISK_MB', 'AGENT_START_TIMEOUT_SECONDS', 'AGENT_PERMISSION_SECONDS'];
+/** Settings of agents, and where spans go, that are handed on as they are. */
+const HANDED_ON = [
+  'AGENT_USERS',
+  'AGENT_DISK_MB',
+  'AGENT_START_TIMEOUT_SECONDS',
+  'AGENT_PERMISSION_SECONDS',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'OTEL_EXPORTER_OTLP_HEADERS',
+  'OTEL_SERVICE_NAME',
+];
 
 export interface ControlOptions {
   readonly stateDir: string;
@@ -35,14 +43,14 @@ export function controlProgram({ stateDir, variables, townUrl, port, logFile }: 
       AGENT_DRAIN_SECONDS: '0',
       // People have their agents where their shell finds them.
       AGENT_PATH: absoluteOnly(process.env['PATH'] ?? ''),
-      ...agentSettings(),
+      ...handedOn(),
     },
     logFile,
   };
 }
 
-function agentSettings(): Record<string, string> {
-  const given = AGENT_SETTINGS.map((name) => [name, process.env[name] ?? ''] as const);
+function handedOn(): Record<string, string> {
+  const given = HANDED_ON.map((name) => [name, process.env[name] ?? ''] as const);
   return Object.fromEntries(given.filter(([, value]) => value !== ''));
 }
 

@@ -48,7 +48,8 @@ export class TurnTrace {
 
   /** The turn is over, or never began. `dropped`: its agent is gone, and the town queues the message again. */
   end(state: TurnResult['state'] | 'dropped'): void {
-    const durationMs = this.#beganAtMs === null ? null : this.#parts.platform.clock.monoMs() - this.#beganAtMs;
+    const durationMs =
+      this.#beganAtMs === null ? null : Math.round(this.#parts.platform.clock.monoMs() - this.#beganAtMs);
     this.#span.end(state === 'done' ? null : state);
     this.#log('turn_finished', { state, duration_ms: durationMs });
   }

@@ -17,6 +17,7 @@ describe('parseConfig', () => {
         host: '127.0.0.1',
         port: 8790,
         metricsPort: null,
+        collector: null,
         containerSecret: null,
         agentStateDir: '.reeve-agents',
         agentPath: null,
@@ -28,6 +29,32 @@ describe('parseConfig', () => {
       },
     });
     expect(parsed.ok && Object.isFrozen(parsed.config)).toBe(true);
+  });
+
+  it('takes a collector by the name that OpenTelemetry has for it, and refuses an address with anything secret in it', () => {
+    const collectorOf = (environment: Environment) => {
+      const parsed = parseConfig({ ...VALID, ...environment });
+      return parsed.ok ? parsed.config.collector : parsed.error;
+    };
+    expect(collectorOf({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' })).toEqual({
+      endpoint: 'http://127.0.0.1:4318/',
+      serviceName: 'reeve-container',
+    });
+    expect(collectorOf({ OTEL_EXPORTER_OTLP_ENDPOINT: 'https://otlp.example/x', OTEL_SERVICE_NAME: 'mine' })).toEqual({
+      endpoint: 'https://otlp.example/x',
+      serviceName: 'mine',
+    });
+    for (const text of [
+      '',
+      'otlp.example:4318',
+      'grpc://otlp.example',
+      'https://zx81@otlp.example',
+      'https://otlp.example/?zx81',
+    ]) {
+      expect(collectorOf({ OTEL_EXPORTER_OTLP_ENDPOINT: text }), text).toBe(
+        'OTEL_EXPORTER_OTLP_ENDPOINT must be an http or https address without query or credentials',
+      );
+    }
   });
 
   it('takes all that is given; a trailing slash does not matter', async () => {

@@ -1,5 +1,6 @@
 /** What the image copies, built into a folder of its own, and run from there as the image runs it. */
 import { spawnSync } from 'node:child_process';
+import { isBuiltin } from 'node:module';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import { newKey } from '../../src/tokens/key-edit.ts';
 import { message } from '../container/support/control-server.ts';
 import { Program } from '../container/support/program.ts';
 import { keySetOf, sendTo } from '../container/support/push.ts';
+import { SpanReceiver } from '../container/support/span-receiver.ts';
 import { agentId, containerName, secretOf, sessionId } from '../support/ids.ts';
 import { ROOT } from '../support/source.ts';
 
@@ -50,13 +52,14 @@ const DEAF = {
 };
 
 /** A control server from the bundle, with a session and an agent; without a runtime, the built-in one. */
-async function withAgent(runtime: typeof DEAF | null = null) {
+async function withAgent(runtime: typeof DEAF | null = null, variables: Readonly<Record<string, string>> = {}) {
   const key = await newKey('active');
   const environment = {
     REEVE_API_URL: TOWN,
     REEVE_JWKS: JSON.stringify(keySetOf(key)),
     CONTAINER_PORT: '0',
     AGENT_STATE_DIR: join(base, 'state'),
+    ...variables,
   };
   const program = new Program(environment, [], { command: [process.execPath, join(folder, 'main.mjs')] });
   const address = await program.ready();
@@ -77,8 +80,8 @@ async function withAgent(runtime: typeof DEAF | null = null) {
   return {
     program,
     process_id,
-    deliver: async (content: string) => {
-      const body = { inc: 1, grant: issued, messages: [message(1, content)] };
+    deliver: async (content: string, traceparent: string | null = null) => {
+      const body = { inc: 1, grant: issued, messages: [{ ...message(1, content), traceparent }] };
       expect((await send(session, 'POST', `/agents/${agent}/messages`, body)).status).toBe(200);
     },
     messages: async () => {
@@ -94,6 +97,29 @@ describe('the bundle', () => {
     const program = new Program(environment, [], { command: [process.execPath, join(folder, 'main.mjs')] });
     const answer = await fetch(`${await program.scrapedAt()}/metrics`);
     expect(await answer.text()).toMatch(/^process_resident_memory_bytes \d{7,}$/m);
+  });
+
+  it('sends the spans of a traced turn to a collector, with the headers that it is given, which nothing of it shows', async () => {
+    const receiver = await SpanReceiver.listen();
+    try {
+      const { program, deliver } = await withAgent(null, {
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
+        OTEL_EXPORTER_OTLP_HEADERS: 'x-api-key=zx81-secret',
+        OTEL_SERVICE_NAME: 'the-image',
+      });
+      await deliver('hello', `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`);
+      await expect.poll(() => program.stdout).toContain('"turn_finished"');
+      program.kill('SIGTERM');
+      expect(await program.exitCode()).toBe(0);
+      const names = receiver.spans.map(({ name }) => name);
+      expect(names).toEqual(expect.arrayContaining(['receive', 'invoke_agent']));
+      expect(new Set(receiver.spans.map(({ traceId }) => traceId))).toEqual(new Set(['ab'.repeat(16)]));
+      expect(receiver.spans[0]?.resource).toMatchObject({ 'service.name': 'the-image' });
+      expect(receiver.requests[0]).toMatchObject({ path: '/v1/traces', headers: { 'x-api-key': 'zx81-secret' } });
+      expect(program.stdout + program.stderr).not.toContain('zx81');
+    } finally {
+      receiver.close();
+    }
   });
 
   it('is one file for each program, which every user may read, and replaces what was there', async () => {
@@ -121,7 +147,7 @@ describe('the bundle', () => {
       const text = readFileSync(join(folder, name), 'utf8');
       const imported = [...text.matchAll(/^import\b[^;]*?"([^"]+)";$/gm)].map(([, target]) => target ?? '');
       expect(imported).not.toEqual([]);
-      expect(imported.filter((target) => !target.startsWith('node:'))).toEqual([]);
+      expect(imported.filter((target) => !isBuiltin(target))).toEqual([]);
       expect(text).not.toContain('Dynamic require of');
       for (const path of [ROOT, base, `${homedir()}/`]) expect(text.includes(path), path).toBe(false);
     }

@@ -142,6 +142,16 @@ const WALLS: readonly Wall[] = [
   // Runs in the process of an agent: nothing but itself and Node.
   { of: 'agent/', may: [], packages: ['node:'] },
   { of: 'container/main.ts', may: ['container/', PROTOCOL, LIB], packages: ['@hono/node-server', 'node:'] },
+  {
+    of: 'container/otlp.ts',
+    may: ['container/', PROTOCOL, LIB],
+    packages: [
+      '@opentelemetry/api',
+      '@opentelemetry/exporter-trace-otlp-http',
+      '@opentelemetry/resources',
+      '@opentelemetry/sdk-trace-base',
+    ],
+  },
   { of: 'container/metrics.ts', may: ['container/', LIB], packages: [] },
   { of: 'container/lib/', may: [PROTOCOL, LIB], packages: ['node:'] },
   { of: 'container/control/', may: ['container/', PROTOCOL, LIB], packages: ['hono', 'jose', 'zod', 'node:'] },

@@ -24,6 +24,7 @@ import type { z } from 'zod';
 import type { Spawn } from '../../../container/agents/agent-process.ts';
 import { Registry } from '../../../container/clients/registry.ts';
 import type { Metrics } from '../../../container/lib/metrics.ts';
+import type { Tracer } from '../../../container/lib/tracer.ts';
 import { inProcessSpawn } from '../../support/in-process-agent.ts';
 import { createControlServer, type ControlServer } from '../../../container/control-server.ts';
 import { FakeTownApi, TOWN_URL } from './fake-town-api.ts';
@@ -57,6 +58,7 @@ export interface ControlServerOptions {
   readonly registry?: Registry;
   readonly spawn?: Spawn;
   readonly metrics?: Metrics;
+  readonly tracer?: Tracer;
   readonly forget?: (agent: AgentId) => Promise<void>;
   /** Where false, the server starts without keys and has to fetch them. */
   readonly seeded?: boolean;
@@ -88,6 +90,7 @@ export class TestControlServer {
       fetch: this.town.fetch,
       spawn: options.spawn ?? inProcessSpawn(clock, PROCESS_ID),
       ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+      ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
       ...(options.forget === undefined ? {} : { forget: options.forget }),
     };
     this.server = createControlServer(parts);
