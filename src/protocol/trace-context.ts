@@ -59,5 +59,11 @@ export function traceFields(span: TraceContext | null): { trace_id?: string; spa
   return span === null ? {} : { trace_id: span.traceId, span_id: span.spanId };
 }
 
-const hex = (bytes: Iterable<number>): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+/** Every byte as text: each request of the Worker draws a span. */
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+function hex(bytes: Iterable<number>): string {
+  let text = '';
+  for (const byte of bytes) text += HEX[byte] ?? '';
+  return text;
+}
