@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { COMPILE_CACHE } from './scripts/programs.ts';
 import LongestFirst from './test/longest-first.ts';
+import { runtimeCpuSeconds } from './test/e2e/support/crash-worker.ts';
 
 /** Far more than any test takes (ms): a bound on what hangs, also on a machine that is busy with other things. */
 const PATIENCE = { testTimeout: 30_000, hookTimeout: 30_000 };
@@ -52,7 +53,12 @@ export default defineConfig({
             main: './test/town/worker.ts',
             wrangler: { configPath: './wrangler.toml' },
             miniflare: {
-              bindings: { TEST_MIGRATIONS: await readD1Migrations('migrations') },
+              bindings: {
+                TEST_MIGRATIONS: await readD1Migrations('migrations'),
+                // `full`: the tests of test/town/scale in their whole size, which docs/scale.md reports.
+                SCALE: process.env['REEVE_SCALE'] ?? '',
+              },
+              serviceBindings: { CPU_SECONDS: () => new Response(String(runtimeCpuSeconds())) },
               // They count in real time, which is not that of these tests; test/http/edge/rates.test.ts shows what they do.
               ratelimits: {},
             },

@@ -10,6 +10,10 @@ declare global {
   namespace Cloudflare {
     interface Env extends WorkerEnv {
       readonly TEST_MIGRATIONS: D1Migration[];
+      /** `full`, or empty: how large the tests of test/town/scale are. */
+      readonly SCALE: string;
+      /** Answers with the CPU time (s) of this runtime so far. */
+      readonly CPU_SECONDS: Fetcher;
     }
   }
 }

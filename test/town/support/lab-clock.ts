@@ -4,11 +4,18 @@ import type { Clock } from '../../../src/lib/clock.ts';
 /** Far ahead of the real time: an alarm that is set by this clock never rings by itself in the test pool. */
 const START_MS = Date.UTC(2100, 0, 1);
 
+interface Timer {
+  readonly at: number;
+  readonly run: () => void;
+  isOver: boolean;
+}
+
 /** Time that moves only when a test moves it, for towns and containers alike. */
 export class LabClock implements Clock {
   #now = START_MS;
   #stepMs = 0;
-  #timers: { at: number; run: () => void }[] = [];
+  /** In the order in which they fall due: a fleet has tens of thousands of them. */
+  #timers: Timer[] = [];
 
   /** The time of the towns. */
   now(): number {
@@ -23,10 +30,10 @@ export class LabClock implements Clock {
   /** Jumps ahead and runs the timers that fall due, in order, each at its own time. */
   advance(ms: number): void {
     const until = this.#now + ms;
-    for (;;) {
-      const next = this.#timers.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0];
-      if (next === undefined) break;
-      this.#timers = this.#timers.filter((timer) => timer !== next);
+    for (let next = this.#timers[0]; next !== undefined && next.at <= until; next = this.#timers[0]) {
+      this.#timers.shift();
+      if (next.isOver) continue;
+      next.isOver = true;
       this.#now = Math.max(this.#now, next.at);
       next.run();
     }
@@ -43,12 +50,21 @@ export class LabClock implements Clock {
       wallMs: () => this.#now,
       monoMs: () => this.#now - START_MS,
       after: (ms, run) => {
-        const timer = { at: this.#now + ms, run };
-        this.#timers.push(timer);
-        return () => {
-          this.#timers = this.#timers.filter((other) => other !== timer);
-        };
+        const timer = { at: this.#now + ms, run, isOver: false };
+        this.#timers.splice(this.#placeOf(timer.at), 0, timer);
+        return () => void (timer.isOver = true);
       },
     };
+  }
+
+  /** Behind all that fall due then or before. */
+  #placeOf(at: number): number {
+    let [from, to] = [0, this.#timers.length];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if ((this.#timers[middle]?.at ?? Infinity) <= at) from = middle + 1;
+      else to = middle;
+    }
+    return from;
   }
 }

@@ -24,6 +24,8 @@ const OPEN = ['agents_live', 'agents_at_work', 'messages_open'];
 export interface Cost {
   readonly read: number;
   readonly written: number;
+  /** How often an alarm was set, each of which is billed as a row. */
+  readonly alarmsSet: number;
   /** Every statement, in order. */
   readonly queries: readonly string[];
   /** The statement that read most. */
@@ -38,6 +40,7 @@ interface Statement {
 /** Number of bindings by statement: of all towns of this isolate, since the last look at their plans. */
 const seen = new Map<string, number>();
 let counting: Statement[] | null = null;
+let alarmsSet = 0;
 
 /** The context of a Town as its ports see it: each statement is recorded on its way. */
 export function recorded(ctx: DurableObjectState): DurableObjectState {
@@ -48,7 +51,11 @@ export function recorded(ctx: DurableObjectState): DurableObjectState {
     counting?.push({ query, cursor });
     return cursor;
   };
-  const storage = through(ctx.storage, { sql: through(sql, { exec }) });
+  const setAlarm = (at: number | Date): Promise<void> => {
+    alarmsSet += 1;
+    return ctx.storage.setAlarm(at);
+  };
+  const storage = through(ctx.storage, { sql: through(sql, { exec }), setAlarm });
   return through(ctx, { storage });
 }
 
@@ -66,6 +73,7 @@ export function through<T extends object>(target: T, own: Partial<T>): T {
 /** What all towns together read and write in `act`. */
 export async function costOf(act: () => Promise<unknown>): Promise<Cost> {
   counting = [];
+  const setBefore = alarmsSet;
   await act();
   const costs = counting.map(({ query, cursor: { rowsRead: read, rowsWritten: written } }) => ({
     query,
@@ -76,6 +84,7 @@ export async function costOf(act: () => Promise<unknown>): Promise<Cost> {
   return {
     read: costs.reduce((sum, { read }) => sum + read, 0),
     written: costs.reduce((sum, { written }) => sum + written, 0),
+    alarmsSet: alarmsSet - setBefore,
     queries: costs.map(({ query }) => query),
     dearest: costs.reduce((most, one) => (one.read > most.read ? one : most), { query: '', read: 0 }),
   };
