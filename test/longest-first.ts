@@ -7,6 +7,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  */
 export const LONGEST = [
   'e2e/stream',
+  'e2e/chaos',
   'e2e/ending',
   'town/crash/crash-start',
   'town/crash/crash-deliver',
