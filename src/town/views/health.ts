@@ -92,11 +92,17 @@ function workReason({ work, subject, sinceMs, tries }: FailedWork): HealthReason
   return { ...kinds.WORK_FAILS, agent: agent.success ? agent.data : null, since: timestamp(sinceMs), detail };
 }
 
-/** Two sweeps in a row that had something to do and achieved nothing: the next expiry stops every agent. */
-function sweepReasons({ sweeps }: HealthInput): HealthReason[] {
+/**
+ * Two sweeps in a row that had something to do and achieved nothing: the next expiry stops every agent (A-07). It is over, also without
+ * another sweep, once every agent at work has got a token since: by a retry, a pull or a delivery. Others get one with their next message.
+ */
+function sweepReasons({ sweeps, agents }: HealthInput): HealthReason[] {
   const [last, before] = sweeps.filter(({ due }) => due > 0);
   if (last === undefined || before === undefined || last.ok + before.ok > 0) return [];
   if (last.failed === 0 || before.failed === 0) return [];
+  const waits = ({ agent, credential }: AgentHealth): boolean =>
+    needsSweep(agent.state) && (credential.ackedAtMs ?? 0) < last.startedAtMs;
+  if (!agents.some(waits)) return [];
   return [
     {
       code: 'sweeps_fail',
