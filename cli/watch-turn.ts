@@ -36,8 +36,14 @@ export async function watchTurn(
     sent = await send();
     writing.begin(sent.id);
     const message = await client.waitForMessage(town, agent, sent.id, until);
-    if (output.format !== 'table') output.line(message);
-    else if (message.state === 'done') output.text(`${writing.rest(message.reply ?? '')}\n`);
+    // The answer may overtake the last pieces, and a reader that is behind gets none.
+    const rest = message.state === 'done' ? writing.rest(message.reply ?? '') : '';
+    if (output.format === 'table') {
+      if (message.state === 'done') output.text(`${rest}\n`);
+      return message;
+    }
+    if (isLive && rest !== '') output.line({ text: rest });
+    output.line(message);
     return message;
   } catch (thrown) {
     if (!world.ending.aborted || sent === null) throw thrown;
