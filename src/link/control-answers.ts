@@ -28,9 +28,19 @@ export interface AnswerSchema<T> {
   safeParse(value: unknown): { success: true; data: T } | { success: false };
 }
 
+/** A value of this shape of which `fits` is true as well. To refine the schema for each request would cost more than to parse. */
+function where<T>(schema: AnswerSchema<T>, fits: (value: T) => boolean): AnswerSchema<T> {
+  return {
+    safeParse: (value) => {
+      const parsed = schema.safeParse(value);
+      return parsed.success && fits(parsed.data) ? parsed : { success: false };
+    },
+  };
+}
+
 /** The answer to an opening: of the boot that was asked, and of this session and epoch. */
 export function sessionAnswer(boot: string, { session, epoch }: OpenSession): AnswerSchema<SessionOpened> {
-  return sessionOpenedSchema.refine((opened) => {
+  return where(sessionOpenedSchema, (opened) => {
     return opened.session === session && opened.boot === boot && opened.epoch === epoch;
   });
 }
@@ -41,7 +51,7 @@ export const ANSWERS: {
 } = {
   /** `stale` names the higher incarnation, or the stopped one at or above this. A push may have overtaken the start's token. */
   start: ({ agent, body: { inc, grant: token } }) =>
-    agentStartedSchema.refine((started) => {
+    where(agentStartedSchema, (started) => {
       const runs = started.inc === inc && started.gen >= token.gen;
       const failed = started.failure !== undefined;
       const fits = { started: runs, current: runs, stale: started.inc >= inc, retired: true, failed };
@@ -52,46 +62,50 @@ export const ANSWERS: {
   deliver: ({ body: { grant, messages } }) => {
     const attempts = new Map(messages.map(({ message, attempt }) => [message, attempt]));
     const rodeAlong = ({ message, attempt }: HeldMessage): boolean => attempt >= (attempts.get(message) ?? Infinity);
-    return messagesAcceptedSchema.refine(({ swap, messages: held }) => {
+    return where(messagesAcceptedSchema, ({ swap, messages: held }) => {
       const isOnce = new Set(held.map(({ message }) => message)).size === held.length;
       return isOf(grant, swap) && isOnce && held.every(rodeAlong);
     });
   },
 
-  refreshOne: ({ body: { grant } }) => swapResultSchema.refine((swap) => isOf(grant, swap)),
+  refreshOne: ({ body: { grant } }) => where(swapResultSchema, (swap) => isOf(grant, swap)),
 
   /** Results that fit none of the tokens are left out: what is said wrongly of one agent costs the others nothing (F9). */
   refreshMany: ({ body: { grants } }) => {
     const sent = new Map(grants.map((token) => [token.agent, token]));
-    return swapResultsSchema.transform(({ results }) => ({
-      results: results.filter((swap) => {
-        const token = sent.get(swap.agent);
-        return token !== undefined && isOf(token, swap);
-      }),
-    }));
+    const isOfOne = (swap: SwapResult): boolean => {
+      const token = sent.get(swap.agent);
+      return token !== undefined && isOf(token, swap);
+    };
+    return {
+      safeParse: (value) => {
+        const parsed = swapResultsSchema.safeParse(value);
+        return parsed.success ? { ...parsed, data: { results: parsed.data.results.filter(isOfOne) } } : parsed;
+      },
+    };
   },
 
   /** A stop leaves a higher incarnation alone. */
   stop: ({ agent, body: { inc } }) =>
-    agentEndedSchema.refine((ended) => {
+    where(agentEndedSchema, (ended) => {
       if (ended.agent !== agent) return false;
       return ended.outcome === 'stopped' ? ended.inc === inc : ended.outcome === 'stale' && ended.inc > inc;
     }),
 
   /** A teardown leaves none. */
-  retire: ({ agent }) => agentEndedSchema.refine((ended) => ended.agent === agent && ended.outcome === 'retired'),
+  retire: ({ agent }) => where(agentEndedSchema, (ended) => ended.agent === agent && ended.outcome === 'retired'),
 
   list: () => runningAgentsSchema,
 
   interrupt: ({ agent, body: { inc } }) =>
-    agentInterruptedSchema.refine((interrupted) => {
+    where(agentInterruptedSchema, (interrupted) => {
       const runs = interrupted.inc === inc;
       const fits = { interrupted: runs, idle: runs, incarnation_mismatch: !runs, unknown_agent: true };
       return interrupted.agent === agent && fits[interrupted.outcome];
     }),
 
   answerPermission: ({ agent, body: { inc } }) =>
-    permissionAnsweredSchema.refine((answered) => {
+    where(permissionAnsweredSchema, (answered) => {
       const runs = answered.inc === inc;
       const fits = { answered: runs, unknown_permission: runs, incarnation_mismatch: !runs, unknown_agent: true };
       return answered.agent === agent && fits[answered.outcome];

@@ -28,9 +28,14 @@ export type AgentRow = {
   revive_at_ms: number | null;
 };
 
-/** When something is due on an agent, each with an index of its own. */
-export const DUE_COLUMNS = ['start_due_at_ms', 'end_due_at_ms', 'look_at_ms', 'revive_at_ms'] as const;
-export type DueColumn = (typeof DUE_COLUMNS)[number];
+/** What may be due of an agent, each with a column and an index of its own. */
+export const DUE_COLUMNS = {
+  start: 'start_due_at_ms',
+  end: 'end_due_at_ms',
+  livenessCheck: 'look_at_ms',
+  revival: 'revive_at_ms',
+} as const;
+export type AgentDue = keyof typeof DUE_COLUMNS;
 
 /** The agent that a row holds. */
 export function toAgent(row: AgentRow): Agent {

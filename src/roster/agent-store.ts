@@ -1,7 +1,8 @@
 /** Table `agents`. Synchronous; a read and its write hold no await between them. */
-import type { AgentId, AgentState, Role, Scope, SessionId } from '#protocol';
-import { DUE_COLUMNS, toAgent, type AgentRow, type DueColumn } from './agent-row.ts';
-import { HEARD_WRITTEN_EVERY_MS, canMove, type Agent, type MovedWith } from './agent.ts';
+import { MAX_AGENTS_PER_TOWN, type AgentId, type AgentState, type Role, type Scope, type SessionId } from '#protocol';
+import { KeptRows } from '#lib/kept-rows.ts';
+import { DUE_COLUMNS, toAgent, type AgentDue, type AgentRow } from './agent-row.ts';
+import { canMove, isHeardWorthARow, type Agent, type MovedWith } from './agent.ts';
 import { LastSigns } from './last-signs.ts';
 
 /** As indexes have it, which do not change with each move of an agent; a trigger keeps it. */
@@ -16,6 +17,7 @@ const byId = (agents: readonly Agent[]): Agent[] => agents.toSorted((one, other)
 export class AgentStore {
   readonly #sql: SqlStorage;
   readonly #signs = new LastSigns();
+  readonly #kept = new KeptRows<AgentId, Agent>(2 * MAX_AGENTS_PER_TOWN);
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -30,7 +32,13 @@ export class AgentStore {
   }
 
   get(id: AgentId): Agent | null {
-    return this.#one('SELECT * FROM agents WHERE id = ?', id);
+    const row = this.#row(id);
+    return row === null ? null : this.#signs.over(row);
+  }
+
+  /** What was written since the last commit was rolled back, or the table is gone. */
+  forget(): void {
+    this.#kept.forgetAll();
   }
 
   /** By id, or by the name of a live agent. */
@@ -72,7 +80,9 @@ export class AgentStore {
 
   /** Agents that use a token now: what a sweep refreshes. */
   inUse(): Agent[] {
-    return byId(this.#many(`SELECT * FROM agents WHERE ${AT_WORK}`));
+    const rows = this.#rows(`SELECT * FROM agents WHERE ${AT_WORK}`);
+    for (const row of rows) this.#kept.keep(row.id, row);
+    return byId(rows.map((row) => this.#signs.over(row)));
   }
 
   /** Whether there is one of these. Asked at the end of each transaction, so it reads one row, however many there are. */
@@ -80,36 +90,16 @@ export class AgentStore {
     return this.#sql.exec(`SELECT 1 FROM agents WHERE ${AT_WORK} LIMIT 1`).toArray().length > 0;
   }
 
-  startsDue(nowMs: number, limit: number): Agent[] {
-    return this.#due('start_due_at_ms', nowMs, limit);
+  /** Agents of which this is due, the longest waiting first. */
+  due(what: AgentDue, nowMs: number, limit: number): Agent[] {
+    const column = DUE_COLUMNS[what];
+    return this.#many(`SELECT * FROM agents WHERE ${withTime(what)} <= ? ORDER BY ${column} LIMIT ?`, nowMs, limit);
   }
 
-  endsDue(nowMs: number, limit: number): Agent[] {
-    return this.#due('end_due_at_ms', nowMs, limit);
-  }
-
-  livenessChecksDue(nowMs: number, limit: number): Agent[] {
-    return this.#due('look_at_ms', nowMs, limit);
-  }
-
-  revivalsDue(nowMs: number, limit: number): Agent[] {
-    return this.#due('revive_at_ms', nowMs, limit);
-  }
-
-  earliestStart(): number | null {
-    return this.#min('start_due_at_ms');
-  }
-
-  earliestEnd(): number | null {
-    return this.#min('end_due_at_ms');
-  }
-
-  earliestLivenessCheck(): number | null {
-    return this.#min('look_at_ms');
-  }
-
-  earliestRevival(): number | null {
-    return this.#min('revive_at_ms');
+  /** When this is due of any agent first, or null. */
+  earliest(what: AgentDue): number | null {
+    const query = `SELECT MIN(${DUE_COLUMNS[what]}) AS at FROM agents WHERE ${withTime(what)} IS NOT NULL`;
+    return this.#sql.exec<{ at: number | null }>(query).one().at;
   }
 
   /**
@@ -128,12 +118,12 @@ export class AgentStore {
       end_due_at_ms = CASE WHEN ?1 IN ('stopped', 'retired') THEN end_due_at_ms END WHERE id = ?2`;
     const { stalledWhy, stalledAtMs, watchedFromMs, livenessCheckAtMs, reported } = moved;
     const heard = [agent.lastHeardAtMs, agent.progressAtMs];
-    this.#sql.exec(update, to, id, ...heard, stalledWhy, stalledAtMs, watchedFromMs, livenessCheckAtMs, reported);
+    this.#write(id, update, to, id, ...heard, stalledWhy, stalledAtMs, watchedFromMs, livenessCheckAtMs, reported);
   }
 
   /** What it is and may do from now on. */
   change(id: AgentId, role: Role, scopes: readonly Scope[]): void {
-    this.#sql.exec('UPDATE agents SET role = ?, scopes = ? WHERE id = ?', role, scopes.join(' '), id);
+    this.#write(id, 'UPDATE agents SET role = ?, scopes = ? WHERE id = ?', role, scopes.join(' '), id);
   }
 
   /** Begins the next incarnation in a container: it runs nowhere yet and has reported nothing. */
@@ -141,33 +131,33 @@ export class AgentStore {
     this.move(id, 'starting');
     const update = `UPDATE agents SET inc = inc + 1, container = ?, session = NULL, process_id = NULL, reported = 0,
       start_due_at_ms = ?, start_tries = 0, end_due_at_ms = NULL, end_tries = 0 WHERE id = ?`;
-    this.#sql.exec(update, container, startDueAtMs, id);
+    this.#write(id, update, container, startDueAtMs, id);
   }
 
   planStart(id: AgentId, dueAtMs: number | null, tries: number): void {
-    this.#sql.exec('UPDATE agents SET start_due_at_ms = ?, start_tries = ? WHERE id = ?', dueAtMs, tries, id);
+    this.#write(id, 'UPDATE agents SET start_due_at_ms = ?, start_tries = ? WHERE id = ?', dueAtMs, tries, id);
   }
 
   planEnd(id: AgentId, dueAtMs: number | null, tries: number): void {
-    this.#sql.exec('UPDATE agents SET end_due_at_ms = ?, end_tries = ? WHERE id = ?', dueAtMs, tries, id);
+    this.#write(id, 'UPDATE agents SET end_due_at_ms = ?, end_tries = ? WHERE id = ?', dueAtMs, tries, id);
   }
 
   /** This incarnation runs in `session`. */
   started(id: AgentId, session: SessionId, processId: number): void {
     const runs = 'session = ?, process_id = ?, start_due_at_ms = NULL, start_tries = 0';
-    this.#sql.exec(`UPDATE agents SET ${runs} WHERE id = ?`, session, processId, id);
+    this.#write(id, `UPDATE agents SET ${runs} WHERE id = ?`, session, processId, id);
   }
 
   /** Whatever of its work is due is due at `atMs` instead: nothing can be done with it now. */
   postpone(id: AgentId, nowMs: number, atMs: number): void {
-    for (const column of DUE_COLUMNS) {
-      this.#sql.exec(`UPDATE agents SET ${column} = ? WHERE id = ? AND ${column} <= ?`, atMs, id, nowMs);
+    for (const column of Object.values(DUE_COLUMNS)) {
+      this.#write(id, `UPDATE agents SET ${column} = ? WHERE id = ? AND ${column} <= ?`, atMs, id, nowMs);
     }
   }
 
   /** It runs nowhere any more. */
   ended(id: AgentId): void {
-    this.#sql.exec('UPDATE agents SET session = NULL, process_id = NULL, start_due_at_ms = NULL WHERE id = ?', id);
+    this.#write(id, 'UPDATE agents SET session = NULL, process_id = NULL, start_due_at_ms = NULL WHERE id = ?', id);
   }
 
   /**
@@ -181,11 +171,10 @@ export class AgentStore {
 
   /** Writes its last signs of life where one of the two times moved by a minute, or the clock was set back. */
   writeHeard(id: AgentId): void {
-    const { lastHeardAtMs, progressAtMs } = this.get(id) ?? {};
-    const update = `UPDATE agents SET last_heard_at_ms = ?1, progress_at_ms = ?2
-      WHERE id = ?3 AND (last_heard_at_ms IS NULL OR last_heard_at_ms NOT BETWEEN ?1 - ?4 + 1 AND ?1
-        OR ?2 - COALESCE(progress_at_ms, 0) >= ?4)`;
-    this.#sql.exec(update, lastHeardAtMs ?? null, progressAtMs ?? null, id, HEARD_WRITTEN_EVERY_MS);
+    const [row, agent] = [this.#row(id), this.get(id)];
+    if (row === null || agent === null || !isHeardWorthARow(row, agent)) return;
+    const update = 'UPDATE agents SET last_heard_at_ms = ?, progress_at_ms = ? WHERE id = ?';
+    this.#write(id, update, agent.lastHeardAtMs, agent.progressAtMs, id);
   }
 
   /** Whether this object has received a sign of life of it; otherwise only its row says when the last one came. */
@@ -195,32 +184,38 @@ export class AgentStore {
 
   /** From `fromMs` on signs of life are expected of it, and it is checked next at `livenessCheckAtMs`. */
   monitor(id: AgentId, fromMs: number, livenessCheckAtMs: number): void {
-    this.#sql.exec('UPDATE agents SET watched_from_ms = ?, look_at_ms = ? WHERE id = ?', fromMs, livenessCheckAtMs, id);
+    this.#write(
+      id,
+      'UPDATE agents SET watched_from_ms = ?, look_at_ms = ? WHERE id = ?',
+      fromMs,
+      livenessCheckAtMs,
+      id,
+    );
   }
 
   /** Plans the next liveness check, or clears the plan. */
   planLivenessCheck(id: AgentId, atMs: number | null): void {
-    this.#sql.exec('UPDATE agents SET look_at_ms = ? WHERE id = ?', atMs, id);
+    this.#write(id, 'UPDATE agents SET look_at_ms = ? WHERE id = ?', atMs, id);
   }
 
   countRestart(id: AgentId): void {
-    this.#sql.exec('UPDATE agents SET restarts = restarts + 1 WHERE id = ?', id);
+    this.#write(id, 'UPDATE agents SET restarts = restarts + 1 WHERE id = ?', id);
   }
 
   /** It finished a turn, or was revived: what was before counts no more. */
   forgetRestarts(id: AgentId): void {
-    this.#sql.exec('UPDATE agents SET restarts = 0 WHERE id = ? AND restarts > 0', id);
+    if (this.get(id)?.restarts !== 0) this.#write(id, 'UPDATE agents SET restarts = 0 WHERE id = ?', id);
   }
 
   planRevival(id: AgentId, atMs: number | null): void {
-    this.#sql.exec('UPDATE agents SET revive_at_ms = ? WHERE id = ?', atMs, id);
+    this.#write(id, 'UPDATE agents SET revive_at_ms = ? WHERE id = ?', atMs, id);
   }
 
   /** It reported a batch of events; its last signs of life are written with it. */
   reported(id: AgentId, counter: number): void {
     const { lastHeardAtMs, progressAtMs } = this.get(id) ?? {};
     const update = 'UPDATE agents SET reported = ?, last_heard_at_ms = ?, progress_at_ms = ? WHERE id = ?';
-    this.#sql.exec(update, counter, lastHeardAtMs ?? null, progressAtMs ?? null, id);
+    this.#write(id, update, counter, lastHeardAtMs ?? null, progressAtMs ?? null, id);
   }
 
   #one(query: string, ...bindings: SqlStorageValue[]): Agent | null {
@@ -228,22 +223,27 @@ export class AgentStore {
   }
 
   #many(query: string, ...bindings: SqlStorageValue[]): Agent[] {
+    return this.#rows(query, ...bindings).map((row) => this.#signs.over(row));
+  }
+
+  /** As they are stored, without the signs of life that came since. */
+  #rows(query: string, ...bindings: SqlStorageValue[]): Agent[] {
     return this.#sql
       .exec<AgentRow>(query, ...bindings)
       .toArray()
-      .map((row) => this.#signs.over(toAgent(row)));
+      .map(toAgent);
   }
 
-  /** Agents whose time has come, the longest waiting first. */
-  #due(column: DueColumn, nowMs: number, limit: number): Agent[] {
-    return this.#many(`SELECT * FROM agents WHERE ${withTime(column)} <= ? ORDER BY ${column} LIMIT ?`, nowMs, limit);
+  #row(id: AgentId): Agent | null {
+    return this.#kept.get(id, () => this.#rows('SELECT * FROM agents WHERE id = ?', id)[0] ?? null);
   }
 
-  #min(column: DueColumn): number | null {
-    const query = `SELECT MIN(${column}) AS at FROM agents WHERE ${withTime(column)} IS NOT NULL`;
-    return this.#sql.exec<{ at: number | null }>(query).one().at;
+  #write(id: AgentId, query: string, ...bindings: SqlStorageValue[]): void {
+    this.#kept.forget(id);
+    this.#sql.exec(query, ...bindings);
   }
 }
 
 /** As the index of the column has it. */
-const withTime = (column: DueColumn): string => (column === 'look_at_ms' ? `${AT_WORK} AND ${column}` : column);
+const withTime = (what: AgentDue): string =>
+  what === 'livenessCheck' ? `${AT_WORK} AND ${DUE_COLUMNS[what]}` : DUE_COLUMNS[what];

@@ -58,6 +58,17 @@ export interface Agent {
   readonly reviveAtMs: number | null;
 }
 
+/** When an agent was heard last, and showed output last. */
+type LastHeard = Pick<Agent, 'lastHeardAtMs' | 'progressAtMs'>;
+
+/** Whether signs of life are written again: one of the two times moved by a minute, or the clock was set back. */
+export function isHeardWorthARow(written: LastHeard, last: LastHeard): boolean {
+  if (last.lastHeardAtMs === null) return false;
+  const since = written.lastHeardAtMs === null ? Number.POSITIVE_INFINITY : last.lastHeardAtMs - written.lastHeardAtMs;
+  if (since >= HEARD_WRITTEN_EVERY_MS || since < 0) return true;
+  return (last.progressAtMs ?? 0) - (written.progressAtMs ?? 0) >= HEARD_WRITTEN_EVERY_MS;
+}
+
 /** What is written with a move; what is left out stays as it is, and a stall ends with the state. */
 export type MovedWith = Partial<
   Pick<Agent, 'stalledWhy' | 'stalledAtMs' | 'watchedFromMs' | 'livenessCheckAtMs' | 'reported'>

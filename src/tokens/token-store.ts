@@ -1,5 +1,6 @@
 /** Table `agent_tokens`: generations, outcomes and due times of each agent's credential, and what it was before. Never the text of a token (T6). */
-import type { AgentId, IssueReason } from '#protocol';
+import { MAX_AGENTS_PER_TOWN, type AgentId, type IssueReason } from '#protocol';
+import { KeptRows } from '#lib/kept-rows.ts';
 import { MAX_FACTS_UNITS, ackFact, cutFact, endFact, issueFact, revokeFact, useFact } from './credential-facts.ts';
 import {
   CREDENTIAL_COLUMNS,
@@ -46,6 +47,7 @@ interface PushRetry {
 /** Generations and times of each agent's tokens. The text of a token is not here (T6). */
 export class TokenStore {
   readonly #sql: SqlStorage;
+  readonly #kept = new KeptRows<AgentId, Credential>(2 * MAX_AGENTS_PER_TOWN);
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -58,7 +60,12 @@ export class TokenStore {
   /** Throws where there is none: every agent has one from its creation on. */
   get(agent: AgentId): Credential {
     const query = `SELECT ${CREDENTIAL_COLUMNS} FROM agent_tokens WHERE agent = ?`;
-    return toCredential(this.#sql.exec<CredentialRow>(query, agent).one());
+    return this.#kept.get(agent, () => toCredential(this.#sql.exec<CredentialRow>(query, agent).one()));
+  }
+
+  /** What was written since the last commit was rolled back, or the table is gone. */
+  forget(): void {
+    this.#kept.forgetAll();
   }
 
   /** What was written down of its tokens, for `generationsIn`. */
@@ -71,12 +78,14 @@ export class TokenStore {
     const allocate = `UPDATE agent_tokens SET minted = minted + 1, minted_at_ms = ?, reason = ?, retry_at_ms = ?, ${ISSUED}
        WHERE agent = ? RETURNING minted`;
     const fact = issueFact(inc, reason, nowMs);
+    this.#kept.forget(agent);
     return this.#sql.exec<{ minted: number }>(allocate, nowMs, reason, retryAtMs, fact, agent).one().minted;
   }
 
   /** The agent called with a generation, which confirms it. Writes only where either is news; moves `min_gen` where a cut waits for it. */
   used(agent: AgentId, token: AckedToken, nowMs: number): void {
-    this.#sql.exec(
+    this.#write(
+      agent,
       `UPDATE agent_tokens SET ${ACKED}, in_use = MAX(in_use, ?1), ${FACT.replace('?', 'IIF(acked < ?1, ?7, ?8)')}
        WHERE agent = ?6 AND (acked < ?1 OR in_use < ?1)`,
       ...ackedBindings(agent, token, nowMs),
@@ -90,7 +99,8 @@ export class TokenStore {
    * agent called with it before the push was answered, and the last one came to the same.
    */
   pushed(agent: AgentId, token: AckedToken, outcome: string, nowMs: number): void {
-    this.#sql.exec(
+    this.#write(
+      agent,
       `UPDATE agent_tokens SET ${ACKED}, last_outcome = ?7, last_error = NULL, ${FACT.replace('?', '?8')} WHERE agent = ?6
        AND (acked < ?1 OR last_outcome IS NOT ?7 OR last_error IS NOT NULL
          OR minted <= ?1 AND (retry_at_ms IS NOT NULL OR retry_tries > 0))`,
@@ -101,23 +111,30 @@ export class TokenStore {
   }
 
   lagging(agent: AgentId, gen: number, nowMs: number): void {
-    this.#sql.exec('UPDATE agent_tokens SET lagging_gen = ?, lagging_at_ms = ? WHERE agent = ?', gen, nowMs, agent);
+    this.#write(agent, 'UPDATE agent_tokens SET lagging_gen = ?, lagging_at_ms = ? WHERE agent = ?', gen, nowMs, agent);
   }
 
   /** A start came to this before there was a token for it. */
   outcome(agent: AgentId, outcome: string, error: string | null): void {
-    this.#sql.exec('UPDATE agent_tokens SET last_outcome = ?, last_error = ? WHERE agent = ?', outcome, error, agent);
+    this.#write(
+      agent,
+      'UPDATE agent_tokens SET last_outcome = ?, last_error = ? WHERE agent = ?',
+      outcome,
+      error,
+      agent,
+    );
   }
 
   /** The container fetched this generation itself: it is confirmed by the first call with it. */
   pulled(agent: AgentId, gen: number, nowMs: number): void {
     const pulled = `UPDATE agent_tokens SET last_outcome = 'pulled', last_error = NULL, ${FACT} WHERE agent = ?`;
-    this.#sql.exec(pulled, endFact(gen, 'pulled', null, nowMs), agent);
+    this.#write(agent, pulled, endFact(gen, 'pulled', null, nowMs), agent);
   }
 
   /** What the push of a generation came to, and nothing more is to be pushed for it. */
   closed(agent: AgentId, gen: number, { outcome, error }: PushEnd, nowMs: number): void {
-    this.#sql.exec(
+    this.#write(
+      agent,
       `UPDATE agent_tokens SET last_outcome = ?, last_error = ?, retry_at_ms = NULL, retry_tries = 0, ${FACT}
        WHERE agent = ?`,
       outcome,
@@ -129,7 +146,8 @@ export class TokenStore {
 
   /** The push of a generation did not come through, the `tries`-th in a row: when it is repeated, or null. */
   failed(agent: AgentId, gen: number, end: PushFailed, retry: PushRetry, nowMs: number): void {
-    this.#sql.exec(
+    this.#write(
+      agent,
       `UPDATE agent_tokens SET last_outcome = ?, last_error = ?, retry_at_ms = ?, retry_tries = ?, ${FAILING}, ${FACT}
        WHERE agent = ?`,
       end.outcome,
@@ -144,12 +162,13 @@ export class TokenStore {
 
   /** A push or a start did not come through; the first of a row is remembered until the next ack. */
   failing(agent: AgentId, nowMs: number): void {
-    this.#sql.exec(`UPDATE agent_tokens SET ${FAILING} WHERE agent = ?`, nowMs, agent);
+    this.#write(agent, `UPDATE agent_tokens SET ${FAILING} WHERE agent = ?`, nowMs, agent);
   }
 
   /** Plans the next push, or clears the plan. Writes only what that changes. */
   retry(agent: AgentId, atMs: number | null, tries: number): void {
-    this.#sql.exec(
+    this.#write(
+      agent,
       `UPDATE agent_tokens SET retry_at_ms = ?1, retry_tries = ?2
        WHERE agent = ?3 AND (retry_at_ms IS NOT ?1 OR retry_tries <> ?2)`,
       atMs,
@@ -177,7 +196,8 @@ export class TokenStore {
 
   /** Nothing that is out is accepted any more, and nothing new is minted until `clearRevocation`. */
   revoke(agent: AgentId, nowMs: number): void {
-    this.#sql.exec(
+    this.#write(
+      agent,
       `UPDATE agent_tokens SET min_gen = minted + 1, revoked_at_ms = ?, retry_at_ms = NULL, cut_at_gen = NULL,
        ${FACT} WHERE agent = ?`,
       nowMs,
@@ -188,11 +208,16 @@ export class TokenStore {
 
   /** A person starts a revoked agent again. `min_gen` stays: what was revoked stays revoked. */
   clearRevocation(agent: AgentId): void {
-    this.#sql.exec('UPDATE agent_tokens SET revoked_at_ms = NULL WHERE agent = ?', agent);
+    this.#write(agent, 'UPDATE agent_tokens SET revoked_at_ms = NULL WHERE agent = ?', agent);
   }
 
   /** Once `gen` is acked, everything older is refused. */
   cutAt(agent: AgentId, gen: number): void {
-    this.#sql.exec(`UPDATE agent_tokens SET cut_at_gen = ?, ${FACT} WHERE agent = ?`, gen, cutFact(gen), agent);
+    this.#write(agent, `UPDATE agent_tokens SET cut_at_gen = ?, ${FACT} WHERE agent = ?`, gen, cutFact(gen), agent);
+  }
+
+  #write(agent: AgentId, query: string, ...bindings: SqlStorageValue[]): void {
+    this.#kept.forget(agent);
+    this.#sql.exec(query, ...bindings);
   }
 }

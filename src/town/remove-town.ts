@@ -49,7 +49,7 @@ export function finishRemoval(p: TownPorts): Promise<void> {
     const isOver = p.clock.now() >= waitsUntil(town);
     const containers = p.containers.list();
     if (isOver) p.transaction(() => containers.forEach(({ index }) => giveUpEnds(p, index)));
-    if (p.agents.earliestEnd() !== null) return;
+    if (p.agents.earliest('end') !== null) return;
     const now = p.clock.now();
     p.town.planRemoval(now + RETRY_MS, now);
     const given = await Promise.all(

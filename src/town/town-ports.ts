@@ -21,7 +21,7 @@ import { CallRate } from './state/call-rate.ts';
 import { ContainerStore } from './state/container-store.ts';
 import { FailureStore } from './state/failure-store.ts';
 import { Drafts } from './state/drafts.ts';
-import { DueStore } from './state/due-store.ts';
+import { DueStore, countWrites, type CountedSql } from './state/due-store.ts';
 import { feedReaders } from './stream/feed-readers.ts';
 import { FiguresPlan } from './state/figures-plan.ts';
 import { Flights } from './state/flights.ts';
@@ -37,7 +37,7 @@ import { TownStore } from './state/town-store.ts';
 import { Waiters } from './state/waiters.ts';
 
 /** A store for each table. */
-const tables = (sql: SqlStorage) => ({
+const tables = ({ sql, writes }: CountedSql<SqlStorage>) => ({
   town: new TownStore(sql),
   agents: new AgentStore(sql),
   runtimes: new RuntimeStore(sql),
@@ -58,17 +58,18 @@ const tables = (sql: SqlStorage) => ({
   containers: new ContainerStore(sql),
   sweeps: new SweepStore(sql),
   failures: new FailureStore(sql),
-  due: new DueStore(sql),
+  due: new DueStore(sql, writes),
 });
 
 /** The ports of one Town object: its own storage, and the wiring that it was given. */
 export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPorts {
-  const { sql } = ctx.storage;
+  const counted = countWrites(ctx.storage.sql);
+  const { sql } = counted;
   const id = townIdSchema.parse(ctx.id.name);
   const alarm = new TownAlarm(ctx);
   const upAtMs = wiring.clock.now();
   const feed = afterThisStep(() => feedReaders(ports));
-  const stores = tables(sql);
+  const stores = tables(counted);
   // Only an object of a newer release adds some, and none lives beside this one.
   let ahead: readonly string[] | undefined;
   const ports: TownPorts = {
@@ -93,7 +94,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
       const wiped = ctx.storage.deleteAll();
       // From here on there is no table.
       ports.town.wiped();
-      ports.webhooks.forget();
+      for (const one of [ports.agents, ports.tokens, ports.containers, ports.webhooks]) one.forget();
       alarm.forget();
       await wiped;
     },
@@ -117,21 +118,19 @@ function transactions(
 ): TownPorts['transaction'] {
   let isInOne = false;
   return (work) => {
-    const { alarm, clock, due, town, webhooks } = ports();
+    const { alarm, clock, due, town, agents, tokens, containers, webhooks } = ports();
     const isOutermost = !isInOne;
     isInOne = true;
     try {
       return storage.transactionSync(() => {
         const value = work();
         const now = clock.now();
-        if (isOutermost) alarm.cover(alarm.wanted(dueTimes(ports()), now), now);
+        if (isOutermost) alarm.cover(() => alarm.wanted(dueTimes(ports()), now), now);
         return value;
       });
     } catch (thrown) {
       alarm.forget();
-      due.forget();
-      town.forget();
-      webhooks.forget();
+      for (const one of [due, town, agents, tokens, containers, webhooks]) one.forget();
       throw thrown;
     } finally {
       if (isOutermost) isInOne = false;

@@ -13,6 +13,7 @@ import { mintAgentToken, type AgentTokenOrder } from '../../src/tokens/mint.ts';
 import { CONTAINER_SECRET, DEV_TOKEN, configOf, loopbackBindings, type Bindings } from './bindings.ts';
 import { FakeTownObject, type TownCall } from './fake-town-object.ts';
 import { townId } from './ids.ts';
+import { VerifiedTokens } from '../../src/tokens/verified-tokens.ts';
 import { NOW_MS, makeIssuer, orderOf } from './issuer.ts';
 import { directoryDatabase } from './sqlite.ts';
 
@@ -79,6 +80,7 @@ export async function makeScene(changes: Bindings = {}, clock: Clock = { now: ()
     clock,
     log: { info: record('info'), warn: record('warn'), error: record('error') },
     issuer: async () => issuer,
+    agentTokens: new VerifiedTokens(100),
     people: signIn(
       config.signIn,
       new Secret(DEV_TOKEN),

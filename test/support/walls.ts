@@ -53,6 +53,7 @@ const HTTP = {
     'src/directory/',
     'src/people/',
     'src/tokens/verify.ts',
+    'src/tokens/verified-tokens.ts',
     'src/tokens/key-set.ts',
     'src/roster/agent.ts',
     'src/outbox/message.ts',

@@ -6,7 +6,8 @@ import { messageOf } from '#lib/result.ts';
 import { sha256 } from '#lib/secret.ts';
 import type { Config } from '../../env.ts';
 import { SignInUnavailable, type Person } from '../../people/person.ts';
-import { verifyAgentToken, verifyExpired } from '../../tokens/verify.ts';
+import { verifyExpired } from '../../tokens/verify.ts';
+import type { VerifiedTokens } from '../../tokens/verified-tokens.ts';
 import { edgeOfRequest, type Edge, type EdgeEnv } from './edge.ts';
 import { neededScope } from './person-scope.ts';
 import { Refusal } from './problem.ts';
@@ -104,10 +105,10 @@ export function requireAgent(edge: Edge): MiddlewareHandler<EdgeEnv> {
   });
 }
 
-type Verified = Awaited<ReturnType<typeof verifyAgentToken>>;
+type Verified = Awaited<ReturnType<VerifiedTokens['verify']>>;
 
 const verified = async (edge: Edge, token: string): Promise<Verified> =>
-  verifyAgentToken(await edge.issuer(), token, edge.clock.now());
+  edge.agentTokens.verify(await edge.issuer(), token, edge.clock.now());
 
 /** The agent of this request is the token's, or there is none: throws. */
 async function admitAgent(edge: Edge, c: Context<EdgeEnv>, text: string, token: Verified): Promise<void> {

@@ -9,6 +9,7 @@ import { FiguresStore } from '../../directory/figures-store.ts';
 import { systemClock, type Clock } from '#lib/clock.ts';
 import { consoleLog, rarely, type Log } from '#lib/log.ts';
 import type { Issuer } from '../../tokens/mint.ts';
+import { VerifiedTokens } from '../../tokens/verified-tokens.ts';
 import type { AgentCalls } from '../../town/agent-calls.ts';
 import type { ChatCalls } from '../../town/chat-calls.ts';
 import type { VerifiedCall } from '../../town/calls/authorize-call.ts';
@@ -103,6 +104,7 @@ export interface Edge {
   readonly clock: Clock;
   readonly log: Log;
   readonly issuer: () => Promise<Issuer>;
+  readonly agentTokens: VerifiedTokens;
   readonly people: PersonAuthenticator;
   readonly rates: Rates;
   readonly directory: Directory;
@@ -153,6 +155,9 @@ export function edgeOfRequest(edge: Edge, c: { get(name: 'log'): Log }): Edge {
   return { ...edge, log: c.get('log') };
 }
 
+/** Tokens of agents that an isolate remembers, some 500 bytes each. */
+const MOST_TOKENS = 10_000;
+
 /** The edge on the bindings of this Worker. */
 export function edgeOf(env: Env, config: Config): Edge {
   const apiKeys = new ApiKeyStore(env.DIRECTORY);
@@ -163,6 +168,7 @@ export function edgeOf(env: Env, config: Config): Edge {
     clock: systemClock,
     log,
     issuer: lazyIssuer(config),
+    agentTokens: new VerifiedTokens(MOST_TOKENS),
     people: signIn(config.signIn, config.devToken, findKey, () => systemClock.now()),
     rates: ratesOf(env, log),
     directory: new Directory(env.DIRECTORY),

@@ -6,7 +6,7 @@ import type { TownRecord } from '../state/town-store.ts';
 export function removalDue(p: TownPorts): number | null {
   const town = p.town.get();
   if (town === null || town.removalDueAtMs === null) return null;
-  return p.agents.earliestEnd() === null ? town.removalDueAtMs : waitsUntil(town);
+  return p.agents.earliest('end') === null ? town.removalDueAtMs : waitsUntil(town);
 }
 
 /** Until when containers are waited for. */

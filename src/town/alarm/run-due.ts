@@ -36,13 +36,13 @@ function storedDueTimes(p: TownPorts): StoredDueTimes {
     sweep: isAtWork ? (town?.sweepAtMs ?? null) : null,
     pushRetry: p.tokens.earliestRetry(),
     delivery: p.messages.earliestDelivery(),
-    start: p.agents.earliestStart(),
-    end: p.agents.earliestEnd(),
+    start: p.agents.earliest('start'),
+    end: p.agents.earliest('end'),
     withdrawal: p.withdrawals.earliest(),
     removal: removalDue(p),
     renewal: p.containers.earliestRenewal(),
-    liveness: earliest(p.agents.earliestLivenessCheck(), p.containers.earliestProbe(isAtWork)),
-    revival: p.agents.earliestRevival(),
+    liveness: earliest(p.agents.earliest('livenessCheck'), p.containers.earliestProbe(isAtWork)),
+    revival: p.agents.earliest('revival'),
     delegation: p.delegations.earliestDeadline(),
     announcement: p.delegations.earliestAnnouncement(),
     permission: p.permissions.earliest(),
@@ -73,7 +73,7 @@ export async function runDue(p: TownPorts): Promise<void> {
   );
   checkLiveness(p, RUN_BUDGET_AGENTS);
   const probes = p.containers.probesDue(p.clock.now(), p.agents.isAnyInUse());
-  const revivals = p.agents.revivalsDue(now, RUN_BUDGET_AGENTS).map(({ id }) => id);
+  const revivals = p.agents.due('revival', now, RUN_BUDGET_AGENTS).map(({ id }) => id);
   eachIsolated(
     p,
     'revive',
@@ -81,8 +81,8 @@ export async function runDue(p: TownPorts): Promise<void> {
     (id) => reviveAgent(p, id),
     (id, atMs) => p.agents.postpone(id, now, atMs),
   );
-  const ends = p.agents.endsDue(now, RUN_BUDGET_AGENTS);
-  const starts = p.agents.startsDue(now, RUN_BUDGET_AGENTS).map((agent) => agent.id);
+  const ends = p.agents.due('end', now, RUN_BUDGET_AGENTS);
+  const starts = p.agents.due('start', now, RUN_BUDGET_AGENTS).map((agent) => agent.id);
   const served = new Set([...starts, ...p.messages.deliveriesDue(now, RUN_BUDGET_AGENTS)]);
   await runIsolated(p, 'delegations', async () => tendDelegations(p).forEach((id) => served.add(id)));
   await Promise.all([

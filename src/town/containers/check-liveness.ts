@@ -44,7 +44,7 @@ export function recordHeard(p: TownPorts, agent: Agent, progressAtMs: number | n
 export function checkLiveness(p: TownPorts, limit: number): void {
   const now = p.clock.now();
   const due = new Map(
-    p.agents.livenessChecksDue(now, limit).map(({ id, livenessCheckAtMs }) => [id, livenessCheckAtMs]),
+    p.agents.due('livenessCheck', now, limit).map(({ id, livenessCheckAtMs }) => [id, livenessCheckAtMs]),
   );
   const check = (id: AgentId): void => {
     const livenessCheckAtMs = due.get(id) ?? null;

@@ -24,7 +24,11 @@ export function releaseWaiting(p: TownPorts, was: ContainerRecord): void {
   for (const agent of p.agents.inContainer(was.index)) {
     if (issueRefusal(agent, p.tokens.get(agent.id)) === null) releaseAgent(p, agent, was.backoffUntilMs, atMs);
   }
-  for (const { id, container, endDueAtMs, endTries } of p.agents.endsDue(Number.MAX_SAFE_INTEGER, RUN_BUDGET_AGENTS)) {
+  for (const { id, container, endDueAtMs, endTries } of p.agents.due(
+    'end',
+    Number.MAX_SAFE_INTEGER,
+    RUN_BUDGET_AGENTS,
+  )) {
     const isWaiting = endDueAtMs === was.backoffUntilMs || endTries > 0;
     if (container === was.index && isWaiting && (endDueAtMs ?? 0) > atMs) p.agents.planEnd(id, atMs, endTries);
   }

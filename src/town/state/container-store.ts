@@ -1,5 +1,6 @@
 /** Table `containers`: what the town knows of each of its containers. */
-import type { SessionId } from '#protocol';
+import { MAX_AGENTS_PER_TOWN, type SessionId } from '#protocol';
+import { KeptRows } from '#lib/kept-rows.ts';
 
 /** What the town knows of one container. */
 export interface ContainerRecord {
@@ -55,13 +56,19 @@ type Row = {
 /** Table `containers`: sessions, backoffs and probes by index. */
 export class ContainerStore {
   readonly #sql: SqlStorage;
+  readonly #kept = new KeptRows<number, ContainerRecord>(MAX_AGENTS_PER_TOWN);
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
   }
 
   get(index: number): ContainerRecord | null {
-    return this.#many('SELECT * FROM containers WHERE idx = ?', index)[0] ?? null;
+    return this.#kept.get(index, () => this.#many('SELECT * FROM containers WHERE idx = ?', index)[0] ?? null);
+  }
+
+  /** What was written since the last commit was rolled back, or the table is gone. */
+  forget(): void {
+    this.#kept.forgetAll();
   }
 
   list(): ContainerRecord[] {
@@ -74,7 +81,8 @@ export class ContainerStore {
 
   /** Takes a session into use; it answered, so its failures are forgotten. */
   opened(index: number, session: SessionId, nowMs: number): void {
-    this.#sql.exec(
+    this.#write(
+      index,
       `UPDATE containers SET session = ?, opened_at_ms = ?, asleep_since_ms = NULL, held_until_ms = 0, failures = 0, missed = 0, probe_at_ms = NULL, probe_tries = 0,
          unheard_since_ms = NULL, lost_at_ms = NULL WHERE idx = ?`,
       session,
@@ -85,21 +93,30 @@ export class ContainerStore {
 
   /** It does not run; the first of a row is remembered. */
   asleep(index: number, nowMs: number): void {
-    this.#sql.exec('UPDATE containers SET asleep_since_ms = ? WHERE idx = ? AND asleep_since_ms IS NULL', nowMs, index);
+    this.#write(
+      index,
+      'UPDATE containers SET asleep_since_ms = ? WHERE idx = ? AND asleep_since_ms IS NULL',
+      nowMs,
+      index,
+    );
   }
 
   /** It answered. Writes only where there was a failure, or its sleep, to forget. */
   answered(index: number): void {
-    this.#sql.exec(
+    const { failures = 0, unheardSinceMs = null, asleepSinceMs = null } = this.get(index) ?? {};
+    if (failures === 0 && unheardSinceMs === null && asleepSinceMs === null) return;
+    this.#write(
+      index,
       `UPDATE containers SET held_until_ms = 0, failures = 0, missed = 0, unheard_since_ms = NULL, asleep_since_ms = NULL
-       WHERE idx = ? AND (failures > 0 OR unheard_since_ms IS NOT NULL OR asleep_since_ms IS NOT NULL)`,
+       WHERE idx = ?`,
       index,
     );
   }
 
   /** An agent in it called, so it is running, even if requests to it still fail. Writes only if it counted as silent. */
   alive(index: number): void {
-    this.#sql.exec(
+    this.#write(
+      index,
       'UPDATE containers SET unheard_since_ms = NULL WHERE idx = ? AND unheard_since_ms IS NOT NULL',
       index,
     );
@@ -107,7 +124,8 @@ export class ContainerStore {
 
   /** It was asked and did not answer; the first of a row is remembered. */
   unanswered(index: number, nowMs: number): void {
-    this.#sql.exec(
+    this.#write(
+      index,
       'UPDATE containers SET unheard_since_ms = COALESCE(unheard_since_ms, ?) WHERE idx = ?',
       nowMs,
       index,
@@ -116,7 +134,8 @@ export class ContainerStore {
 
   /** It answered 401; the first of a row is remembered. */
   refused(index: number, nowMs: number): void {
-    this.#sql.exec(
+    this.#write(
+      index,
       'UPDATE containers SET refused_since_ms = ? WHERE idx = ? AND refused_since_ms IS NULL',
       nowMs,
       index,
@@ -125,7 +144,8 @@ export class ContainerStore {
 
   /** After a failure nothing is sent there unasked before `untilMs`; no sign of life lifts that before `liftFromMs`. */
   backOff(index: number, untilMs: number, liftFromMs: number): void {
-    this.#sql.exec(
+    this.#write(
+      index,
       `UPDATE containers SET held_until_ms = ?, failures = failures + 1, missed = 1, lift_from_ms = MAX(lift_from_ms, ?)
        WHERE idx = ?`,
       untilMs,
@@ -136,12 +156,13 @@ export class ContainerStore {
 
   /** It accepted a request. */
   accepted(index: number): void {
-    this.#sql.exec('UPDATE containers SET refused_since_ms = NULL WHERE idx = ?', index);
+    this.#write(index, 'UPDATE containers SET refused_since_ms = NULL WHERE idx = ?', index);
   }
 
   /** A sign of life shortens the backoff to `atMs`, which may be now; the failures stay counted until it answers. */
   lift(index: number, atMs: number, lifts: number, liftFromMs: number): void {
-    this.#sql.exec(
+    this.#write(
+      index,
       `UPDATE containers SET held_until_ms = MIN(held_until_ms, ?), missed = 0, lifts = ?, lift_from_ms = ?
        WHERE idx = ?`,
       atMs,
@@ -153,7 +174,7 @@ export class ContainerStore {
 
   /** When its new session is asked for again, after how many failures; null: it has one. */
   planRenewal(index: number, atMs: number | null, tries: number): void {
-    this.#sql.exec('UPDATE containers SET renew_due_at_ms = ?, renew_tries = ? WHERE idx = ?', atMs, tries, index);
+    this.#write(index, 'UPDATE containers SET renew_due_at_ms = ?, renew_tries = ? WHERE idx = ?', atMs, tries, index);
   }
 
   renewalsDue(nowMs: number): number[] {
@@ -166,12 +187,13 @@ export class ContainerStore {
 
   /** Plans the next probe, or clears the plan. */
   planProbe(index: number, atMs: number | null, tries: number): void {
-    this.#sql.exec('UPDATE containers SET probe_at_ms = ?, probe_tries = ? WHERE idx = ?', atMs, tries, index);
+    this.#write(index, 'UPDATE containers SET probe_at_ms = ?, probe_tries = ? WHERE idx = ?', atMs, tries, index);
   }
 
   /** Abandoned: its session is given up, so no other one is owed, and it is asked again at `probeAtMs`. */
   lose(index: number, nowMs: number, probeAtMs: number): void {
-    this.#sql.exec(
+    this.#write(
+      index,
       `UPDATE containers SET session = NULL, opened_at_ms = NULL, lost_at_ms = ?, unheard_since_ms = NULL, probe_at_ms = ?, probe_tries = 0,
          renew_due_at_ms = NULL, renew_tries = 0 WHERE idx = ?`,
       nowMs,
@@ -196,6 +218,11 @@ export class ContainerStore {
   earliestProbe(lostToo: boolean): number | null {
     const query = 'SELECT MIN(probe_at_ms) AS at FROM containers WHERE lost_at_ms IS NULL OR ?';
     return this.#sql.exec<{ at: number | null }>(query, Number(lostToo)).one().at;
+  }
+
+  #write(index: number, query: string, ...bindings: SqlStorageValue[]): void {
+    this.#kept.forget(index);
+    this.#sql.exec(query, ...bindings);
   }
 
   #many(query: string, ...bindings: SqlStorageValue[]): ContainerRecord[] {

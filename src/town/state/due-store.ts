@@ -12,10 +12,14 @@ type Counter = { written: number };
  */
 export class DueStore {
   readonly #sql: Pick<SqlStorage, 'exec'>;
+  readonly #writes: () => number;
+  #counted: { readonly writes: number; readonly written: number } | null = null;
   #known: { readonly written: number; readonly due: StoredDueTimes } | null = null;
 
-  constructor(sql: Pick<SqlStorage, 'exec'>) {
+  /** `writes`: statements so far that may have written; only where there are more of them is SQLite asked. */
+  constructor(sql: Pick<SqlStorage, 'exec'>, writes: () => number) {
     this.#sql = sql;
+    this.#writes = writes;
   }
 
   /** `compute` only reads. */
@@ -27,11 +31,40 @@ export class DueStore {
 
   /** Rows that this object has changed so far; it only grows. */
   written(): number {
-    return this.#sql.exec<Counter>('SELECT total_changes() AS written').one().written;
+    const writes = this.#writes();
+    if (this.#counted?.writes !== writes) {
+      this.#counted = { writes, written: this.#sql.exec<Counter>('SELECT total_changes() AS written').one().written };
+    }
+    return this.#counted.written;
   }
 
   /** A transaction rolled back: the count of what was written does not go back with it. */
   forget(): void {
     this.#known = null;
   }
+}
+
+/** The part of a database that statements go through. */
+interface Sql {
+  exec(query: string, ...bindings: never[]): unknown;
+}
+
+/** A database, and how many statements went through it that may have written. */
+export interface CountedSql<S extends Sql> {
+  readonly sql: S;
+  readonly writes: () => number;
+}
+
+/** Counts every statement but those that only read: whatever writes cannot forget to say so, and asking costs no query. */
+export function countWrites<S extends Sql>(sql: S): CountedSql<S> {
+  let writes = 0;
+  const counted: Sql = {
+    exec: (query, ...bindings) => {
+      if (!query.startsWith('SELECT')) writes += 1;
+      return sql.exec(query, ...bindings);
+    },
+  };
+  // Stores use nothing else of it.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return { sql: counted as S, writes: () => writes };
 }

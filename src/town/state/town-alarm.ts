@@ -29,7 +29,13 @@ export class TownAlarm {
    * (T5). The request that wrote does the work now, so it fires no earlier than a guard does; the end of the request sets
    * the exact time. Where the alarm is not known, one that was set earlier is put off by a guard at most.
    */
-  cover(wanted: number | null, nowMs: number): void {
+  cover(wanted: () => number | null, nowMs: number): void {
+    // Within a guard it fires early enough for anything, so what is due need not be known.
+    if (typeof this.#at === 'number' && this.#at <= nowMs + GUARD_MS) return;
+    this.#cover(wanted(), nowMs);
+  }
+
+  #cover(wanted: number | null, nowMs: number): void {
     if (wanted === null) return;
     const at = Math.max(wanted, nowMs + GUARD_MS);
     if (typeof this.#at === 'number' && this.#at <= at) return;

@@ -1,7 +1,7 @@
 /** The alarm of a town comes to rest, whatever is in its rows. */
-import { runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { lab } from '../support/lab.ts';
+import { rewrite } from '../support/inside.ts';
 import { TestTown } from '../support/town.ts';
 
 describe('a due time that no work moves', () => {
@@ -9,11 +9,10 @@ describe('a due time that no work moves', () => {
     const town = await TestTown.create();
     await town.agent('ada');
     // A row that the product does not write: a message of an agent that never was.
-    await runInDurableObject(town.stub, (_, { storage: { sql } }) =>
-      sql.exec(
-        `INSERT INTO messages (id, agent, seq, state, content, sender, deliver_at_ms, created_at_ms)
-         VALUES ('msg_1', 'agt_1', 1, 'queued', 'x', 'person:dev', 1, 1)`,
-      ),
+    await rewrite(
+      town,
+      `INSERT INTO messages (id, agent, seq, state, content, sender, deliver_at_ms, created_at_ms)
+       VALUES ('msg_1', 'agt_1', 1, 'queued', 'x', 'person:dev', 1, 1)`,
     );
     await town.api('GET', '');
     const began = lab.clock.now();

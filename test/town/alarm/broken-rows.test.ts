@@ -2,10 +2,10 @@
  * Rows that nothing can be done with: an agent whose credential is missing from its table makes every piece of work on it throw.
  * That work fails alone, again and again at a bounded pace, and a person sees it.
  */
-import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
+import { evictDurableObject } from 'cloudflare:test';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { lab } from '../support/lab.ts';
-import { inside } from '../support/inside.ts';
+import { inside, rewrite } from '../support/inside.ts';
 import { TestTown } from '../support/town.ts';
 import type { AgentView, TownHealth } from '../../../src/protocol/index.ts';
 
@@ -19,10 +19,7 @@ const MINUTE = 60_000;
 const RINGS = 200;
 
 /** Nothing can be done with this agent from here on. */
-const breakRowOf = (town: TestTown, { id }: AgentView) =>
-  runInDurableObject(town.stub, (_, { storage }) => {
-    storage.sql.exec('DELETE FROM agent_tokens WHERE agent = ?', id);
-  });
+const breakRowOf = (town: TestTown, { id }: AgentView) => rewrite(town, 'DELETE FROM agent_tokens WHERE agent = ?', id);
 
 /** Lets the alarm ring whenever it does within so many milliseconds, and returns how often that was. */
 async function ringFor(town: TestTown, ms: number): Promise<number> {

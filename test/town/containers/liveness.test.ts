@@ -1,9 +1,10 @@
-import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
+import { runDurableObjectAlarm } from 'cloudflare:test';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { lab } from '../support/lab.ts';
 import { takeSnapshot } from '../support/snapshot.ts';
 import { MINUTE, cutOff, eventsOf, pass, silence } from '../support/passing.ts';
 import { lastTokenOf } from '../support/tokens.ts';
+import { rewrite } from '../support/inside.ts';
 import { TestTown, api } from '../support/town.ts';
 import type { AgentView, TownHealth } from '../../../src/protocol/index.ts';
 
@@ -189,9 +190,7 @@ describe('no output', () => {
     const { town } = await atWork();
     await pass(town, MINUTE);
     // What the step that brought the watch leaves of an older town's row.
-    await runInDurableObject(town.stub, (_, { storage: { sql } }) =>
-      sql.exec('UPDATE agents SET watched_from_ms = 0, progress_at_ms = NULL, look_at_ms = last_heard_at_ms').toArray(),
-    );
+    await rewrite(town, 'UPDATE agents SET watched_from_ms = 0, progress_at_ms = NULL, look_at_ms = last_heard_at_ms');
     await runDurableObjectAlarm(town.stub);
     await pass(town, 10 * MINUTE);
     expect(await eventsOf(town, 'reeve.agent.stalled')).toEqual([]);

@@ -1,9 +1,9 @@
 /** Answers that come when what they are about is over: another incarnation, or another session, has taken its place. */
-import { runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import { lab, nextTurn } from '../support/lab.ts';
 import { takeSnapshot } from '../support/snapshot.ts';
 import { MINUTE, cutOff, pass } from '../support/passing.ts';
+import { rewrite } from '../support/inside.ts';
 import { TestTown, api } from '../support/town.ts';
 import { CONTAINER_SECRET } from '../support/wiring.ts';
 
@@ -125,9 +125,7 @@ describe('a run of the alarm with a container that hangs', () => {
     const { id: well } = await town.send('b1', 'hello');
     await expect.poll(() => lost).toBe(2);
     await expect.poll(async () => (await takeSnapshot(town.stub)).messages.map(({ tries }) => tries)).toEqual([1, 1]);
-    await runInDurableObject(town.stub, (_, { storage }) =>
-      storage.sql.exec('UPDATE messages SET deliver_at_ms = deliver_at_ms + 20000 WHERE id = ?', well),
-    );
+    await rewrite(town, 'UPDATE messages SET deliver_at_ms = deliver_at_ms + 20000 WHERE id = ?', well);
     await ringOut(town);
     expect(lost).toBe(3);
     expect((await town.message('b1', well)).state).toBe('queued');

@@ -1,4 +1,4 @@
-import { SELF, env, evictDurableObject, runInDurableObject } from 'cloudflare:test';
+import { SELF, env, evictDurableObject } from 'cloudflare:test';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   containerNameSchema,
@@ -16,6 +16,7 @@ import { lab, type LabFetch, type LabRequest } from '../support/lab.ts';
 import { issuedTokensOf, sessionOf } from '../support/scene.ts';
 import { agentToken, pushToken } from '../support/deployment-tokens.ts';
 import { lastTokenOf } from '../support/tokens.ts';
+import { rewrite } from '../support/inside.ts';
 import { TestTown, api } from '../support/town.ts';
 import { CONTAINER_SECRET, PUBLIC_URL, currentKeys, deployment, useKeys } from '../support/wiring.ts';
 
@@ -403,9 +404,7 @@ describe('scopes', () => {
   it('W-30: scopes that were narrowed hold from the next mint on', async () => {
     const town = await TestTown.create();
     const ada = await town.agent('ada');
-    await runInDurableObject(town.stub, (_, { storage }) => {
-      storage.sql.exec('UPDATE agents SET scopes = ? WHERE id = ?', 'heartbeat', ada.id);
-    });
+    await rewrite(town, 'UPDATE agents SET scopes = ? WHERE id = ?', 'heartbeat', ada.id);
     await town.api('POST', '/agents/ada/refresh', {});
     const token = issuedTokensOf(town).at(-1)?.token ?? '';
     expect(claimsOf(token)).toMatchObject({ agent: ada.id, gen: 2, scope: 'heartbeat' });

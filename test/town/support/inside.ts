@@ -11,6 +11,16 @@ export function remembered(state: DurableObjectState, own: TownPorts): TownPorts
   return own;
 }
 
+/** Writes to the town's database behind its back, and has it read its rows again. */
+export function rewrite(town: Pick<TestTown, 'stub'>, query: string, ...bindings: SqlStorageValue[]): Promise<void> {
+  return runInDurableObject(town.stub, (_, state) => {
+    state.storage.sql.exec(query, ...bindings);
+    const own = ports.get(state);
+    if (own === undefined) throw new Error('this object was not made by the Worker under test');
+    for (const kept of [own.agents, own.tokens, own.containers, own.due]) kept.forget();
+  });
+}
+
 /** Works on the town's own database, sockets and memory. */
 export function inside<T>(town: TestTown, work: (p: TownPorts) => T | Promise<T>): Promise<T> {
   return runInDurableObject(town.stub, (_, state) => {
