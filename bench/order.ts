@@ -1,0 +1,9 @@
+/** One thing that the harness asks the Worker for. `n`: how often; `lanes`: how many at a time. */
+export interface Order {
+  readonly side: string;
+  readonly town: string;
+  readonly n: number;
+  readonly lanes: number;
+  /** Names, or ids. */
+  readonly agents: readonly string[];
+}

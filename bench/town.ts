@@ -1,0 +1,36 @@
+/** Towns as the claims need them. */
+import { HOLD } from './quiet-agent.ts';
+import type { Stack } from './stack.ts';
+
+/** Far more than a turn takes to begin, in seconds. */
+const PATIENCE_S = 60;
+const LANES = 6;
+
+export interface Population {
+  readonly town: string;
+  readonly agents: readonly string[];
+}
+
+/** A town with `n` agents in it, named `a0` and so on. */
+export async function populate(stack: Stack, n: number): Promise<Population> {
+  const town = await stack.api.createTown('bench');
+  const agents = Array.from({ length: n }, (_, at) => `a${at}`);
+  await each(agents, (name) => stack.api.createAgent(town, name));
+  return { town, agents };
+}
+
+/** All of them in a turn that outlasts the claim: their tokens are in use, and what comes in is held behind it. */
+export async function putToWork(stack: Stack, { town, agents }: Population): Promise<void> {
+  await each(agents, async (name) => {
+    const message = await stack.api.send(town, name, HOLD);
+    await stack.api.until(town, name, message, 'working', PATIENCE_S);
+  });
+}
+
+async function each(names: readonly string[], work: (name: string) => Promise<unknown>): Promise<void> {
+  const left = names.values();
+  const lane = async (): Promise<void> => {
+    for (const name of left) await work(name);
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+}
