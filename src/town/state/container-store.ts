@@ -115,11 +115,9 @@ export class ContainerStore {
 
   /** An agent in it called, so it is running, even if requests to it still fail. Writes only if it counted as silent. */
   alive(index: number): void {
-    this.#write(
-      index,
-      'UPDATE containers SET unheard_since_ms = NULL WHERE idx = ? AND unheard_since_ms IS NOT NULL',
-      index,
-    );
+    const { unheardSinceMs = null } = this.get(index) ?? {};
+    if (unheardSinceMs === null) return;
+    this.#write(index, 'UPDATE containers SET unheard_since_ms = NULL WHERE idx = ?', index);
   }
 
   /** It was asked and did not answer; the first of a row is remembered. */
