@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { tableOf } from './markdown-table.ts';
 
 const countsSchema = z.object({
   worker_requests: z.number(),
@@ -126,15 +127,6 @@ export function costTable(counted: TownCounts): string {
     ['**a town**', ...bills.map(({ bill }) => dollars(total(bill)))],
     ['**an agent**', ...bills.map(({ agents, bill }) => dollars(total(bill) / agents))],
   ]);
-}
-
-function tableOf(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
-  const line = (cells: readonly string[], fill: string): string =>
-    `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0, fill)).join(' | ')} |`;
-  const [head = [], ...body] = rows;
-  const rule = head.map(() => '');
-  return [line(head, ' '), line(rule, '-'), ...body.map((row) => line(row, ' '))].join('\n');
 }
 
 /** The counts that are in the tree. */

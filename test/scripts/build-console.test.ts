@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildConsole } from '../../scripts/build-console.ts';
+import { NOTICES } from '../../scripts/notices.ts';
 
 /** Of what a first visit loads, compressed (bytes). */
 const MOST = { js: 45 * 1024, css: 12 * 1024 };
@@ -29,6 +30,16 @@ describe('the console as it is built', () => {
     const bytes = files.reduce((sum, name) => sum + gzipSync(readFileSync(join(folder, name))).length, 0);
     expect(files.length).toBeGreaterThan(0);
     expect(bytes).toBeLessThanOrEqual(MOST[kind]);
+  });
+
+  test('carries the license of each package that is in it', () => {
+    const notices = readFileSync(join(folder, NOTICES), 'utf8');
+    expect([...notices.matchAll(/^(\S+) [\d.]+ \(MIT\)$/gm)].map(([, name]) => name)).toEqual([
+      '@preact/signals',
+      '@preact/signals-core',
+      'preact',
+    ]);
+    expect(notices.match(/^Copyright \(c\) .*Jason Miller|^Copyright \(c\) .*Preact Team/gm)).toHaveLength(3);
   });
 
   test('names no other host but the namespaces of its pictures', () => {

@@ -10,6 +10,7 @@ import { stop as stopBundler } from 'esbuild';
 import { PROGRAMS } from '../../container/lib/program-file.ts';
 import { signalGroup } from '../../container/agents/process/process-group.ts';
 import { buildImage } from '../../scripts/build-image.ts';
+import { NOTICES } from '../../scripts/notices.ts';
 import { newKey } from '../../src/tokens/key-edit.ts';
 import { message } from '../container/support/control-server.ts';
 import { Program } from '../container/support/program.ts';
@@ -22,6 +23,7 @@ const SCRIPT = join(ROOT, 'scripts/build-image.ts');
 const TOWN = 'http://127.0.0.1:9';
 const HOUR_MS = 3_600_000;
 const FILES = ['main', ...PROGRAMS].map((program) => `${program}.mjs`);
+const SHIPPED = [...FILES, NOTICES];
 const base = mkdtempSync(join(tmpdir(), 'reeve-image-'));
 const folder = join(base, 'dist');
 /** Processes of agents: each leads a group. */
@@ -122,7 +124,7 @@ describe('the bundle', () => {
     }
   });
 
-  it('is one file for each program, which every user may read, and replaces what was there', async () => {
+  it('is one file for each program and one of licenses, which every user may read, and replaces what was there', async () => {
     const again = join(base, 'again');
     await buildImage(again);
     const before = statSync(join(again, 'main.mjs')).ino;
@@ -131,7 +133,7 @@ describe('the bundle', () => {
     for (const built of [again, folder]) {
       const entries = readdirSync(built, { recursive: true, withFileTypes: true });
       const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
-      expect(files.toSorted()).toEqual(FILES.map((name) => join(built, name)).toSorted());
+      expect(files.toSorted()).toEqual(SHIPPED.map((name) => join(built, name)).toSorted());
       for (const file of files) expect((statSync(file).mode & 0o777).toString(8)).toBe('644');
       const folders = [
         built,
@@ -140,6 +142,13 @@ describe('the bundle', () => {
       for (const one of folders) expect((statSync(one).mode & 0o777).toString(8)).toBe('755');
     }
     expect(readdirSync(base).filter((name) => name.startsWith('again.'))).toEqual([]);
+  });
+
+  it('carries the license of each package that is in it', () => {
+    const notices = readFileSync(join(folder, NOTICES), 'utf8');
+    expect(notices).toMatch(/^@agentclientprotocol\/sdk 2[\d.]+ \(Apache-2\.0\)\n\nApache License$/m);
+    expect(notices).toMatch(/^fast-uri [\d.]+ \(BSD-3-Clause\)\n\nCopyright \(c\)/m);
+    expect(notices).not.toMatch(/^commander /m);
   });
 
   it('needs nothing but Node: no package, no path of the machine that built it, no require', () => {
