@@ -57,6 +57,8 @@ export default defineConfig({
                 TEST_MIGRATIONS: await readD1Migrations('migrations'),
                 // `full`: the tests of test/town/scale in their whole size, which docs/scale.md reports.
                 SCALE: process.env['REEVE_SCALE'] ?? '',
+                // `full`: every hostile request to every route.
+                HOSTILE: process.env['REEVE_HOSTILE'] ?? '',
               },
               serviceBindings: { CPU_SECONDS: () => new Response(String(runtimeCpuSeconds())) },
               // They count in real time, which is not that of these tests; test/http/edge/rates.test.ts shows what they do.

@@ -13,6 +13,7 @@ import {
   agentIdSchema,
   openSessionSchema,
   permissionIdSchema,
+  reportedFaults,
   type AgentEnded,
   type AgentId,
   type BootId,
@@ -225,7 +226,7 @@ function parsed<T, A extends Answer>(c: Ctx, schema: z.ZodType<T>, answer: (body
   const body = schema.safeParse(parseJson(text));
   if (body.success) return answer(body.data);
   const errors = body.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
-  return problem('invalid_request', { errors: errors.slice(0, MAX_REPORTED_ERRORS) });
+  return problem('invalid_request', { errors: reportedFaults(errors) });
 }
 
 /** Null: the bytes are no UTF-8, and would be read as other text than was signed. */
@@ -236,9 +237,6 @@ function textOf(body: Uint8Array): string | null {
     return null; // The one way in which decoding whole bytes fails.
   }
 }
-
-/** Faults that are named in one answer; a body may have as many as it has fields. */
-const MAX_REPORTED_ERRORS = 20;
 
 function isTokenFor(token: IssuedToken, agent: AgentId, inc: number): boolean {
   return token.agent === agent && token.inc === inc;

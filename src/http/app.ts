@@ -24,17 +24,17 @@ import { eventRoutes } from './people/events.ts';
 import { streamRoutes } from './people/stream.ts';
 import { townRoutes } from './people/towns.ts';
 import { webhookRoutes } from './people/webhooks.ts';
-import { modelAsOneSegment } from './openai/model-name.ts';
 import { openAiRoutes } from './openai/openai.ts';
 import { metricsRoutes } from './operators/metrics.ts';
 import { openApiRoutes } from './public/openapi.ts';
 import { noSuchRoute } from './edge/no-such-route.ts';
+import { routedPath } from './routed-path.ts';
 import { Refusal, problemResponse, refuseInvalid } from './edge/problem.ts';
 import { publicRoutes } from './public/public.ts';
 
 /** All routes of the Worker. Any other path answers 404, and anything thrown 500, both as problem documents. */
 export function createApp(edge: Edge): OpenAPIHono<EdgeEnv> {
-  const app = new OpenAPIHono<EdgeEnv>({ defaultHook: refuseInvalid, getPath: modelAsOneSegment });
+  const app = new OpenAPIHono<EdgeEnv>({ defaultHook: refuseInvalid, getPath: routedPath });
   app.use(requestId());
   app.use(traceRequests(edge));
   if (edge.config.signIn.allowedOrigins.size > 0) app.use(crossOrigin(edge.config));

@@ -61,6 +61,20 @@ export const problemSchema = z.object({
 });
 export type Problem = z.infer<typeof problemSchema>;
 
+/** Faults that one refusal names, and UTF-16 units of each path and rule: a body may have as many as it has values, and long names. */
+const MAX_REPORTED_FAULTS = 20;
+const MAX_FAULT_UNITS = 200;
+
+type Fault = NonNullable<Problem['errors']>[number];
+
+/** What a refusal says of all that does not fit: the first faults, each cut to a line. */
+export function reportedFaults(faults: readonly Fault[]): Fault[] {
+  return faults.slice(0, MAX_REPORTED_FAULTS).map(({ path, message }) => ({
+    path: path.slice(0, MAX_FAULT_UNITS).toWellFormed(),
+    message: message.slice(0, MAX_FAULT_UNITS).toWellFormed(),
+  }));
+}
+
 /** True for the codes after which an agent's client stops. */
 export function isTerminal(code: string): code is TerminalCode {
   return TERMINAL_CODES.some((terminal) => terminal === code);

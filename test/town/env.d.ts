@@ -12,6 +12,8 @@ declare global {
       readonly TEST_MIGRATIONS: D1Migration[];
       /** `full`, or empty: how large the tests of test/town/scale are. */
       readonly SCALE: string;
+      /** `full`, or empty: how many hostile requests the tests of test/town/hostile try. */
+      readonly HOSTILE: string;
       /** Answers with the CPU time (s) of this runtime so far. */
       readonly CPU_SECONDS: Fetcher;
     }

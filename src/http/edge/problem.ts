@@ -1,7 +1,7 @@
 /** RFC 9457 problem documents: the only form in which the Worker refuses. */
 import type { Context, Env as HonoEnv } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import { PROBLEMS, type Problem, type ProblemCode } from '#protocol';
+import { PROBLEMS, reportedFaults, type Problem, type ProblemCode } from '#protocol';
 import type { Result } from '#lib/result.ts';
 
 /** Refuses from any depth of the edge; `app.onError` turns it into its document. Never carries anything of the request. */
@@ -61,12 +61,13 @@ export function refuseInvalid<E extends HonoEnv>(
   return problemResponse('invalid_request', c.res.headers.get('x-request-id') ?? undefined, { errors });
 }
 
-/** The path of each fault that a schema found, and its rule. */
+/** The path of each fault that a schema found, and its rule; of many, the first. */
 export function faultsOf({ data, error }: Invalid): { path: string; message: string }[] {
-  return error.issues.map((issue) => ({
+  const faults = error.issues.map((issue) => ({
     path: issue.path.map(String).join('.'),
     message: isMissing(issue, data) ? 'is required' : issue.message,
   }));
+  return reportedFaults(faults);
 }
 
 /** What a validator says of a value that does not fit. */

@@ -4,9 +4,10 @@ import { bodyLimit } from 'hono/body-limit';
 import type { z } from '@hono/zod-openapi';
 import { MAX_BODY_BYTES, MAX_EVENT_BATCH_BYTES, MAX_MESSAGE_BYTES, MAX_TRANSCRIPT_BYTES } from '#protocol';
 import type { EdgeEnv } from './edge.ts';
+import { isIntricate } from './json-shape.ts';
 import { Refusal } from './problem.ts';
 
-/** The size first, and then that it is text: bytes that are no UTF-8 would be read as other text than was sent. */
+/** The size first, and then that it is text, as bytes that are no UTF-8 would be read as other text than was sent, and none that costs more than it says. */
 const capped = (maxSize: number): MiddlewareHandler<EdgeEnv> => {
   const withinLimit = bodyLimit({
     maxSize,
@@ -17,7 +18,9 @@ const capped = (maxSize: number): MiddlewareHandler<EdgeEnv> => {
   return (c, next) =>
     withinLimit(c, async () => {
       // Kept by the request: the validator parses these bytes.
-      if (!isUtf8(await c.req.arrayBuffer())) throw new Refusal('invalid_body');
+      const body = await c.req.arrayBuffer();
+      if (!isUtf8(body)) throw new Refusal('invalid_body');
+      if (isIntricate(new Uint8Array(body))) throw new Refusal('payload_too_large');
       await next();
     });
 };
@@ -32,8 +35,8 @@ function isUtf8(bytes: ArrayBuffer): boolean {
 }
 
 /**
- * For a route whose body is 64 KiB at most. A longer one is 413, and one that is no UTF-8 is 400 `invalid_body`; so for those
- * below.
+ * For a route whose body is 64 KiB at most. A longer one is 413, and so is one of more levels or values than any honest one has; one
+ * that is no UTF-8 is 400 `invalid_body`. So for those below.
  */
 export const smallBody = capped(MAX_BODY_BYTES);
 /** For a message of a person: 256 KiB at most. */

@@ -1,5 +1,4 @@
 /** Names of models: an agent is one, `reeve/<town>/<agent>`, and so is what answers side calls. */
-import { getPath } from 'hono/utils/url';
 import { townIdSchema } from '#protocol';
 import type { TownEntry } from '../../directory/directory-store.ts';
 import type { Edge } from '../edge/edge.ts';
@@ -9,9 +8,9 @@ import type { Person } from '../../people/person.ts';
 /** Answers what frontends ask beside a chat (titles, tags, health checks) without an agent. */
 export const UTILITY_MODEL = 'reeve/utility';
 
-/** The path of a request as it is routed: the name of a model is one segment of it, where a client left its slashes as they are too. */
-export const modelAsOneSegment = (request: Request): string =>
-  getPath(request).replace(/(?<=^\/openai\/v1\/models\/).+/, (model) => model.replaceAll('/', '%2F'));
+/** A path as it is routed: the name of a model is one segment of it, where a client left its slashes as they are too. */
+export const modelAsOneSegment = (path: string): string =>
+  path.replace(/(?<=^\/openai\/v1\/models\/).+/, (model) => model.replaceAll('/', '%2F'));
 
 /**
  * The agent that a model names, each part an id or a name, in a town that the person is a member of; whether the agent is there, the town
