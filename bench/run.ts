@@ -1,5 +1,6 @@
 /** `npm run bench`: measures what Reeve claims of its speed, and says which goals are met. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { calls } from './claims/calls.ts';
 import { isMet, type Bench, type Claim, type Finding } from './claims/claim.ts';
@@ -9,19 +10,22 @@ import { life } from './claims/life.ts';
 import { readers } from './claims/readers.ts';
 import { swap } from './claims/swap.ts';
 import { sweep } from './claims/sweep.ts';
-import { tableOf } from './report.ts';
+import { ROOT } from '../scripts/programs.ts';
+import { tableOf, withFindings } from './report.ts';
 import { aborted, endingSignal } from '../scripts/ending.ts';
 import { startBench } from './stack.ts';
 
 const CLAIMS: readonly Claim[] = [sweep, delivery, calls, readers, life, creation, swap];
-const USAGE = `Usage: npm run bench -- [--only <claim,...>] [--rounds <n>] [--json <file>]
+const USAGE = `Usage: npm run bench -- [--only <claim,...>] [--rounds <n>] [--write]
 
 Measures a Worker in workerd and a real control server on this machine, all sides of a comparison by turns in one run.
 
   --only    ${CLAIMS.map(({ name }) => name).join(', ')}; default: all
   --rounds  of each comparison, 5 to 100; default 5. The median counts
-  --json    writes what was measured, each round of it, into this file
+  --write   puts the table and the plots into docs/benchmarks.md, and each round into docs/benchmarks.json; only with all claims
 `;
+const DOCUMENT = join(ROOT, 'docs/benchmarks.md');
+const MEASURED = join(ROOT, 'docs/benchmarks.json');
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
 /** A goal was not met. */
@@ -32,7 +36,7 @@ const SETTINGS = { AGENTS_PER_CONTAINER: '100' };
 interface Options {
   readonly claims: readonly Claim[];
   readonly rounds: number;
-  readonly json: string | null;
+  readonly writes: boolean;
 }
 
 function usage(line: string): never {
@@ -41,7 +45,7 @@ function usage(line: string): never {
 }
 
 function optionsOf(args: readonly string[]): Options {
-  const options = { only: { type: 'string' }, rounds: { type: 'string' }, json: { type: 'string' } } as const;
+  const options = { only: { type: 'string' }, rounds: { type: 'string' }, write: { type: 'boolean' } } as const;
   const help = { help: { type: 'boolean', short: 'h' } } as const;
   let values;
   try {
@@ -58,11 +62,12 @@ function optionsOf(args: readonly string[]): Options {
   const names = values.only?.split(',') ?? CLAIMS.map(({ name }) => name);
   const unknown = names.find((name) => !CLAIMS.some((claim) => claim.name === name));
   if (unknown !== undefined) usage(`there is no claim "${unknown}"; --help lists them`);
-  return { claims: CLAIMS.filter(({ name }) => names.includes(name)), rounds, json: values.json ?? null };
+  if (values.write === true && values.only !== undefined) usage('--write needs all claims');
+  return { claims: CLAIMS.filter(({ name }) => names.includes(name)), rounds, writes: values.write === true };
 }
 
 async function main(): Promise<void> {
-  const { claims, rounds, json } = optionsOf(process.argv.slice(2));
+  const { claims, rounds, writes } = optionsOf(process.argv.slice(2));
   const ending = endingSignal();
   const stack = await startBench(SETTINGS);
   const measured = measureAll(claims, { stack, rounds, say: (line) => process.stderr.write(`${line}\n`) });
@@ -79,8 +84,14 @@ async function main(): Promise<void> {
     return;
   }
   process.stdout.write(tableOf(findings));
-  if (json !== null) writeFileSync(json, `${JSON.stringify({ rounds, findings }, null, 2)}\n`);
+  if (writes) write(rounds, findings);
   process.exitCode = findings.some((finding) => isMet(finding) === false) ? EXIT_NOT_MET : 0;
+}
+
+/** One file has what was measured, the other shows it. */
+function write(rounds: number, findings: readonly Finding[]): void {
+  writeFileSync(MEASURED, `${JSON.stringify({ at: new Date().toISOString(), rounds, findings }, null, 2)}\n`);
+  writeFileSync(DOCUMENT, withFindings(readFileSync(DOCUMENT, 'utf8'), findings));
 }
 
 async function measureAll(claims: readonly Claim[], bench: Bench): Promise<Finding[]> {

@@ -3,8 +3,8 @@ import { populate } from '../town.ts';
 import type { Claim } from './claim.ts';
 
 /** How many agents are made, and of how many one time is taken. */
-const AGENTS = 500;
-const STEP = 50;
+const AGENTS = 5000;
+const STEP = 250;
 
 /** The last agents of a town are made as fast as the first. */
 export const creation: Claim = {

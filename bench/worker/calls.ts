@@ -34,13 +34,12 @@ export async function callTown(
   edge: (request: Request) => Promise<Response>,
 ): Promise<void> {
   const tokens: string[] = await town.tokens(agents);
+  const body = JSON.stringify(BEAT);
   await inLanes(n, lanes, async (at) => {
-    const headers = { authorization: `Bearer ${tokens[at % tokens.length]}`, 'content-type': 'application/json' };
-    const request = new Request('http://127.0.0.1/v1/agent/heartbeat', {
-      method: 'POST',
-      headers,
-      body: JSON.stringify(BEAT),
-    });
+    const authorization = `Bearer ${tokens[at % tokens.length]}`;
+    // As each of them is sent; without it a limit could only count what comes.
+    const headers = { authorization, 'content-type': 'application/json', 'content-length': String(body.length) };
+    const request = new Request('http://127.0.0.1/v1/agent/heartbeat', { method: 'POST', headers, body });
     const response = await edge(request);
     const text = await response.text();
     if (!response.ok) throw new Error(`${response.status} ${text}`);

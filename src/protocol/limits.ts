@@ -78,7 +78,7 @@ export const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 export const MAX_AUTHORIZATION_BYTES = 8 * 1024;
 
 /** Agents that live in one town. */
-export const MAX_AGENTS_PER_TOWN = 500;
+export const MAX_AGENTS_PER_TOWN = 5000;
 
 /** Messages to one agent that no turn has begun with. */
 export const MAX_WAITING_MESSAGES = 1000;

@@ -43,7 +43,7 @@ export class AgentStore {
 
   /** By id, or by the name of a live agent. */
   find(idOrName: string): Agent | null {
-    return this.#one(`SELECT * FROM agents WHERE id = ?1 OR (name = ?1 AND ${LIVE})`, idOrName);
+    return this.#many(`SELECT * FROM agents WHERE id = ?1 OR (name = ?1 AND ${LIVE})`, idOrName)[0] ?? null;
   }
 
   /** Agents with an id above `after`, in the order of ids; retired ones too. */
@@ -51,10 +51,16 @@ export class AgentStore {
     return this.#many('SELECT * FROM agents WHERE id > ? ORDER BY id LIMIT ?', after, limit);
   }
 
-  /** Every agent that is not retired. At most 500 live in a town. */
+  /** Every agent that is not retired. */
   live(): Agent[] {
     // In the order of the index that holds them alone.
     return byId(this.#many(`SELECT * FROM agents WHERE ${LIVE} ORDER BY name`));
+  }
+
+  /** How many live agents are placed in each container that has any: from an index, without a row of theirs. */
+  population(): { container: number; agents: number }[] {
+    const query = `SELECT container, COUNT(*) AS agents FROM agents WHERE ${LIVE} GROUP BY container`;
+    return this.#sql.exec<{ container: number; agents: number }>(query).toArray();
   }
 
   /** Live agents, and retired ones whose container has yet to confirm the teardown. */
@@ -103,8 +109,7 @@ export class AgentStore {
   }
 
   /**
-   * Moves an agent, clears the plans that its new state does not serve, and  writes its last signs of life, with whatever
-   * else the move comes with. Throws on a move that the states do not know: a broken invariant, not an outcome.
+   * Moves an agent, clears the plans that its new state does not serve, and writes its last signs of life, with what the move brings. Throws on a move that the states do not know: a broken invariant, not an outcome.
    */
   move(id: AgentId, to: AgentState, also: MovedWith = {}): void {
     const agent = this.get(id);
@@ -216,10 +221,6 @@ export class AgentStore {
     const { lastHeardAtMs, progressAtMs } = this.get(id) ?? {};
     const update = 'UPDATE agents SET reported = ?, last_heard_at_ms = ?, progress_at_ms = ? WHERE id = ?';
     this.#write(id, update, counter, lastHeardAtMs ?? null, progressAtMs ?? null, id);
-  }
-
-  #one(query: string, ...bindings: SqlStorageValue[]): Agent | null {
-    return this.#many(query, ...bindings)[0] ?? null;
   }
 
   #many(query: string, ...bindings: SqlStorageValue[]): Agent[] {

@@ -2,13 +2,13 @@
  * The last signs of life of agents between two writes of their rows. In memory only: after an eviction the rows are what is
  * left.
  */
-import type { AgentId } from '#protocol';
+import { MAX_AGENTS_PER_TOWN, type AgentId } from '#protocol';
 import type { Agent } from './agent.ts';
 
 type Signs = Pick<Agent, 'lastHeardAtMs' | 'progressAtMs'>;
 
 /** Twice as many as live in a town: those that do not fit were silent for longest, and are retired. */
-const MOST_KNOWN = 1000;
+const MOST_KNOWN = 2 * MAX_AGENTS_PER_TOWN;
 
 /** Bounded; `over` lays what is known here over a row. */
 export class LastSigns {

@@ -3,7 +3,7 @@
  * reason and generation in memory, and written at most once a minute for each reason: a client that repeats a refused call costs the
  * town a row a minute. What an object that was evicted had counted since is lost; that the calls were refused is not.
  */
-import type { AgentId, CallRefusalReason } from '#protocol';
+import { MAX_AGENTS_PER_TOWN, type AgentId, type CallRefusalReason } from '#protocol';
 import { parseJson } from '#lib/json.ts';
 
 /** Calls with one generation that were refused for one reason. */
@@ -18,7 +18,7 @@ export interface RefusedCalls {
 /** Of one agent; past it those that came longest ago are forgotten. */
 const MOST_KEPT = 40;
 /** Agents whose refusals are remembered between two writes: as many as live in a town. */
-const MOST_KNOWN = 500;
+const MOST_KNOWN = MAX_AGENTS_PER_TOWN;
 const WRITTEN_EVERY_MS = 60_000;
 
 /** What is counted of one agent, and when it was written for each reason. */

@@ -1,4 +1,5 @@
 /** What the town shows of itself, put together from its rows. */
+import { countLive } from './agents/place-agent.ts';
 import {
   fillPage,
   type AgentId,
@@ -84,7 +85,7 @@ export function listMembers(p: TownPorts, after: string, limit: number): Page<Me
 export function readTown(p: TownPorts): TownView {
   const town = p.town.get();
   if (town === null) throw new Error('the caller made sure that the town exists');
-  return townView(town, p.agents.live().length, dueTimes(p).sweep, p.sweeps.latest(1)[0] ?? null);
+  return townView(town, countLive(p), dueTimes(p).sweep, p.sweeps.latest(1)[0] ?? null);
 }
 
 export { readHealth } from './views/read-health.ts';

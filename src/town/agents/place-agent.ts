@@ -1,6 +1,11 @@
-/** In which container an agent lives. Synchronous, inside a transaction of the caller. */
+/** In which container an agent lives, and how many live anywhere. Synchronous, inside a transaction of the caller. */
 import { place, placeAgain, type Agent, type Housing } from '../../roster/agent.ts';
 import type { TownPorts } from '../ports.ts';
+
+/** How many agents live in the town. */
+export function countLive(p: TownPorts): number {
+  return p.agents.population().reduce((sum, { agents }) => sum + agents, 0);
+}
 
 /** For an agent that is new: the first container with room. */
 export function containerForNew(p: TownPorts): number {
@@ -15,8 +20,7 @@ export function containerToStartIn(p: TownPorts, agent: Agent): number {
 }
 
 function housing(p: TownPorts): Housing {
-  const population = new Map<number, number>();
-  for (const { container } of p.agents.live()) population.set(container, (population.get(container) ?? 0) + 1);
+  const population = new Map(p.agents.population().map(({ container, agents }) => [container, agents]));
   const { agentsPerContainer: capacity, containerAddresses: addresses } = p.settings;
   return { population, capacity, lost: new Set(p.containers.lost()), addresses };
 }

@@ -67,6 +67,7 @@ export const TOWN_EFFECTS: Effects = {
   'agents.leftIn': READ,
   'agents.inUse': READ,
   'agents.isAnyInUse': READ,
+  'agents.population': READ,
   'agents.due': READ,
   'agents.earliest': READ,
   'agents.forget': IN_MEMORY,
