@@ -18,7 +18,7 @@ const SMALL = [
   'sqlite_master',
 ];
 /** Partial indexes whose whole point is that they hold only what is open: to read one from end to end reads nothing else. */
-const OPEN = ['agents_live', 'agents_at_work', 'messages_open'];
+const OPEN = ['agents_by_container', 'agents_live', 'agents_at_work', 'messages_open'];
 
 /** Rows of the database that something read and wrote; an entry of an index that changes counts as one that was written. */
 export interface Cost {
