@@ -79,5 +79,5 @@ export async function makeCallers(): Promise<{ readonly edge: Edge; readonly cal
     callers.push({ role, by: 'Cloudflare Access', scope: 'admin', headers });
   }
   const signed = { ...config, signIn: settings };
-  return { edge: { ...base, config: signed, issuer, clock: lab.clock, people }, callers };
+  return { edge: { ...base, config: signed, issuer, clock: lab.clock, log: lab.logOf('worker'), people }, callers };
 }
