@@ -6,7 +6,7 @@ import { TestHook } from './hooks.ts';
 import { AUDIENCE, EXCHANGE, exchangeForm } from './oauth-doors.ts';
 import { askIn, sessionOf, ticketInto } from './scene.ts';
 import { codeFor } from './sign-in-codes.ts';
-import { TestTown } from './town.ts';
+import { TestTown, api } from './town.ts';
 import { CONTAINER_SECRET, DEV_TOKEN } from './wiring.ts';
 
 /** A good request of a route. */
@@ -37,7 +37,10 @@ export class HostileWorld {
     this.#ada = new AsAgent(town, 'ada');
   }
 
+  /** The only town that its person has: hostile requests that are accepted make more, until a person may have no other. */
   static async create(): Promise<HostileWorld> {
+    const { body } = await api<{ items: { id: string }[] }>('GET', '/v1/towns?limit=200');
+    for (const { id } of body.items) await api('DELETE', `/v1/towns/${id}`);
     const town = await TestTown.create();
     await town.api('PATCH', '', { token_audiences: [AUDIENCE] });
     const { id: agent } = await town.agent('ada');
