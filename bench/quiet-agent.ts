@@ -1,11 +1,13 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { aborted } from '../scripts/ending.ts';
 import type { AgentProcess, Prompt, Spawn } from '../container/agents/agent-process.ts';
 
 /** The message whose turn goes on until the agent is stopped. Any other is echoed at once. */
 export const HOLD = 'hold';
 
-/** The message that is answered with the time at which its turn ends, in ms since the epoch. */
+/** The message that is answered with the time at which its turn ends, in ms since the epoch; the start was reported long before. */
 export const TIME = 'time';
+const TURN_MS = 100;
 
 /** An agent that costs nothing: it says nothing while it works, so that only the product's own work is measured. */
 export const inProcess: Spawn = () => Promise.resolve(new QuietAgent());
@@ -18,7 +20,9 @@ class QuietAgent implements AgentProcess {
 
   async prompt({ message, signal }: Prompt): Promise<string> {
     if (message.content === HOLD) await aborted(AbortSignal.any([signal, this.#life.signal]));
-    return message.content === TIME ? String(Date.now()) : message.content;
+    if (message.content !== TIME) return message.content;
+    await pause(TURN_MS);
+    return String(Date.now());
   }
 
   answer(): boolean {

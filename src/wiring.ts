@@ -56,6 +56,7 @@ export function wireTown(env: Env): TownWiring | null {
       ledgerBytes: MAX_LEDGER_BYTES,
       writesPerMinute: MAX_WRITES_PER_MINUTE,
       heartbeatMs: config.value.heartbeatSeconds * 1000,
+      restPerReaderMs: 0.05,
       activeKid: activeKid(config.value.signingKeys),
       keySet: fingerprint(config.value.signingKeys),
     },

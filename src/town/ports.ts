@@ -53,6 +53,11 @@ export interface TownSettings {
   readonly writesPerMinute: number;
   /** How often an agent at work says that it is. */
   readonly heartbeatMs: number;
+  /**
+   * After its readers got events, for how long (ms, for each of them) what happens is gathered for them. One event is on its way at
+   * once; of many, a hundred readers get a frame each 5 ms.
+   */
+  readonly restPerReaderMs: number;
   /** The key that signs, and a fingerprint of the whole set with its states. */
   readonly activeKid: string;
   readonly keySet: string;

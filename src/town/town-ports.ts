@@ -1,6 +1,7 @@
 import { MAX_CALLS_PER_MINUTE, townIdSchema } from '#protocol';
 import { EventStore } from '../events/event-store.ts';
 import { TicketStore } from '../events/ticket-store.ts';
+import type { After } from '#lib/clock.ts';
 import { stepsAhead } from '#lib/migrate.ts';
 import { DelegationStore } from '../ledger/delegation-store.ts';
 import { LedgerSizeStore } from '../ledger/ledger-size-store.ts';
@@ -68,7 +69,8 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
   const id = townIdSchema.parse(ctx.id.name);
   const alarm = new TownAlarm(ctx);
   const upAtMs = wiring.clock.now();
-  const feed = afterThisStep(() => feedReaders(ports));
+  const restMs = wiring.settings.restPerReaderMs;
+  const feed = afterThisStep(() => feedReaders(ports) * restMs, wiring.after);
   const stores = tables(counted);
   // Only an object of a newer release adds some, and none lives beside this one.
   let ahead: readonly string[] | undefined;
@@ -140,16 +142,24 @@ function transactions(
 
 /**
  * Runs `work` once, after the synchronous step under way, however often it is asked for in it. A transaction is one step: by then
- * it is committed, or rolled back.
+ * it is committed, or rolled back. `work` returns for how long (ms) it is not run again: what is asked for in that time is one run at its end.
  */
-function afterThisStep(work: () => void): () => void {
-  let asked = false;
-  return () => {
-    if (asked) return;
-    asked = true;
-    queueMicrotask(() => {
-      asked = false;
-      work();
+function afterThisStep(work: () => number, after: After): () => void {
+  let isAsked = false;
+  let isResting = false;
+  const run = (): void => {
+    isAsked = false;
+    const restMs = work();
+    if (restMs === 0) return;
+    isResting = true;
+    after(restMs, () => {
+      isResting = false;
+      if (isAsked) run();
     });
+  };
+  return () => {
+    if (isAsked) return;
+    isAsked = true;
+    if (!isResting) queueMicrotask(run);
   };
 }

@@ -24,15 +24,16 @@ interface Feed {
   readonly pages: Map<number, Page>;
 }
 
-/** Brings every reader up to the newest event, with `deltas` in their places. Never throws for a socket. */
-export function feedReaders(p: TownPorts, deltas: readonly Delta[] = []): void {
+/** Brings every reader up to the newest event, with `deltas` in their places. Returns how many there are. Never throws for a socket. */
+export function feedReaders(p: TownPorts, deltas: readonly Delta[] = []): number {
   const open = p.readers.open();
-  if (open.length === 0) return;
+  if (open.length === 0) return 0;
   const all = newFeed(
     p,
     deltas.map((delta) => ({ afterSeq: delta.afterSeq, text: deltaText(p.id, delta) })),
   );
   for (const one of open) feed(p, one, all);
+  return open.length;
 }
 
 /** The same for one; `opening` goes before everything else, where its stream begins. */

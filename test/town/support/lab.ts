@@ -108,6 +108,8 @@ export class Lab {
    * the clock by hours pays for no looks at agents that it does not ask about; those that do set it to what it is in production.
    */
   heartbeatMs = RARE_HEARTBEAT_MS;
+  /** None, so that each step is seen by itself, and no test turns the clock to see it. Read when a Town comes up. */
+  restPerReaderMs = 0;
   /** Secrets of the deployment that agents may be given. Read with each start. */
   readonly secrets = new Map<string, Secret>();
   /** What towns keep of finished messages, in bytes. Read when a Town comes up. */
@@ -204,6 +206,7 @@ export class Lab {
     this.containerAddresses = OWN_ADDRESSES;
     this.agentsPerContainer = FEW_AGENTS;
     this.heartbeatMs = RARE_HEARTBEAT_MS;
+    this.restPerReaderMs = 0;
     this.finishedBytes = MAX_FINISHED_BYTES;
     this.ledgerBytes = MAX_LEDGER_BYTES;
     this.receivers.clear();

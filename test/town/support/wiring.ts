@@ -75,6 +75,7 @@ export function labTownWiring(link: (container: string) => ContainerLink, bound?
       ledgerBytes: lab.ledgerBytes,
       writesPerMinute: lab.writesPerMinute,
       heartbeatMs: lab.heartbeatMs,
+      restPerReaderMs: lab.restPerReaderMs,
       ...keysNow,
     },
     clock: lab.clock,
