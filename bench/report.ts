@@ -1,19 +1,20 @@
 /** What was measured, as a table and as plots: for the terminal, and for docs/benchmarks.md. */
 import { isMet, type Finding } from './claims/claim.ts';
+import { tableOf } from '../scripts/markdown-table.ts';
 import { median } from './measure.ts';
 
-const WORDS = { true: 'met', false: '**not met**', null: '' } as const;
+const WORDS = { true: 'yes', false: '**no**', null: '' } as const;
 const BEGIN = '<!-- measured -->';
 const END = '<!-- /measured -->';
 
 /** A Markdown table: one row a finding. */
-export function tableOf(findings: readonly Finding[]): string {
+export function findingsTable(findings: readonly Finding[]): string {
   const rows = findings.map((finding) => {
     const { what, value, unit, goal } = finding;
     const held = goal === null ? 'for context' : `at ${goal.at} ${goal.value}`;
-    return `| ${what} | ${rounded(value)} ${unit} | ${held} | ${WORDS[`${isMet(finding)}`]} |`;
+    return [what, `${rounded(value)} ${unit}`, held, WORDS[`${isMet(finding)}`]];
   });
-  return ['| What | Measured | Goal | |', '| --- | --- | --- | --- |', ...rows, ''].join('\n');
+  return `${tableOf([['What', 'Measured', 'Goal', 'Met'], ...rows])}\n`;
 }
 
 /** The document with the table and the plots of these findings in the place of those before. Throws where it has no such place. */
@@ -21,7 +22,7 @@ export function withFindings(document: string, findings: readonly Finding[]): st
   const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
   if (begin === -1 || end < begin) throw new Error(`the document has no place between ${BEGIN} and ${END}`);
   const plots = findings.filter(({ times }) => times.length > 1).map(plotOf);
-  const measured = [BEGIN, '', tableOf(findings), ...plots, ''].join('\n');
+  const measured = [BEGIN, '', findingsTable(findings), ...plots, ''].join('\n');
   return document.slice(0, begin) + measured + document.slice(end);
 }
 

@@ -11,7 +11,7 @@ import { readers } from './claims/readers.ts';
 import { swap } from './claims/swap.ts';
 import { sweep } from './claims/sweep.ts';
 import { ROOT } from '../scripts/programs.ts';
-import { tableOf, withFindings } from './report.ts';
+import { findingsTable, withFindings } from './report.ts';
 import { aborted, endingSignal } from '../scripts/ending.ts';
 import { startBench } from './stack.ts';
 
@@ -83,7 +83,7 @@ async function main(): Promise<void> {
     process.exitCode = EXIT_INTERRUPTED;
     return;
   }
-  process.stdout.write(tableOf(findings));
+  process.stdout.write(findingsTable(findings));
   if (writes) write(rounds, findings);
   process.exitCode = findings.some((finding) => isMet(finding) === false) ? EXIT_NOT_MET : 0;
 }
