@@ -167,10 +167,13 @@ describe('what is left behind', () => {
       const request = new Request(`${PUBLIC_URL}/v1/towns/${scene.town.id}${path}`, { headers });
       expect((await failing.fetch(request, {}, createExecutionContext())).status).toBe(500);
     }
-    expect(lines.slice(seen).map((line) => (JSON.parse(line) as { route?: string }).route)).toEqual([
-      '/v1/towns/:town/agents/:agent',
-      '/v1/towns/:town/agents/:agent/messages',
-    ]);
+    const said = lines.slice(seen).map((line) => JSON.parse(line) as { event: string; route?: string });
+    for (const event of ['request.failed', 'http.request']) {
+      expect(said.filter((line) => line.event === event).map(({ route }) => route)).toEqual([
+        '/v1/towns/:town/agents/:agent',
+        '/v1/towns/:town/agents/:agent/messages',
+      ]);
+    }
     expect(findSecrets('log', lines.slice(seen).join('\n'), { token, person: DEV_TOKEN })).toEqual([]);
   });
 

@@ -12,7 +12,7 @@ export function printed(clock: Clock, kept: readonly LogLine[]): { level: Level;
   return lines;
 }
 
-/** Codes, statuses, ids, generations, counts and places: all that a line may hold. */
+/** Codes, statuses, ids, generations, counts, durations and places: all that a line may hold. */
 const ALLOWED_FIELDS = new Set(
   [
     [
@@ -32,6 +32,8 @@ const ALLOWED_FIELDS = new Set(
     ],
     ['code', 'status', 'reason', 'outcome', 'error', 'frames', 'loop', 'method', 'path', 'signal', 'advice', 'tool'],
     ['failures', 'losses', 'refusals', 'keys'],
+    // Of one message and its turn; the ids of a trace are hexadecimal, whoever drew them.
+    ['message', 'state', 'duration_ms', 'trace_id', 'span_id'],
   ].flat(),
 );
 /** A line is for reading: four frames of a stack are its longest part. */
