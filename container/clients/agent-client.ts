@@ -7,8 +7,7 @@
  * 5. a terminal code ends the client; 403 never refreshes (W-14); after five 401 in a row it tries once a minute, and so it does
  *    after five failures of any kind once its token has expired (S-24).
  */
-import { isTerminal, type TerminalCode } from '#protocol';
-import type { z } from 'zod';
+import { isTerminal, type AnswerSchema, type TerminalCode } from '#protocol';
 import type { Platform } from '../lib/platform.ts';
 import { requestTown, type TownAnswer } from './town-request.ts';
 import type { Cell, HeldToken } from './cell.ts';
@@ -22,7 +21,7 @@ export interface AgentCall<T> {
   /** JSON text, because it may be sent twice; null for none. */
   readonly body: string | null;
   /** What a 2xx has to say to count as one. */
-  readonly answer: z.ZodType<T>;
+  readonly answer: AnswerSchema<T>;
   /** Of each of the two requests that a call may make. */
   readonly timeoutMs: number;
   /** Of the turn that it is made in, where it is made in one. */

@@ -1,4 +1,4 @@
-import { eventBatchAnswerSchema, type EventBatch, type MessageId, type TurnEvent } from '#protocol';
+import { eventBatchAnswerSchema, where, type EventBatch, type MessageId, type TurnEvent } from '#protocol';
 import { backoffMs, randomShare } from '#lib/backoff.ts';
 import { isWorthALine } from '../lib/log.ts';
 import type { Platform } from '../lib/platform.ts';
@@ -96,7 +96,7 @@ export class EventReporter {
     this.#sentAtMs = [...this.#sentAtMs, platform.clock.monoMs()].slice(-MAX_BATCHES_A_SECOND);
     const body = JSON.stringify(batch);
     // An answer for another batch acknowledges none of this one.
-    const answer = eventBatchAnswerSchema.refine(({ counter }) => counter === batch.counter);
+    const answer = where(eventBatchAnswerSchema, ({ counter }) => counter === batch.counter);
     const to = { method: 'POST', path: '/v1/agent/events', timeoutMs: TIMEOUT_MS } as const;
     const outcome = await client.call({ ...to, body, answer, traceparent: this.#traceOf(batch) });
     platform.metrics.reported(outcome.kind);

@@ -1,6 +1,5 @@
 /** One request to the town: the only place of this program where something is sent. */
-import { problemSchema, retryAfterMs } from '#protocol';
-import type { z } from 'zod';
+import { problemSchema, retryAfterMs, type AnswerSchema } from '#protocol';
 import { pause } from '../lib/clock.ts';
 import { readBody } from '#lib/read-body.ts';
 import { parseJson } from '#lib/json.ts';
@@ -14,8 +13,8 @@ export interface TownRequest<T> {
   readonly bearer: Secret | null;
   /** JSON text, so that the same request can be sent again. */
   readonly body: string | null;
-  /** What a 2xx has to say; refined with the counter or the ids of this very request, where it carries any. */
-  readonly answer: z.ZodType<T>;
+  /** What a 2xx has to say; with the counter or the ids of this very request, where it carries any. */
+  readonly answer: AnswerSchema<T>;
   readonly timeoutMs: number;
   /** Of what it is sent for, in whose trace it is a span then. */
   readonly traceparent?: string | null;

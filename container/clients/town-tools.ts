@@ -6,6 +6,8 @@ import {
   mailPageSchema,
   mailSentSchema,
   peersSchema,
+  where,
+  type AnswerSchema,
   type DelegationId,
   type DelegationOrder,
   type DelegationResult,
@@ -16,7 +18,6 @@ import {
   type NewMail,
   type Peers,
 } from '#protocol';
-import type { z } from 'zod';
 import { backoffMs, randomShare } from '#lib/backoff.ts';
 import { pause } from '../lib/clock.ts';
 import type { Platform } from '../lib/platform.ts';
@@ -74,9 +75,9 @@ const WORDS: Readonly<Record<number, string>> = {
 
 export function townTools(parts: ToolParts): TownTools {
   const sent = { timeoutMs: TIMEOUT_MS, traceparent: parts.traceparent };
-  const get = <T>(answer: z.ZodType<T>, path: string): Promise<ToolAnswer<T>> =>
+  const get = <T>(answer: AnswerSchema<T>, path: string): Promise<ToolAnswer<T>> =>
     untilAnswered(parts, FOREIGN_REFUSALS.read, { method: 'GET', path, body: null, answer, ...sent });
-  const post = <T>(answer: z.ZodType<T>, path: string, body: object): AgentCall<T> => {
+  const post = <T>(answer: AnswerSchema<T>, path: string, body: object): AgentCall<T> => {
     return { method: 'POST', path, body: JSON.stringify(body), answer, ...sent };
   };
   const once = async <T>(call: AgentCall<T>): Promise<ToolAnswer<T>> => answerOf(await parts.client.call(call));
@@ -87,13 +88,13 @@ export function townTools(parts: ToolParts): TownTools {
     delegate: (order) => once(post(delegationSchema, DELEGATIONS, order)),
     readDelegation: (id) =>
       get(
-        delegationWithTextSchema.refine((read) => read.id === id),
+        where(delegationWithTextSchema, (read) => read.id === id),
         `${DELEGATIONS}/${id}`,
       ),
     finishDelegation: (id, { state, text }) => {
       const body = { state, text: cutToJsonBytes(text, MAX_BODY_BYTES - FRAME_BYTES).text };
       // What the town has stored is over, in the state that was said.
-      const stored = delegationSchema.refine((read) => read.id === id && read.state === state);
+      const stored = where(delegationSchema, (read) => read.id === id && read.state === state);
       return untilAnswered(parts, FOREIGN_REFUSALS.result, post(stored, `${DELEGATIONS}/${id}/result`, body));
     },
   };

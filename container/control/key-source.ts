@@ -1,4 +1,5 @@
 import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import { where } from '#protocol';
 import { publicKeySetSchema, type PublicKeySet } from '../config.ts';
 import { isWorthALine } from '../lib/log.ts';
 import type { Platform } from '../lib/platform.ts';
@@ -70,7 +71,7 @@ export class KeySource {
       bearer: null,
       body: null,
       // An empty set is no way to revoke: it is a Worker without configuration.
-      answer: publicKeySetSchema.refine(({ keys }) => keys.length > 0),
+      answer: where(publicKeySetSchema, ({ keys }) => keys.length > 0),
       timeoutMs: TIMEOUT_MS,
       life: this.#life,
     } as const;

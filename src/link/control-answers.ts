@@ -12,6 +12,8 @@ import {
   sessionOpenedSchema,
   swapResultSchema,
   swapResultsSchema,
+  where,
+  type AnswerSchema,
   type ControlCallAnswer,
   type ControlCallName,
   type ControlOrder,
@@ -22,21 +24,6 @@ import {
   type SwapOutcome,
   type SwapResult,
 } from '#protocol';
-
-/** Reads what came as JSON; a 2xx that it does not take is no answer. */
-export interface AnswerSchema<T> {
-  safeParse(value: unknown): { success: true; data: T } | { success: false };
-}
-
-/** A value of this shape of which `fits` is true as well. To refine the schema for each request would cost more than to parse. */
-function where<T>(schema: AnswerSchema<T>, fits: (value: T) => boolean): AnswerSchema<T> {
-  return {
-    safeParse: (value) => {
-      const parsed = schema.safeParse(value);
-      return parsed.success && fits(parsed.data) ? parsed : { success: false };
-    },
-  };
-}
 
 /** The answer to an opening: of the boot that was asked, and of this session and epoch. */
 export function sessionAnswer(boot: string, { session, epoch }: OpenSession): AnswerSchema<SessionOpened> {

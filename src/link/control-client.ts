@@ -8,6 +8,7 @@ import {
   problemSchema,
   retryAfterMs,
   sessionClosedSchema,
+  type AnswerSchema,
   type ContainerName,
   type ControlCallAnswer,
   type ControlCallName,
@@ -26,7 +27,7 @@ import { readText } from '#lib/read-body.ts';
 import { sha256 } from '#lib/secret.ts';
 import { messageOf } from '#lib/result.ts';
 import type { ContainerBackend, PushSigner, Unreachable } from './container-link.ts';
-import { ANSWERS, sessionAnswer, type AnswerSchema } from './control-answers.ts';
+import { ANSWERS, sessionAnswer } from './control-answers.ts';
 
 /** What one call came to. `session_unknown`: the control server does not hold the session that the token names. */
 export type ControlAnswer<T> =

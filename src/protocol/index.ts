@@ -1,5 +1,6 @@
 /** What Worker, control server, agents and people say to each other; imported as `#protocol` by all sides. */
 export * from './agent-api.ts';
+export * from './answer.ts';
 export * from './api-keys.ts';
 export * from './claims.ts';
 export * from './containers.ts';
