@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { readD1Migrations } from '@cloudflare/vitest-pool-workers';
 import { build } from 'esbuild';
 import { Miniflare, convertV4MiniflareOptions } from 'miniflare';
+import { unstable_readConfig as readConfig } from 'wrangler';
+import { z } from 'zod';
+import { answers } from '../scripts/answers.ts';
 import { ApiClient } from '../scripts/api-client.ts';
 import { startChild } from '../scripts/child.ts';
 import { workerVariables } from '../scripts/dev-settings.ts';
@@ -12,20 +15,19 @@ import { controlProgram } from '../scripts/control-program.ts';
 import { Guard } from '../scripts/guard.ts';
 import { freePort } from '../scripts/ports.ts';
 import { ROOT } from '../scripts/programs.ts';
+import { WORKER_BUNDLE } from '../scripts/worker-bundle.ts';
 import type { Order } from './order.ts';
 
-const READY_MS = 30_000;
-/** That of wrangler.toml. */
-const COMPATIBILITY_DATE = '2026-10-23';
+/** What the platform is to be for the Worker, by its own configuration. */
+const compatibilitySchema = z
+  .object({ compatibility_date: z.string(), compatibility_flags: z.array(z.string()) })
+  .transform((read) => ({ compatibilityDate: read.compatibility_date, compatibilityFlags: read.compatibility_flags }));
 
 export interface Stack {
   readonly url: string;
-  /** Of the one person. */
-  readonly token: string;
   readonly api: ApiClient;
   /** Has the Worker do one thing, and resolves with what came of it. */
   readonly bench: (order: Pick<Order, 'side' | 'town'> & Partial<Order>) => Promise<unknown>;
-  readonly controlPid: number;
   readonly stop: () => Promise<void>;
 }
 
@@ -41,14 +43,16 @@ export async function startBench(env: Readonly<Record<string, string>> = {}): Pr
   const logFile = join(stateDir, 'container.log');
   const program = controlProgram({ stateDir, variables, townUrl: url, port: controlPort, logFile });
   const control = startChild({ ...program, args: [join(ROOT, 'bench/control-process.ts')] }, guard);
+  const deployed = compatibilitySchema.parse(
+    readConfig({ config: join(ROOT, 'wrangler.toml') }, { hideWarnings: true }),
+  );
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       modules: true,
       script: await bundle(),
       host: '127.0.0.1',
       port: ports.worker,
-      compatibilityDate: COMPATIBILITY_DATE,
-      compatibilityFlags: ['nodejs_compat'],
+      ...deployed,
       durableObjects: {
         TOWN: { className: 'Town', useSQLite: true },
         AGENT_CONTAINER: { className: 'AgentContainer', useSQLite: true },
@@ -68,25 +72,20 @@ export async function startBench(env: Readonly<Record<string, string>> = {}): Pr
   try {
     await migrate(miniflare);
     await answers(`http://127.0.0.1:${controlPort}/health`);
-    const token = variables['REEVE_DEV_TOKEN'] ?? '';
     const bench: Stack['bench'] = (order) => ask(`${url}/bench`, { n: 1, lanes: 1, agents: [], ...order });
-    return { url, token, api: new ApiClient(url, token), bench, controlPid: control.pid, stop };
+    return { url, api: new ApiClient(url, variables['REEVE_DEV_TOKEN'] ?? ''), bench, stop };
   } catch (thrown) {
     await stop();
     throw thrown;
   }
 }
 
-/** The Worker in one file, as `wrangler deploy` would bundle it. */
+/** The Worker in one file. */
 async function bundle(): Promise<string> {
   const built = await build({
-    entryPoints: [join(ROOT, 'bench/worker/index.ts')],
-    bundle: true,
+    ...WORKER_BUNDLE,
+    entryPoints: ['bench/worker/index.ts'],
     write: false,
-    format: 'esm',
-    target: 'es2024',
-    conditions: ['workerd', 'worker', 'browser'],
-    external: ['cloudflare:*', 'node:*'],
     logLevel: 'error',
   });
   const [file] = built.outputFiles;
@@ -105,14 +104,4 @@ async function ask(url: string, order: Order): Promise<unknown> {
   const response = await fetch(url, { method: 'POST', body: JSON.stringify(order) });
   if (!response.ok) throw new Error(`${order.side}: ${response.status} ${(await response.text()).slice(0, 500)}`);
   return response.json();
-}
-
-/** Resolves when it is answered; rejects after half a minute. */
-async function answers(url: string): Promise<void> {
-  for (const until = Date.now() + READY_MS; ;) {
-    const response = await fetch(url).catch(() => null);
-    if (response?.ok === true) return;
-    if (Date.now() > until) throw new Error(`${url} does not answer`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }

@@ -1,4 +1,5 @@
 /** Towns as the claims need them. */
+import { sideBySide } from '#lib/clock.ts';
 import { HOLD } from './quiet-agent.ts';
 import type { Stack } from './stack.ts';
 
@@ -15,22 +16,14 @@ export interface Population {
 export async function populate(stack: Stack, n: number): Promise<Population> {
   const town = await stack.api.createTown('bench');
   const agents = Array.from({ length: n }, (_, at) => `a${at}`);
-  await each(agents, (name) => stack.api.createAgent(town, name));
+  await sideBySide(LANES, agents, async (name) => void (await stack.api.createAgent(town, name)));
   return { town, agents };
 }
 
 /** All of them in a turn that outlasts the claim: their tokens are in use, and what comes in is held behind it. */
 export async function putToWork(stack: Stack, { town, agents }: Population): Promise<void> {
-  await each(agents, async (name) => {
+  await sideBySide(LANES, agents, async (name) => {
     const message = await stack.api.send(town, name, HOLD);
     await stack.api.until(town, name, message, 'working', PATIENCE_S);
   });
-}
-
-async function each(names: readonly string[], work: (name: string) => Promise<unknown>): Promise<void> {
-  const left = names.values();
-  const lane = async (): Promise<void> => {
-    for (const name of left) await work(name);
-  };
-  await Promise.all(Array.from({ length: LANES }, lane));
 }

@@ -10,6 +10,7 @@ import { aborted } from './ending.ts';
 import type { Guard } from './guard.ts';
 import { keepRunning } from './keep-running.ts';
 import { migrateDirectory } from './migrate-directory.ts';
+import { answers } from './answers.ts';
 import { ROOT, WRANGLER, baseEnv, logTail } from './programs.ts';
 
 export interface StackOptions {
@@ -40,7 +41,6 @@ export interface Stack {
 
 /** Events of the Worker's log that tell of a refused call. */
 const REFUSED = /"(?:agent\.call_refused|token\.refused)"/g;
-const READY_MS = 60_000;
 
 /** Starts everything and resolves when both answer. Rejects, with nothing left running, where one does not. */
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -120,20 +120,4 @@ function workerProgram(options: StackOptions, envFile: string, logs: string): Pr
     env: { ...baseEnv(), ...options.containersReach?.engine },
     logFile: join(logs, 'worker.log'),
   };
-}
-
-/** Resolves when a GET answers 200; rejects after a minute. */
-async function answers(url: string): Promise<void> {
-  const until = Date.now() + READY_MS;
-  while (Date.now() < until) {
-    try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
-      await response.body?.cancel();
-      if (response.ok) return;
-    } catch {
-      // Not listening yet: asked again below, and an error when the minute is over.
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`${url} did not answer within ${READY_MS / 1000} s`);
 }

@@ -8,6 +8,7 @@ import { CLIENT_BUNDLE, PROGRAM_BUNDLE } from './build-package.ts';
 import { broughtBy, type Lock } from './lock-file.ts';
 import { bytesOf, type Bytes } from './notices.ts';
 import { ROOT } from './programs.ts';
+import { WORKER_BUNDLE } from './worker-bundle.ts';
 
 /** The name of each thing that ships. */
 export type ShipmentName = 'Worker' | 'image' | 'npm package' | 'console' | 'page at /docs';
@@ -16,19 +17,6 @@ export interface Shipment {
   readonly name: ShipmentName;
   readonly bytes: Bytes;
 }
-
-/** As wrangler bundles, without the rest of its dry run, which takes seven times as long. */
-const WORKER_BUNDLE = {
-  absWorkingDir: ROOT,
-  entryPoints: ['src/index.ts'],
-  bundle: true,
-  format: 'esm',
-  target: 'es2024',
-  conditions: ['workerd', 'worker', 'browser'],
-  external: ['cloudflare:*', 'node:*'],
-  keepNames: true,
-  metafile: true,
-} as const satisfies BuildOptions;
 
 /** Bundles all of them in memory. Rejects where a source does not bundle. */
 export async function readShipments(lock: Lock): Promise<readonly Shipment[]> {

@@ -1,9 +1,9 @@
 /** Calls of agents, made in the Worker: without the socket, which would cost both sides the same. */
+import { sideBySide } from '#lib/clock.ts';
 import { callThrough } from '../../src/http/edge/call-through.ts';
 import type { TownStub } from '../../src/http/edge/edge.ts';
 import type { VerifiedCall } from '../../src/town/calls/authorize-call.ts';
 import type { Bare } from './bare.ts';
-import { inLanes } from './lanes.ts';
 import type { Order } from '../order.ts';
 import type { Town } from './town.ts';
 
@@ -54,4 +54,9 @@ export async function deliverBare(bare: DurableObjectStub<Bare>, { n, lanes }: O
 /** The product's delivery, by one call of the town each; agents take turns. */
 export async function deliverTown(town: DurableObjectStub<Town>, { n, lanes, agents }: Order): Promise<void> {
   await inLanes(n, lanes, (at) => town.deliver(agents[at % agents.length] ?? ''));
+}
+
+/** Does `work` for 0 to n - 1, at most `lanes` at a time. */
+function inLanes(n: number, lanes: number, work: (at: number) => Promise<unknown>): Promise<void> {
+  return sideBySide(lanes, Array(n).keys(), async (at) => void (await work(at)));
 }

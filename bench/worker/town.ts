@@ -1,9 +1,11 @@
 /** The Town as it is, with doors of its own for the harness. What is measured goes through the product's own way in. */
 import { ROLES, makeId, type AgentId, type SwapResult } from '#protocol';
+import { sideBySide } from '#lib/clock.ts';
 import { randomBytes } from '#lib/secret.ts';
 import type { Env } from '../../src/bindings.ts';
 import type { Agent } from '../../src/roster/agent.ts';
 import { acceptMessage } from '../../src/town/agents/accept-message.ts';
+import { toIssuedToken } from '../../src/town/credentials/issue-token.ts';
 import type { VerifiedCall } from '../../src/town/calls/authorize-call.ts';
 import { serveAgent } from '../../src/town/delivery/serve-agent.ts';
 import type { TownPorts } from '../../src/town/ports.ts';
@@ -11,7 +13,6 @@ import { CallRate } from '../../src/town/state/call-rate.ts';
 import { townPorts } from '../../src/town/town-ports.ts';
 import { Town as TownObject } from '../../src/town/town.ts';
 import { wireTown } from '../../src/wiring.ts';
-import { inLanes } from './lanes.ts';
 
 /** More than any benchmark asks for in a minute. */
 const MANY = 1_000_000_000;
@@ -54,10 +55,7 @@ export class Town extends TownObject {
   /** One request for each agent at work, so many at a time, one row before it and one after: what a town without batches does. */
   async pushEach(lanes: number): Promise<void> {
     const p = this.#p;
-    const agents = p.agents.inUse();
-    await inLanes(agents.length, lanes, async (at) => {
-      const agent = agents[at];
-      if (agent === undefined) throw new Error('no agent');
+    await sideBySide(lanes, p.agents.inUse(), async (agent) => {
       const swap = await this.#push(agent);
       if (swap.outcome !== 'applied') throw new Error(`not applied: ${swap.outcome}`);
     });
@@ -69,16 +67,7 @@ export class Town extends TownObject {
     const gen = p.tokens.allocate(agent.id, agent.inc, 'sweep', now, null);
     const minted = await p.mint({ town: p.id, agent: agent.id, inc: agent.inc, gen, scopes: agent.scopes }, now);
     if (agent.session === null) throw new Error('it runs nowhere');
-    const grant = {
-      agent: agent.id,
-      inc: agent.inc,
-      gen,
-      jti: minted.jti,
-      token: minted.token.reveal(),
-      issued_at: new Date(minted.issuedAtMs).toISOString(),
-      expires_at: new Date(minted.expiresAtMs).toISOString(),
-    };
-    const order = { agent: agent.id, body: { grant } };
+    const order = { agent: agent.id, body: { grant: toIssuedToken(minted) } };
     const answer = await p.link(agent.container).call('refreshOne', agent.session, order);
     if (answer.kind !== 'answered') throw new Error(`not answered: ${answer.kind}`);
     p.tokens.pushed(agent.id, { ...minted, gen }, answer.value.outcome, p.clock.now());

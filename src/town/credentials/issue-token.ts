@@ -105,7 +105,7 @@ async function mint(p: TownPorts, { agent, gen }: Allocation): Promise<Ready | n
 }
 
 /** The only place where a minted token's text leaves its wrapper: on its way to the control server. */
-function toIssuedToken(minted: MintedToken): IssuedToken {
+export function toIssuedToken(minted: MintedToken): IssuedToken {
   return {
     agent: minted.order.agent,
     inc: minted.order.inc,
