@@ -13,7 +13,7 @@ import {
   type IdGenerator,
   type SpanExporter,
 } from '@opentelemetry/sdk-trace-base';
-import { formatTraceparent, parseTraceparent } from '#protocol';
+import { SPAN_BYTES, TRACE_BYTES, formatTraceparent, parseTraceparent } from '#protocol';
 import { isWorthALine } from './lib/log.ts';
 import type { Platform } from './lib/platform.ts';
 import { NO_SPAN, type Span, type SpanKind, type Tracer } from './lib/tracer.ts';
@@ -98,8 +98,8 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 /** Ids from the same source as all others: the library's own are drawn by `Math.random`. */
 const idsFrom = (randomBytes: Platform['randomBytes']): IdGenerator => ({
-  generateTraceId: () => hex(randomBytes(16)),
-  generateSpanId: () => hex(randomBytes(8)),
+  generateTraceId: () => hex(randomBytes(TRACE_BYTES)),
+  generateSpanId: () => hex(randomBytes(SPAN_BYTES)),
 });
 
 /** What the library says of a failure may quote what it sent: the log has its number and nothing else. */

@@ -2,7 +2,7 @@
  * What this program does for a traced request, as spans: each passes the trace on to what is asked of others within it. Whether spans
  * are collected too is the tracer's business.
  */
-import { continueTrace, formatTraceparent, parseTraceparent } from '#protocol';
+import { SPAN_BYTES, continueTrace, formatTraceparent, parseTraceparent } from '#protocol';
 
 /** Names as OpenTelemetry has them; values are codes, ids and numbers, as in the log (T6). */
 export type Attributes = Readonly<Record<string, string | number>>;
@@ -36,5 +36,3 @@ export function passingTracer(randomBytes: (count: number) => Uint8Array): Trace
     },
   };
 }
-
-const SPAN_BYTES = 8;

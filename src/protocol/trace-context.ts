@@ -20,8 +20,10 @@ const RANDOM_ID = 0b10;
 /** Flags that level 2 does not know are not passed on (section 3.2.2.5). */
 const KNOWN_FLAGS = SAMPLED | RANDOM_ID;
 
-const TRACE_BYTES = 16;
-const SPAN_BYTES = 8;
+/** Random bytes of the id of a trace. */
+export const TRACE_BYTES = 16;
+/** Random bytes of the id of a span. */
+export const SPAN_BYTES = 8;
 /** Random bytes that `beginTrace` takes. */
 export const TRACE_RANDOM_BYTES = TRACE_BYTES + SPAN_BYTES;
 
@@ -49,7 +51,7 @@ export function beginTrace(random: Uint8Array): TraceContext {
   return { traceId, spanId: hex(random.subarray(TRACE_BYTES, TRACE_RANDOM_BYTES)), flags: KNOWN_FLAGS };
 }
 
-/** A new span in the same trace. `random`: at least 8 bytes that the caller draws. */
+/** A new span in the same trace. `random`: at least `SPAN_BYTES` that the caller draws. */
 export function continueTrace({ traceId, flags }: TraceContext, random: Uint8Array): TraceContext {
   return { traceId, spanId: hex(random.subarray(0, SPAN_BYTES)), flags };
 }

@@ -109,7 +109,8 @@ export class AgentStore {
   }
 
   /**
-   * Moves an agent, clears the plans that its new state does not serve, and writes its last signs of life, with what the move brings. Throws on a move that the states do not know: a broken invariant, not an outcome.
+   * Moves an agent, clears the plans that its new state does not serve, and writes its last signs of life, with what the move brings.
+   * Throws on a move that the states do not know.
    */
   move(id: AgentId, to: AgentState, also: MovedWith = {}): void {
     const agent = this.get(id);
@@ -189,13 +190,8 @@ export class AgentStore {
 
   /** From `fromMs` on signs of life are expected of it, and it is checked next at `livenessCheckAtMs`. */
   monitor(id: AgentId, fromMs: number, livenessCheckAtMs: number): void {
-    this.#write(
-      id,
-      'UPDATE agents SET watched_from_ms = ?, look_at_ms = ? WHERE id = ?',
-      fromMs,
-      livenessCheckAtMs,
-      id,
-    );
+    const update = 'UPDATE agents SET watched_from_ms = ?, look_at_ms = ? WHERE id = ?';
+    this.#write(id, update, fromMs, livenessCheckAtMs, id);
   }
 
   /** Plans the next liveness check, or clears the plan. */

@@ -1,5 +1,4 @@
 /** What the town shows of itself, put together from its rows. */
-import { countLive } from './agents/place-agent.ts';
 import {
   fillPage,
   type AgentId,
@@ -16,6 +15,7 @@ import {
 import { err, ok, type Result } from '#lib/result.ts';
 import { isFinal } from '../outbox/message.ts';
 import type { Agent } from '../roster/agent.ts';
+import { countLive } from './agents/place-agent.ts';
 import type { TownPorts } from './ports.ts';
 import type { ContainerRecord } from './state/container-store.ts';
 import { containerView } from './views/container-view.ts';

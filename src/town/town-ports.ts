@@ -96,7 +96,7 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
       const wiped = ctx.storage.deleteAll();
       // From here on there is no table.
       ports.town.wiped();
-      for (const one of [ports.agents, ports.tokens, ports.containers, ports.webhooks]) one.forget();
+      forgetRows(ports);
       alarm.forget();
       await wiped;
     },
@@ -110,6 +110,11 @@ export function townPorts(ctx: DurableObjectState, wiring: TownWiring): TownPort
   return ports;
 }
 
+/** What these stores have in memory is read again: it was rolled back, or its table is gone. */
+function forgetRows({ agents, tokens, containers, webhooks }: TownPorts): void {
+  for (const one of [agents, tokens, containers, webhooks]) one.forget();
+}
+
 /**
  * Runs work all or nothing. One within another is committed with it, and so is the alarm for what both made due: what is due is asked
  * for once, at the end of the outermost.
@@ -120,7 +125,7 @@ function transactions(
 ): TownPorts['transaction'] {
   let isInOne = false;
   return (work) => {
-    const { alarm, clock, due, town, agents, tokens, containers, webhooks } = ports();
+    const { alarm, clock, due, town } = ports();
     const isOutermost = !isInOne;
     isInOne = true;
     try {
@@ -131,8 +136,8 @@ function transactions(
         return value;
       });
     } catch (thrown) {
-      alarm.forget();
-      for (const one of [due, town, agents, tokens, containers, webhooks]) one.forget();
+      for (const one of [alarm, due, town]) one.forget();
+      forgetRows(ports());
       throw thrown;
     } finally {
       if (isOutermost) isInOne = false;
