@@ -3,7 +3,6 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient, type ReeveClient } from '../../client/index.ts';
 import { startTestStack, type TestStack } from '../e2e/support/test-stack.ts';
-import { PATIENT } from '../support/patient.ts';
 import { noBrowser } from '../support/chromium.ts';
 import { launch } from './support/browser.ts';
 import { Cable } from './support/cable.ts';
@@ -164,9 +163,7 @@ describe.skipIf(noBrowser !== null)('the console', () => {
     await go(`${hash}/agents/ada`);
     await page.getByRole('textbox', { name: 'Message to ada' }).fill('half a thought');
     await page.reload();
-    await expect
-      .poll(() => page.getByRole('textbox', { name: 'Message to ada' }).inputValue(), PATIENT)
-      .toBe('half a thought');
+    await expect.poll(() => page.getByRole('textbox', { name: 'Message to ada' }).inputValue()).toBe('half a thought');
     // The answer is lost on its way: the server has the message, and the page does not know.
     await page.route('**/messages', async (route) => {
       await route.fetch();

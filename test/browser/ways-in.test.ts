@@ -9,7 +9,6 @@ import { createClient, type ReeveClient } from '../../client/index.ts';
 import { freePort } from '../../scripts/ports.ts';
 import { startTestStack, type TestStack } from '../e2e/support/test-stack.ts';
 import { CLIENT } from '../people/support/sign-in-at-provider.ts';
-import { PATIENT } from '../support/patient.ts';
 import { noBrowser } from '../support/chromium.ts';
 import { launch, openPage } from './support/browser.ts';
 import { Cable } from './support/cable.ts';
@@ -95,16 +94,16 @@ describe.skipIf(noBrowser !== null)('a person', () => {
       [cable.origin, stack.token] as const,
     );
     expect(reply).toBe('You said: good morning');
-    await expect.poll(() => page.title(), PATIENT).toBe('live');
+    await expect.poll(() => page.title()).toBe('live');
     cable.pullOut();
-    await expect.poll(() => page.title(), PATIENT).toBe('waiting');
+    await expect.poll(() => page.title()).toBe('waiting');
     const missed = await client.sendMessage(id, 'ada', 'while it was out');
     await client.waitForMessage(id, 'ada', missed.id);
     cable.plugIn();
     const { items } = await client.listEvents(id, { limit: 200 });
     const all = items.map(({ seq, type }) => `${seq} ${type}`);
     await expect
-      .poll(async () => (await page.locator('#said').innerText()).split('\n').slice(0, all.length), PATIENT)
+      .poll(async () => (await page.locator('#said').innerText()).split('\n').slice(0, all.length))
       .toEqual(all);
     expect(complaints).toEqual([]);
     await page.context().close();

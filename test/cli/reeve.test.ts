@@ -7,7 +7,6 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../scripts/ports.ts';
 import { DEV_TOKEN } from '../support/bindings.ts';
 import { FOREIGN, OWN } from '../support/fake-edge.ts';
-import { PATIENT } from '../support/patient.ts';
 import { json, signedIn } from './support/signed-in.ts';
 
 const { scene, url, reeve, shell, close } = await signedIn();
@@ -191,9 +190,7 @@ describe('exit codes', () => {
 
   test('130: Ctrl-C ends the watching of a turn, and says that the turn goes on', async () => {
     const { child, said } = shell.start(['send', OWN, 'bob', 'good morning']);
-    await expect
-      .poll(() => scene.calls.filter(({ method }) => method === 'getMessage').length, PATIENT)
-      .toBeGreaterThan(0);
+    await expect.poll(() => scene.calls.filter(({ method }) => method === 'getMessage').length).toBeGreaterThan(0);
     child.kill('SIGINT');
     const [code]: unknown[] = await once(child, 'close');
     expect([code, said.stdout]).toEqual([130, '']);
@@ -215,7 +212,7 @@ describe('following a town', () => {
     await once(deaf.listen(0, '127.0.0.1'), 'listening');
     const { port: closed } = deaf.address() as AddressInfo;
     const { child, said } = other.start(['tail', OWN, '-o', 'jsonl'], { PORT: String(closed) });
-    await expect.poll(() => tries, PATIENT).toBeGreaterThan(2);
+    await expect.poll(() => tries).toBeGreaterThan(2);
     child.kill('SIGINT');
     const [code]: unknown[] = await once(child, 'close');
     expect([code, said.stdout]).toEqual([130, '']);

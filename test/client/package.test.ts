@@ -9,7 +9,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DEV_TOKEN } from '../support/bindings.ts';
 import { OWN, makeScene } from '../support/fake-edge.ts';
 import type { FakeTownObject } from '../support/fake-town-object.ts';
-import { PATIENT } from '../support/patient.ts';
 import { serveScene } from '../support/served-edge.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -106,7 +105,7 @@ describe('the package', () => {
     const example = first.replace('https://reeve.example.com', server.url).replace('an API key', DEV_TOKEN);
     writeFileSync(join(folder, 'first.ts'), example);
     const running = run(process.execPath, ['first.ts'], { cwd: folder });
-    await expect.poll(() => scene.calls.findLast(({ method }) => method === 'getMessage'), PATIENT).toBeDefined();
+    await expect.poll(() => scene.calls.findLast(({ method }) => method === 'getMessage')).toBeDefined();
     const { town = OWN } = scene.calls.at(-1) ?? {};
     const { messages } = scene.edge.town(town) as FakeTownObject;
     // The town of this test runs no turns.

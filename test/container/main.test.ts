@@ -65,7 +65,7 @@ describe('container/main.ts', () => {
     const { request, sent } = openRequest(address);
     await sent;
     program.kill('SIGTERM');
-    await expect.poll(() => program.stdout, { timeout: 10_000 }).toContain('shutting_down');
+    await expect.poll(() => program.stdout).toContain('shutting_down');
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) program.kill(signal);
     expect(await program.exitCode()).toBe(0);
     expect(program.stdout.match(/shutting_down/g)).toHaveLength(1);
@@ -87,7 +87,7 @@ describe('container/main.ts', () => {
     socket.setEncoding('utf8').on('data', (text: string) => (answer += text));
     const closed = once(socket, 'close');
     socket.write('POST /agents/refresh-tokens HTTP/1.1\r\nhost: control\r\ncontent-length: 2000000\r\n\r\n');
-    await expect.poll(() => answer, { timeout: 10_000 }).toContain('401 Unauthorized');
+    await expect.poll(() => answer).toContain('401 Unauthorized');
     // The rest is neither waited for nor kept.
     await closed;
   });
@@ -103,7 +103,7 @@ describe('container/main.ts', () => {
     const socket = connect(Number(new URL(address).port), '127.0.0.1');
     const head = `PUT /session HTTP/1.1\r\nhost: control\r\nauthorization: Bearer ${token}\r\n`;
     socket.write(`${head}content-length: ${body.length}\r\n\r\n${body.slice(0, 70_000)}`, () => socket.destroy());
-    await expect.poll(() => program.stdout, { timeout: 10_000 }).toContain('body_not_received');
+    await expect.poll(() => program.stdout).toContain('body_not_received');
     expect(program.stdout).toContain('"why":"aborted"');
     expect(program.stderr).toBe('');
     expect((await fetch(`${address}/health`)).status).toBe(200);
@@ -143,7 +143,7 @@ describe('container/main.ts', () => {
         const settings = { ...ENVIRONMENT, AGENT_USERS: '20000', AGENT_STATE_DIR: join(base, 'state') };
         const program = await withLock(realpathSync(SYSTEM_ACCOUNTS.passwd), realClock, async () => {
           const started = new Program(settings);
-          await expect.poll(() => waitingFilesOf(started.pid), { timeout: 10_000 }).toHaveLength(1);
+          await expect.poll(() => waitingFilesOf(started.pid)).toHaveLength(1);
           // Longer than between two of its tries.
           await new Promise((resolve) => setTimeout(resolve, 200));
           return started;
@@ -210,7 +210,7 @@ describe('container/main.ts', () => {
   it('W-19: the timers of a hello that is not answered do not keep it alive', async () => {
     const program = new Program({ ...ENVIRONMENT, CONTAINER_SECRET: 'sixteen-letters!' });
     await program.ready();
-    await expect.poll(() => program.stderr, { timeout: 10_000 }).toContain('hello_failed');
+    await expect.poll(() => program.stderr).toContain('hello_failed');
     program.kill('SIGTERM');
     expect(await program.exitCode()).toBe(0);
     expect(program.stderr).not.toContain('sixteen-letters!');

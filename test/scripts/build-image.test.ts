@@ -169,7 +169,7 @@ describe('the bundle', () => {
       expect(line).toContain(join(folder, 'agents/built-in/main.mjs'));
     }
     await deliver('good morning');
-    await expect.poll(messages, { timeout: 10_000 }).toEqual(['done']);
+    await expect.poll(messages).toEqual(['done']);
     program.kill('SIGTERM');
     expect(await program.exitCode()).toBe(0);
   });
@@ -177,9 +177,9 @@ describe('the bundle', () => {
   it('lets a turn come to its end on SIGTERM', async () => {
     const { program, deliver, messages } = await withAgent();
     await deliver('work 1');
-    await expect.poll(messages, { timeout: 10_000 }).toEqual(['working']);
+    await expect.poll(messages).toEqual(['working']);
     program.kill('SIGTERM');
-    await expect.poll(() => program.stdout, { timeout: 10_000 }).toContain('"draining"');
+    await expect.poll(() => program.stdout).toContain('"draining"');
     expect(program.stdout).not.toContain('"shutting_down"');
     expect(await program.exitCode()).toBe(0);
     expect(program.stdout).toContain('"shutting_down"');
@@ -188,9 +188,9 @@ describe('the bundle', () => {
   it('does not wait for a turn after a second signal, and leaves nothing of its agent', async () => {
     const { program, process_id, deliver, messages } = await withAgent();
     await deliver('work 600');
-    await expect.poll(messages, { timeout: 10_000 }).toEqual(['working']);
+    await expect.poll(messages).toEqual(['working']);
     program.kill('SIGTERM');
-    await expect.poll(() => program.stdout, { timeout: 10_000 }).toContain('"draining"');
+    await expect.poll(() => program.stdout).toContain('"draining"');
     // What holds for the turn goes on meanwhile.
     expect(await messages()).toEqual(['working']);
     program.kill('SIGTERM');
@@ -203,7 +203,7 @@ describe('the bundle', () => {
     expect(signalGroup(process_id, 0)).toBe(true);
     program.kill('SIGKILL');
     await program.exitCode();
-    await expect.poll(() => signalGroup(process_id, 0), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => signalGroup(process_id, 0)).toBe(false);
   });
 });
 

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { signalGroup } from '../../scripts/process-group.ts';
-import { PATIENT } from '../support/patient.ts';
 
 const GUARD = join(import.meta.dirname, '../../scripts/guard.ts');
 
@@ -48,8 +47,8 @@ describe('the guard of a command', () => {
     const { kill, watched, forgotten, temporary } = await command();
     expect(signalGroup(watched, 0)).toBe(true);
     kill();
-    await expect.poll(() => signalGroup(watched, 0), PATIENT).toBe(false);
-    await expect.poll(() => existsSync(temporary), PATIENT).toBe(false);
+    await expect.poll(() => signalGroup(watched, 0)).toBe(false);
+    await expect.poll(() => existsSync(temporary)).toBe(false);
     expect(signalGroup(forgotten, 0)).toBe(true);
   });
 });

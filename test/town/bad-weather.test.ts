@@ -221,7 +221,7 @@ describe('a town that was away', () => {
       lab.clock.advance(300);
       return (await town.read('ada')).credential.in_use;
     };
-    await expect.poll(inUse, { timeout: 4000 }).toBeGreaterThan(3);
+    await expect.poll(inUse).toBeGreaterThan(3);
     expect((await town.read('ada')).credential).toMatchObject({ reason: 'pull', last_outcome: 'pulled' });
   });
 });
@@ -266,7 +266,7 @@ describe('a restored database', () => {
     expect((await town.api('POST', '/restored')).body).toEqual({ containers: 1, renewed: 0 });
     const seen = lab.agentCalls.length;
     lab.clock.advance(31_000);
-    await expect.poll(() => lab.agentCalls.length - seen, { timeout: 4000 }).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => lab.agentCalls.length - seen).toBeGreaterThanOrEqual(2);
     expect(lab.agentCalls.slice(seen).every(({ status }) => status === 401)).toBe(true);
     town.container().before = () => null;
     await town.elapse(2 * HOUR);

@@ -15,7 +15,6 @@ import { lastTokenOf } from './support/tokens.ts';
 import { TestTown, api, type Answer } from './support/town.ts';
 import { weather, type Strike } from './support/weather.ts';
 import { deployment } from './support/wiring.ts';
-import { PATIENT } from '../support/patient.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -35,7 +34,7 @@ async function ended(town: TestTown): Promise<void> {
   const before = endsOf(town);
   expect((await town.api('GET', '')).status).toBe(503);
   lab.clock.advance(RESTART_AFTER_MS);
-  await expect.poll(() => endsOf(town), PATIENT).toBe(before + 1);
+  await expect.poll(() => endsOf(town)).toBe(before + 1);
 }
 
 /** The same, and the next call finds another one. */
@@ -91,7 +90,7 @@ describe('a town that goes back', () => {
     expect(await calls(token)).toBe(401);
     expect(await restoredEvents(town)).toEqual([{ undo: body.undo }]);
     await town.elapse(5000);
-    await expect.poll(async () => (await town.read('ada')).state, PATIENT).toBe('working');
+    await expect.poll(async () => (await town.read('ada')).state).toBe('working');
     expect(await town.read(agent.id)).toMatchObject({ incarnation: 2, credential: { revoked_at: null } });
     expect(await calls(lastTokenOf(agent))).toBe(200);
 

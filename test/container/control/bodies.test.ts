@@ -2,7 +2,6 @@
 import { describe, expect, it } from 'vitest';
 import { MAX_CONTROL_BODY_BYTES } from '#protocol';
 import { TestControlServer } from '../support/control-server.ts';
-import { PATIENT } from '../../support/patient.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
 import { signPush, type PushOrder } from '../support/push.ts';
 
@@ -28,7 +27,7 @@ class Upload {
 
   /** Resolves when a reader waits for the next piece. */
   async reading(): Promise<void> {
-    await expect.poll(() => this.isRead, PATIENT).toBe(true);
+    await expect.poll(() => this.isRead).toBe(true);
   }
 
   send(text: string): void {

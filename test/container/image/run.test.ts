@@ -35,7 +35,7 @@ writeFileSync(
 const pidOf = ({ stdout }: Program): number => Number(/^pid (\d+)$/m.exec(stdout)?.[1] ?? 0);
 async function started(): Promise<Program> {
   const program = new Program(ENVIRONMENT, ['wait'], { command: ['/bin/sh', RUN] });
-  await expect.poll(() => pidOf(program), { timeout: 10_000 }).toBeGreaterThan(0);
+  await expect.poll(() => pidOf(program)).toBeGreaterThan(0);
   pids.push(pidOf(program));
   return program;
 }
@@ -60,7 +60,7 @@ describe('container/image/run.sh', () => {
     it(`hands on each ${signal}, waits for the server, and ends with its exit code`, async () => {
       const program = await started();
       program.kill(signal);
-      await expect.poll(() => program.stdout, { timeout: 10_000 }).toContain(signal);
+      await expect.poll(() => program.stdout).toContain(signal);
       program.kill(signal);
       expect(await program.exitCode()).toBe(7);
       expect(program.stdout.match(new RegExp(signal, 'g'))).toHaveLength(2);

@@ -61,7 +61,7 @@ export class Program {
 
   /** Waits for the line that says that it listens; returns the address. */
   async ready(): Promise<string> {
-    await expect.poll(() => this.stdout, { timeout: 10_000 }).toContain('"ready"');
+    await expect.poll(() => this.stdout).toContain('"ready"');
     const { port } = readySchema.parse(JSON.parse(this.stdout.split('\n')[0] ?? ''));
     return `http://127.0.0.1:${port}`;
   }
@@ -69,7 +69,7 @@ export class Program {
   /** The same for the line that says where it can be scraped. */
   async scrapedAt(): Promise<string> {
     const isIt = (line: string): boolean => line.includes('"event":"metrics"');
-    await expect.poll(() => this.stdout, { timeout: 10_000 }).toSatisfy(isIt);
+    await expect.poll(() => this.stdout).toSatisfy(isIt);
     const { host, port } = metricsSchema.parse(JSON.parse(this.stdout.split('\n').find(isIt) ?? ''));
     return `http://${host}:${port}`;
   }

@@ -225,7 +225,7 @@ describe('W-22: the real program', () => {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => (output += text));
     }
-    await expect.poll(() => output, { timeout: 10_000 }).toContain('"ready"');
+    await expect.poll(() => output).toContain('"ready"');
     const ready = z.object({ port: z.number(), boot: z.string() });
     const { port, boot } = ready.parse(JSON.parse(output.split('\n').find((line) => line.includes('"ready"')) ?? ''));
 
@@ -258,10 +258,10 @@ describe('W-22: the real program', () => {
     const delivery = { inc: 1, grant: issued, messages: [message(1, 'work 60')] };
     expect(await send(session, 'POST', `/agents/${agent}/messages`, delivery)).toBe(200);
     // First a token that cannot be a header, then one that can, and is quoted by the Worker.
-    await expect.poll(() => output, { timeout: 10_000 }).toContain('heartbeat_lost');
+    await expect.poll(() => output).toContain('heartbeat_lost');
     const plain = { ...issued, gen: 2, jti: 'jti-0002', token: `token-of-${agent}-2` };
     expect(await send(session, 'POST', `/agents/${agent}/refresh-token`, { grant: plain })).toBe(200);
-    await expect.poll(() => output.split('heartbeat_lost').length, { timeout: 10_000 }).toBeGreaterThan(3);
+    await expect.poll(() => output.split('heartbeat_lost').length).toBeGreaterThan(3);
     expect(await send(sessionId(9), 'POST', '/agents/refresh-tokens', { grants: [plain] })).toBe(409);
     expect(await send(session, 'POST', `/agents/${agent}/refresh-token`, { grants: plain.token })).toBe(400);
     expect(await send(session, 'POST', `/agents/${agent}/stop`, { inc: 1 })).toBe(200);

@@ -2,7 +2,6 @@ import { SELF, env, evictDurableObject, runInDurableObject } from 'cloudflare:te
 import { describe, expect, it } from 'vitest';
 import { NO_ORDER } from '../../../src/protocol/index.ts';
 import { sessionId } from '../../support/ids.ts';
-import { PATIENT } from '../../support/patient.ts';
 import { asMember } from '../support/as-member.ts';
 import { lab } from '../support/lab.ts';
 import { TestTown } from '../support/town.ts';
@@ -143,7 +142,7 @@ describe('sessions', () => {
       const said = env.TOWN.getByName(town.id)
         .hello()
         .then(() => (answered = true));
-      await expect.poll(async () => (await town.read('a5')).incarnation, PATIENT).toBe(2);
+      await expect.poll(async () => (await town.read('a5')).incarnation).toBe(2);
       expect([asked, answered]).toEqual([1, false]);
       lab.clock.advance(5000);
       await said;

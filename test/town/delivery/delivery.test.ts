@@ -6,7 +6,6 @@ import type { DeliverMessages, MessageView } from '../../../src/protocol/index.t
 import { HANGS, lab, type LabRequest } from '../support/lab.ts';
 import { inside } from '../support/inside.ts';
 import { TestTown } from '../support/town.ts';
-import { PATIENT } from '../../support/patient.ts';
 
 const isDelivery = ({ path }: LabRequest): boolean => path.endsWith('/messages');
 const bodyOf = (request: LabRequest) => JSON.parse(request.body) as DeliverMessages;
@@ -129,7 +128,7 @@ describe('delivery', () => {
     await town.agent('ada');
     town.container().before = (request) => (isDelivery(request) ? HANGS : null);
     const { id } = await town.send('ada', 'hello');
-    await expect.poll(async () => (await town.read('ada')).credential.last_outcome, { timeout: 3000 }).toBe('timeout');
+    await expect.poll(async () => (await town.read('ada')).credential.last_outcome).toBe('timeout');
     const seen = town.container().requests.length;
     await town.send('ada', 'again');
     await expect.poll(async () => (await town.message('ada', id)).state).toBe('queued');
@@ -169,7 +168,7 @@ describe('delivery', () => {
     const ada = await town.agent('ada');
     lab.silent.add(ada.id);
     const { id } = await town.send('ada', 'work 3000');
-    await expect.poll(async () => (await town.message('ada', id)).state, PATIENT).toBe('delivered');
+    await expect.poll(async () => (await town.message('ada', id)).state).toBe('delivered');
     expect((await town.read('ada')).state).toBe('working');
   });
 });

@@ -4,7 +4,6 @@ import type { LabRequest } from '../support/lab.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { MINUTE } from '../support/passing.ts';
 import { TestTown, api } from '../support/town.ts';
-import { PATIENT } from '../../support/patient.ts';
 import { CONTAINER_SECRET } from '../support/wiring.ts';
 import type { AgentView, MessageView, TownHealth } from '../../../src/protocol/index.ts';
 
@@ -163,13 +162,13 @@ describe('stop, start and revoke', () => {
       return null;
     };
     await town.send('ada', 'one');
-    await expect.poll(() => town.container().requests.some(isAdasStart), PATIENT).toBe(true);
+    await expect.poll(() => town.container().requests.some(isAdasStart)).toBe(true);
     const queued = vi.spyOn(Slots.prototype, 'run');
     const { id } = await town.send('bob', 'two');
-    await expect.poll(() => queued.mock.calls.length, PATIENT).toBe(1);
+    await expect.poll(() => queued.mock.calls.length).toBe(1);
     queued.mockRestore();
     const stopping = town.api('POST', '/agents/bob/stop');
-    await expect.poll(async () => (await town.read('bob')).state, PATIENT).toBe('stopped');
+    await expect.poll(async () => (await town.read('bob')).state).toBe('stopped');
     gate.resolve();
     await stopping;
     await town.elapse(MINUTE);

@@ -6,7 +6,6 @@ import { HANGS, lab, nextTurn } from '../support/lab.ts';
 import { inside } from '../support/inside.ts';
 import { takeSnapshot } from '../support/snapshot.ts';
 import { TestTown } from '../support/town.ts';
-import { PATIENT } from '../../support/patient.ts';
 
 /** As many as the lab places in one container. */
 const AGENTS = [0, 1, 2, 3];
@@ -120,7 +119,7 @@ describe.each([2, 4])('%i containers that hang, each with all the agents that it
       const queued = vi.spyOn(Slots.prototype, 'run');
       for (const [before, name] of names.entries()) {
         asking.push(ask(town, name));
-        await expect.poll(() => queued.mock.calls.length, PATIENT).toBe(before + 1);
+        await expect.poll(() => queued.mock.calls.length).toBe(before + 1);
       }
       queued.mockRestore();
       await settled();
@@ -174,7 +173,7 @@ describe('a container in backoff', () => {
     town.container().before = () => HANGS;
     await town.send('ada', 'one');
     const backoffUntil = () => inside(town, (p) => p.containers.get(0)?.backoffUntilMs ?? 0);
-    await expect.poll(backoffUntil, PATIENT).toBeGreaterThan(lab.clock.now());
+    await expect.poll(backoffUntil).toBeGreaterThan(lab.clock.now());
     town.container().before = () => null;
     expect((await town.agent('bob')).state).toBe('idle');
   });

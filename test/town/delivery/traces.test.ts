@@ -51,7 +51,7 @@ describe('the trace of a request', () => {
   it('goes on in the turn, in the calls of the agent, in the turn of the one that it delegates to, and in the announcement', async () => {
     const town = await pair();
     await ask(town, 'ada', 'delegate bob whoami', { traceparent, tracestate: 'vendor=1' });
-    await expect.poll(() => town.elapse(300).then(() => delivered(town).length), { timeout: 20_000 }).toBe(3);
+    await expect.poll(() => town.elapse(300).then(() => delivered(town).length)).toBe(3);
     await expect
       .poll(() => town.elapse(300).then(() => lab.lines.filter(({ event }) => event === 'turn_finished').length))
       .toBe(3);

@@ -1,7 +1,6 @@
 /** Under load, what happens is gathered for the readers of a town. */
 import { describe, expect, it } from 'vitest';
 import { makeId } from '../../../src/protocol/index.ts';
-import { PATIENT } from '../../support/patient.ts';
 import { inside } from '../support/inside.ts';
 import { lab } from '../support/lab.ts';
 import { RawReader } from '../support/raw-reader.ts';
@@ -15,7 +14,7 @@ describe('after a frame, a town with a reader', () => {
     const town = await TestTown.create();
     const [one, other] = [await RawReader.open(town), await RawReader.open(town)];
     await happen(town, 1);
-    await expect.poll(() => one.seqs.length, PATIENT).toBe(1);
+    await expect.poll(() => one.seqs.length).toBe(1);
     await happen(town, 3);
     // Whatever is on its way has arrived by then.
     await town.api('GET', '');
@@ -24,7 +23,7 @@ describe('after a frame, a town with a reader', () => {
     await town.api('GET', '');
     expect(ownFrames(one)).toBe(1);
     lab.clock.advance(1);
-    await expect.poll(() => [one, other].map(ownFrames), PATIENT).toEqual([2, 2]);
+    await expect.poll(() => [one, other].map(ownFrames)).toEqual([2, 2]);
     const [first = 0] = one.seqs;
     expect([one.seqs, other.seqs]).toEqual([0, 1].map(() => [first, first + 1, first + 2, first + 3]));
   });
@@ -35,7 +34,7 @@ describe('after a frame, a town with a reader', () => {
     const reader = await RawReader.open(town);
     for (let count = 1; count <= 3; count += 1) {
       await happen(town, 1);
-      await expect.poll(() => ownFrames(reader), PATIENT).toBe(count);
+      await expect.poll(() => ownFrames(reader)).toBe(count);
       lab.clock.advance(REST_MS);
       await town.api('GET', '');
       // The timers of the lab are looked at every 5 ms.

@@ -4,7 +4,6 @@ import { TestTown, api } from '../support/town.ts';
 import { subjectOf } from '../support/claims.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import type { SweepReport } from '../../../src/town/state/sweep-store.ts';
-import { PATIENT } from '../../support/patient.ts';
 
 const HEARTBEAT = { turn: null, current_task: null, error_rate: 0, uptime_seconds: 1, last_progress_at: null };
 
@@ -94,7 +93,7 @@ describe('the health of a credential', () => {
     const seen = lab.agentCalls.length;
     lab.clock.advance(31_000);
     const beatsSince = () => lab.agentCalls.slice(seen).filter(({ path }) => path === '/v1/agent/heartbeat');
-    await expect.poll(() => beatsSince().length, PATIENT).toBe(2);
+    await expect.poll(() => beatsSince().length).toBe(2);
     const beats = beatsSince();
     expect(beats.every(({ status }) => status === 200)).toBe(true);
     expect(beats.filter(({ bearer }) => bearer === bobsToken)).toHaveLength(1);

@@ -5,7 +5,6 @@ import { lab, HANGS } from '../support/lab.ts';
 import { TestHook, answersWith, takes } from '../support/hooks.ts';
 import { TestTown } from '../support/town.ts';
 import { costOf } from '../support/statements.ts';
-import { PATIENT } from '../../support/patient.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -290,7 +289,7 @@ describe('a receiver that takes nothing', () => {
       return new Response(null, { status: 200 });
     };
     await hook.change({ enabled: true });
-    await expect.poll(() => hook.posts.length, PATIENT).toBe(3);
+    await expect.poll(() => hook.posts.length).toBe(3);
     const [row] = await runInDurableObject(town.stub, (_, { storage }) =>
       storage.sql.exec<{ cursor: number; due_at_ms: number }>('SELECT cursor, due_at_ms FROM webhooks').toArray(),
     );
@@ -306,10 +305,10 @@ describe('a receiver that takes nothing', () => {
     const startedAtMs = lab.clock.now();
     const { id } = await town.send('ada', 'hello');
     await town.until('ada', id, 'done');
-    await expect.poll(() => other.posts.length, PATIENT).toBe(1);
+    await expect.poll(() => other.posts.length).toBe(1);
     expect(lab.clock.now() - startedAtMs).toBeLessThan(10_000);
     expect(hung.posts).toHaveLength(1);
-    await expect.poll(() => hung.read(), PATIENT).toMatchObject({ last_error: 'timeout' });
+    await expect.poll(() => hung.read()).toMatchObject({ last_error: 'timeout' });
   });
 
   it('and hangs ends as a failure, and is never found due by an alarm that can do nothing for it', async () => {
@@ -368,7 +367,7 @@ describe('an object that is evicted', () => {
     const town = await TestTown.create();
     const hook = await TestHook.create(town, 'board', undefined, () => HANGS);
     await town.agent('ada');
-    await expect.poll(() => hook.posts.length, PATIENT).toBe(1);
+    await expect.poll(() => hook.posts.length).toBe(1);
     await runInDurableObject(town.stub, (_, state) => state.abort('Instance dispose')).catch(() => undefined);
     await evictDurableObject(town.stub).catch(() => undefined);
     hook.receiver = takes;

@@ -32,13 +32,10 @@ afterEach(async () => {
 async function reported<T extends TurnEvent['type']>(type: T): Promise<Extract<TurnEvent, { type: T }>> {
   const find = () => control.town.events.find((event): event is Extract<TurnEvent, { type: T }> => event.type === type);
   await expect
-    .poll(
-      async () => {
-        await control.clock.advance(250);
-        return find();
-      },
-      { timeout: 10_000 },
-    )
+    .poll(async () => {
+      await control.clock.advance(250);
+      return find();
+    })
     .toBeDefined();
   const found = find();
   if (found === undefined) throw new Error(`${type} was not reported`);

@@ -81,11 +81,11 @@ it('agents end with a control server that is killed, also those that do not care
   try {
     let output = '';
     server.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-    await expect.poll(() => output, { timeout: 10_000 }).toMatch(/^\d+\n$/);
+    await expect.poll(() => output).toMatch(/^\d+\n$/);
     const pid = Number(output);
     expect(isAlive(pid)).toBe(true);
     server.kill('SIGKILL');
-    await expect.poll(() => isAlive(pid), { timeout: 5_000 }).toBe(false);
+    await expect.poll(() => isAlive(pid)).toBe(false);
   } finally {
     server.kill('SIGKILL');
   }

@@ -133,12 +133,12 @@ describe.skipIf(!isRoot)('agents with users of their own (as root)', () => {
     try {
       let output = '';
       server.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-      await expect.poll(() => output, { timeout: 10_000 }).toMatch(/^\d+ \d+\n$/);
+      await expect.poll(() => output).toMatch(/^\d+ \d+\n$/);
       const pids = output.trim().split(' ').map(Number);
       expect(pids.map(isAlive)).toEqual([true, true]);
       expect([entriesBelow(base).length, readdirSync(base).length]).toEqual([4, 2]);
       server.kill('SIGKILL');
-      await expect.poll(() => pids.map(isAlive), { timeout: 5_000 }).toEqual([false, false]);
+      await expect.poll(() => pids.map(isAlive)).toEqual([false, false]);
       const left = readdirSync(base, { recursive: true }).map(String);
       expect(left.filter((path) => /home$|token-1$/.test(path))).toHaveLength(3);
       await run(base);
