@@ -7,10 +7,10 @@ import LongestFirst from './test/longest-first.ts';
 import { runtimeCpuSeconds } from './test/e2e/support/crash-worker.ts';
 
 /** How a test looks for what comes in real time: often, and for far longer (ms) than it takes on any machine. */
-const POLL = { timeout: 20_000, interval: 20 };
+const POLL = { timeout: 60_000, interval: 20 };
 
 /** Far more than any test takes (ms): a bound on what hangs, also on a machine that is busy with other things. */
-const PATIENCE = { testTimeout: 30_000, hookTimeout: 30_000, expect: { poll: POLL } };
+const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: POLL } };
 
 /** Where a town commits, it waits for its disk: the files of the tests lie in memory, where a machine has enough for them there. */
 const IN_MEMORY = '/dev/shm';
@@ -82,9 +82,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/{e2e,browser}/**/*.test.ts'],
           globalSetup: ['./test/e2e/support/migrated.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          expect: { poll: POLL },
+          ...PATIENCE,
         },
       },
     ],

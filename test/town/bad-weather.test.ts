@@ -123,7 +123,7 @@ describe('failing containers', () => {
     expect(reasons.map(({ code, agent }) => [code, agent])).toContainEqual(['pushes_fail', poisoned.id]);
     expect(reasons.every(({ agent }) => agent === poisoned.id)).toBe(true);
     expect(await town.alarmAt()).not.toBeNull();
-  }, 20_000);
+  });
 
   it('A-07: two sweeps in a row that achieve nothing turn the health of the town red, and one that does, green', async () => {
     const town = await TestTown.create();

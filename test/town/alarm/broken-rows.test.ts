@@ -3,13 +3,12 @@
  * That work fails alone, again and again at a bounded pace, and a person sees it.
  */
 import { evictDurableObject } from 'cloudflare:test';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { lab } from '../support/lab.ts';
 import { inside, rewrite } from '../support/inside.ts';
 import { TestTown } from '../support/town.ts';
 import type { AgentView, TownHealth } from '../../../src/protocol/index.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
 beforeEach(() => {
   lab.heartbeatMs = 30_000;
 });

@@ -1,13 +1,12 @@
 /** What is heard of an agent is written once a minute: what people see, who counts as silent, and what an eviction in between leaves. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { lab } from '../support/lab.ts';
 import { MINUTE, eventsOf, silence } from '../support/passing.ts';
 import { costOf } from '../support/statements.ts';
 import { lastTokenOf } from '../support/tokens.ts';
 import { TestTown, api } from '../support/town.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
 beforeEach(() => void (lab.heartbeatMs = 30_000));
 
 const SECOND = 1000;

@@ -1,12 +1,10 @@
 /** The town dies while it looks after silent agents and lost containers: none is forgotten, and none runs twice. */
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { lab } from '../support/lab.ts';
 import { MINUTE, cutOff, eventsOf, pass, silence } from '../support/passing.ts';
 import { weather, type Strike } from '../support/weather.ts';
 import { World } from '../support/world.ts';
 
-// Minutes pass in small steps, in which every agent speaks.
-vi.setConfig({ testTimeout: 60_000 });
 beforeEach(() => {
   lab.heartbeatMs = 30_000;
 });

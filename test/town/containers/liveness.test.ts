@@ -1,5 +1,5 @@
 import { runDurableObjectAlarm } from 'cloudflare:test';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { lab } from '../support/lab.ts';
 import { takeSnapshot } from '../support/snapshot.ts';
 import { MINUTE, cutOff, eventsOf, pass, silence } from '../support/passing.ts';
@@ -8,8 +8,6 @@ import { rewrite } from '../support/inside.ts';
 import { TestTown, api } from '../support/town.ts';
 import type { AgentView, TownHealth } from '../../../src/protocol/index.ts';
 
-// Minutes pass in small steps, in which every agent speaks.
-vi.setConfig({ testTimeout: 60_000 });
 const { pushTimeoutMs } = lab;
 beforeEach(() => {
   lab.heartbeatMs = 30_000;

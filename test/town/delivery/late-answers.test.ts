@@ -76,7 +76,7 @@ describe('a hello that takes its time', () => {
     gate.isHeld = false;
     await pass(town, MINUTE);
     expect(await town.read('late')).toMatchObject({ state: 'working', incarnation: 1 });
-  }, 30_000);
+  });
 });
 
 describe('an agent whose start takes its container down with it', () => {
@@ -96,7 +96,7 @@ describe('an agent whose start takes its container down with it', () => {
     const gaps = tries.slice(1).map((at, nth) => at - (tries[nth] ?? 0));
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(15_000);
     expect(tries.length).toBeLessThanOrEqual(15);
-  }, 30_000);
+  });
 });
 
 /** Rings, and lets time pass until the run is over, whatever it waits for. */

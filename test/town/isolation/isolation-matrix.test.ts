@@ -27,9 +27,6 @@ import { agentToken } from '../support/deployment-tokens.ts';
 import { TestTown, api, startLab } from '../support/town.ts';
 import { DEV_TOKEN, PUBLIC_URL, deployment } from '../support/wiring.ts';
 
-/** For the thousand and more refusals of one route, beside other work on the machine. */
-const PATIENCE_MS = 60_000;
-
 const HELLO = 'POST /v1/container/hello';
 const routes = await routesOfTheRunningApp();
 const lines: string[] = [];
@@ -87,7 +84,6 @@ describe('the right signature in the wrong place', () => {
       expect(await everything()).toEqual(before);
       refusals += cells.length;
     },
-    PATIENCE_MS,
   );
 
   it('M-13: a token signed for a town that is not there: 401, and the object of that name holds no table and no alarm', async () => {

@@ -16,8 +16,6 @@ import { TestTown } from '../support/town.ts';
 import { World } from '../support/world.ts';
 
 const MINUTE_MS = 60_000;
-/** For hundreds of calls beside other work on the machine, in real milliseconds. */
-const PATIENCE_MS = 30_000;
 
 async function pair(): Promise<{ town: TestTown; ada: AsAgent; bob: AsAgent }> {
   const town = await TestTown.create();
@@ -197,21 +195,17 @@ describe('how much an agent may say', () => {
     expect((await ada.mail('bob', 'x')).status).toBe(201);
   });
 
-  it(
-    '300 calls a minute, and one more is 429; others are not held up',
-    async () => {
-      const { town, ada, bob } = await pair();
-      lab.clock.advance(MINUTE_MS);
-      const beat = async (): Promise<string> => statusAndCode(await ada.call('GET', '/peers'));
-      for (let nth = 1; nth <= MAX_CALLS_PER_MINUTE; nth += 1) expect(await beat()).toBe('200');
-      expect(await beat()).toBe('429 limit_exceeded');
-      expect((await bob.call('GET', '/peers')).status).toBe(200);
-      expect((await town.read('ada')).credential.in_use).toBeGreaterThan(0);
-      lab.clock.advance(MINUTE_MS);
-      expect(await beat()).toBe('200');
-    },
-    PATIENCE_MS,
-  );
+  it('300 calls a minute, and one more is 429; others are not held up', async () => {
+    const { town, ada, bob } = await pair();
+    lab.clock.advance(MINUTE_MS);
+    const beat = async (): Promise<string> => statusAndCode(await ada.call('GET', '/peers'));
+    for (let nth = 1; nth <= MAX_CALLS_PER_MINUTE; nth += 1) expect(await beat()).toBe('200');
+    expect(await beat()).toBe('429 limit_exceeded');
+    expect((await bob.call('GET', '/peers')).status).toBe(200);
+    expect((await town.read('ada')).credential.in_use).toBeGreaterThan(0);
+    lab.clock.advance(MINUTE_MS);
+    expect(await beat()).toBe('200');
+  });
 });
 
 /** As so many mails of others would leave a mailbox. */

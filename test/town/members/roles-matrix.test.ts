@@ -13,8 +13,6 @@ import { askIn } from '../support/scene.ts';
 import { TestTown, api, startLab } from '../support/town.ts';
 import { PUBLIC_URL } from '../support/wiring.ts';
 
-/** For a town of its own for each caller that is let in, beside other work on the machine. */
-const PATIENCE_MS = 60_000;
 /** Routes that name an agent as a model. */
 const isOfModel = (route: string): boolean => / \/openai\/v1\/(?!models$)/.test(route);
 /** A town with one of everything. */
@@ -121,6 +119,5 @@ describe('a role and a credential together', () => {
         expect([...cell, await knock(route, fill, caller)]).toEqual([...cell, opened]);
       }
     },
-    PATIENCE_MS,
   );
 });

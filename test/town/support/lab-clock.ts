@@ -27,6 +27,12 @@ export class LabClock implements Clock {
     this.#stepMs = ms;
   }
 
+  /** When the next timer falls due, in the time of the containers; `Infinity` where none is set. */
+  nextTimerAt(): number {
+    this.#timers = this.#timers.filter(({ isOver }) => !isOver);
+    return this.#timers[0]?.at ?? Infinity;
+  }
+
   /** Jumps ahead and runs the timers that fall due, in order, each at its own time. */
   advance(ms: number): void {
     const until = this.#now + ms;

@@ -39,7 +39,7 @@ const AT_ONCE_MS = 1000;
 /** How often a resting town is woken by its next alarm, to rest again. */
 const RESTS = 6;
 /** Far more than any deadline of the lab, in real milliseconds. */
-const REAL_PATIENCE_MS = 20_000;
+const REAL_PATIENCE_MS = 60_000;
 /** The platform rings an alarm that failed again after this (ms). */
 const ALARM_RETRY_MS = 2000;
 
