@@ -1,4 +1,7 @@
-/** What is measured: the Worker in workerd itself, without a development proxy, and a real control server as a process. */
+/**
+ * What is measured: the Worker in workerd itself, without a development proxy, and a real control server as a process; beside it the
+ * container of the designs that Reeve is compared with.
+ */
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +12,7 @@ import { unstable_readConfig as readConfig } from 'wrangler';
 import { z } from 'zod';
 import { answers } from '../scripts/answers.ts';
 import { ApiClient } from '../scripts/api-client.ts';
-import { startChild } from '../scripts/child.ts';
+import { startChild, type Child } from '../scripts/child.ts';
 import { workerVariables } from '../scripts/dev-settings.ts';
 import { controlProgram } from '../scripts/control-program.ts';
 import { Guard } from '../scripts/guard.ts';
@@ -28,21 +31,30 @@ export interface Stack {
   readonly api: ApiClient;
   /** Has the Worker do one thing, and resolves with what came of it. */
   readonly bench: (order: Pick<Order, 'side' | 'town'> & Partial<Order>) => Promise<unknown>;
+  /** Origin of the container of the other designs. */
+  readonly designs: string;
   readonly stop: () => Promise<void>;
 }
 
-/** Starts both. Rejects, with nothing left running, where one does not answer. */
+/** Starts all of it. Rejects, with nothing left running, where one of them does not answer. */
 export async function startBench(env: Readonly<Record<string, string>> = {}): Promise<Stack> {
   const stateDir = mkdtempSync(join(tmpdir(), 'reeve-bench-'));
   const guard = new Guard();
   guard.protectFolder(stateDir);
-  const ports = { worker: await freePort(), containers: [await freePort()] };
+  const ports = { worker: await freePort(), containers: [await freePort()], designs: await freePort() };
   const variables = await workerVariables(stateDir, env, ports);
   const url = `http://127.0.0.1:${ports.worker}`;
+  const startContainer = (file: string, port: number): Child => {
+    const logFile = join(stateDir, `container-${port}.log`);
+    const program = controlProgram({ stateDir, variables, townUrl: url, port, logFile });
+    return startChild({ ...program, args: [join(ROOT, 'bench', file)] }, guard);
+  };
   const [controlPort = 0] = ports.containers;
-  const logFile = join(stateDir, 'container.log');
-  const program = controlProgram({ stateDir, variables, townUrl: url, port: controlPort, logFile });
-  const control = startChild({ ...program, args: [join(ROOT, 'bench/control-process.ts')] }, guard);
+  const designs = `http://127.0.0.1:${ports.designs}`;
+  const containers = [
+    startContainer('control-process.ts', controlPort),
+    startContainer('designs/container-process.ts', ports.designs),
+  ];
   const deployed = compatibilitySchema.parse(
     readConfig({ config: join(ROOT, 'wrangler.toml') }, { hideWarnings: true }),
   );
@@ -57,23 +69,24 @@ export async function startBench(env: Readonly<Record<string, string>> = {}): Pr
         TOWN: { className: 'Town', useSQLite: true },
         AGENT_CONTAINER: { className: 'AgentContainer', useSQLite: true },
         BARE: { className: 'Bare', useSQLite: true },
+        SHARED_TOKEN: { className: 'SharedToken', useSQLite: true },
       },
       d1Databases: { DIRECTORY: 'directory' },
-      bindings: variables,
+      bindings: { ...variables, DESIGNS_URL: designs },
       resourcePersistencePath: join(stateDir, 'worker'),
       handleStructuredLogs: ({ message }) => appendFileSync(join(stateDir, 'worker.log'), `${message}\n`),
     }),
   );
   const stop = async (): Promise<void> => {
-    await Promise.all([control.stop(), miniflare.dispose()]);
+    await Promise.all([...containers.map((container) => container.stop()), miniflare.dispose()]);
     guard.end();
     rmSync(stateDir, { recursive: true, force: true });
   };
   try {
     await migrate(miniflare);
-    await answers(`http://127.0.0.1:${controlPort}/health`);
+    await Promise.all([controlPort, ports.designs].map((port) => answers(`http://127.0.0.1:${port}/health`)));
     const bench: Stack['bench'] = (order) => ask(`${url}/bench`, { n: 1, lanes: 1, agents: [], ...order });
-    return { url, api: new ApiClient(url, variables['REEVE_DEV_TOKEN'] ?? ''), bench, stop };
+    return { url, api: new ApiClient(url, variables['REEVE_DEV_TOKEN'] ?? ''), bench, designs, stop };
   } catch (thrown) {
     await stop();
     throw thrown;

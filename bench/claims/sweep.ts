@@ -1,5 +1,5 @@
-import { interleaved, ratio, type Side } from '../measure.ts';
-import type { Stack } from '../stack.ts';
+import { interleaved, ratio } from '../measure.ts';
+import { refreshesOf } from '../refreshes.ts';
 import { populate, putToWork } from '../town.ts';
 import type { Claim } from './claim.ts';
 
@@ -14,7 +14,7 @@ export const sweep: Claim = {
     say(`${AGENTS} agents go to work`);
     const population = await populate(stack, AGENTS);
     await putToWork(stack, population);
-    const refreshes = refreshesOf(stack, population.town);
+    const refreshes = refreshesOf(stack, population);
     const sides = [
       refreshes('sweep', 1),
       refreshes('push each', IN_FLIGHT),
@@ -42,23 +42,3 @@ export const sweep: Claim = {
     ];
   },
 };
-
-/** A side after which every agent's container has confirmed exactly one generation more. */
-function refreshesOf(stack: Stack, town: string): (side: string, lanes: number) => Side {
-  const acked = async (): Promise<number> => Number(await stack.bench({ side: 'acked', town }));
-  return (side, lanes) => {
-    let before = 0;
-    return {
-      name: side,
-      before: async () => {
-        await stack.bench({ side: 'age', town });
-        before = await acked();
-      },
-      run: () => stack.bench({ side, town, n: AGENTS, lanes }),
-      after: async () => {
-        const refreshed = (await acked()) - before;
-        if (refreshed !== AGENTS) throw new Error(`${side}: ${refreshed} of ${AGENTS} agents were refreshed`);
-      },
-    };
-  };
-}

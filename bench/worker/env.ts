@@ -1,11 +1,13 @@
-import type { Env } from '../../src/bindings.ts';
+import type { DesignEnv } from './designs/design.ts';
 import type { Bare } from './bare.ts';
+import type { SharedToken } from './designs/shared-token.ts';
 import type { Town } from './town.ts';
 
-/** What the benchmarks bind: what the product has, the town with its further doors, and the object that does next to nothing. */
-export interface BenchEnv extends Omit<Env, 'TOWN'> {
+/** What the benchmarks bind: what the product has, the town with its further doors, and what they are compared with. */
+export interface BenchEnv extends Omit<DesignEnv, 'TOWN'> {
   readonly TOWN: DurableObjectNamespace<Town>;
   readonly BARE: DurableObjectNamespace<Bare>;
+  readonly SHARED_TOKEN: DurableObjectNamespace<SharedToken>;
   /** The one control server. */
   readonly CONTAINER_URL: string;
 }

@@ -8,6 +8,7 @@ import type { BenchEnv } from './env.ts';
 import { callBare, callTown, deliverBare, deliverTown, heartbeatTown } from './calls.ts';
 
 export { Bare } from './bare.ts';
+export { SharedToken } from './designs/shared-token.ts';
 export { Town } from './town.ts';
 
 export class AgentContainer extends ContainerObject {
@@ -53,6 +54,8 @@ function run(order: Order, env: BenchEnv, edge: (request: Request) => Promise<Re
       return deliverTown(town, order);
     case 'bare delivery':
       return deliverBare(bare, order);
+    case 'restart':
+      return env.SHARED_TOKEN.getByName(order.town).refresh();
     case 'fill':
       return town.fill(order.agents, order.n);
     case 'retire':
