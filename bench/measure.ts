@@ -17,20 +17,36 @@ export interface Timed {
 }
 
 /** Each side once to warm up, and then `rounds` times, by turns, the order turned round each time. */
-export async function interleaved(sides: readonly Side[], rounds: number): Promise<Timed[]> {
-  const times = sides.map((side) => ({ name: side.name, side, ms: new Array<number>() }));
+export function interleaved(sides: readonly Side[], rounds: number): Promise<Timed[]> {
+  return byTurns(
+    sides.map((side) => ({ name: side.name, measure: () => timed(side) })),
+    rounds,
+  );
+}
+
+/** The same for what knows its own milliseconds: those that a round of it resolves to. */
+export async function byTurns(
+  sides: readonly { readonly name: string; readonly measure: () => Promise<number> }[],
+  rounds: number,
+): Promise<Timed[]> {
+  const times = sides.map((side) => ({ ...side, ms: new Array<number>() }));
   for (let round = -1; round < rounds; round += 1) {
     const order = round % 2 === 0 ? times : times.toReversed();
-    for (const { side, ms } of order) {
-      await side.before?.();
-      const from = performance.now();
-      await side.run();
-      const took = performance.now() - from;
-      await side.after?.();
+    for (const { measure, ms } of order) {
+      const took = await measure();
       if (round >= 0) ms.push(took);
     }
   }
   return times.map(({ name, ms }) => ({ name, ms }));
+}
+
+async function timed(side: Side): Promise<number> {
+  await side.before?.();
+  const from = performance.now();
+  await side.run();
+  const took = performance.now() - from;
+  await side.after?.();
+  return took;
 }
 
 /** The middle one; of an even number the mean of the two in the middle. Throws where there is none. */

@@ -7,3 +7,6 @@ export interface Order {
   /** Names, or ids. */
   readonly agents: readonly string[];
 }
+
+/** Where the control server says how many requests it has got and made; this one does not count. */
+export const REQUESTS = '/bench/requests';

@@ -9,6 +9,9 @@ export const HOLD = 'hold';
 export const TIME = 'time';
 const TURN_MS = 100;
 
+/** The message that is answered with the time at which its turn begins, in ms since the epoch. */
+export const BEGIN = 'begin';
+
 /** An agent that costs nothing: it says nothing while it works, so that only the product's own work is measured. */
 export const inProcess: Spawn = () => Promise.resolve(new QuietAgent());
 
@@ -19,6 +22,7 @@ class QuietAgent implements AgentProcess {
   readonly #life = new AbortController();
 
   async prompt({ message, signal }: Prompt): Promise<string> {
+    if (message.content === BEGIN) return String(Date.now());
     if (message.content === HOLD) await aborted(AbortSignal.any([signal, this.#life.signal]));
     if (message.content !== TIME) return message.content;
     await pause(TURN_MS);

@@ -19,7 +19,7 @@ import { Guard } from '../scripts/guard.ts';
 import { freePort } from '../scripts/ports.ts';
 import { ROOT } from '../scripts/programs.ts';
 import { WORKER_BUNDLE } from '../scripts/worker-bundle.ts';
-import type { Order } from './order.ts';
+import { REQUESTS, type Order } from './order.ts';
 
 /** What the platform is to be for the Worker, by its own configuration. */
 const compatibilitySchema = z
@@ -31,6 +31,8 @@ export interface Stack {
   readonly api: ApiClient;
   /** Has the Worker do one thing, and resolves with what came of it. */
   readonly bench: (order: Pick<Order, 'side' | 'town'> & Partial<Order>) => Promise<unknown>;
+  /** How many requests the control server has got and made. */
+  readonly controlRequests: () => Promise<number>;
   /** Origin of the container of the other designs. */
   readonly designs: string;
   readonly stop: () => Promise<void>;
@@ -69,6 +71,7 @@ export async function startBench(env: Readonly<Record<string, string>> = {}): Pr
         TOWN: { className: 'Town', useSQLite: true },
         AGENT_CONTAINER: { className: 'AgentContainer', useSQLite: true },
         BARE: { className: 'Bare', useSQLite: true },
+        POLL_QUEUE: { className: 'PollQueue', useSQLite: true },
         SHARED_TOKEN: { className: 'SharedToken', useSQLite: true },
       },
       d1Databases: { DIRECTORY: 'directory' },
@@ -86,7 +89,9 @@ export async function startBench(env: Readonly<Record<string, string>> = {}): Pr
     await migrate(miniflare);
     await Promise.all([controlPort, ports.designs].map((port) => answers(`http://127.0.0.1:${port}/health`)));
     const bench: Stack['bench'] = (order) => ask(`${url}/bench`, { n: 1, lanes: 1, agents: [], ...order });
-    return { url, api: new ApiClient(url, variables['REEVE_DEV_TOKEN'] ?? ''), bench, designs, stop };
+    const controlRequests = async (): Promise<number> =>
+      Number(await (await fetch(`http://127.0.0.1:${controlPort}${REQUESTS}`)).text());
+    return { url, api: new ApiClient(url, variables['REEVE_DEV_TOKEN'] ?? ''), bench, controlRequests, designs, stop };
   } catch (thrown) {
     await stop();
     throw thrown;

@@ -8,6 +8,7 @@ import type { BenchEnv } from './env.ts';
 import { callBare, callTown, deliverBare, deliverTown, heartbeatTown } from './calls.ts';
 
 export { Bare } from './bare.ts';
+export { PollQueue } from './designs/poll-queue.ts';
 export { SharedToken } from './designs/shared-token.ts';
 export { Town } from './town.ts';
 
@@ -25,10 +26,18 @@ export default {
       if (product.fetch === undefined) throw new Error('the product serves requests');
       return product.fetch(new Request<unknown, IncomingRequestCfProperties>(one), env, context);
     };
-    if (new URL(request.url).pathname !== '/bench') return edge(request);
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname === '/bench/poll') return poll(searchParams, env);
+    if (pathname !== '/bench') return edge(request);
     return Response.json((await run(await request.json<Order>(), env, edge)) ?? null);
   },
 } satisfies ExportedHandler<BenchEnv>;
+
+/** An agent asks; it is taken at its word. */
+async function poll(asked: URLSearchParams, env: BenchEnv): Promise<Response> {
+  const queue = env.POLL_QUEUE.getByName(asked.get('town') ?? '');
+  return Response.json(await queue.poll(asked.get('agent') ?? '', Number(asked.get('held'))));
+}
 
 function run(order: Order, env: BenchEnv, edge: (request: Request) => Promise<Response>): Promise<unknown> {
   const town = env.TOWN.getByName(order.town);
@@ -54,6 +63,10 @@ function run(order: Order, env: BenchEnv, edge: (request: Request) => Promise<Re
       return deliverTown(town, order);
     case 'bare delivery':
       return deliverBare(bare, order);
+    case 'poll refresh':
+      return env.POLL_QUEUE.getByName(order.town).refresh();
+    case 'poll send':
+      return env.POLL_QUEUE.getByName(order.town).send(order.agents[0] ?? '');
     case 'restart':
       return env.SHARED_TOKEN.getByName(order.town).refresh();
     case 'fill':
