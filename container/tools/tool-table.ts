@@ -11,6 +11,7 @@ import {
   newDelegationSchema,
   newMailSchema,
   permissionIdSchema,
+  reportedFaults,
   type DelegationWithText,
   type PermissionId,
 } from '#protocol';
@@ -158,11 +159,11 @@ function define<T extends z.ZodObject>(name: string, { description, schema, isRe
   };
 }
 
-/** What is wrong, and where; never what was given. */
+/** What is wrong, and where; never what was given, but for the names of arguments that there are not, cut short. */
 function faultsOf({ issues }: z.ZodError): string {
-  return issues
-    .slice(0, MAX_FAULTS)
-    .map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+  const faults = issues.slice(0, MAX_FAULTS).map(({ path, message }) => ({ path: path.join('.'), message }));
+  return reportedFaults(faults)
+    .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
     .join('; ');
 }
 

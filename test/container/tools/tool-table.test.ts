@@ -96,6 +96,14 @@ describe('arguments, which a model made up', () => {
     expect(calls).toBe(0);
   });
 
+  it('are told of in a short text, whatever a model made up', async () => {
+    const client = await scene.client();
+    const made = Object.fromEntries(Array.from({ length: 500 }, (_, nth) => [`${'x'.repeat(500)}${nth}`, 1]));
+    const said = await say(client, 'send_mail', { to: 'bob', text: 'x', ...made });
+    expect(said.text).toContain('invalid_arguments: Unrecognized keys: "xxx');
+    expect(said.text.length).toBeLessThan(1000);
+  });
+
   it('of an id that is none is refused before it can be part of a path', () => {
     expect(delegationIdSchema.safeParse('dlg_0000000000000000000/../x').success).toBe(false);
   });
