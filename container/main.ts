@@ -12,7 +12,7 @@ import { parseConfig, type Config } from './config.ts';
 import { createControlServer, type ControlServer } from './control-server.ts';
 import type { Collector } from './otlp.ts';
 import { scrapedMetrics, type ScrapedMetrics } from './metrics.ts';
-import { consoleSink, createLog, errorFields } from './lib/log.ts';
+import { consoleSink, countPrinted, createLog, errorFields } from './lib/log.ts';
 
 const USAGE = `Usage: node container/main.ts
 
@@ -150,6 +150,7 @@ async function main(): Promise<void> {
   if (!parsed.ok) stopWith(EXIT_OPERATOR, parsed.error);
   for (const line of strangeVariables(process.env)) process.stderr.write(`reeve container: warning: ${line}\n`);
   const { config } = parsed;
+  countPrinted(log);
   // Nothing listens yet, and the timers of the clock keep no process alive: without this one it would end in its first wait.
   const alive = setInterval(() => {}, ALIVE_MS);
   const run = await prepareRun({

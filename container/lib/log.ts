@@ -16,11 +16,27 @@ export interface Log {
   error(event: string, fields?: Fields): void;
 }
 
+const { log: toStdout, error: toStderr } = console;
+
 /** Errors and warnings go to stderr, the rest to stdout. */
 export const consoleSink: Sink = (level, line) => {
-  if (level === 'info') console.log(line);
-  else console.error(line);
+  if (level === 'info') toStdout(line);
+  else toStderr(line);
 };
+
+/**
+ * From here on what libraries print is not shown, and counted in the log, ever more rarely: they quote what they choke on, as often
+ * as an agent or a caller sends it, and what reads a log finds no JSON in it. Of an error it says what a log may.
+ */
+export function countPrinted(log: Log): void {
+  let count = 0;
+  const printed = (thrown: unknown): void => {
+    count += 1;
+    if (isWorthALine(count))
+      log.warn('library_printed', { count, ...(thrown instanceof Error ? errorFields(thrown) : {}) });
+  };
+  for (const method of ['debug', 'error', 'info', 'log', 'trace', 'warn'] as const) console[method] = printed;
+}
 
 /** A log that writes JSON lines, stamped with this machine's time of day, into `sink`. */
 export function createLog(clock: Clock, sink: Sink): Log {

@@ -58,6 +58,30 @@ describe('container/main.ts', () => {
     ]);
   });
 
+  it('W-22: counts what its libraries print, of errors with their place, and shows none of it', async () => {
+    // Put together there, so that no address of the module holds it.
+    const quoted = "['Bearer', 'abc'].join(' ')";
+    const prints = `console.error(${quoted}, new Error(${quoted})); console.warn(new TypeError(${quoted}))`;
+    const after = `setTimeout(() => { ${prints} }, 1)`;
+    const lines = `process.once('SIGUSR2', () => { ${after} })`;
+    const program = new Program({
+      ...ENVIRONMENT,
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(lines)}`,
+    });
+    await program.ready();
+    program.kill('SIGUSR2');
+    await expect.poll(() => program.stderr).toContain('TypeError');
+    const printed = program.stderr
+      .trimEnd()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line));
+    expect(printed).toMatchObject([
+      { event: 'library_printed', count: 1 },
+      { event: 'library_printed', count: 2, error: 'TypeError' },
+    ]);
+    expect(program.stdout + program.stderr).not.toContain('Bearer abc');
+  });
+
   it('ends in order also where more signals follow the first', async () => {
     const program = new Program(ENVIRONMENT);
     const address = await program.ready();

@@ -159,7 +159,7 @@ const WALLS: readonly Wall[] = [
   {
     of: 'container/agents/process/',
     may: ['container/', PROTOCOL, LIB],
-    packages: ['@agentclientprotocol/sdk', 'node:'],
+    packages: ['@agentclientprotocol/sdk', 'zod', 'node:'],
   },
   // A program of its own: of the control server it knows the shapes only.
   {

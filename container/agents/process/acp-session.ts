@@ -2,12 +2,12 @@
 import * as acp from '@agentclientprotocol/sdk';
 import { Readable, Writable } from 'node:stream';
 import { MAX_REPLY_BYTES } from '#protocol';
-import { pause, type Clock } from '../../lib/clock.ts';
 import type { ToolTurn } from '../../tools/tool-call.ts';
 import { StartError, type AgentLaunch, type Prompt } from '../agent-process.ts';
 import type { Permissions } from '../permissions.ts';
 import { PersonQuestions } from '../person-questions.ts';
 import { promptContent, type PromptContent } from './prompt-content.ts';
+import { isUpdate, readUpdate } from './session-update.ts';
 import { TurnUpdates } from './shown-update.ts';
 
 /** A message of the agent; a longer one ends the conversation. */
@@ -24,9 +24,10 @@ export interface SessionParts {
   readonly cwd: string;
   readonly mcpServers: acp.McpServer[];
   readonly permissions: Permissions;
-  readonly clock: Clock;
   /** A mark for a fence: 20 random characters. */
   readonly drawMark: () => string;
+  /** The agent said something of its turn that is not as the protocol has it. */
+  readonly onUnreadable: () => void;
   /** Takes the values of secrets out of what the agent says of its errors. */
   readonly scrub: (text: string) => string;
 }
@@ -49,14 +50,16 @@ export class AcpSession {
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
-    const stream = acp.ndJsonStream(Writable.toWeb(parts.input), Readable.toWeb(parts.output), {
+    const { readable, writable } = acp.ndJsonStream(Writable.toWeb(parts.input), Readable.toWeb(parts.output), {
       maxMessageBytes: MAX_MESSAGE_BYTES,
+    });
+    const updates = new TransformStream<acp.AnyMessage, acp.AnyMessage>({
+      transform: (message, rest) => (isUpdate(message) ? this.#update(message.params) : rest.enqueue(message)),
     });
     this.#connection = acp
       .client({ name: 'reeve' })
       .onRequest(acp.methods.client.session.requestPermission, ({ params }) => this.#permission(params))
-      .onNotification(acp.methods.client.session.update, ({ params }) => this.#update(params))
-      .connect(stream);
+      .connect({ readable: readable.pipeThrough(updates), writable });
   }
 
   /** Aborts when the conversation is over: its reason says why. */
@@ -119,8 +122,6 @@ export class AcpSession {
       const asked = this.#connection.agent.request(acp.methods.agent.session.prompt, request);
       if (prompt.signal.aborted) cancel();
       const { stopReason } = await asked;
-      // Updates that came before the answer are handed on, each in its own turn of the loop.
-      await pause(this.#parts.clock, this.over, 0);
       if (stopReason !== 'end_turn') throw new Error(STOPPED[stopReason]);
       return turn.reply;
     } catch (thrown) {
@@ -159,11 +160,13 @@ export class AcpSession {
     void this.#connection.agent.notify(acp.methods.agent.session.cancel, { sessionId: this.#session }).catch(() => {});
   }
 
-  #update({ sessionId, update }: acp.SessionNotification): void {
+  /** In the order in which it was written, before any answer behind it: past the library, which prints what it cannot read. */
+  #update(params: unknown): void {
+    const read = readUpdate(params);
+    if (read.kind === 'unreadable') this.#parts.onUnreadable();
     const turn = this.#turn;
-    if (turn === null || sessionId !== this.#session) return;
-    const shown = turn.updates.read(update);
-    if (shown === null) return;
+    if (read.kind !== 'shown' || turn === null || read.session !== this.#session) return;
+    const shown = turn.updates.read(read.update);
     if (shown.kind === 'text' && turn.reply.length < MAX_REPLY_UNITS) turn.reply += shown.text;
     turn.prompt.emit(shown);
   }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { fenceMark, type AgentId } from '#protocol';
 import type { ClientRegistry } from '../../clients/registry.ts';
+import { isWorthALine, type Log } from '../../lib/log.ts';
 import type { Platform } from '../../lib/platform.ts';
 import { RecentMap } from '../../lib/recent-map.ts';
 import { ToolServer, type OpenTools } from '../../tools/tool-server.ts';
@@ -171,8 +172,17 @@ function permissionsOf({ platform: { clock, randomBytes }, settings }: Shared, l
   return new Permissions({ policy, clock, randomBytes, townNowMs, deadlineMs: settings.permissionMs });
 }
 
+/** Says that an agent wrote what cannot be read, ever more rarely: it may write nothing else. */
+function unreadable(log: Log, { agent, inc }: AgentLaunch): () => void {
+  let count = 0;
+  return () => {
+    count += 1;
+    if (isWorthALine(count)) log.warn('agent_update_unreadable', { agent, inc, count });
+  };
+}
+
 function sessionOf(
-  { clock, randomBytes }: SpawnPlatform,
+  { log, randomBytes }: SpawnPlatform,
   launch: AgentLaunch,
   cwd: string,
   { input, output }: AgentChild,
@@ -189,7 +199,7 @@ function sessionOf(
     cwd,
     mcpServers,
     permissions,
-    clock,
+    onUnreadable: unreadable(log, launch),
     scrub: (text) => scrub(text, secrets),
   });
 }

@@ -3,7 +3,7 @@
  * says in JSON-RPC is written out here, so that a test of the other side depends on no library's reading of the protocol.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, writeFileSync } from 'node:fs';
+import { closeSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 type Message = { readonly id?: number; readonly method?: string; readonly params?: object; readonly result?: unknown };
@@ -64,6 +64,12 @@ const IN_TURN: Readonly<Record<string, (id: number | undefined, prompt: string) 
   huge: () => {
     const piece = 'x'.repeat(1024 * 1024);
     for (let at = 0; at < 10; at += 1) say(piece);
+  },
+  // What a file holds, byte by byte.
+  lines: (id) => {
+    process.stdout.write(readFileSync(extra));
+    text('still here');
+    end(id);
   },
   half: () => void say('{"jsonrpc":"2.0","method":"session/up'),
   tools: (id) => {
