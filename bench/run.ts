@@ -7,6 +7,7 @@ import { isMet, type Bench, type Claim, type Finding } from './claims/claim.ts';
 import { creation } from './claims/creation.ts';
 import { delivery } from './claims/delivery.ts';
 import { life } from './claims/life.ts';
+import { agentsPackage } from './claims/agents-package.ts';
 import { poll } from './claims/poll.ts';
 import { readers } from './claims/readers.ts';
 import { restart } from './claims/restart.ts';
@@ -17,7 +18,7 @@ import { findingsTable, withFindings } from './report.ts';
 import { aborted, endingSignal } from '../scripts/ending.ts';
 import { startBench } from './stack.ts';
 
-const CLAIMS: readonly Claim[] = [sweep, delivery, calls, readers, life, creation, swap, restart, poll];
+const CLAIMS: readonly Claim[] = [sweep, delivery, calls, readers, life, creation, swap, restart, agentsPackage, poll];
 const USAGE = `Usage: npm run bench -- [--only <claim,...>] [--rounds <n>] [--write]
 
 Measures a Worker in workerd and a real control server on this machine, all sides of a comparison by turns in one run.

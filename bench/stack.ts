@@ -2,14 +2,9 @@
  * What is measured: the Worker in workerd itself, without a development proxy, and a real control server as a process; beside it the
  * container of the designs that Reeve is compared with.
  */
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readD1Migrations } from '@cloudflare/vitest-pool-workers';
-import { build } from 'esbuild';
-import { Miniflare, convertV4MiniflareOptions } from 'miniflare';
-import { unstable_readConfig as readConfig } from 'wrangler';
-import { z } from 'zod';
 import { answers } from '../scripts/answers.ts';
 import { ApiClient } from '../scripts/api-client.ts';
 import { startChild, type Child } from '../scripts/child.ts';
@@ -18,13 +13,8 @@ import { controlProgram } from '../scripts/control-program.ts';
 import { Guard } from '../scripts/guard.ts';
 import { freePort } from '../scripts/ports.ts';
 import { ROOT } from '../scripts/programs.ts';
-import { WORKER_BUNDLE } from '../scripts/worker-bundle.ts';
 import { REQUESTS, type Order } from './order.ts';
-
-/** What the platform is to be for the Worker, by its own configuration. */
-const compatibilitySchema = z
-  .object({ compatibility_date: z.string(), compatibility_flags: z.array(z.string()) })
-  .transform((read) => ({ compatibilityDate: read.compatibility_date, compatibilityFlags: read.compatibility_flags }));
+import { migrate, startWorkers } from './workers.ts';
 
 export interface Stack {
   readonly url: string;
@@ -57,29 +47,8 @@ export async function startBench(env: Readonly<Record<string, string>> = {}): Pr
     startContainer('control-process.ts', controlPort),
     startContainer('designs/container-process.ts', ports.designs),
   ];
-  const deployed = compatibilitySchema.parse(
-    readConfig({ config: join(ROOT, 'wrangler.toml') }, { hideWarnings: true }),
-  );
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      modules: true,
-      script: await bundle(),
-      host: '127.0.0.1',
-      port: ports.worker,
-      ...deployed,
-      durableObjects: {
-        TOWN: { className: 'Town', useSQLite: true },
-        AGENT_CONTAINER: { className: 'AgentContainer', useSQLite: true },
-        BARE: { className: 'Bare', useSQLite: true },
-        POLL_QUEUE: { className: 'PollQueue', useSQLite: true },
-        SHARED_TOKEN: { className: 'SharedToken', useSQLite: true },
-      },
-      d1Databases: { DIRECTORY: 'directory' },
-      bindings: { ...variables, DESIGNS_URL: designs },
-      resourcePersistencePath: join(stateDir, 'worker'),
-      handleStructuredLogs: ({ message }) => appendFileSync(join(stateDir, 'worker.log'), `${message}\n`),
-    }),
-  );
+  const workers = { ...variables, DESIGNS_URL: designs };
+  const miniflare = await startWorkers({ stateDir, port: ports.worker, variables: workers });
   const stop = async (): Promise<void> => {
     await Promise.all([...containers.map((container) => container.stop()), miniflare.dispose()]);
     guard.end();
@@ -95,26 +64,6 @@ export async function startBench(env: Readonly<Record<string, string>> = {}): Pr
   } catch (thrown) {
     await stop();
     throw thrown;
-  }
-}
-
-/** The Worker in one file. */
-async function bundle(): Promise<string> {
-  const built = await build({
-    ...WORKER_BUNDLE,
-    entryPoints: ['bench/worker/index.ts'],
-    write: false,
-    logLevel: 'error',
-  });
-  const [file] = built.outputFiles;
-  if (file === undefined) throw new Error('nothing was bundled');
-  return file.text;
-}
-
-async function migrate(miniflare: Miniflare): Promise<void> {
-  const directory = await miniflare.getD1Database('DIRECTORY');
-  for (const { queries } of await readD1Migrations(join(ROOT, 'migrations'))) {
-    for (const query of queries) await directory.prepare(query).run();
   }
 }
 

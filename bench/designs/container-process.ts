@@ -9,6 +9,8 @@ import { RestartingAgents } from './restarting-agents.ts';
 
 const { config, agents } = containerParts();
 const restarting = new RestartingAgents(agents.spawn);
+/** The generation that each agent holds. */
+const held = new Map<string, number>();
 const app = new Hono()
   .get('/health', (c) => c.text('ok'))
   .post('/agents/:n', async (c) => {
@@ -18,6 +20,15 @@ const app = new Hono()
   .post('/turns', async (c) => {
     await restarting.work();
     return c.json(null);
+  })
+  .put('/tokens/:agent/:gen', async (c) => {
+    await c.req.text();
+    held.set(c.req.param('agent'), Number(c.req.param('gen')));
+    return c.json(null);
+  })
+  .get('/tokens/:gen', (c) => {
+    const gen = Number(c.req.param('gen'));
+    return c.json([...held.values()].filter((one) => one >= gen).length);
   })
   .put('/token', async (c) => c.json({ cut: await restarting.refresh(await c.req.text()) }));
 serve({ fetch: app.fetch, hostname: config.host, port: config.port });

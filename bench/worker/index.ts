@@ -1,4 +1,5 @@
 /** The Worker that is measured: the product's own objects and edge, and beside them what each is compared with. Never deployed. */
+import { sideBySide } from '#lib/clock.ts';
 import type { Env } from '../../src/bindings.ts';
 import { createWorker } from '../../src/http/worker.ts';
 import { AgentContainer as ContainerObject } from '../../src/link/agent-container.ts';
@@ -39,6 +40,16 @@ async function poll(asked: URLSearchParams, env: BenchEnv): Promise<Response> {
   return Response.json(await queue.poll(asked.get('agent') ?? '', Number(asked.get('held'))));
 }
 
+/** Confirmed generations of its agents, all together. Makes those that are not there. */
+async function ackedByPackage({ lanes, agents }: Order, env: BenchEnv): Promise<number> {
+  let sum = 0;
+  await sideBySide(lanes, agents, async (name) => {
+    const acked = await env.PACKAGE_AGENT.getByName(name).acked();
+    sum += acked;
+  });
+  return sum;
+}
+
 function run(order: Order, env: BenchEnv, edge: (request: Request) => Promise<Response>): Promise<unknown> {
   const town = env.TOWN.getByName(order.town);
   const bare = env.BARE.getByName(order.town);
@@ -67,6 +78,10 @@ function run(order: Order, env: BenchEnv, edge: (request: Request) => Promise<Re
       return env.POLL_QUEUE.getByName(order.town).refresh();
     case 'poll send':
       return env.POLL_QUEUE.getByName(order.town).send(order.agents[0] ?? '');
+    case 'package plan':
+      return sideBySide(order.lanes, order.agents, (name) => env.PACKAGE_AGENT.getByName(name).plan(order.n));
+    case 'package acked':
+      return ackedByPackage(order, env);
     case 'restart':
       return env.SHARED_TOKEN.getByName(order.town).refresh();
     case 'fill':
