@@ -1,7 +1,7 @@
-import { MAX_AGENTS_PER_TOWN, type AgentId, type Runtime, type Role, type Scope } from '#protocol';
+import type { AgentId, Runtime, Role, Scope } from '#protocol';
 import { err, ok, type Result } from '#lib/result.ts';
 import type { Agent } from '../../roster/agent.ts';
-import { containerForNew, countLive } from './place-agent.ts';
+import { containerForNew } from './place-agent.ts';
 import type { TownPorts } from '../ports.ts';
 
 /** An agent as a person asks for it. */
@@ -25,8 +25,8 @@ export function createAgent(p: TownPorts, agent: NewAgent): Result<Agent, 'name_
     const known = p.agents.get(agent.id);
     if (known !== null) return ok(known);
     if (p.agents.find(agent.name) !== null) return err('name_taken');
-    if (countLive(p) >= MAX_AGENTS_PER_TOWN) return err('limit_exceeded');
     const container = containerForNew(p);
+    if (container === null) return err('limit_exceeded');
     const now = p.clock.now();
     p.agents.add({ ...agent, container, createdAtMs: now }, now);
     if (agent.runtime !== null) p.runtimes.set(agent.id, agent.runtime);
