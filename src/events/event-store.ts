@@ -153,9 +153,9 @@ export class EventStore {
 
   #prune(newest: number, total: number, nowMs: number): void {
     this.#sql.exec(
-      `DELETE FROM events WHERE seq < ? AND seq < ? AND (seq <= ? OR at_ms < ? OR ${BEFORE} < ?)`,
-      newest,
-      this.oldest() + PRUNE_STEP,
+      `DELETE FROM events WHERE seq < ? AND (seq <= ? OR at_ms < ? OR ${BEFORE} < ?)`,
+      // One bound: of two, SQLite would search by the first alone, and read every event.
+      Math.min(newest, this.oldest() + PRUNE_STEP),
       newest - MAX_EVENTS_KEPT,
       nowMs - EVENT_LIFE_MS,
       total - this.#maxBytes,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { inside } from '../support/inside.ts';
 import { lab } from '../support/lab.ts';
 import { giveAPast } from '../support/past.ts';
 import { costOf, type Cost } from '../support/statements.ts';
@@ -68,6 +69,17 @@ describe('what an act costs a town', () => {
     // oxlint-disable-next-line no-console
     console.log(`past ${past}:`, Object.fromEntries(Object.entries(each).map(([act, { written }]) => [act, written])));
     for (const [act, most] of Object.entries(MOST_WRITTEN)) expect(each[act]?.written, act).toBeLessThanOrEqual(most);
+  });
+
+  it('is bound for each event, with which old ones may go: of those that are kept no more than the oldest 128 are read', async () => {
+    const town = await TestTown.create();
+    const { dearest } = await costOf(() =>
+      inside(town, ({ events, clock }) => {
+        const data = { due: 0, ok: 0, failed: 0, skipped: 0 };
+        for (let nth = 0; nth < 500; nth += 1) events.append('reeve.sweep.finished', town.id, data, clock.now());
+      }),
+    );
+    expect(dearest.read, dearest.query).toBeLessThanOrEqual(130);
   });
 
   it('is, for a sweep of a container, two rows for each agent and five for all: 205 for 100 agents', async () => {
