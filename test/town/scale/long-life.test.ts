@@ -69,8 +69,10 @@ async function readsOf(town: TestTown): Promise<Reads> {
   ];
   const reads: Record<string, number> = {};
   for (const path of paths) reads[`GET ${path}`] = (await costOf(() => town.api('GET', path))).read;
-  // How often its sender asks for the answer depends on the machine: the statement that reads most does not.
-  reads['a message'] = (await costOf(() => say(town, 'bob', 'hello'))).dearest.read;
+  // How often its sender asks for the answer depends on the machine: the statement that reads most does not. Of two, since with each
+  // 64th event go old ones, and with one of these messages at most.
+  const messages = [await costOf(() => say(town, 'bob', 'hello')), await costOf(() => say(town, 'bob', 'hello'))];
+  reads['a message'] = Math.min(...messages.map(({ dearest }) => dearest.read));
   return reads;
 }
 
@@ -164,14 +166,13 @@ it(
     }
     const [young, old] = [looks.find(({ day }) => day * DAY_MS >= SETTLED_AFTER_MS), looks.at(-1)];
     if (young === undefined || old === undefined || young === old) throw new Error('it did not live long enough');
-    for (const [what, count] of Object.entries(counted(old))) {
-      const before = counted(young)[what] ?? 0;
-      expect({ what, before, count: count <= before * 1.1 + SLACK ? 'no more' : count }).toEqual({
-        what,
-        before,
-        count: 'no more',
-      });
-    }
+    const grown = looks.slice(looks.indexOf(young)).flatMap((later) =>
+      Object.entries(counted(later)).flatMap(([what, count]) => {
+        const before = counted(young)[what] ?? 0;
+        return count <= before * 1.1 + SLACK ? [] : [{ day: later.day, what, before, count }];
+      }),
+    );
+    expect(grown).toEqual([]);
     const retired = (old.rows['agents'] ?? 0) - (young.rows['agents'] ?? 0);
     expect(old.bytes - young.bytes).toBeLessThan(SLACK_BYTES + retired * BYTES_PER_RETIRED);
   },
