@@ -65,9 +65,11 @@ const nothingRunsTwice: Check = (history) => {
 const orderIsKept: Check = (history) =>
   history.towns.flatMap(({ messages, events, agents }) => {
     const seqOf = new Map(messages.map(({ id, seq }) => [id, seq]));
-    const runs = linesOf(history, 'began').map((line) => ({ ...line, key: `${line.agent} ${line.inc}` }));
+    const runs = linesOf(history, 'began').map((line) => {
+      return { ...line, key: `${line.agent} ${line.inc}`, did: `began, in incarnation ${line.inc},` };
+    });
     const ends = of(events, 'reeve.turn.finished').map(({ subject, time, data }) => {
-      return { key: subject, at: Date.parse(time), agent: subject, message: data.message };
+      return { key: subject, at: Date.parse(time), agent: subject, message: data.message, did: 'was done with' };
     });
     const own = new Set<string>(agents.map(({ id }) => id));
     const sequences = [runs, ends].flatMap((all) => [
@@ -77,10 +79,10 @@ const orderIsKept: Check = (history) =>
       ).values(),
     ]);
     return sequences.flatMap((sequence) =>
-      sequence.flatMap(({ at, message, agent }, nth) => {
+      sequence.flatMap(({ at, message, agent, did }, nth) => {
         const [before, seq] = [seqOf.get(sequence[nth - 1]?.message ?? ''), seqOf.get(message)];
         if (before === undefined || seq === undefined || before <= seq) return [];
-        return [broken(history, 'T12', at, `${agent} came to message ${seq} after ${before}`)];
+        return [broken(history, 'T12', at, `${agent} ${did} message ${seq} after ${before}`)];
       }),
     );
   });
