@@ -2,7 +2,7 @@
 import { CLOCK_TOLERANCE_SECONDS, isTerminal, type EventType, type EventView } from '#protocol';
 import { parseJson } from '#lib/json.ts';
 import { z } from 'zod';
-import { isOver } from '../../client/index.ts';
+import { isOver, type Message } from '../../client/index.ts';
 import { isCalm, type AgentLine, type History, type LineOf, type TownStory } from './history.ts';
 
 /** A promise that was not kept: its number in docs/architecture.md, what was seen, and when (ms since the run began). */
@@ -64,7 +64,8 @@ const nothingRunsTwice: Check = (history) => {
 
 const orderIsKept: Check = (history) =>
   history.towns.flatMap(({ messages, events, agents }) => {
-    const seqOf = new Map(messages.map(({ id, seq }) => [id, seq]));
+    const known = new Map(messages.map((message) => [message.id, message]));
+    const nameOf = ({ seq, attempts }: Message): string => `${seq} (attempts: ${attempts})`;
     const runs = linesOf(history, 'began').map((line) => {
       return { ...line, key: `${line.agent} ${line.inc}`, did: `began, in incarnation ${line.inc},` };
     });
@@ -80,9 +81,9 @@ const orderIsKept: Check = (history) =>
     ]);
     return sequences.flatMap((sequence) =>
       sequence.flatMap(({ at, message, agent, did }, nth) => {
-        const [before, seq] = [seqOf.get(sequence[nth - 1]?.message ?? ''), seqOf.get(message)];
-        if (before === undefined || seq === undefined || before <= seq) return [];
-        return [broken(history, 'T12', at, `${agent} ${did} message ${seq} after ${before}`)];
+        const [before, here] = [known.get(sequence[nth - 1]?.message ?? ''), known.get(message)];
+        if (before === undefined || here === undefined || before.seq <= here.seq) return [];
+        return [broken(history, 'T12', at, `${agent} ${did} message ${nameOf(here)} after ${nameOf(before)}`)];
       }),
     );
   });
