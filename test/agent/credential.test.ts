@@ -41,6 +41,12 @@ describe('W-02: the aliases', () => {
     expect(held()).toEqual(['two', 'two']);
   });
 
+  it('hold no end of line that the file may have', () => {
+    home.swap('one\n');
+    expect(home.open({ aliases }).token()).toBe('one');
+    expect(held()).toEqual(['one', 'one']);
+  });
+
   it('are left alone where the file holds no token', () => {
     Object.assign(home.environment, { MY_TOKEN: 'mine' });
     for (const text of ['', ' \n', 'two words', 'x'.repeat(8193)]) {
@@ -57,7 +63,9 @@ describe('W-02: the aliases', () => {
     });
     expect(() => home.open({ aliases, environment })).toThrow(TypeError);
     expect(home.environment).not.toHaveProperty('MY_TOKEN');
-    expect(held()).toEqual([undefined, undefined]);
+    home.environment['MY_TOKEN'] = 'zero';
+    expect(() => home.open({ aliases, environment })).toThrow(TypeError);
+    expect(held()).toEqual(['zero', undefined]);
   });
 
   it('follow the file no longer after close; without aliases nothing is looked at', () => {

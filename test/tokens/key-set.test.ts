@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { newKey } from '../../src/tokens/key-edit.ts';
-import { KEY_STATES, MAX_KEYS, privateKeySetSchema, publicKeys, type PrivateKey } from '../../src/tokens/key-set.ts';
+import {
+  KEY_STATES,
+  MAX_KEYS,
+  activeKid,
+  fingerprint,
+  privateKeySetSchema,
+  publicKeys,
+  type PrivateKey,
+} from '../../src/tokens/key-set.ts';
 
 const active = await newKey('active');
 const others = await Promise.all(Array.from({ length: MAX_KEYS }, () => newKey('verify')));
@@ -54,20 +62,47 @@ describe('a private key set', () => {
 
 describe('the published keys', () => {
   const keys = KEY_STATES.toReversed().map((state, at) => ({ ...(others[at] ?? active), reeve_state: state }));
-  const published = publicKeys(privateKeySetSchema.parse({ keys }));
+  const published = () => publicKeys(privateKeySetSchema.parse({ keys }));
 
   test('are the active, next and verify ones, in this order, and never the tainted', () => {
     const kids = (['active', 'next', 'verify'] as const).map(
       (state) => keys.find((key) => key.reeve_state === state)?.kid,
     );
-    expect(published.keys.map(({ kid }) => kid)).toEqual(kids);
+    expect(published().keys.map(({ kid }) => kid)).toEqual(kids);
   });
 
   test('hold no private part and no state', () => {
-    for (const key of published.keys) {
+    for (const key of published().keys) {
       expect(Object.keys(key).toSorted()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
     }
-    const text = JSON.stringify(published);
+    const text = JSON.stringify(published());
     for (const { d } of keys) expect(text).not.toContain(d);
+  });
+});
+
+describe('what a town is told of its keys', () => {
+  const [next, old] = [{ ...others[0], reeve_state: 'next' }, others[1]];
+  const setOf = (...keys: unknown[]) => privateKeySetSchema.parse({ keys });
+
+  test('is which one signs, wherever it stands', () => {
+    expect(activeKid(setOf(next, active, old))).toBe(active.kid);
+  });
+
+  test('is a fingerprint that changes with each key that comes, goes or changes its state, and not with their order', () => {
+    const sets = [
+      [active],
+      [active, next],
+      [active, old],
+      [active, { ...next, reeve_state: 'tainted' }],
+      [active, next, old],
+    ];
+    const prints = sets.map((keys) => fingerprint(setOf(...keys)));
+    expect(new Set(prints).size).toBe(sets.length);
+    expect(fingerprint(setOf(old, next, active))).toBe(fingerprint(setOf(active, next, old)));
+  });
+
+  test('holds no private part', () => {
+    const print = fingerprint(setOf(active, next, old));
+    for (const { d } of [active, ...others.slice(0, 2)]) expect(print).not.toContain(d);
   });
 });

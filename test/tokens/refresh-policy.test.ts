@@ -22,6 +22,11 @@ describe('the next sweep', () => {
     }
   });
 
+  test('is that of the release before: a phase that moved would leave every town one longer interval', () => {
+    const phases = [1, 2, 3].map((town) => nextSweepAt(townId(town), HOUR_MS, NOW_MS) - NOW_MS);
+    expect(phases).toEqual([2_136_225, 2_203_368, 980_987]);
+  });
+
   test('falls on every part of the hour alike, so that thousands of towns do not sweep at once', () => {
     const minutes = Array.from({ length: 60 }, () => 0);
     for (let town = 0; town < 6000; town += 1) {

@@ -1,5 +1,6 @@
 import { SignJWT, UnsecuredJWT, exportSPKI, generateKeyPair } from 'jose';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { MAX_AUTHORIZATION_BYTES } from '#protocol';
 import { newKey } from '../../src/tokens/key-edit.ts';
 import { publicKeys } from '../../src/tokens/key-set.ts';
 import { mintAgentToken, mintPushToken } from '../../src/tokens/mint.ts';
@@ -181,8 +182,9 @@ describe('S-16: forged tokens', () => {
     }
     for (const alg of ['ES384', 'RS256', 'HS256', 'es256', 'ES256K']) {
       const header = encodeJson({ alg, typ: 'at+jwt', kid: key.kid });
-      expect(await verify(`${header}.${partsOf(good).payload}.${partsOf(good).signature}`), alg).toMatchObject({
+      expect(await verify(`${header}.${partsOf(good).payload}.${partsOf(good).signature}`), alg).toEqual({
         ok: false,
+        error: 'malformed',
       });
     }
   });
@@ -251,6 +253,19 @@ describe('S-16: forged tokens', () => {
     expect(await verify(long)).toEqual({ ok: false, error: 'malformed' });
     expect(verifying).not.toHaveBeenCalled();
     verifying.mockRestore();
+  });
+
+  test('S-16: a token as long as a header may hold is read, and one of a character more is not', async () => {
+    const spare = MAX_AUTHORIZATION_BYTES - (await signed({ scope: '' })).length;
+    const ofLength = async (length: number) => {
+      const nearly = Array.from({ length: 6 }, (_, nth) => 'x'.repeat(Math.floor((spare * 3) / 4) - 3 + nth));
+      const tokens = await Promise.all(nearly.map((scope) => signed({ scope })));
+      const found = tokens.find((token) => token.length === length);
+      if (found === undefined) throw new Error(`none of these tokens has ${length} characters`);
+      return found;
+    };
+    expect(await verify(await ofLength(MAX_AUTHORIZATION_BYTES))).not.toMatchObject({ error: 'malformed' });
+    expect(await verify(await ofLength(MAX_AUTHORIZATION_BYTES + 1))).toMatchObject({ error: 'malformed' });
   });
 
   test('S-16: of 100,000 mutated tokens none is accepted; a quarter of them only cryptography can tell', async () => {

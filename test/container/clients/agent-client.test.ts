@@ -177,6 +177,25 @@ describe('the end of a client', () => {
     expect(scene.client.isOver).toBe(true);
   });
 
+  it('W-12: a terminal code from the refresh ahead of a call ends it before anything is sent', async () => {
+    const scene = new AgentScene(new AgentContext(), 1, 60);
+    scene.town.intercept = ({ path }) => (path.endsWith('/token') ? problemAnswer('agent_revoked') : undefined);
+    await scene.clock.advance(55 * SECONDS);
+    expect(await scene.beat()).toEqual({ kind: 'over', code: 'agent_revoked' });
+    expect(scene.town.count('/heartbeat')).toBe(0);
+  });
+
+  it('W-12: a terminal code from the pull wins over a push that arrives meanwhile', async () => {
+    const scene = new AgentScene();
+    scene.town.intercept = ({ path }) => {
+      if (!path.endsWith('/token')) return problemAnswer('invalid_token');
+      scene.entry.swap(scene.town.mint(scene.agent));
+      return problemAnswer('agent_revoked');
+    };
+    expect(await scene.beat()).toEqual({ kind: 'over', code: 'agent_revoked' });
+    expect(scene.bearers('/heartbeat')).toEqual([tokenOf(1)]);
+  });
+
   it('W-13: the body’s code decides, not the status', async () => {
     const scene = new AgentScene();
     const body = JSON.stringify({ type: 'about:blank', title: 'x', status: 409, code: 'agent_stopped' });
@@ -238,6 +257,24 @@ describe('failures that pass', () => {
     expect((await scene.beat()).kind).toBe('ok');
   });
 
+  it('S-24: once its token has expired, five failures of any kind pause it for a minute each, until a push', async () => {
+    const scene = new AgentScene(new AgentContext(), 1, 60);
+    const fail = async (calls: number) => {
+      for (let call = 0; call < calls; call += 1) expect((await scene.beat()).kind).toBe('refused');
+    };
+    scene.town.intercept = ({ path }) => problemAnswer(path.endsWith('/token') ? 'not_found' : 'internal');
+    await scene.clock.advance(60 * SECONDS - 1);
+    await fail(4);
+    await scene.clock.advance(1);
+    await fail(1);
+    expect(await scene.beat()).toEqual({ kind: 'paused', retryAfterMs: MINUTE });
+    await scene.clock.advance(MINUTE);
+    await fail(1);
+    expect((await scene.beat()).kind).toBe('paused');
+    scene.entry.swap(scene.town.mint(scene.agent));
+    await fail(6);
+  });
+
   it('W-26: the count falls by an authenticated success only, not by a mint', async () => {
     const scene = new AgentScene();
     scene.town.intercept = ({ path }) => (path.endsWith('/heartbeat') ? problemAnswer('invalid_token') : undefined);
@@ -261,8 +298,8 @@ describe('failures that pass', () => {
     expect(scene.client.takeErrorRate()).toBe(0);
     await scene.beat();
     scene.town.intercept = () => problemAnswer('internal');
-    await scene.beat();
-    expect(scene.client.takeErrorRate()).toBe(0.5);
+    for (let calls = 0; calls < 3; calls += 1) await scene.beat();
+    expect(scene.client.takeErrorRate()).toBe(0.75);
     expect(scene.client.takeErrorRate()).toBe(0);
   });
 

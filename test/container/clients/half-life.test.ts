@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { refreshAtHalfLife } from '../../../container/clients/half-life.ts';
-import { AgentScene, SECONDS } from '../support/agent-scene.ts';
+import { AgentContext, AgentScene, SECONDS } from '../support/agent-scene.ts';
 import { problemAnswer } from '../support/fake-town-api.ts';
 
 const TTL_SECONDS = 10_800;
 const HALF_MS = (TTL_SECONDS / 2) * SECONDS;
 
-function started(): AgentScene {
-  const scene = new AgentScene();
+function started(ttlSeconds = TTL_SECONDS): AgentScene {
+  const scene = new AgentScene(new AgentContext(), 1, ttlSeconds);
   const { context, cell, client, clock, life } = scene;
   refreshAtHalfLife({ platform: context.platform, cell, client, townNowMs: () => clock.nowMs(), life });
   return scene;
@@ -24,6 +24,15 @@ describe('the token of an agent whose process reads it from a file', () => {
     expect(scene.town.count('/token')).toBe(1);
     await scene.clock.advance(1);
     expect([scene.town.count('/token'), scene.cell.token?.gen]).toEqual([2, 3]);
+  });
+
+  it('is pulled at half of each life also where that is less than a minute', async () => {
+    const scene = started(40);
+    scene.town.intercept = () => Response.json(scene.town.mint(scene.agent, 1, 40));
+    await scene.clock.advance(20 * SECONDS);
+    expect(scene.cell.token?.gen).toBe(2);
+    await scene.clock.advance(20 * SECONDS);
+    expect(scene.cell.token?.gen).toBe(3);
   });
 
   it('is not pulled where a push was in time', async () => {

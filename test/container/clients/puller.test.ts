@@ -151,6 +151,33 @@ describe('pull', () => {
   });
 });
 
+describe('the log', () => {
+  const said = ({ log }: AgentScene) =>
+    log.lines.filter(({ event }) => event.startsWith('pull_')).map(({ event, fields }) => ({ event, ...fields }));
+
+  it('W-12: tells of failures for one reason ever more rarely, of another reason at once, and of their end once', async () => {
+    const scene = new AgentScene();
+    const about = { agent: scene.agent, inc: 1 };
+    const fail = async (code: 'not_found' | 'insufficient_scope', times: number) => {
+      scene.town.intercept = () => problemAnswer(code);
+      for (let pulls = 0; pulls < times; pulls += 1) await scene.puller.pull();
+    };
+    await scene.puller.pull();
+    await fail('not_found', 9);
+    await fail('insufficient_scope', 1);
+    scene.town.intercept = () => undefined;
+    await scene.puller.pull();
+    await scene.puller.pull();
+    await fail('not_found', 1);
+    expect(said(scene)).toEqual([
+      ...[1, 2, 3].map((failures) => ({ event: 'pull_failed', ...about, failures, reason: 'status 404' })),
+      { event: 'pull_failed', ...about, failures: 1, reason: 'status 403' },
+      { event: 'pull_succeeded', ...about },
+      { event: 'pull_failed', ...about, failures: 1, reason: 'status 404' },
+    ]);
+  });
+});
+
 describe('what is no token for this agent', () => {
   const wrong: Record<string, (issued: IssuedToken) => unknown> = {
     'no token': ({ token: _token, ...rest }) => rest,
@@ -187,6 +214,17 @@ describe('races', () => {
     };
     expect(await scene.puller.pull()).toEqual({ kind: 'fresh' });
     expect(scene.cell.token?.gen).toBe(3);
+  });
+
+  it('a push of the same generation that was there first is kept, and the pull has failed', async () => {
+    const scene = new AgentScene();
+    scene.town.intercept = () => {
+      const pushed = scene.town.mint(scene.agent);
+      scene.entry.swap(pushed);
+      return Response.json({ ...pushed, jti: 'jti-of-another-token', token: 'another-token' });
+    };
+    expect(await scene.puller.pull()).toEqual({ kind: 'failed', reason: 'conflict' });
+    expect(scene.cell.token?.text.reveal()).toBe(`token-of-${scene.agent}-2`);
   });
 
   it('W-17: an answer that lands after the teardown is dropped, and no timer is left', async () => {

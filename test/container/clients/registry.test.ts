@@ -92,6 +92,15 @@ describe('register', () => {
     entry.swap(mint.mint(agentId(1)));
     expect(client.given).toHaveLength(2);
   });
+
+  it('T4: a client that another one takes away while that is called gets nothing more', () => {
+    const [registry, mint, client] = [new Registry(), town(), keeper()];
+    const entry = live(registry, mint.mint(agentId(1)));
+    registry.register(agentId(1), { setToken: () => leave?.() });
+    const leave = registry.register(agentId(1), client);
+    entry.swap(mint.mint(agentId(1)));
+    expect(client.given).toHaveLength(1);
+  });
 });
 
 describe('release', () => {
@@ -130,6 +139,15 @@ describe('release', () => {
 });
 
 describe('a client', () => {
+  it('that has nothing to do at the end is no failure', async () => {
+    const [registry, errors] = [new Registry(), new Array<unknown>()];
+    const entry = live(registry, town().mint(agentId(1)), errors);
+    registry.register(agentId(1), keeper());
+    entry.release();
+    await settle();
+    expect(errors).toEqual([]);
+  });
+
   it('is informed of the end once, after the token is gone, whatever brings it', () => {
     const [registry, mint] = [new Registry(), town()];
     const cell = new Cell(mint.mint(agentId(1)));
@@ -194,8 +212,11 @@ describe('the registry of the process', () => {
     expect([client.given.length, ends]).toEqual([2, 1]);
   });
 
-  it('is not taken for one where something else hangs there', () => {
-    Reflect.set(globalThis, KEY, { register: 'no function' });
-    expect(sharedRegistry()).toBeInstanceOf(Registry);
-  });
+  it.each([null, 'text', { register: 'no function' }, { register: () => undefined }, { open: () => undefined }])(
+    'is not taken for one where something else hangs there: %j',
+    (other) => {
+      Reflect.set(globalThis, KEY, other);
+      expect(sharedRegistry()).toBeInstanceOf(Registry);
+    },
+  );
 });

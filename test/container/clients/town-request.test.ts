@@ -41,6 +41,15 @@ describe('requestTown', () => {
     });
   });
 
+  it('T9: sends nothing for a life that is over', async () => {
+    const { platform, town } = new AgentContext();
+    expect(await requestTown(platform, request({ life: AbortSignal.abort() }))).toEqual({
+      kind: 'unreachable',
+      reason: 'ended',
+    });
+    expect(town.requests).toEqual([]);
+  });
+
   it('a 2xx is an answer only where it says what this very request waits for', async () => {
     const { platform, town } = new AgentContext();
     const answers: [Response, unknown][] = [

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createLog } from '../../../container/lib/log.ts';
 import { KeySource } from '../../../container/control/key-source.ts';
 import type { PublicKeySet } from '../../../container/config.ts';
 import { TestControlServer } from '../support/control-server.ts';
 import { FakeTownApi, TOWN_URL, hang, problemAnswer } from '../support/fake-town-api.ts';
+import { KeptLog } from '../support/log.ts';
 import { ManualClock, settle } from '../support/manual-clock.ts';
 import { NO_METRICS } from '../../../container/lib/metrics.ts';
 import { passingTracer } from '../../../container/lib/tracer.ts';
@@ -17,6 +17,7 @@ const JWKS = '/.well-known/jwks.json';
 interface Scene {
   readonly clock: ManualClock;
   readonly town: FakeTownApi;
+  readonly log: KeptLog;
   readonly knows: (key: PrivateKey) => Promise<boolean>;
 }
 
@@ -24,7 +25,7 @@ function scene(seed: PublicKeySet, published: PublicKeySet): Scene {
   const clock = new ManualClock();
   const town = new FakeTownApi(() => clock.nowMs());
   town.publicKeys = published.keys;
-  const log = createLog(clock, () => {});
+  const log = new KeptLog();
   const platform = {
     clock,
     fetch: town.fetch,
@@ -43,7 +44,7 @@ function scene(seed: PublicKeySet, published: PublicKeySet): Scene {
       () => false,
     );
   };
-  return { clock, town, knows };
+  return { clock, town, log, knows };
 }
 
 describe('KeySource', () => {
@@ -89,7 +90,9 @@ describe('KeySource', () => {
 
   it('keeps its keys through every kind of failure, and gives a fetch up after 5 s', async () => {
     const [key, unknown] = [await newKey('active'), await newKey('active')];
-    const { clock, town, knows } = scene(keySetOf(key), keySetOf(key));
+    const { clock, town, log, knows } = scene(keySetOf(key), keySetOf(key));
+    const said = () =>
+      log.lines.filter(({ event }) => event.startsWith('keys_')).map(({ event, fields }) => ({ event, ...fields }));
     const answers = [
       () => problemAnswer('unavailable'),
       () => Promise.reject(new TypeError('refused')),
@@ -102,12 +105,21 @@ describe('KeySource', () => {
       expect(await knows(key)).toBe(true);
       await clock.advance(30_000);
     }
+    expect(said()).toEqual([
+      { event: 'keys_not_fetched', failures: 1, status: 503 },
+      { event: 'keys_not_fetched', failures: 2, reason: 'network' },
+      { event: 'keys_not_fetched', failures: 3, reason: 'malformed' },
+    ]);
     town.intercept = hang;
     const asked = knows(unknown);
     await clock.advance(5_000);
     expect(await asked).toBe(false);
     expect(await knows(key)).toBe(true);
     expect(clock.pending).toBe(0);
+    town.intercept = () => undefined;
+    await clock.advance(30_000);
+    expect([await knows(unknown), await knows(unknown)]).toEqual([false, false]);
+    expect(said().slice(3)).toEqual([{ event: 'keys_fetched', failures: 5 }]);
   });
 
   it('A-24: drops the private part of a key that the town shows by mistake', async () => {

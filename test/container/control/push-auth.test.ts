@@ -6,7 +6,7 @@ import { TOWN_URL } from '../support/fake-town-api.ts';
 import { agentId, containerName, sessionId } from '../../support/ids.ts';
 import { newKey } from '../../../src/tokens/key-edit.ts';
 import type { TokenChanges } from '../../support/signing.ts';
-import { claimsOf, keySetOf, publicJwkOf, signPush, type PushOrder } from '../support/push.ts';
+import { claimsOf, keySetOf, publicJwkOf, pushRequest, signPush, type PushOrder } from '../support/push.ts';
 
 /** A retirement of the running agent: what must not happen by any token that is refused. */
 async function target(): Promise<{
@@ -50,6 +50,25 @@ describe('what a push token must be', () => {
     expect(both.map(({ status }) => status)).toContain(200);
   });
 
+  it('of two copies of an opening that arrive together one is admitted', async () => {
+    const control = await TestControlServer.make();
+    const opening = control.opening({ id: sessionId(1), container: containerName(1), epoch: 1 });
+    const token = await signPush(control.key, opening);
+    const both = await Promise.all([control.send(opening, token), control.send(opening, token)]);
+    expect(both.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 401]);
+    expect(reasonOf(control)).toBe('repeated');
+  });
+
+  it('keeps its session from the end of those that are not used for a day', async () => {
+    const { control, session } = await TestControlServer.withAgent();
+    await control.end(session, 'retire', agentId(1));
+    await control.clock.advance(23 * 3_600_000);
+    await control.running(session);
+    await control.clock.advance(2 * 3_600_000);
+    await control.session(2);
+    expect(await control.running(session)).toEqual([]);
+  });
+
   for (const claim of ['iss', 'aud', 'sub', 'iat', 'nbf', 'exp', 'jti', 'town', 'container', 'htm', 'htu', 'bsha']) {
     it(`W-31: is refused without ${claim}`, async () => {
       const { control, order, isUntouched } = await target();
@@ -60,27 +79,39 @@ describe('what a push token must be', () => {
     });
   }
 
-  const changes: Record<string, TokenChanges> = {
-    'another issuer': { claims: { iss: 'https://elsewhere.example' } },
-    'another audience': { claims: { aud: TOWN_URL } },
-    'several audiences': { claims: { aud: [TOWN_URL, sessionId(1)] } },
-    'another method': { claims: { htm: 'PUT' } },
-    'another path': { claims: { htu: `/agents/${agentId(2)}/retire` } },
-    'another body': { claims: { bsha: base64url.encode(new Uint8Array(32)) } },
-    'another container of the same town': { claims: { container: containerName(1, 1) } },
-    'a container of another town': { claims: { container: containerName(2) } },
-    'another town': { claims: { town: containerName(2).split(':')[0] } },
-    'a time that is no number': { claims: { exp: 'tomorrow' } },
-    'no typ': { header: { typ: undefined } },
-    'no kid': { header: { kid: undefined } },
-  };
-  for (const [what, change] of Object.entries(changes)) {
-    it(`A-13: is refused with ${what}`, async () => {
+  const changes: [string, string, TokenChanges][] = [
+    ['another issuer', 'bad_claims', { claims: { iss: 'https://elsewhere.example' } }],
+    ['another audience', 'malformed', { claims: { aud: TOWN_URL } }],
+    ['several audiences', 'malformed', { claims: { aud: [TOWN_URL, sessionId(1)] } }],
+    ['another method', 'other_request', { claims: { htm: 'PUT' } }],
+    ['another path', 'other_request', { claims: { htu: `/agents/${agentId(2)}/retire` } }],
+    ['another body', 'other_request', { claims: { bsha: base64url.encode(new Uint8Array(32)) } }],
+    ['another container of the same town', 'other_container', { claims: { container: containerName(1, 1) } }],
+    ['a container of another town', 'other_container', { claims: { container: containerName(2) } }],
+    ['another town', 'other_container', { claims: { town: containerName(2).split(':')[0] } }],
+    ['a time that is no number', 'bad_claims', { claims: { exp: 'tomorrow' } }],
+    ['an id that is too short', 'bad_claims', { claims: { jti: 'short' } }],
+    ['no typ', 'bad_claims', { header: { typ: undefined } }],
+    ['no kid', 'malformed', { header: { kid: undefined } }],
+  ];
+  it.each(changes)('A-13: is refused with %s, which the log alone calls %s', async (_what, reason, change) => {
+    const { control, order, isUntouched } = await target();
+    expect(await refusalOf(control, order, await signPush(control.key, order, change))).toBe(REFUSED);
+    expect(reasonOf(control)).toBe(reason);
+    expect(await isUntouched()).toBe(true);
+  });
+
+  it.each(['', 'Bearer', 'Bearer ', 'Basic TOKEN', 'x Bearer TOKEN', 'Bearer TOKEN more'])(
+    'A-13: is refused in a header %j, as no bearer',
+    async (header) => {
       const { control, order, isUntouched } = await target();
-      expect(await refusalOf(control, order, await signPush(control.key, order, change))).toBe(REFUSED);
+      const request = pushRequest(order, '');
+      request.headers.set('authorization', header.replace('TOKEN', await signPush(control.key, order)));
+      expect((await control.server.app.fetch(request)).status).toBe(401);
+      expect(reasonOf(control)).toBe('no_bearer');
       expect(await isUntouched()).toBe(true);
-    });
-  }
+    },
+  );
 
   it('W-32: a token of another kind is refused, whatever it is for', async () => {
     const { control, order, isUntouched } = await target();

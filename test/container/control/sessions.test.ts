@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { OpenSession } from '#protocol';
+import type { IssuedToken, OpenSession } from '#protocol';
 import { inProcessSpawn } from '../../support/in-process-agent.ts';
 import { Sessions } from '../../../container/control/sessions.ts';
 import { AgentContext } from '../support/agent-scene.ts';
@@ -28,6 +28,16 @@ function request(changes: Partial<OpenSession> = {}): OpenSession {
     ...changes,
   };
 }
+
+/** The start of an agent that gets this token. */
+const startOf = (grant: IssuedToken) => ({
+  inc: grant.inc,
+  name: 'ada',
+  role: 'worker',
+  grant,
+  runtime: null,
+  earlier: [],
+});
 
 describe('Sessions', () => {
   it('holds one session per container; the same again changes nothing', () => {
@@ -65,14 +75,7 @@ describe('Sessions', () => {
     const { session } = sessions.open(request(), NOW_SECONDS);
     if (session === null) throw new Error('not opened');
     const issued = context.town.mint(agentId(1));
-    await session.agents.start(agentId(1), {
-      inc: 1,
-      name: 'ada',
-      role: 'worker',
-      grant: issued,
-      runtime: null,
-      earlier: [],
-    });
+    await session.agents.start(agentId(1), startOf(issued));
     sessions.end(session);
     expect([sessions.all, context.registry.size]).toEqual([[], 0]);
     await sessions.left();
@@ -90,14 +93,7 @@ describe('Sessions', () => {
       sessions.open(request({ container: containerName(seed), session: sessionId(seed) }), NOW_SECONDS).session;
     const [, working, used] = [1, 2, 3].map(open);
     const issued = town.mint(agentId(1));
-    await working?.agents.start(agentId(1), {
-      inc: 1,
-      name: 'ada',
-      role: 'worker',
-      grant: issued,
-      runtime: null,
-      earlier: [],
-    });
+    await working?.agents.start(agentId(1), startOf(issued));
     await clock.advance(DAY_MS - 1);
     working?.agents.deliver({ inc: 1, grant: issued, messages: [message(1, 'work 60')] });
     if (used !== undefined && used !== null) sessions.used(used);
@@ -119,6 +115,24 @@ describe('Sessions', () => {
     open(501);
     expect(sessions.all).toHaveLength(500);
     expect([sessions.find(sessionId(1))?.id, sessions.find(sessionId(2))]).toEqual([sessionId(1), undefined]);
+    const newer = request({ container: containerName(501), session: sessionId(502), epoch: 11 });
+    expect(sessions.open(newer, NOW_SECONDS).outcome).toBe('opened');
+    expect([sessions.all.length, sessions.find(sessionId(3))?.id]).toEqual([500, sessionId(3)]);
+  });
+
+  it('where an agent is at work in each of 500 there is no room, and none of them ends', async () => {
+    const context = new AgentContext();
+    const sessions = sessionsOf(context);
+    const open = (seed: number) =>
+      sessions.open(request({ container: containerName(seed), session: sessionId(seed) }), NOW_SECONDS);
+    for (let seed = 1; seed <= 500; seed += 1) {
+      const issued = context.town.mint(agentId(seed));
+      const agents = open(seed).session?.agents;
+      await agents?.start(agentId(seed), startOf(issued));
+      agents?.deliver({ inc: 1, grant: issued, messages: [message(1, 'work 60')] });
+    }
+    expect(open(501)).toEqual({ outcome: 'full', session: null });
+    expect(sessions.all).toHaveLength(500);
   });
 
   it('T6: nothing of a session that can be printed shows its secret', () => {
@@ -131,25 +145,11 @@ describe('Sessions', () => {
     const sessions = sessionsOf(context);
     const { session } = sessions.open(request(), NOW_SECONDS);
     const issued = context.town.mint(agentId(1));
-    await session?.agents.start(agentId(1), {
-      inc: 1,
-      name: 'ada',
-      role: 'worker',
-      grant: issued,
-      runtime: null,
-      earlier: [],
-    });
+    await session?.agents.start(agentId(1), startOf(issued));
     expect(context.registry.size).toBe(1);
     sessions.open(request({ session: sessionId(2), epoch: 11 }), NOW_SECONDS);
     expect(context.registry.size).toBe(0);
-    const late = {
-      inc: 2,
-      name: 'ada',
-      role: 'worker',
-      grant: context.town.mint(agentId(1), 2),
-      runtime: null,
-      earlier: [],
-    };
+    const late = startOf(context.town.mint(agentId(1), 2));
     expect(await session?.agents.start(agentId(1), late)).toBe('session_over');
     expect(context.registry.size).toBe(0);
   });

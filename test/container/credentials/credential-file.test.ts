@@ -153,6 +153,22 @@ describe('M-22: the credential file', () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
+  it('is no client of its agent any more once it is closed', () => {
+    const { registry, open } = live();
+    const file = open();
+    expect(registry.clients).toBe(1);
+    file.close();
+    expect(registry.clients).toBe(0);
+  });
+
+  it('K-03: takes no descriptor that it does not give back', () => {
+    const { entry, town, open } = live();
+    open();
+    const before = readdirSync('/proc/self/fd').length;
+    for (let swaps = 0; swaps < 50; swaps += 1) entry.swap(town.mint(AGENT));
+    expect(readdirSync('/proc/self/fd').length).toBeLessThan(before + 50);
+  });
+
   it('of an incarnation that is over does not take the file of the next with it', () => {
     const earlier = live();
     const file = earlier.open();
