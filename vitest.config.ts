@@ -43,8 +43,12 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     coverage: {
       provider: 'istanbul',
-      include: ['src/tokens/**', 'src/town/**', 'container/clients/**'],
-      reporter: ['text'],
+      // A test that fails reaches what it reaches.
+      reportOnFailure: true,
+      // Not what the tests run elsewhere: `web` in a browser, `cli` in processes of its own.
+      include: ['{src,container,client,agent}/**/*.ts'],
+      exclude: ['client/api-types.ts'],
+      reporter: [['text', { skipFull: true }], 'text-summary', 'json-summary'],
     },
     projects: [
       {
