@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   canMove,
+  isHeardWorthARow,
   isWithinRole,
   needsSweep,
   place,
@@ -9,6 +10,27 @@ import {
   type Housing,
 } from '../../src/roster/agent.ts';
 import { AGENT_STATES, ROLES, SCOPES } from '#protocol';
+
+const MINUTE = 60_000;
+
+describe('signs of life', () => {
+  const heard = (lastHeardAtMs: number | null, progressAtMs: number | null = null) => ({ lastHeardAtMs, progressAtMs });
+
+  test.each([
+    ['nothing was heard', heard(null), heard(null), false],
+    ['the first', heard(null), heard(5), true],
+    ['a minute later', heard(5), heard(5 + MINUTE), true],
+    ['within a minute', heard(5), heard(4 + MINUTE), false],
+    ['at the same time', heard(5), heard(5), false],
+    ['of a clock that was set back', heard(5), heard(4), true],
+    ['output a minute later', heard(5, 5), heard(6, 5 + MINUTE), true],
+    ['output within a minute', heard(5, 5), heard(6, 4 + MINUTE), false],
+    ['the first output, in the first minute of time', heard(5), heard(6, MINUTE - 1), false],
+    ['the first output', heard(5), heard(6, MINUTE), true],
+  ])('are written anew where the clock moved a minute on, or back: %s', (_, written, last, isWorthARow) => {
+    expect(isHeardWorthARow(written, last)).toBe(isWorthARow);
+  });
+});
 
 describe('the states of an agent', () => {
   test('retired is final (T9)', () => {
