@@ -28,6 +28,8 @@ const after = (change: Partial<Aftermath>): History => {
   const quiet = quietRun();
   return quiet.aftermath === null ? quiet : { ...quiet, aftermath: { ...quiet.aftermath, ...change } };
 };
+const killedAt = (seconds: number): History =>
+  quietRun({ troubles: [{ from: at(seconds), to: at(seconds + 0.5), kind: 'kill container 1' }] });
 const promises = (history: History): string[] => verdict(history).map(({ promise }) => promise);
 
 test('a run in which all went well breaks nothing', () => {
@@ -100,6 +102,19 @@ const BREAKS: readonly (readonly [what: string, promise: string, history: Histor
     quietRun({ cuts: [{ ...CUT, kind: 'retire', copy: { status: 200, code: '' } }] }),
   ],
   ['a process that is another after a refresh', 'T1', withLines(called({ pid: 8, gen: 3, at: at(7) }))],
+  [
+    'a process beside the first, although a control server was killed',
+    'T1',
+    {
+      ...killedAt(6),
+      lines: [...quietRun().lines, called({ pid: 8, gen: 3, at: at(7) }), called({ gen: 3, at: at(8) })],
+    },
+  ],
+  [
+    'a process that is another, and a control server that is killed later',
+    'T1',
+    { ...killedAt(8), lines: [...quietRun().lines, called({ pid: 8, gen: 3, at: at(7) })] },
+  ],
   ['a message that another agent runs', 'T11', quietRun({ lines: [began({ agent: BOB }), ended({ agent: BOB })] })],
   ['an agent that holds the token of another', 'T11', withLines(called({ as: BOB }))],
   [
@@ -190,6 +205,10 @@ describe('what is no break of a promise', () => {
         troubles: [{ from: at(0), to: at(4), kind: 'kill worker' }],
         calls: [call({ status: 401, code: 'invalid_token' })],
       }),
+    ],
+    [
+      'a start that is repeated for an incarnation whose control server was killed',
+      { ...killedAt(6), lines: [...quietRun().lines, called({ pid: 8, gen: 3, at: at(7) })] },
     ],
     ['a 401 that says that the agent is stopped', quietRun({ calls: [call({ status: 401, code: 'agent_stopped' })] })],
   ];

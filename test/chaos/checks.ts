@@ -125,11 +125,26 @@ const whatIsCutStaysCut: Check = (history) =>
     ];
   });
 
+/**
+ * No refresh starts a process. A start that the town never saw confirmed is repeated for the same incarnation once the control server
+ * that had carried it out is gone, and its process with it.
+ */
 const oneProcessEach: Check = (history) =>
   [...Map.groupBy(history.lines, ({ agent, inc }) => `${agent} in incarnation ${inc}`)].flatMap(([what, lines]) => {
-    const other = lines.find(({ pid }) => pid !== lines[0]?.pid);
-    return other === undefined ? [] : [broken(history, 'T1', other.at, `${what} had a second process`)];
+    const processes = [...Map.groupBy(lines, ({ pid }) => pid).values()].map((own) => own.map(({ at }) => at));
+    const unsorted = processes.map((times) => ({ from: Math.min(...times), to: Math.max(...times) }));
+    const lives = unsorted.toSorted((one, other) => one.from - other.from);
+    return lives.flatMap((next, nth) => {
+      const one = lives[nth - 1];
+      if (one === undefined) return [];
+      const isGone = history.troubles.some(({ kind, from }) => ENDS.test(kind) && one.from < from && from < next.from);
+      if (isGone && one.to < next.from) return [];
+      return [broken(history, 'T1', next.from, `${what} had a second process`)];
+    });
   });
+
+/** What ends the processes of a control server. */
+const ENDS = /^(kill|end) container /;
 
 const whoami = z.object({ agent: z.string(), incarnation: z.number() });
 
