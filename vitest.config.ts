@@ -5,12 +5,10 @@ import { defineConfig } from 'vitest/config';
 import { COMPILE_CACHE } from './scripts/programs.ts';
 import LongestFirst from './test/longest-first.ts';
 import { runtimeCpuSeconds } from './test/e2e/support/crash-worker.ts';
-
-/** How a test looks for what comes in real time: often, and for far longer (ms) than it takes on any machine. */
-const POLL = { timeout: 60_000, interval: 20 };
+import { PATIENT } from './test/support/patient.ts';
 
 /** Far more than any test takes (ms): a bound on what hangs, also on a machine that is busy with other things. */
-const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: POLL } };
+const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: PATIENT } };
 
 /** Where a town commits, it waits for its disk: the files of the tests lie in memory, where a machine has enough for them there. */
 const IN_MEMORY = '/dev/shm';

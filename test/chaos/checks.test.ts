@@ -111,6 +111,15 @@ const BREAKS: readonly (readonly [what: string, promise: string, history: Histor
     },
   ],
   [
+    'a second process of an incarnation whose start was confirmed before its control server was killed',
+    'T1',
+    {
+      ...killedAt(6),
+      towns: [town({ events: [...EVENTS, event(5.5, 'reeve.agent.started', { incarnation: 1, process_id: 7 })] })],
+      lines: [...quietRun().lines, called({ pid: 8, gen: 3, at: at(7) })],
+    },
+  ],
+  [
     'a process that is another, and a control server that is killed later',
     'T1',
     { ...killedAt(8), lines: [...quietRun().lines, called({ pid: 8, gen: 3, at: at(7) })] },

@@ -130,18 +130,29 @@ const whatIsCutStaysCut: Check = (history) =>
  * that had carried it out is gone, and its process with it.
  */
 const oneProcessEach: Check = (history) =>
-  [...Map.groupBy(history.lines, ({ agent, inc }) => `${agent} in incarnation ${inc}`)].flatMap(([what, lines]) => {
+  [...Map.groupBy(history.lines, ({ agent, inc }) => incarnationOf(agent, inc))].flatMap(([what, lines]) => {
     const processes = [...Map.groupBy(lines, ({ pid }) => pid).values()].map((own) => own.map(({ at }) => at));
     const unsorted = processes.map((times) => ({ from: Math.min(...times), to: Math.max(...times) }));
     const lives = unsorted.toSorted((one, other) => one.from - other.from);
     return lives.flatMap((next, nth) => {
       const one = lives[nth - 1];
       if (one === undefined) return [];
-      const isGone = history.troubles.some(({ kind, from }) => ENDS.test(kind) && one.from < from && from < next.from);
-      if (isGone && one.to < next.from) return [];
+      const killed = history.troubles.find(({ kind, from }) => ENDS.test(kind) && one.from < from && from < next.from);
+      if (killed !== undefined && one.to < next.from && !confirmed(history, what, killed.from)) return [];
       return [broken(history, 'T1', next.from, `${what} had a second process`)];
     });
   });
+
+/** Whether the town had stored by then that this incarnation was started. */
+const confirmed = ({ towns }: History, incarnation: string, untilMs: number): boolean =>
+  towns
+    .flatMap(({ events }) => of(events, 'reeve.agent.started'))
+    .some(
+      (event) =>
+        incarnationOf(event.subject, event.data.incarnation) === incarnation && Date.parse(event.time) <= untilMs,
+    );
+
+const incarnationOf = (agent: string, inc: number): string => `${agent} in incarnation ${inc}`;
 
 /** What ends the processes of a control server. */
 const ENDS = /^(kill|end) container /;

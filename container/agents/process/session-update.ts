@@ -2,9 +2,18 @@
 import { methods, type AnyNotification } from '@agentclientprotocol/sdk';
 import { z } from 'zod';
 
+/** What fits of a list: one bad entry takes no other with it. */
+const fitting = <T>(entry: z.ZodType<T>) =>
+  z.array(z.unknown()).transform((all) =>
+    all.flatMap((one) => {
+      const read = entry.safeParse(one);
+      return read.success ? [read.data] : [];
+    }),
+  );
+
 /** `text` of a text, `uri` of a link; of other kinds their name is all that is shown. */
 const contentBlock = z.object({ type: z.string(), text: z.string().nullish(), uri: z.string().nullish() });
-const chunk = { content: contentBlock };
+export type ContentBlock = z.infer<typeof contentBlock>;
 
 const toolCallContent = z.object({
   type: z.string(),
@@ -13,31 +22,31 @@ const toolCallContent = z.object({
   path: z.string().optional(),
   newText: z.string().optional(),
 });
+export type ToolCallContent = z.infer<typeof toolCallContent>;
+
 /** An update of one names only what has changed. What is no list or no word of the protocol counts as not named. */
-const toolCall = {
+const toolCall = z.object({
   toolCallId: z.string(),
   title: z.string().nullish().catch(null),
   kind: z.string().nullish().catch(null),
   status: z.enum(['pending', 'in_progress', 'completed', 'failed']).nullish().catch(null),
-  content: z.array(toolCallContent).nullish().catch(null),
+  content: fitting(toolCallContent).nullish().catch(null),
   rawInput: z.unknown().optional(),
   rawOutput: z.unknown().optional(),
-};
-const toolCallSchema = z.object(toolCall);
-export type ToolCallUpdate = z.infer<typeof toolCallSchema>;
+});
+export type ToolCallUpdate = z.infer<typeof toolCall>;
 
+const chunk = z.object({ content: contentBlock });
 const planEntry = z.object({ content: z.string(), status: z.string(), priority: z.string() });
 
 const shownSchema = z.discriminatedUnion('sessionUpdate', [
-  z.object({ sessionUpdate: z.literal('agent_message_chunk'), ...chunk }),
-  z.object({ sessionUpdate: z.literal('agent_thought_chunk'), ...chunk }),
-  z.object({ sessionUpdate: z.literal('tool_call'), ...toolCall }),
-  z.object({ sessionUpdate: z.literal('tool_call_update'), ...toolCall }),
-  z.object({ sessionUpdate: z.literal('plan'), entries: z.array(planEntry) }),
+  chunk.extend({ sessionUpdate: z.literal('agent_message_chunk') }),
+  chunk.extend({ sessionUpdate: z.literal('agent_thought_chunk') }),
+  toolCall.extend({ sessionUpdate: z.literal('tool_call') }),
+  toolCall.extend({ sessionUpdate: z.literal('tool_call_update') }),
+  z.object({ sessionUpdate: z.literal('plan'), entries: fitting(planEntry) }),
 ]);
 export type ShownUpdate = z.infer<typeof shownSchema>;
-export type ContentBlock = z.infer<typeof contentBlock>;
-export type ToolCallContent = z.infer<typeof toolCallContent>;
 
 const SHOWN: ReadonlySet<string> = new Set(shownSchema.options.map(({ shape }) => shape.sessionUpdate.value));
 const updateSchema = z.object({ sessionId: z.string(), update: z.looseObject({ sessionUpdate: z.string() }) });

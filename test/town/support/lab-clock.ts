@@ -29,8 +29,7 @@ export class LabClock implements Clock {
 
   /** When the next timer falls due, in the time of the containers; `Infinity` where none is set. */
   nextTimerAt(): number {
-    this.#timers = this.#timers.filter(({ isOver }) => !isOver);
-    return this.#timers[0]?.at ?? Infinity;
+    return this.#timers.find(({ isOver }) => !isOver)?.at ?? Infinity;
   }
 
   /** Jumps ahead and runs the timers that fall due, in order, each at its own time. */

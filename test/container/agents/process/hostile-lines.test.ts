@@ -149,11 +149,17 @@ describe('an agent in its turn', () => {
         nested(10_000, '[', ']'),
       ),
     ];
+    const step = { content: 'look', status: 'pending', priority: 'high' };
+    lines.push(updated({ sessionUpdate: 'plan', entries: [7, step, { content: 'half' }] }));
+    const texts = [null, { type: 'content', content: { type: 'text', text: 'its text' } }];
+    lines.push(updated({ sessionUpdate: 'tool_call_update', toolCallId: 't1', content: texts }));
     const shown = { tool_call: 't1', title: 'Write', kind: 'edit', status: 'pending', detail: '[too deep]' };
     expect(await turn(lines.join('\n'))).toEqual([
       { kind: 'thought', text: 'file:///a' },
       { kind: 'thought', text: '[image]' },
       { kind: 'event', event: { type: 'turn.tool_call', ...shown } },
+      { kind: 'event', event: { type: 'turn.plan', entries: [step] } },
+      { kind: 'event', event: { type: 'turn.tool_call', ...shown, detail: 'its text' } },
       { kind: 'text', text: 'still here' },
     ]);
     const asked = new TurnUpdates().question(call, [
