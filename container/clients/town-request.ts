@@ -4,6 +4,7 @@ import { pause } from '../lib/clock.ts';
 import { readBody } from '#lib/read-body.ts';
 import { parseJson } from '#lib/json.ts';
 import type { OutgoingRequest, Platform } from '../lib/platform.ts';
+import type { Attributes } from '../lib/tracer.ts';
 import type { Secret } from '#lib/secret.ts';
 
 /** One request; sent once. */
@@ -44,24 +45,44 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 /** Sends, and reads the whole answer within `timeoutMs`. Never rejects. What comes too late is dropped. */
 export async function requestTown<T>(platform: Platform, request: TownRequest<T>): Promise<TownAnswer<T>> {
   const { method, url, traceparent = null } = request;
-  // Without the query, which holds the positions of lists.
-  const { origin, pathname } = new URL(url);
-  const attributes = { 'http.request.method': method, 'url.full': `${origin}${pathname}` };
-  const span = platform.tracer.begin('client', method, traceparent, attributes);
-  const answer = await ask(platform, request, span.traceparent);
-  if (answer.kind === 'refused') span.end(String(answer.status), { 'http.response.status_code': answer.status });
-  else span.end(answer.kind === 'ok' ? null : answer.reason);
+  const span = platform.tracer.begin('client', method, traceparent, {
+    'http.request.method': method,
+    ...addressOf(new URL(url)),
+  });
+  let outcome: Attributes = {};
+  const answered = (status: number): void => void (outcome = { 'http.response.status_code': status });
+  const answer = await ask(platform, { ...request, traceparent: span.traceparent }, answered);
+  span.end(failureOf(answer), outcome);
   return answer;
 }
 
-async function ask<T>(platform: Platform, request: TownRequest<T>, traceparent: string | null): Promise<TownAnswer<T>> {
+/** Without the query, which holds the positions of lists. */
+function addressOf({ origin, pathname, hostname, port, protocol }: URL): Attributes {
+  const defaultPort = protocol === 'https:' ? 443 : 80;
+  return {
+    'url.full': `${origin}${pathname}`,
+    'server.address': hostname,
+    'server.port': port === '' ? defaultPort : Number(port),
+  };
+}
+
+/** `error.type` of its span. */
+function failureOf(answer: TownAnswer<unknown>): string | null {
+  if (answer.kind === 'ok') return null;
+  return answer.kind === 'refused' ? String(answer.status) : answer.reason;
+}
+
+/** Told of each status that comes, also of one whose body never does. */
+type Answered = (status: number) => void;
+
+async function ask<T>(platform: Platform, request: TownRequest<T>, answered: Answered): Promise<TownAnswer<T>> {
   const { clock, reach } = platform;
   if (request.life.aborted) return { kind: 'unreachable', reason: 'ended' };
   const sending = new AbortController();
   const stop = (): void => sending.abort();
   request.life.addEventListener('abort', stop, { once: true });
   const timer = pause(clock, sending.signal, request.timeoutMs);
-  const answer = send(platform, { ...request, traceparent }, sending.signal).catch((thrown: unknown): TownAnswer<T> => {
+  const answer = send(platform, request, sending.signal, answered).catch((thrown: unknown): TownAnswer<T> => {
     if (!sending.signal.aborted) reach.failed(new URL(request.url).pathname, thrown);
     return { kind: 'unreachable', reason: 'network' };
   });
@@ -72,7 +93,12 @@ async function ask<T>(platform: Platform, request: TownRequest<T>, traceparent: 
   return typeof first === 'string' ? { kind: 'unreachable', reason: 'timeout' } : first;
 }
 
-async function send<T>(platform: Platform, request: TownRequest<T>, signal: AbortSignal): Promise<TownAnswer<T>> {
+async function send<T>(
+  platform: Platform,
+  request: TownRequest<T>,
+  signal: AbortSignal,
+  answered: Answered,
+): Promise<TownAnswer<T>> {
   const headers: Record<string, string> = { accept: 'application/json' };
   if (typeof request.traceparent === 'string') headers['traceparent'] = request.traceparent;
   if (request.bearer !== null) headers['authorization'] = `Bearer ${request.bearer.reveal()}`;
@@ -80,6 +106,7 @@ async function send<T>(platform: Platform, request: TownRequest<T>, signal: Abor
   const init: OutgoingRequest = { method: request.method, headers, redirect: 'manual', signal };
   const response = await platform.fetch(request.url, request.body === null ? init : { ...init, body: request.body });
   platform.reach.reached();
+  answered(response.status);
   const bytes = await readBody(response, MAX_ANSWER_BYTES);
   const body = bytes === null ? undefined : parseJson(new TextDecoder().decode(bytes));
   if (response.ok) {

@@ -51,8 +51,16 @@ describe('spans', () => {
     ]);
     expect(turn.attributes).toMatchObject({ 'gen_ai.operation.name': 'invoke_agent', 'error.type': 'failed' });
     expect([receive.status.code, turn.status.code]).toEqual([0, 2]);
-    expect(report.attributes).toMatchObject({ 'http.request.method': 'POST' });
-    expect(String(report.attributes['url.full'])).toMatch(/\/v1\/agent\/events$/);
+    const to = new URL(String(report.attributes['url.full']));
+    expect(to.pathname).toBe('/v1/agent/events');
+    // What every client span of HTTP has, by the semantic conventions.
+    expect(report.attributes).toEqual({
+      'http.request.method': 'POST',
+      'url.full': to.href,
+      'server.address': to.hostname,
+      'server.port': 443,
+      'http.response.status_code': 200,
+    });
     expect(turn.resource).toMatchObject({ 'service.name': 'reeve-test' });
     const sent = control.town.requests.filter(({ path }) => path.endsWith('/events')).map((one) => one.traceparent);
     expect(sent.map((text) => parseTraceparent(text)?.spanId)).toContain(report.spanId);

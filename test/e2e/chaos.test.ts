@@ -7,7 +7,7 @@ import { endAll, run, untilPrinted } from './support/command.ts';
 import { CTRL_C, openTerminal, untilNoneWith } from './support/terminal.ts';
 
 /** Of weather. A start, and the rest afterwards, take about as long again. */
-const SECONDS = Number(process.env['CHAOS_SECONDS'] ?? '20');
+const SECONDS = Number(process.env['CHAOS_SECONDS'] ?? '180');
 const SEED = process.env['CHAOS_SEED'] ?? '15';
 /** What has died several times waits for minutes until it is started again (s). */
 const REST_SECONDS = 420;

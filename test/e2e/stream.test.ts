@@ -13,6 +13,8 @@ const READERS = 99;
 /** A hibernating object leaves memory after 10 s without a request (ms). */
 const EVICTED_MS = 13_000;
 const RUN_MS = 240_000;
+/** Refreshes at once: what happens together shares frames, of which every reader has its own. */
+const SIDE_BY_SIDE = 50;
 const PATIENCE_SECONDS = 60;
 
 let stack: TestStack;
@@ -52,9 +54,9 @@ function follow(town: string): Following {
 /** So much happens, as fast as it can: each forced refresh is an event or two. */
 async function refresh(town: string, count: number): Promise<void> {
   const one = async (): Promise<void> => {
-    for (let nth = 0; nth < count / 10; nth += 1) await api.refresh(town, 'ada');
+    for (let nth = 0; nth < count / SIDE_BY_SIDE; nth += 1) await api.refresh(town, 'ada');
   };
-  await Promise.all(Array.from({ length: 10 }, one));
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, one));
 }
 
 /** Every reader has everything. */

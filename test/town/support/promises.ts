@@ -6,7 +6,7 @@ import { takesMessages } from '../../../src/roster/agent.ts';
 import { mintPushToken } from '../../../src/tokens/mint.ts';
 import { planAlarm } from '../../../src/town/state/alarm-plan.ts';
 import { lab, type LabContainer } from './lab.ts';
-import { describe, type Snapshot } from './snapshot.ts';
+import { describe, type Outlook, type Snapshot } from './snapshot.ts';
 import { claimsOf } from './claims.ts';
 import { api } from './town.ts';
 import { deployment } from './wiring.ts';
@@ -32,7 +32,7 @@ export class Promises {
   }
 
   /** At every moment, also in the middle of a storm. */
-  always(snapshot: Snapshot): void {
+  always(snapshot: Outlook): void {
     if (planAlarm(snapshot.due, snapshot.now) !== null) {
       expect(snapshot.alarm, `T5: something is due, and no alarm is set: ${describe(snapshot)}`).not.toBeNull();
     }

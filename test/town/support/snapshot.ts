@@ -9,7 +9,8 @@ import { townPorts } from '../../../src/town/town-ports.ts';
 import { lab } from './lab.ts';
 import { labTownWiring } from './wiring.ts';
 
-export interface Snapshot {
+/** What it is about, without what has happened in it, which grows from case to case. */
+export interface Outlook {
   readonly now: number;
   readonly alarm: number | null;
   readonly due: DueTimes;
@@ -19,27 +20,39 @@ export interface Snapshot {
   readonly validFrom: number;
   readonly agents: readonly { readonly agent: Agent; readonly credential: Credential }[];
   readonly messages: readonly Message[];
+}
+
+export interface Snapshot extends Outlook {
   readonly events: readonly { readonly type: string; readonly subject: string; readonly data: string }[];
 }
 
 const MOST = 1000;
 
+export function takeOutlook(stub: DurableObjectStub): Promise<Outlook> {
+  return runInDurableObject(stub, (_, state) => outlookOf(state));
+}
+
 export function takeSnapshot(stub: DurableObjectStub): Promise<Snapshot> {
   return runInDurableObject(stub, async (_, state) => {
-    const p = townPorts(state, labTownWiring(noWayOut));
-    const agents = p.agents.list('', MOST);
-    const town = p.town.get();
-    return {
-      now: lab.clock.now(),
-      alarm: await state.storage.getAlarm(),
-      due: dueTimes(p),
-      sweepAt: town?.sweepAtMs ?? 0,
-      validFrom: town?.validFromMs ?? 0,
-      agents: agents.map((agent) => ({ agent, credential: p.tokens.get(agent.id) })),
-      messages: agents.flatMap(({ id }) => [...p.messages.list(id, 'oldest', 0, MOST)]),
-      events: state.storage.sql.exec<Snapshot['events'][number]>('SELECT type, subject, data FROM events').toArray(),
-    };
+    const outlook = await outlookOf(state);
+    const all = 'SELECT type, subject, data FROM events';
+    return { ...outlook, events: state.storage.sql.exec<Snapshot['events'][number]>(all).toArray() };
   });
+}
+
+async function outlookOf(state: DurableObjectState): Promise<Outlook> {
+  const p = townPorts(state, labTownWiring(noWayOut));
+  const agents = p.agents.list('', MOST);
+  const town = p.town.get();
+  return {
+    now: lab.clock.now(),
+    due: dueTimes(p),
+    sweepAt: town?.sweepAtMs ?? 0,
+    validFrom: town?.validFromMs ?? 0,
+    agents: agents.map((agent) => ({ agent, credential: p.tokens.get(agent.id) })),
+    messages: agents.flatMap(({ id }) => [...p.messages.list(id, 'oldest', 0, MOST)]),
+    alarm: await state.storage.getAlarm(),
+  };
 }
 
 function noWayOut(): never {
@@ -47,7 +60,7 @@ function noWayOut(): never {
 }
 
 /** Nothing is left to do, and no alarm is left that would find nothing; the next sweep apart. */
-export function isQuiet({ alarm, due: { sweep, ...others }, messages, agents }: Snapshot): boolean {
+export function isQuiet({ alarm, due: { sweep, ...others }, messages, agents }: Outlook): boolean {
   if (Object.values(others).some((at) => at !== null) || (sweep === null && alarm !== null)) return false;
   return !messages.some(isUnfinished) && agents.every(({ agent }) => agent.state !== 'starting');
 }
@@ -55,7 +68,7 @@ export function isQuiet({ alarm, due: { sweep, ...others }, messages, agents }: 
 export const isUnfinished = ({ state }: Message): boolean => state === 'delivered' || state === 'working';
 
 /** For a person who reads why it failed. */
-export function describe({ now, alarm, due, agents, messages }: Snapshot): string {
+export function describe({ now, alarm, due, agents, messages }: Outlook): string {
   const at = (ms: number | null): number | null => (ms === null ? null : ms - now);
   return JSON.stringify({
     alarm: at(alarm),

@@ -17,7 +17,7 @@ import { planAlarm } from '../../../src/town/state/alarm-plan.ts';
 import type { Town } from '../../../src/town/town.ts';
 import { asMember } from './as-member.ts';
 import { lab, type LabContainer } from './lab.ts';
-import { describe, isQuiet, isUnfinished, takeSnapshot, type Snapshot } from './snapshot.ts';
+import { describe, isQuiet, isUnfinished, takeOutlook, takeSnapshot, type Outlook, type Snapshot } from './snapshot.ts';
 import { Promises } from './promises.ts';
 import { TestTown, startLab } from './town.ts';
 import { DEATH, expose } from './cuts.ts';
@@ -81,6 +81,10 @@ export class World {
     return asMember(this.town.id, OWNER);
   }
 
+  outlook(): Promise<Outlook> {
+    return takeOutlook(this.stub);
+  }
+
   snapshot(): Promise<Snapshot> {
     return takeSnapshot(this.stub);
   }
@@ -100,7 +104,7 @@ export class World {
 
   /** Goes to just after the town's sweep, so that the next one is almost a whole interval away whatever the town's phase. */
   async afterSweep(): Promise<void> {
-    const { sweepAt, now } = await this.snapshot();
+    const { sweepAt, now } = await this.outlook();
     if (sweepAt > now) lab.clock.advance(sweepAt + STEP_MS - now);
   }
 
@@ -113,16 +117,16 @@ export class World {
     this.nextMessage();
     for (let step = 0; step < MOST_STEPS_TO_WORK; step += 1) {
       await this.settled();
-      const { messages } = await this.snapshot();
+      const { messages } = await this.outlook();
       if (messages.filter(({ state }) => state === 'working').length === names.length) return;
       lab.clock.advance(STEP_MS / 2);
     }
-    throw new Error(`the agents do not begin: ${describe(await this.snapshot())}`);
+    throw new Error(`the agents do not begin: ${describe(await this.outlook())}`);
   }
 
   /** Goes to the next sweep and lets its alarm ring. */
   async ringSweep(): Promise<void> {
-    const { due, now } = await this.snapshot();
+    const { due, now } = await this.outlook();
     lab.clock.advance(Math.max(0, (due.sweep ?? 0) - now));
     await this.ring();
   }
@@ -172,7 +176,7 @@ export class World {
       await Promise.all(underWay);
       underWay = [];
       await this.settled();
-      this.promises.always(await this.snapshot());
+      this.promises.always(await this.outlook());
     }
   }
 
@@ -180,12 +184,12 @@ export class World {
   async calm(): Promise<Snapshot> {
     for (let step = 0; step < MOST_STEPS; step += 1) {
       await this.settled();
-      const snapshot = await this.snapshot();
-      this.promises.always(snapshot);
-      if (isQuiet(snapshot) && !weather.helloDue) return snapshot;
-      await this.#goOn(snapshot, step);
+      const outlook = await this.outlook();
+      this.promises.always(outlook);
+      if (isQuiet(outlook) && !weather.helloDue) return this.snapshot();
+      await this.#goOn(outlook, step);
     }
-    throw new Error(`the town does not come to rest: ${describe(await this.snapshot())}`);
+    throw new Error(`the town does not come to rest: ${describe(await this.outlook())}`);
   }
 
   /**
@@ -194,22 +198,22 @@ export class World {
    */
   async rests(): Promise<void> {
     for (let rest = 0; rest < RESTS; rest += 1) {
-      let snapshot = await this.#settledSnapshot();
-      for (let run = 0; isDueAtOnce(snapshot); run += 1) {
-        if (run === MOST_RUNS_TO_REST) throw new Error(`the alarm does not come to rest: ${describe(snapshot)}`);
+      let outlook = await this.#settledOutlook();
+      for (let run = 0; isDueAtOnce(outlook); run += 1) {
+        if (run === MOST_RUNS_TO_REST) throw new Error(`the alarm does not come to rest: ${describe(outlook)}`);
         await this.ring();
-        snapshot = await this.#settledSnapshot();
+        outlook = await this.#settledOutlook();
       }
-      if (snapshot.alarm === null) return;
+      if (outlook.alarm === null) return;
       await this.ring();
     }
   }
 
-  async #settledSnapshot(): Promise<Snapshot> {
+  async #settledOutlook(): Promise<Outlook> {
     await this.settled();
-    const snapshot = await this.snapshot();
-    this.promises.always(snapshot);
-    return snapshot;
+    const outlook = await this.outlook();
+    this.promises.always(outlook);
+    return outlook;
   }
 
   /** The weather is over: everything that was promised holds. */
@@ -217,20 +221,20 @@ export class World {
     await this.promises.quiet(await this.calm());
   }
 
-  async #goOn(snapshot: Snapshot, step: number): Promise<void> {
+  async #goOn({ alarm, now, messages }: Outlook, step: number): Promise<void> {
     if (weather.helloDue) {
       weather.helloDue = false;
       await this.stub.hello().catch(() => undefined);
       return;
     }
-    const soon = snapshot.alarm !== null && snapshot.alarm <= snapshot.now + STEP_MS;
-    const works = snapshot.messages.some(isUnfinished);
-    if (snapshot.alarm !== null && (soon || !works || step > PATIENCE)) await this.ring();
+    const soon = alarm !== null && alarm <= now + STEP_MS;
+    const works = messages.some(isUnfinished);
+    if (alarm !== null && (soon || !works || step > PATIENCE)) await this.ring();
     else lab.clock.advance(STEP_MS);
   }
 }
 
-const isDueAtOnce = ({ due, now }: Snapshot): boolean =>
+const isDueAtOnce = ({ due, now }: Outlook): boolean =>
   (planAlarm(due, now) ?? Number.POSITIVE_INFINITY) < now + AT_ONCE_MS;
 
 const newAgentId = (): AgentId => makeId('agt', randomBytes(20));
