@@ -1,6 +1,7 @@
 /** Joins the nouns into what the two Durable Objects are given. The only place that turns `Config` into ports. */
 import {
   MAX_FINISHED_BYTES,
+  MAX_RETIRED_AGENTS,
   MAX_LEDGER_BYTES,
   MAX_WRITES_PER_MINUTE,
   containerNameSchema,
@@ -52,6 +53,7 @@ export function wireTown(env: Env): TownWiring | null {
       agentsPerContainer: config.value.agentsPerContainer,
       // Where the platform runs them each container has a place of its own.
       containerAddresses: config.value.containerUrls.length || Number.MAX_SAFE_INTEGER,
+      retiredAgents: MAX_RETIRED_AGENTS,
       finishedBytes: MAX_FINISHED_BYTES,
       ledgerBytes: MAX_LEDGER_BYTES,
       writesPerMinute: MAX_WRITES_PER_MINUTE,

@@ -103,6 +103,11 @@ export class QueueStore {
     );
   }
 
+  /** With its agent, which has nothing open: what is kept of its messages counts on in the row of the town. */
+  remove(agent: AgentId): void {
+    this.#sql.exec('DELETE FROM queues WHERE agent = ?', agent);
+  }
+
   #read(key: string): QueueSize {
     const row = this.#sql
       .exec<Row>('SELECT last_seq, waiting, bytes, finished, kept_bytes FROM queues WHERE agent = ?', key)

@@ -79,6 +79,8 @@ export const MAX_AUTHORIZATION_BYTES = 8 * 1024;
 
 /** Agents that live in one town. */
 export const MAX_AGENTS_PER_TOWN = 5000;
+/** Retired agents that a town keeps, the latest, for people who look back: some 700 bytes each, and at most 80 KB. */
+export const MAX_RETIRED_AGENTS = 1000;
 
 /** Messages to one agent that no turn has begun with. */
 export const MAX_WAITING_MESSAGES = 1000;

@@ -28,6 +28,15 @@ export type AgentRow = {
   revive_at_ms: number | null;
 };
 
+/** As indexes have it, which do not change with each move of an agent. */
+export const LIVE = 'retired = 0';
+/** The others, in the order of their retirements: 1, or one more than the greatest that is there. */
+export const RETIRED = 'retired > 0';
+/** Of these those whose end is confirmed. */
+export const OVER = `${RETIRED} AND session IS NULL AND end_due_at_ms IS NULL`;
+/** With `look_at_ms`, the index `agents_at_work` has these and no others. */
+export const AT_WORK = "state IN ('working', 'stalled')";
+
 /** What may be due of an agent, each with a column and an index of its own. */
 export const DUE_COLUMNS = {
   start: 'start_due_at_ms',
@@ -36,6 +45,14 @@ export const DUE_COLUMNS = {
   revival: 'revive_at_ms',
 } as const;
 export type AgentDue = keyof typeof DUE_COLUMNS;
+
+/** As the index of the column has it. */
+export const withTime = (what: AgentDue): string =>
+  what === 'livenessCheck' ? `${AT_WORK} AND ${DUE_COLUMNS[what]}` : DUE_COLUMNS[what];
+
+/** Few are live, and no index has both them alone and their ids. */
+export const byId = (agents: readonly Agent[]): Agent[] =>
+  agents.toSorted((one, other) => (one.id < other.id ? -1 : 1));
 
 /** The agent that a row holds. */
 export function toAgent(row: AgentRow): Agent {

@@ -1,17 +1,13 @@
 /** Table `agents`. Synchronous; a read and its write hold no await between them. */
 import { MAX_AGENTS_PER_TOWN, type AgentId, type AgentState, type Role, type Scope, type SessionId } from '#protocol';
 import { KeptRows } from '#lib/kept-rows.ts';
-import { DUE_COLUMNS, toAgent, type AgentDue, type AgentRow } from './agent-row.ts';
+import { AT_WORK, DUE_COLUMNS, LIVE, OVER, RETIRED, byId, toAgent, withTime } from './agent-row.ts';
+import type { AgentDue, AgentRow } from './agent-row.ts';
 import { canMove, isHeardWorthARow, type Agent, type MovedWith } from './agent.ts';
 import { LastSigns } from './last-signs.ts';
 
-/** As indexes have it, which do not change with each move of an agent; a trigger keeps it. */
-const LIVE = 'retired = 0';
-/** With `look_at_ms`, the index `agents_at_work` has these and no others. */
-const AT_WORK = "state IN ('working', 'stalled')";
-
-/** Few are live, and no index has both them alone and their ids. */
-const byId = (agents: readonly Agent[]): Agent[] => agents.toSorted((one, other) => (one.id < other.id ? -1 : 1));
+/** The number of who was retired last. */
+const LAST = `SELECT MAX(retired) FROM agents WHERE ${RETIRED}`;
 
 /** Agents, with the signs of life that are not written to their rows yet. */
 export class AgentStore {
@@ -46,14 +42,13 @@ export class AgentStore {
     return this.#many(`SELECT * FROM agents WHERE id = ?1 OR (name = ?1 AND ${LIVE})`, idOrName)[0] ?? null;
   }
 
-  /** Agents with an id above `after`, in the order of ids; retired ones too. */
+  /** Agents with an id above `after`, in the order of ids; those of the retired that are kept too. */
   list(after: string, limit: number): Agent[] {
     return this.#many('SELECT * FROM agents WHERE id > ? ORDER BY id LIMIT ?', after, limit);
   }
 
-  /** Every agent that is not retired. */
+  /** Every agent that is not retired; read in the order of the index that holds them alone. */
   live(): Agent[] {
-    // In the order of the index that holds them alone.
     return byId(this.#many(`SELECT * FROM agents WHERE ${LIVE} ORDER BY name`));
   }
 
@@ -65,8 +60,7 @@ export class AgentStore {
 
   /** Live agents, and retired ones whose container has yet to confirm the teardown. */
   liveOrEnding(): Agent[] {
-    const ending = this.#many("SELECT * FROM agents WHERE end_due_at_ms > 0 AND state = 'retired'");
-    return byId([...this.live(), ...ending]);
+    return byId([...this.live(), ...this.#many("SELECT * FROM agents WHERE end_due_at_ms > 0 AND state = 'retired'")]);
   }
 
   inContainer(container: number): Agent[] {
@@ -82,6 +76,17 @@ export class AgentStore {
   leftIn(container: number): Agent[] {
     const left = "state = 'retired' AND session IS NOT NULL AND end_due_at_ms IS NULL";
     return byId(this.#many(`SELECT * FROM agents WHERE container = ? AND ${left}`, container));
+  }
+
+  /** Of those who were retired before the latest `kept`, and whose end is confirmed, the first. */
+  pastLatestRetired(kept: number, limit: number): AgentId[] {
+    const past = `SELECT id FROM agents WHERE ${OVER} AND retired <= (${LAST}) - ? ORDER BY retired LIMIT ?`;
+    return [...this.#sql.exec<{ id: AgentId }>(past, kept, limit)].map(({ id }) => id);
+  }
+
+  /** It is as if it had never been: only where it is over for good, so that no token, request or row can mean it. */
+  remove(id: AgentId): void {
+    this.#write(id, 'DELETE FROM agents WHERE id = ?', id);
   }
 
   /** Agents that use a token now: what a sweep refreshes. */
@@ -116,6 +121,9 @@ export class AgentStore {
     const agent = this.get(id);
     if (agent === null) throw new Error(`no agent ${id} to move`);
     if (!canMove(agent.state, to)) throw new Error(`agent ${id}: no move from ${agent.state} to ${to}`);
+    if (to === 'retired') {
+      this.#write(id, `UPDATE agents SET retired = IFNULL((${LAST}), 0) + 1 WHERE id = ? AND ${LIVE}`, id);
+    }
     const moved = { ...agent, stalledWhy: null, stalledAtMs: null, ...also };
     const update = `UPDATE agents SET state = ?1, stalled_why = ?5, stalled_at_ms = ?6, revive_at_ms = NULL,
       last_heard_at_ms = ?3, progress_at_ms = ?4, watched_from_ms = ?7, reported = ?9,
@@ -225,10 +233,8 @@ export class AgentStore {
 
   /** As they are stored, without the signs of life that came since. */
   #rows(query: string, ...bindings: SqlStorageValue[]): Agent[] {
-    return this.#sql
-      .exec<AgentRow>(query, ...bindings)
-      .toArray()
-      .map(toAgent);
+    const rows = this.#sql.exec<AgentRow>(query, ...bindings).toArray();
+    return rows.map(toAgent);
   }
 
   #row(id: AgentId): Agent | null {
@@ -240,7 +246,3 @@ export class AgentStore {
     this.#sql.exec(query, ...bindings);
   }
 }
-
-/** As the index of the column has it. */
-const withTime = (what: AgentDue): string =>
-  what === 'livenessCheck' ? `${AT_WORK} AND ${DUE_COLUMNS[what]}` : DUE_COLUMNS[what];

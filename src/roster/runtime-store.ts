@@ -67,6 +67,11 @@ export class RuntimeStore {
     );
   }
 
+  /** With its agent. */
+  remove(agent: AgentId): void {
+    this.#sql.exec('DELETE FROM runtimes WHERE agent = ?', agent);
+  }
+
   #row(agent: AgentId): Row | undefined {
     return this.#sql.exec<Row>('SELECT * FROM runtimes WHERE agent = ?', agent).toArray()[0];
   }

@@ -58,6 +58,12 @@ export class RefusedCallStore {
     }
   }
 
+  /** With its agent. */
+  remove(agent: AgentId): void {
+    this.#known.delete(agent);
+    this.#sql.exec('DELETE FROM refused_calls WHERE agent = ?', agent);
+  }
+
   #remember(agent: AgentId, counted: Counted): void {
     this.#known.delete(agent);
     this.#known.set(agent, counted);

@@ -211,6 +211,17 @@ export class TokenStore {
     this.#write(agent, 'UPDATE agent_tokens SET revoked_at_ms = NULL WHERE agent = ?', agent);
   }
 
+  /** Whether a token of this agent was minted after a time. */
+  isMintedAfter(agent: AgentId, atMs: number): boolean {
+    const query = 'SELECT 1 FROM agent_tokens WHERE agent = ? AND minted_at_ms > ?';
+    return this.#sql.exec(query, agent, atMs).toArray().length > 0;
+  }
+
+  /** With its agent. */
+  remove(agent: AgentId): void {
+    this.#write(agent, 'DELETE FROM agent_tokens WHERE agent = ?', agent);
+  }
+
   /** Once `gen` is acked, everything older is refused. */
   cutAt(agent: AgentId, gen: number): void {
     this.#write(agent, `UPDATE agent_tokens SET cut_at_gen = ?, ${FACT} WHERE agent = ?`, gen, cutFact(gen), agent);

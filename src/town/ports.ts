@@ -45,6 +45,8 @@ export interface TownSettings {
   readonly agentsPerContainer: number;
   /** Addresses that containers take by turns; infinite where each container is a machine of its own. */
   readonly containerAddresses: number;
+  /** Retired agents that a town keeps, the latest. */
+  readonly retiredAgents: number;
   /** Finished messages that a town keeps, in bytes of their JSON text. */
   readonly finishedBytes: number;
   /** Mail and delegations that a town keeps, in bytes of their JSON text. */

@@ -26,7 +26,7 @@ import { agentView, memberView, messageView, permissionView, townView } from './
 /** One agent as people see it. Throws where there is none: the caller has found it. */
 export function readAgent(p: TownPorts, id: AgentId): AgentView {
   const agent = p.agents.get(id);
-  if (agent === null) throw new Error('an agent is never deleted');
+  if (agent === null) throw new Error('the caller has found the agent');
   return agentView(p.id, agent, p.runtimes.get(id), p.tokens.get(id), p.town.get()?.sweepAtMs ?? 0);
 }
 
@@ -35,7 +35,7 @@ export function readCredential(p: TownPorts, id: AgentId): CredentialView {
   return credentialView(p.tokens.facts(id), p.refusedCalls.list(id), p.town.get()?.validFromMs ?? 0);
 }
 
-/** Agents with an id above `after`, in the order of ids; retired ones too. */
+/** Agents with an id above `after`, in the order of ids; those of the retired that are kept too. */
 export function listAgents(p: TownPorts, after: string, limit: number): Page<AgentView> {
   const view = ({ id }: Agent): AgentView => readAgent(p, id);
   return fillPage(p.agents.list(after, limit + 1), limit, view, ({ id }) => id);

@@ -1,5 +1,5 @@
 /** Routes for people: agents. */
-import { makeId, ROLES } from '#protocol';
+import { MAX_RETIRED_AGENTS, makeId, ROLES } from '#protocol';
 import { randomBytes } from '#lib/secret.ts';
 import { requirePerson, requireTown } from '../edge/authenticate.ts';
 import { API } from '../edge/api.ts';
@@ -59,7 +59,10 @@ function listAgents(app: App, inTown: Guard[]): void {
       operationId: 'listAgents',
       method: 'get',
       path: AGENTS,
-      summary: 'List agents, retired ones too',
+      summary: 'List agents, the latest retired ones too',
+      description:
+        `Of agents that are retired at least the latest ${MAX_RETIRED_AGENTS} are kept. One that was retired before them may be ` +
+        'forgotten: then neither it nor its messages are found any more, and no other agent ever has its id.',
       middleware: inTown,
       request: { params: s.townParams, query: s.agentsQuery },
       responses: answers(200, API.AgentPage, 'A page of agents'),

@@ -18,7 +18,7 @@ export interface NewAgent {
 
 /**
  * Adds an agent, places it in the first container with room, and plans its first start for now. The same id again returns the
- * agent that is there. The caller runs `serveAgent`.
+ * agent that is there, as long as it is kept: a repeat comes hours before it could be forgotten. The caller runs `serveAgent`.
  */
 export function createAgent(p: TownPorts, agent: NewAgent): Result<Agent, 'name_taken' | 'limit_exceeded'> {
   return p.transaction(() => {

@@ -7,6 +7,7 @@ import { PUSH_RETRY, SAFETY_RETRY_MS } from '../../tokens/refresh-policy.ts';
 import { doubtContainer, backoffUntil, recordAnswer } from '../containers/containers.ts';
 import { endDelegationsOf } from '../ledger/finish-delegation.ts';
 import { inSlot } from '../containers/in-slot.ts';
+import { forgetRetired } from '../agents/forget-retired.ts';
 import { recordFinished } from '../agents/record-finished.ts';
 import type { TownPorts } from '../ports.ts';
 import { closePermissions } from '../agents/record-permission.ts';
@@ -31,6 +32,7 @@ export function retireAgent(p: TownPorts, id: AgentId): void {
     closePermissions(p, id, now);
     endDelegationsOf(p, id, now);
     recordFinished(p, id, failed, now);
+    forgetRetired(p, now);
   });
 }
 

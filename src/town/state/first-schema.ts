@@ -1,4 +1,4 @@
-/** The steps of a town's tables up to the size of the ledger; schema.ts goes on from here. Never changed: running towns hold them. */
+/** The steps of a town's tables up to the bytes of events; schema.ts goes on from here. Never changed: running towns hold them. */
 import type { Migration } from '#lib/migrate.ts';
 
 /** No turn has begun with it; and: it is over. */
@@ -231,5 +231,10 @@ export const FIRST_STEPS: readonly Migration[] = [
          UPDATE ledger_size SET bytes = bytes - OLD.bytes;
        END`,
     ],
+  },
+  {
+    id: '0014-event-bytes',
+    // What all events of the town up to and with this one have come to, so that the size of what is kept is a difference of two.
+    statements: ['ALTER TABLE events ADD COLUMN total_bytes INTEGER NOT NULL DEFAULT 0'],
   },
 ];

@@ -10,11 +10,6 @@ const AGENT_COLUMNS = `id, name, role, scopes, state, inc, container, session, p
 export const TOWN_SCHEMA: readonly Migration[] = [
   ...FIRST_STEPS,
   {
-    id: '0014-event-bytes',
-    // What all events of the town up to and with this one have come to, so that the size of what is kept is a difference of two.
-    statements: ['ALTER TABLE events ADD COLUMN total_bytes INTEGER NOT NULL DEFAULT 0'],
-  },
-  {
     id: '0015-withdrawals',
     statements: [
       `CREATE TABLE withdrawals (
@@ -240,5 +235,14 @@ export const TOWN_SCHEMA: readonly Migration[] = [
     id: '0034-traces',
     // W3C Trace Context of the request that a message came with.
     statements: ['ALTER TABLE messages ADD COLUMN traceparent TEXT'],
+  },
+  {
+    id: '0035-latest-retired',
+    statements: [
+      // `retired` is a number that grows with each retirement; all of before have 1. One index has the greatest, and one the least of
+      // those whose end is confirmed.
+      'CREATE INDEX agents_retired ON agents (retired) WHERE retired > 0',
+      'CREATE INDEX agents_over ON agents (retired) WHERE retired > 0 AND session IS NULL AND end_due_at_ms IS NULL',
+    ],
   },
 ];

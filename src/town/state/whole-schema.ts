@@ -28,6 +28,8 @@ export const WHOLE_TOWN_SCHEMA: readonly string[] = [
   "CREATE INDEX agents_at_work ON agents (look_at_ms) WHERE state IN ('working', 'stalled')",
   'CREATE INDEX agents_by_container ON agents (container) WHERE retired = 0',
   "CREATE INDEX agents_left ON agents (container) WHERE state = 'retired' AND session IS NOT NULL",
+  'CREATE INDEX agents_retired ON agents (retired) WHERE retired > 0',
+  'CREATE INDEX agents_over ON agents (retired) WHERE retired > 0 AND session IS NULL AND end_due_at_ms IS NULL',
   `CREATE TRIGGER agents_retire AFTER UPDATE OF state ON agents WHEN NEW.state = 'retired' AND NEW.retired = 0
    BEGIN
      UPDATE agents SET retired = 1 WHERE id = NEW.id;

@@ -12,7 +12,14 @@ const HOUR_MS = 3_600_000;
 const MOST_READ = 20;
 
 /** Rows, and entries of indexes, that each act writes at most; docs/storage.md says what they come to. */
-const MOST_WRITTEN = { delivery: 28, 'next delivery': 25, heartbeat: 1, 'heartbeat within a minute': 0, sweep: 10 };
+const MOST_WRITTEN = {
+  delivery: 28,
+  'next delivery': 25,
+  heartbeat: 1,
+  'heartbeat within a minute': 0,
+  sweep: 10,
+  retirement: 66,
+};
 
 /** What each act costs in a town with such a past. The test itself asks the town meanwhile, which only reads. */
 async function costs(past: number): Promise<Record<string, Cost>> {
@@ -41,7 +48,8 @@ async function costs(past: number): Promise<Record<string, Cost>> {
     expect(status).toBe(200);
   });
   const sweep = await costOf(() => town.elapse(HOUR_MS));
-  return { delivery, 'next delivery': next, heartbeat, 'heartbeat within a minute': again, sweep };
+  const retirement = await costOf(() => town.api('DELETE', '/agents/ada'));
+  return { delivery, 'next delivery': next, heartbeat, 'heartbeat within a minute': again, sweep, retirement };
 }
 
 /** A sweep that refreshes so many agents of one container, in one request, and nothing else. */

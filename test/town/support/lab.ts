@@ -9,7 +9,12 @@
 import { inProcessSpawn } from '../../support/in-process-agent.ts';
 import { createControlServer, type ControlServer } from '../../../container/control-server.ts';
 import { Registry } from '../../../container/clients/registry.ts';
-import { MAX_FINISHED_BYTES, MAX_LEDGER_BYTES, type ContainerName } from '../../../src/protocol/index.ts';
+import {
+  MAX_FINISHED_BYTES,
+  MAX_LEDGER_BYTES,
+  MAX_RETIRED_AGENTS,
+  type ContainerName,
+} from '../../../src/protocol/index.ts';
 import type { ContainerBackend } from '../../../src/link/container-link.ts';
 import type { Secret } from '../../../src/lib/secret.ts';
 import { LabClock } from './lab-clock.ts';
@@ -112,6 +117,8 @@ export class Lab {
   restPerReaderMs = 0;
   /** Secrets of the deployment that agents may be given. Read with each start. */
   readonly secrets = new Map<string, Secret>();
+  /** How many retired agents towns keep. Read when a Town comes up. */
+  retiredAgents = MAX_RETIRED_AGENTS;
   /** What towns keep of finished messages, in bytes. Read when a Town comes up. */
   finishedBytes = MAX_FINISHED_BYTES;
   /** The same of mail and delegations. */
@@ -207,6 +214,7 @@ export class Lab {
     this.agentsPerContainer = FEW_AGENTS;
     this.heartbeatMs = RARE_HEARTBEAT_MS;
     this.restPerReaderMs = 0;
+    this.retiredAgents = MAX_RETIRED_AGENTS;
     this.finishedBytes = MAX_FINISHED_BYTES;
     this.ledgerBytes = MAX_LEDGER_BYTES;
     this.receivers.clear();

@@ -1,8 +1,11 @@
 /** The verbs of a town, each with the world that it finds. */
+import { runInDurableObject } from 'cloudflare:test';
 import { type Agent } from '../../../src/roster/agent.ts';
-import { CONTROL_PROBLEMS, ROLES } from '../../../src/protocol/index.ts';
+import { CONTROL_PROBLEMS, MAX_RETIRED_AGENTS, ROLES } from '../../../src/protocol/index.ts';
+import { agentId } from '../../support/ids.ts';
 import { lab } from './lab.ts';
 import type { Scenario } from './matrix.ts';
+import { addRetired } from './past.ts';
 import type { World } from './world.ts';
 
 /**
@@ -75,6 +78,13 @@ const refuses =
     };
   };
 
+/** Two agents were retired in another age: one is of the latest, and the other goes with the next that is retired. */
+const past: Step = ({ stub }) =>
+  runInDurableObject(stub, (_, { storage: { sql } }) => {
+    addRetired(sql, agentId(1), 1);
+    addRetired(sql, agentId(2), 2 * MAX_RETIRED_AGENTS);
+  });
+
 const force: Step = ({ me }) => me.refreshAgent('ada', false);
 
 /** Time passes without an alarm until the agent's own client asks for a token. */
@@ -120,7 +130,7 @@ export const SCENARIOS: readonly Scenario[] = [
     arrange: inOrder(agents(['ada'], 1), unanswered),
     act: async (world) => world.me.cancelMessage('ada', (await world.snapshot()).messages.at(-1)?.id ?? ''),
   },
-  { verb: 'retire', arrange: agents(['ada'], 1), act: (world) => world.me.retireAgent('ada') },
+  { verb: 'retire', arrange: inOrder(agents(['ada'], 1), past), act: (world) => world.me.retireAgent('ada') },
   {
     verb: 'hello',
     arrange: inOrder(agents(['ada'], 1), restarts),

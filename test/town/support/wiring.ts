@@ -71,6 +71,7 @@ export function labTownWiring(link: (container: string) => ContainerLink, bound?
       refreshIntervalMs: 3_600_000,
       agentsPerContainer: lab.agentsPerContainer,
       containerAddresses: lab.containerAddresses,
+      retiredAgents: lab.retiredAgents,
       finishedBytes: lab.finishedBytes,
       ledgerBytes: lab.ledgerBytes,
       writesPerMinute: lab.writesPerMinute,
