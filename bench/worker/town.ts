@@ -35,10 +35,11 @@ export class Town extends TownObject {
     this.#p = made;
   }
 
-  /** Every token looks an hour old. */
+  /** Every token looks an hour old; the town has read its row, as it has by then with the agent's calls. */
   async age(): Promise<void> {
     this.ctx.storage.sql.exec('UPDATE agent_tokens SET issued_at_ms = issued_at_ms - ?', HOUR_MS);
     this.#p.tokens.forget();
+    for (const { id } of this.#p.agents.inUse()) this.#p.tokens.get(id);
   }
 
   /** Generations that are confirmed, of all agents together. */

@@ -1,32 +1,36 @@
 import type { AgentId, AgentState, Role, Scope, SessionId, StallReason } from '#protocol';
 import type { Agent } from './agent.ts';
 
-/** A row of the table `agents`. */
-export type AgentRow = {
-  id: AgentId;
-  name: string;
-  role: Role;
-  scopes: string;
-  state: AgentState;
-  inc: number;
-  container: number;
-  session: SessionId | null;
-  process_id: number | null;
-  created_at_ms: number;
-  last_heard_at_ms: number | null;
-  reported: number;
-  start_due_at_ms: number | null;
-  start_tries: number;
-  end_due_at_ms: number | null;
-  end_tries: number;
-  watched_from_ms: number;
-  progress_at_ms: number | null;
-  look_at_ms: number | null;
-  stalled_why: StallReason | null;
-  stalled_at_ms: number | null;
-  restarts: number;
-  revive_at_ms: number | null;
-};
+/** The columns of the table that make an agent, in the order of a row. */
+export const AGENT_COLUMNS = `id, name, role, scopes, state, inc, container, session, process_id, created_at_ms, last_heard_at_ms, reported,
+  start_due_at_ms, start_tries, end_due_at_ms, end_tries, watched_from_ms, progress_at_ms, look_at_ms, stalled_why, stalled_at_ms, restarts, revive_at_ms`;
+
+/** A row of them. As a list: the platform takes twice as long to make an object of it. */
+export type AgentRow = [
+  id: AgentId,
+  name: string,
+  role: Role,
+  scopes: string,
+  state: AgentState,
+  inc: number,
+  container: number,
+  session: SessionId | null,
+  processId: number | null,
+  createdAtMs: number,
+  lastHeardAtMs: number | null,
+  reported: number,
+  startDueAtMs: number | null,
+  startTries: number,
+  endDueAtMs: number | null,
+  endTries: number,
+  watchedFromMs: number,
+  progressAtMs: number | null,
+  livenessCheckAtMs: number | null,
+  stalledWhy: StallReason | null,
+  stalledAtMs: number | null,
+  restarts: number,
+  reviveAtMs: number | null,
+];
 
 /** As indexes have it, which do not change with each move of an agent. */
 export const LIVE = 'retired = 0';
@@ -56,31 +60,56 @@ export const byId = (agents: readonly Agent[]): Agent[] =>
 
 /** The agent that a row holds. */
 export function toAgent(row: AgentRow): Agent {
+  const [
+    id,
+    name,
+    role,
+    scopes,
+    state,
+    inc,
+    container,
+    session,
+    processId,
+    createdAtMs,
+    lastHeardAtMs,
+    reported,
+    startDueAtMs,
+    startTries,
+    endDueAtMs,
+    endTries,
+    watchedFromMs,
+    progressAtMs,
+    livenessCheckAtMs,
+    stalledWhy,
+    stalledAtMs,
+    restarts,
+    reviveAtMs,
+  ] = row;
   return {
-    id: row.id,
-    name: row.name,
-    role: row.role,
+    id,
+    name,
+    role,
     // Written by `add` from this very type.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    scopes: row.scopes.split(' ').filter(Boolean) as Scope[],
-    state: row.state,
-    inc: row.inc,
-    container: row.container,
-    session: row.session,
-    processId: row.process_id,
-    createdAtMs: row.created_at_ms,
-    lastHeardAtMs: row.last_heard_at_ms,
-    reported: row.reported,
-    startDueAtMs: row.start_due_at_ms,
-    startTries: row.start_tries,
-    endDueAtMs: row.end_due_at_ms,
-    endTries: row.end_tries,
-    watchedFromMs: row.watched_from_ms,
-    progressAtMs: row.progress_at_ms,
-    livenessCheckAtMs: row.look_at_ms,
-    stalledWhy: row.stalled_why,
-    stalledAtMs: row.stalled_at_ms,
-    restarts: row.restarts,
-    reviveAtMs: row.revive_at_ms,
+    scopes: scopes.split(' ').filter(Boolean) as Scope[],
+    state,
+    inc,
+    container,
+    session,
+    processId,
+    createdAtMs,
+    lastHeardAtMs,
+    reported,
+    startDueAtMs,
+    startTries,
+    endDueAtMs,
+    endTries,
+    watchedFromMs,
+    progressAtMs,
+    livenessCheckAtMs,
+    stalledWhy,
+    stalledAtMs,
+    restarts,
+    reviveAtMs,
   };
 }

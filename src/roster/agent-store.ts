@@ -1,13 +1,15 @@
 /** Table `agents`. Synchronous; a read and its write hold no await between them. */
 import { MAX_AGENTS_PER_TOWN, type AgentId, type AgentState, type Role, type Scope, type SessionId } from '#protocol';
 import { KeptRows } from '#lib/kept-rows.ts';
-import { AT_WORK, DUE_COLUMNS, LIVE, OVER, RETIRED, byId, toAgent, withTime } from './agent-row.ts';
+import { AGENT_COLUMNS, AT_WORK, DUE_COLUMNS, LIVE, OVER, RETIRED, byId, toAgent, withTime } from './agent-row.ts';
 import type { AgentDue, AgentRow } from './agent-row.ts';
 import { canMove, isHeardWorthARow, type Agent, type MovedWith } from './agent.ts';
 import { LastSigns } from './last-signs.ts';
 
 /** The number of who was retired last. */
 const LAST = `SELECT MAX(retired) FROM agents WHERE ${RETIRED}`;
+
+const AGENTS = `SELECT ${AGENT_COLUMNS} FROM agents`;
 
 /** Agents, with the signs of life that are not written to their rows yet. */
 export class AgentStore {
@@ -39,17 +41,17 @@ export class AgentStore {
 
   /** By id, or by the name of a live agent. */
   find(idOrName: string): Agent | null {
-    return this.#many(`SELECT * FROM agents WHERE id = ?1 OR (name = ?1 AND ${LIVE})`, idOrName)[0] ?? null;
+    return this.#many(`${AGENTS} WHERE id = ?1 OR (name = ?1 AND ${LIVE})`, idOrName)[0] ?? null;
   }
 
   /** Agents with an id above `after`, in the order of ids; those of the retired that are kept too. */
   list(after: string, limit: number): Agent[] {
-    return this.#many('SELECT * FROM agents WHERE id > ? ORDER BY id LIMIT ?', after, limit);
+    return this.#many(`${AGENTS} WHERE id > ? ORDER BY id LIMIT ?`, after, limit);
   }
 
   /** Every agent that is not retired; read in the order of the index that holds them alone. */
   live(): Agent[] {
-    return byId(this.#many(`SELECT * FROM agents WHERE ${LIVE} ORDER BY name`));
+    return byId(this.#many(`${AGENTS} WHERE ${LIVE} ORDER BY name`));
   }
 
   /** How many live agents are placed in each container that has any: from an index, without a row of theirs. */
@@ -60,22 +62,22 @@ export class AgentStore {
 
   /** Live agents, and retired ones whose container has yet to confirm the teardown. */
   liveOrEnding(): Agent[] {
-    return byId([...this.live(), ...this.#many("SELECT * FROM agents WHERE end_due_at_ms > 0 AND state = 'retired'")]);
+    return byId([...this.live(), ...this.#many(`${AGENTS} WHERE end_due_at_ms > 0 AND state = 'retired'`)]);
   }
 
   inContainer(container: number): Agent[] {
-    return byId(this.#many(`SELECT * FROM agents WHERE container = ? AND ${LIVE}`, container));
+    return byId(this.#many(`${AGENTS} WHERE container = ? AND ${LIVE}`, container));
   }
 
   /** Agents of a container, retired ones too, whose stop or teardown it has yet to confirm. */
   endingIn(container: number): Agent[] {
-    return byId(this.#many('SELECT * FROM agents WHERE container = ? AND end_due_at_ms > 0', container));
+    return byId(this.#many(`${AGENTS} WHERE container = ? AND end_due_at_ms > 0`, container));
   }
 
   /** Retired agents whose container was given up before it confirmed: they may run there until its next session. */
   leftIn(container: number): Agent[] {
     const left = "state = 'retired' AND session IS NOT NULL AND end_due_at_ms IS NULL";
-    return byId(this.#many(`SELECT * FROM agents WHERE container = ? AND ${left}`, container));
+    return byId(this.#many(`${AGENTS} WHERE container = ? AND ${left}`, container));
   }
 
   /** Of those who were retired before the latest `kept`, and whose end is confirmed, the first. */
@@ -91,7 +93,7 @@ export class AgentStore {
 
   /** Agents that use a token now: what a sweep refreshes. */
   inUse(): Agent[] {
-    const rows = this.#rows(`SELECT * FROM agents WHERE ${AT_WORK}`);
+    const rows = this.#rows(`${AGENTS} WHERE ${AT_WORK}`);
     for (const row of rows) this.#kept.keep(row.id, row);
     return byId(rows.map((row) => this.#signs.over(row)));
   }
@@ -104,7 +106,7 @@ export class AgentStore {
   /** Agents of which this is due, the longest waiting first. */
   due(what: AgentDue, nowMs: number, limit: number): Agent[] {
     const column = DUE_COLUMNS[what];
-    return this.#many(`SELECT * FROM agents WHERE ${withTime(what)} <= ? ORDER BY ${column} LIMIT ?`, nowMs, limit);
+    return this.#many(`${AGENTS} WHERE ${withTime(what)} <= ? ORDER BY ${column} LIMIT ?`, nowMs, limit);
   }
 
   /** When this is due of any agent first, or null. */
@@ -233,12 +235,11 @@ export class AgentStore {
 
   /** As they are stored, without the signs of life that came since. */
   #rows(query: string, ...bindings: SqlStorageValue[]): Agent[] {
-    const rows = this.#sql.exec<AgentRow>(query, ...bindings).toArray();
-    return rows.map(toAgent);
+    return Array.from(this.#sql.exec(query, ...bindings).raw<AgentRow>(), toAgent);
   }
 
   #row(id: AgentId): Agent | null {
-    return this.#kept.get(id, () => this.#rows('SELECT * FROM agents WHERE id = ?', id)[0] ?? null);
+    return this.#kept.get(id, () => this.#rows(`${AGENTS} WHERE id = ?`, id)[0] ?? null);
   }
 
   #write(id: AgentId, query: string, ...bindings: SqlStorageValue[]): void {

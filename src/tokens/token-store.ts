@@ -21,6 +21,7 @@ const ACKED = `acked_at_ms = IIF(acked < ?1, ?2, acked_at_ms), issued_at_ms = II
   cut_at_gen = IIF(acked < ?1 AND cut_at_gen <= ?1, NULL, cut_at_gen),
   retry_at_ms = IIF(minted <= ?1, NULL, retry_at_ms), retry_tries = IIF(minted <= ?1, 0, retry_tries),
   acked = MAX(acked, ?1)`;
+const CREDENTIAL = `SELECT ${CREDENTIAL_COLUMNS} FROM agent_tokens WHERE agent = ?`;
 const FAILING = 'failing_since_ms = COALESCE(failing_since_ms, ?)';
 /** Puts a fact before the others, in the write that it is a fact of: the oldest go. */
 const FACT = `facts = substr(? || facts, 1, ${MAX_FACTS_UNITS})`;
@@ -59,8 +60,11 @@ export class TokenStore {
 
   /** Throws where there is none: every agent has one from its creation on. */
   get(agent: AgentId): Credential {
-    const query = `SELECT ${CREDENTIAL_COLUMNS} FROM agent_tokens WHERE agent = ?`;
-    return this.#kept.get(agent, () => toCredential(this.#sql.exec<CredentialRow>(query, agent).one()));
+    return this.#kept.get(agent, () => {
+      const [row] = [...this.#sql.exec(CREDENTIAL, agent).raw<CredentialRow>()];
+      if (row === undefined) throw new Error(`no credential of ${agent}`);
+      return toCredential(row);
+    });
   }
 
   /** What was written since the last commit was rolled back, or the table is gone. */
