@@ -120,12 +120,6 @@ export class MessageStore {
     );
   }
 
-  /** Whether no turn has begun with this attempt, as far as is known. */
-  isWaiting(id: MessageId, attempt: number): boolean {
-    const waiting = `SELECT 1 FROM messages WHERE id = ? AND attempt = ? AND state IN ('queued', 'delivered')`;
-    return this.#exists(waiting, id, attempt);
-  }
-
   /**
    * It ended; `deliveredAtMs`: handed over then at the latest, null: perhaps never. Counts only for the current attempt and once: the
    * first final state stays.
@@ -154,6 +148,12 @@ export class MessageStore {
         agent,
       )
       .toArray();
+  }
+
+  /** The agent's first message that is not over, wherever it is; null: all are over. */
+  firstOpen(agent: AgentId): MessageId | null {
+    const first = `SELECT id FROM messages WHERE agent = ? AND ${OPEN} ORDER BY seq LIMIT 1`;
+    return this.#sql.exec<{ id: MessageId }>(first, agent).toArray()[0]?.id ?? null;
   }
 
   /** Queues it, as a new attempt or as the same one, unless it has changed meanwhile. A turn is lost with a new one only. */

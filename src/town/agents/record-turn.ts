@@ -28,7 +28,8 @@ export function recordTurnStarted(p: TownPorts, agent: AgentId, { message, attem
  * The same where the end of the turn is at hand: the event is written now, the row with its end. Returns whether it was new.
  */
 export function announceTurnStarted(p: TownPorts, agent: AgentId, { message, attempt }: Turn, nowMs: number): boolean {
-  if (!p.messages.isWaiting(message, attempt)) return false;
+  const turn = p.messages.turnOf(message);
+  if (turn?.attempt !== attempt || turn.state === 'working') return false;
   p.events.append('reeve.turn.started', agent, { message, attempt }, nowMs);
   return true;
 }

@@ -95,10 +95,9 @@ function settle(p: TownPorts, agent: Agent, batch: readonly Message[], answer: I
   const now = p.clock.now();
   const current = p.agents.get(agent.id);
   if (current?.inc !== agent.inc || current.session !== agent.session) {
-    // The fence: what an incarnation took that is gone went with it. Only what it finished counts.
-    if (answer.kind === 'answered') {
-      for (const held of answer.value.messages) if (held.result !== undefined) take(p, agent.id, held, now);
-    }
+    // The fence: what an incarnation took that is gone went with it. Only what it finished counts, and that only in order: behind a
+    // message that runs again it stays queued, and runs again as well.
+    if (answer.kind === 'answered') for (const held of answer.value.messages) takeResult(p, agent.id, held, now);
     return startsAtOnce(answer);
   }
   if (answer.kind === 'answered' && answer.value.messages.length > 0) {
@@ -186,19 +185,20 @@ function take(p: TownPorts, agent: AgentId, held: HeldMessage, nowMs: number): v
       return;
     case 'done':
     case 'failed':
-      // The turn is over, but its report is still under way: until then it counts as delivered. The reports come in order, so
-      // a result that is here already waits for it where an earlier turn's has not come either.
-      if (held.result === undefined || isBehind(p, agent, held.message)) {
-        p.messages.delivered(held.message, held.attempt, nowMs);
-      } else recordTurnFinished(p, agent, { ...held, result: held.result }, nowMs);
+      // The turn is over, but its report is still under way: until then it counts as delivered.
+      if (!takeResult(p, agent, held, nowMs)) p.messages.delivered(held.message, held.attempt, nowMs);
       return;
   }
 }
 
-/** Whether an earlier message of the agent is in the control server and, as far as the town knows, not over. */
-function isBehind(p: TownPorts, agent: AgentId, id: MessageId): boolean {
-  const seq = p.messages.get(id)?.seq ?? 0;
-  return p.messages.handedOver(agent).some((other) => other.seq < seq);
+/**
+ * Ends the turn of which the answer has the result. Returns whether it did: messages end in order, so a result waits behind an earlier
+ * message that is not over, be that in the control server or queued again. Reports come in order by themselves.
+ */
+function takeResult(p: TownPorts, agent: AgentId, { result, ...turn }: HeldMessage, nowMs: number): boolean {
+  if (result === undefined || p.messages.firstOpen(agent) !== turn.message) return false;
+  recordTurnFinished(p, agent, { ...turn, result }, nowMs);
+  return true;
 }
 
 const ids = (batch: readonly Message[]): MessageId[] => batch.map((message) => message.id);

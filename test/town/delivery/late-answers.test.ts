@@ -2,12 +2,18 @@
 import { describe, expect, it } from 'vitest';
 import { lab, nextTurn } from '../support/lab.ts';
 import { takeSnapshot } from '../support/snapshot.ts';
-import { MINUTE, cutOff, pass } from '../support/passing.ts';
+import { MINUTE, cutOff, eventsOf, pass } from '../support/passing.ts';
 import { rewrite } from '../support/inside.ts';
 import { TestTown, api } from '../support/town.ts';
 import { CONTAINER_SECRET } from '../support/wiring.ts';
 
 const hello = () => api('POST', '/v1/container/hello', { version: 1 }, CONTAINER_SECRET);
+
+/** Rings, and lets time pass until the run is over, whatever it waits for. */
+async function ringOut(town: TestTown): Promise<void> {
+  const rung = town.ring().then(() => true);
+  while (!(await Promise.race([rung, nextTurn().then(() => false)]))) lab.clock.advance(100);
+}
 
 describe('an answer that comes too late', () => {
   it('to a start that a stop and a second start have overtaken leaves the second one due (T5)', async () => {
@@ -48,6 +54,92 @@ describe('an answer that comes too late', () => {
     await pass(town, 2 * MINUTE);
     await town.until('ada', id, 'done');
     expect((await takeSnapshot(town.stub)).agents[0]?.agent).toMatchObject({ state: 'idle', inc: 2 });
+  });
+});
+
+/**
+ * Both messages of the agent are over in its control server, and no report says so: the town has handed the first over, and sent the
+ * second without an answer. The answer to the repeat of that, which has its result, is held until `release`.
+ */
+async function lateResult() {
+  const town = await TestTown.create();
+  await town.agent('ada');
+  const container = town.container();
+  const gate = { isHeld: true, isReached: false, isClosed: true };
+  container.outgoing = async (path, send) => {
+    if (gate.isClosed && path === '/v1/agent/events') throw new TypeError('the connection was reset');
+    return send();
+  };
+  let deliveries = 0;
+  container.network = async (request, send) => {
+    if (!request.path.endsWith('/messages')) return send();
+    deliveries += 1;
+    const nth = deliveries;
+    const answer = await send();
+    if (nth === 2) throw new TypeError('the connection was reset');
+    if (nth !== 3) return answer;
+    gate.isReached = true;
+    while (gate.isHeld) await nextTurn();
+    return answer;
+  };
+  const { id: first } = await town.send('ada', 'hello');
+  await town.until('ada', first, 'delivered');
+  const { id: second } = await town.send('ada', 'hello');
+  await expect.poll(() => lab.turns.some(({ message }) => message === second)).toBe(true);
+  for (let ring = 0; !gate.isReached && ring < 3; ring += 1) await ringOut(town);
+  expect(gate.isReached).toBe(true);
+  const release = (): void => void (gate.isHeld = false);
+  const open = (): void => void (gate.isClosed = false);
+  return { town, first, second, release, open };
+}
+
+/** The agent's next incarnation is to begin, while an answer to this one is out: either call waits for it. */
+async function restart(town: TestTown): Promise<{ readonly answered: Promise<unknown> }> {
+  const stopped = town.api('POST', '/agents/ada/stop');
+  await expect.poll(async () => (await town.read('ada')).state).toBe('stopped');
+  const started = town.api('POST', '/agents/ada/start');
+  await expect.poll(async () => (await town.read('ada')).incarnation).toBe(2);
+  return { answered: Promise.all([stopped, started]) };
+}
+
+/** The messages whose turns ended, in the order in which they did. */
+const ended = async (town: TestTown) => (await eventsOf(town, 'reeve.turn.finished')).map(({ message }) => message);
+
+describe('a result in an answer that comes too late', () => {
+  it('T12: does not count before an earlier message that a probe has queued meanwhile, to fetch its result', async () => {
+    const { town, first, second, release, open } = await lateResult();
+    for (let ring = 0; (await eventsOf(town, 'reeve.message.queued_again')).length === 0 && ring < 3; ring += 1)
+      await ringOut(town);
+    expect(await eventsOf(town, 'reeve.message.queued_again')).toEqual([{ messages: [first] }]);
+    release();
+    await town.until('ada', first, 'done');
+    open();
+    await town.until('ada', second, 'done');
+    expect(await ended(town)).toEqual([first, second]);
+    expect(lab.turns.filter(({ message }) => message === first || message === second)).toHaveLength(2);
+  });
+
+  it('T12: does not count before an earlier message that runs again, because its incarnation is gone', async () => {
+    const { town, first, second, release, open } = await lateResult();
+    const restarted = await restart(town);
+    expect((await town.message('ada', first)).state).toBe('queued');
+    open();
+    release();
+    await restarted.answered;
+    await town.until('ada', second, 'done');
+    expect(await ended(town)).toEqual([first, second]);
+  });
+
+  it('T12: counts, although its incarnation is gone, where no earlier message is open', async () => {
+    const { town, first, second, release, open } = await lateResult();
+    open();
+    await town.until('ada', first, 'done');
+    town.container().outgoing = () => Promise.reject(new TypeError('the connection was reset'));
+    const restarted = await restart(town);
+    release();
+    await restarted.answered;
+    await town.until('ada', second, 'done');
+    expect(lab.turns.filter(({ message }) => message === second)).toHaveLength(1);
   });
 });
 
@@ -98,12 +190,6 @@ describe('an agent whose start takes its container down with it', () => {
     expect(tries.length).toBeLessThanOrEqual(15);
   });
 });
-
-/** Rings, and lets time pass until the run is over, whatever it waits for. */
-async function ringOut(town: TestTown): Promise<void> {
-  const rung = town.ring().then(() => true);
-  while (!(await Promise.race([rung, nextTurn().then(() => false)]))) lab.clock.advance(100);
-}
 
 describe('a run of the alarm with a container that hangs', () => {
   it('T7: ends at its budget, and what comes due meanwhile is done by the next, while the answer is still out', async () => {

@@ -134,7 +134,7 @@ export const TOWN_EFFECTS: Effects = {
   'messages.planQueue': WRITE,
   'messages.delivered': WRITE,
   'messages.working': WRITE,
-  'messages.isWaiting': READ,
+  'messages.firstOpen': READ,
   'messages.finish': WRITE,
   'messages.handedOver': READ,
   'messages.queueAgain': WRITE,

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import type { InterruptAgent, MessageId, RunningAgents } from '../../../src/protocol/index.ts';
-import { lab, type LabAnswer, type LabRequest } from './lab.ts';
+import { lab, nextTurn, type LabAnswer, type LabRequest } from './lab.ts';
 import { MINUTE, cutOff, silence } from './passing.ts';
 import { weather } from './weather.ts';
 import { World } from './world.ts';
@@ -13,17 +13,21 @@ type Name = (typeof NAMES)[number];
 /** What senders and people ask for. */
 const WISHES = ['send', 'send', 'send again', 'cancel', 'interrupt', 'stop', 'start', 'revoke', 'retire'] as const;
 /**
- * The next request or report is lost before it arrives, or its answer is; or it is late: its sender takes it for lost.
+ * The next request or report is lost before it arrives, or its answer is; or it is late: its sender takes it for lost; or it comes
+ * twice. `slow answer`: whatever else is under way by then overtakes the next answer to a delivery that has a result.
  * `miss messages`: the next answer to a probe knows of no message; `meanwhile`: and what is asked for comes while it is written. `place`: the container is not reached until its agents live
- * elsewhere. `hang`: nothing that is sent to a container is answered, until it is said again.
+ * elsewhere. `hang`: nothing that is sent to a container is answered, until it is said again. `block`: and no report passes, which
+ * something on the way refuses.
  */
 const FAULTS = [
   'lose delivery',
   'lose answer',
   'late delivery',
+  'slow answer',
   'lose report',
   'lose receipt',
   'late report',
+  'repeat report',
   'lose withdrawal',
   'lose confirmation',
   'late withdrawal',
@@ -43,6 +47,7 @@ const EVENTS = [
   'wait',
   'place',
   'hang',
+  'block',
   'probe',
 ] as const;
 
@@ -52,7 +57,7 @@ type Wish = (typeof WISHES)[number];
 type Fault = (typeof FAULTS)[number];
 type Event = (typeof EVENTS)[number];
 
-interface OutboxStep {
+export interface OutboxStep {
   readonly kind: Wish | Fault | Event;
   readonly name: Name;
   /** Which content, and how long. */
@@ -72,9 +77,45 @@ export const anOutboxStep: fc.Arbitrary<OutboxStep> = fc.record({
   hasty: fc.boolean(),
 });
 
+/**
+ * Of all that, what decides how answers, reports and probes meet: an answer that is lost and one that is slow, between turns that are
+ * over and that no report tells of.
+ */
+const MEETINGS: readonly (readonly OutboxStep['kind'][])[] = [
+  ['send'],
+  ['lose answer', 'send'],
+  ['late delivery', 'send'],
+  ['slow answer', 'probe'],
+  ['slow answer', 'alarm'],
+  ['slow answer', 'send', 'stop', 'start'],
+  ['stop', 'start'],
+  ['let in'],
+  ['cancel'],
+  ['crash', 'hello'],
+  ['evict'],
+  ['block'],
+];
+
+/** Meetings of one agent, of which no report passes from the first on. The turns are short, so that they are over by then. */
+export const someMeetings: fc.Arbitrary<OutboxStep[]> = fc
+  .array(fc.tuple(fc.constantFrom(...MEETINGS), fc.constantFrom(0, 0, 1)), { minLength: 3, maxLength: 8, size: 'max' })
+  .map((meetings) =>
+    [[['block'], 0] as const, ...meetings].flatMap(([kinds, which]) =>
+      kinds.map((kind, nth): OutboxStep => {
+        // A person who stops or starts the agent does not wait for what is under way to it.
+        const hasty = ['stop', 'start'].includes(kinds[nth + 1] ?? '');
+        return { kind, name: NAMES[0], which, hasty };
+      }),
+    ),
+  );
+
 const CONTENTS = ['hello', 'work 1', 'work 2', 'fail', 'work 6'] as const;
 /** Containers that there are: a second one for when the first is lost. */
 const CONTAINERS = [0, 1] as const;
+/** How often the event loop turns while an answer is slow: more often than all else that was under way needs. */
+const SLOW_TURNS = 60;
+/** What a firewall and a proxy answer a report that they do not let through. */
+const REFUSALS = [403, 413] as const;
 /** Longer than an agent at work is waited for. */
 const SILENT_MS = 2 * MINUTE;
 /** Longer than a container is waited for. */
@@ -99,6 +140,8 @@ export class OutboxRun {
   #isCutOff = false;
   /** Containers that hang. */
   readonly #hung = new Set<number>();
+  /** What reports are refused with; null: they pass. */
+  #blockedWith: (typeof REFUSALS)[number] | null = null;
 
   private constructor(world: World) {
     this.#world = world;
@@ -130,6 +173,7 @@ export class OutboxRun {
   async end(): Promise<void> {
     this.#faults.length = 0;
     this.#hung.clear();
+    this.#blockedWith = null;
     await this.#letIn();
     await this.#world.settled();
     const { agents } = await this.#world.snapshot();
@@ -212,6 +256,9 @@ export class OutboxRun {
       case 'hang':
         this.#hang(which % CONTAINERS.length);
         return;
+      case 'block':
+        this.#blockedWith = this.#blockedWith === null ? (REFUSALS[which % REFUSALS.length] ?? 403) : null;
+        return;
       case 'probe':
         await this.#doubt();
         return;
@@ -282,9 +329,8 @@ export class OutboxRun {
 
   async #probe(send: () => Promise<LabAnswer>): Promise<LabAnswer> {
     const answer = await send();
-    const at = this.#faults.findIndex((fault) => MISSING.includes(fault));
-    if (at === -1 || answer.status !== 200) return answer;
-    const [fault] = this.#faults.splice(at, 1);
+    const fault = answer.status === 200 ? this.#taken(MISSING) : undefined;
+    if (fault === undefined) return answer;
     const { agents } = JSON.parse(answer.body) as RunningAgents;
     for (const { agent } of agents) {
       // It does not get through at once, so that the agent is still the one that was seen.
@@ -295,20 +341,31 @@ export class OutboxRun {
     return { ...answer, body: JSON.stringify({ agents: agents.map((agent) => ({ ...agent, messages: [] })) }) };
   }
 
-  #deliver<T>(send: () => Promise<T>): Promise<T> {
-    return this.#cross(['lose delivery', 'lose answer', 'late delivery'], send);
+  async #deliver(send: () => Promise<LabAnswer>): Promise<LabAnswer> {
+    const answer = await this.#cross(['lose delivery', 'lose answer', 'late delivery'], send);
+    if (!answer.body.includes('"result"') || this.#taken(['slow answer']) === undefined) return answer;
+    for (let turn = 0; turn < SLOW_TURNS; turn += 1) await nextTurn();
+    return answer;
   }
 
-  #report<T>(send: () => Promise<T>): Promise<T> {
+  async #report(send: () => Promise<Response>): Promise<Response> {
+    if (this.#blockedWith !== null) return new Response('<html>blocked</html>', { status: this.#blockedWith });
+    if (this.#taken(['repeat report']) !== undefined) await send();
     return this.#cross(['lose report', 'lose receipt', 'late report'], send);
   }
 
-  async #cross<T>([before, after, late]: readonly [Fault, Fault, Fault], send: () => Promise<T>): Promise<T> {
-    const at = this.#faults.findIndex((fault) => [before, after, late].includes(fault));
-    const [fault] = at === -1 ? [] : this.#faults.splice(at, 1);
+  async #cross<T>(faults: readonly [Fault, Fault, Fault], send: () => Promise<T>): Promise<T> {
+    const fault = this.#taken(faults);
     if (fault === undefined) return send();
+    const [, after, late] = faults;
     if (fault === after) await send();
     else if (fault === late) this.#late.push(send);
     return reset();
+  }
+
+  /** The first of these that waits for its request, which this is. */
+  #taken(faults: readonly Fault[]): Fault | undefined {
+    const at = this.#faults.findIndex((fault) => faults.includes(fault));
+    return at === -1 ? undefined : this.#faults.splice(at, 1)[0];
   }
 }
