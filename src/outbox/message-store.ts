@@ -93,31 +93,30 @@ export class MessageStore {
     this.#sql.exec(`UPDATE messages SET deliver_at_ms = ?1 WHERE agent = ?2 AND ${changes}`, atMs, agent);
   }
 
-  /** Whatever the agent's queue was sent to is gone: the next try is the first. */
-  forgetTries(agent: AgentId): void {
-    this.#sql.exec(`UPDATE messages SET tries = 0 WHERE agent = ? AND ${QUEUED} AND tries > 0`, agent);
+  /**
+   * Whatever the agent's queue was sent to is gone: the next try is the first. What had come to its end there, and is queued to fetch
+   * its result, runs again, so it is a new attempt.
+   */
+  forgetSent(agent: AgentId): void {
+    this.#sql.exec(
+      `UPDATE messages SET tries = 0, attempt = attempt + (delivered_at_ms IS NOT NULL), delivered_at_ms = NULL
+       WHERE agent = ? AND ${QUEUED} AND (tries > 0 OR delivered_at_ms IS NOT NULL)`,
+      agent,
+    );
   }
 
   /** The control server holds this attempt. A repeat, or an answer to an older attempt, changes nothing. */
   delivered(id: MessageId, attempt: number, nowMs: number): boolean {
-    return this.#exists(
-      `UPDATE messages SET state = 'delivered', delivered_at_ms = ?, deliver_at_ms = NULL
-       WHERE id = ? AND attempt = ? AND state = 'queued' RETURNING id`,
-      nowMs,
-      id,
-      attempt,
-    );
+    const deliver = `UPDATE messages SET state = 'delivered', delivered_at_ms = COALESCE(delivered_at_ms, ?), deliver_at_ms = NULL
+       WHERE id = ? AND attempt = ? AND state = 'queued' RETURNING id`;
+    return this.#exists(deliver, nowMs, id, attempt);
   }
 
   /** The turn began. Comes before the answer to the delivery when the agent is quick. */
   working(id: MessageId, attempt: number, nowMs: number): boolean {
-    return this.#exists(
-      `UPDATE messages SET state = 'working', deliver_at_ms = NULL, delivered_at_ms = COALESCE(delivered_at_ms, ?)
-       WHERE id = ? AND attempt = ? AND state IN ('queued', 'delivered') RETURNING id`,
-      nowMs,
-      id,
-      attempt,
-    );
+    const work = `UPDATE messages SET state = 'working', deliver_at_ms = NULL, delivered_at_ms = COALESCE(delivered_at_ms, ?)
+       WHERE id = ? AND attempt = ? AND state IN ('queued', 'delivered') RETURNING id`;
+    return this.#exists(work, nowMs, id, attempt);
   }
 
   /**
@@ -156,26 +155,21 @@ export class MessageStore {
     return this.#sql.exec<{ id: MessageId }>(first, agent).toArray()[0]?.id ?? null;
   }
 
-  /** Queues it, as a new attempt or as the same one, unless it has changed meanwhile. A turn is lost with a new one only. */
+  /**
+   * Queues it, as a new attempt or as the same one, unless it has changed meanwhile. A turn is lost with a new one only; the same one
+   * was handed over all the same, and stays so.
+   */
   queueAgain({ id, attempt, state }: HandedOver, as: 'new attempt' | 'same attempt'): boolean {
-    return this.#exists(
-      `UPDATE messages SET state = 'queued', attempt = attempt + ?1, works = works + ?1 * (state = 'working'), tries = 0,
-       delivered_at_ms = NULL WHERE id = ?2 AND attempt = ?3 AND state = ?4 RETURNING id`,
-      as === 'new attempt' ? 1 : 0,
-      id,
-      attempt,
-      state,
-    );
+    const queue = `UPDATE messages SET state = 'queued', attempt = attempt + ?1, works = works + ?1 * (state = 'working'), tries = 0,
+       delivered_at_ms = IIF(?1, NULL, delivered_at_ms) WHERE id = ?2 AND attempt = ?3 AND state = ?4 RETURNING id`;
+    return this.#exists(queue, as === 'new attempt' ? 1 : 0, id, attempt, state);
   }
 
-  /** Ends a message that was not taken by a control server yet. One that is handed over, or final, stays as it is. */
+  /** Ends a message that was not taken by a control server yet. One that is handed over, whose result is fetched, or final, stays as it is. */
   cancel(id: MessageId, nowMs: number): boolean {
-    return this.#exists(
-      `UPDATE messages SET state = 'cancelled', finished_at_ms = ?, deliver_at_ms = NULL, kept_bytes = bytes
-       WHERE id = ? AND state = 'queued' RETURNING id`,
-      nowMs,
-      id,
-    );
+    const cancel = `UPDATE messages SET state = 'cancelled', finished_at_ms = ?, deliver_at_ms = NULL, kept_bytes = bytes
+       WHERE id = ? AND state = 'queued' AND delivered_at_ms IS NULL RETURNING id`;
+    return this.#exists(cancel, nowMs, id);
   }
 
   /** Ends everything that is not final, with one reason. Returns the ids. */

@@ -24,6 +24,7 @@ export interface Message {
   /** When it is sent (again), or null: it waits for its agent. */
   readonly deliverAtMs: number | null;
   readonly createdAtMs: number;
+  /** Of the current attempt. A queued one that has it was handed over, and is queued again to fetch its result. */
   readonly deliveredAtMs: number | null;
   readonly finishedAtMs: number | null;
   readonly reply: string | null;

@@ -109,8 +109,19 @@ describe('deliveries that are due', () => {
     const id = accept(1);
     messages.sending([id]);
     expect(messages.get(id)?.tries).toBe(1);
-    messages.forgetTries(ADA);
-    expect(messages.get(id)?.tries).toBe(0);
+    messages.forgetSent(ADA);
+    expect(messages.get(id)).toMatchObject({ tries: 0, attempt: 1 });
+  });
+
+  test('are new attempts once an incarnation is gone that had come to their end, and kept the result', () => {
+    const id = accept(1);
+    messages.delivered(id, 1, 5);
+    messages.queueAgain({ id, seq: 1, attempt: 1, crashedTurns: 0, state: 'delivered' }, 'same attempt');
+    expect(messages.get(id)).toMatchObject({ state: 'queued', attempt: 1, deliveredAtMs: 5 });
+    expect(messages.cancel(id, 6)).toBe(false);
+    messages.forgetSent(ADA);
+    expect(messages.get(id)).toMatchObject({ state: 'queued', attempt: 2, deliveredAtMs: null });
+    expect(messages.cancel(id, 6)).toBe(true);
   });
 });
 

@@ -5,7 +5,7 @@ import type { TownPorts } from '../ports.ts';
 import { messageView } from '../views/views.ts';
 import { planWithdrawal } from './plan-withdrawal.ts';
 
-/** `state_conflict`: its agent has it, or it is over. */
+/** `state_conflict`: its agent has it, also where only its result is still to be fetched, or it is over. */
 export type CancelRefusal = 'not_found' | 'state_conflict';
 
 /**

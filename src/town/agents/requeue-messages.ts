@@ -50,7 +50,7 @@ function recordQueuedAgain(p: TownPorts, agent: AgentId, messages: MessageId[], 
 /** All that the agent held, because it, its session or its container is gone. What was under way to it did not arrive. */
 export function requeueAll(p: TownPorts, agent: AgentId, nowMs: number): void {
   requeueMessages(p, agent, p.messages.handedOver(agent), nowMs);
-  p.messages.forgetTries(agent);
+  p.messages.forgetSent(agent);
   p.withdrawals.forget(agent);
   p.queues.forget(agent);
   closePermissions(p, agent, nowMs);

@@ -105,12 +105,41 @@ async function restart(town: TestTown): Promise<{ readonly answered: Promise<unk
 /** The messages whose turns ended, in the order in which they did. */
 const ended = async (town: TestTown) => (await eventsOf(town, 'reeve.turn.finished')).map(({ message }) => message);
 
+/** A probe has found its turn over: it is queued, to fetch its result. */
+async function untilFetched(town: TestTown, message: string): Promise<void> {
+  for (let ring = 0; (await eventsOf(town, 'reeve.message.queued_again')).length === 0 && ring < 3; ring += 1)
+    await ringOut(town);
+  expect(await eventsOf(town, 'reeve.message.queued_again')).toEqual([{ messages: [message] }]);
+}
+
+describe('a message whose result is fetched', () => {
+  it('is not cancelled: its turn is over, and its result counts', async () => {
+    const { town, first, release, open } = await lateResult();
+    await untilFetched(town, first);
+    const { status, body } = await town.api('DELETE', `/agents/ada/messages/${first}`);
+    expect([status, body]).toEqual([409, expect.objectContaining({ code: 'state_conflict' })]);
+    release();
+    open();
+    await town.until('ada', first, 'done');
+  });
+
+  it('is a new attempt where its incarnation goes before it comes: it runs once more', async () => {
+    const { town, first, release, open } = await lateResult();
+    await untilFetched(town, first);
+    const restarted = await restart(town);
+    expect(await town.message('ada', first)).toMatchObject({ state: 'queued', attempts: 2, delivered_at: null });
+    open();
+    release();
+    await restarted.answered;
+    await town.until('ada', first, 'done');
+    expect(lab.turns.filter(({ message }) => message === first)).toHaveLength(2);
+  });
+});
+
 describe('a result in an answer that comes too late', () => {
   it('T12: does not count before an earlier message that a probe has queued meanwhile, to fetch its result', async () => {
     const { town, first, second, release, open } = await lateResult();
-    for (let ring = 0; (await eventsOf(town, 'reeve.message.queued_again')).length === 0 && ring < 3; ring += 1)
-      await ringOut(town);
-    expect(await eventsOf(town, 'reeve.message.queued_again')).toEqual([{ messages: [first] }]);
+    await untilFetched(town, first);
     release();
     await town.until('ada', first, 'done');
     open();

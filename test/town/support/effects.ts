@@ -138,7 +138,7 @@ export const TOWN_EFFECTS: Effects = {
   'messages.finish': WRITE,
   'messages.handedOver': READ,
   'messages.queueAgain': WRITE,
-  'messages.forgetTries': WRITE,
+  'messages.forgetSent': WRITE,
   'messages.cancel': WRITE,
   'messages.lastTurns': READ,
   'messages.pruneBefore': WRITE,
