@@ -153,7 +153,9 @@ function passOnRejected(
   const rejections = p.queues.rejected(agent, first.id);
   retryLater(p, agent);
   if (rejections < MAX_REJECTIONS) return false;
-  const error = `delivery_refused: ${status}`;
+  // It is sent again only to fetch its result: it was worked on.
+  const what = first.deliveredAtMs === null ? 'delivery' : 'result';
+  const error = `${what}_refused: ${status}`;
   if (!p.messages.finish(first.id, first.attempt, { state: 'failed', error }, nowMs, null)) return false;
   p.events.append('reeve.message.dead_lettered', agent, { messages: [first.id], error }, nowMs);
   recordFinished(p, agent, [first.id], nowMs);

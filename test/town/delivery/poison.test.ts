@@ -87,6 +87,24 @@ describe('a delivery that something on the way refuses', () => {
     },
   );
 
+  it('fails a message whose turn is over, and that is sent to fetch its result, with words of its own', async () => {
+    const town = await TestTown.create();
+    await town.agent('ada');
+    town.container().outgoing = async (path, send) => {
+      if (path === '/v1/agent/events') throw new TypeError('the connection was reset');
+      return send();
+    };
+    const { id: worked } = await town.send('ada', 'one');
+    await town.until('ada', worked, 'delivered');
+    inFront(town, () => html(403));
+    const { id: never } = await town.send('ada', 'two');
+    await pass(town, 120 * MINUTE_MS);
+    expect((await town.message('ada', worked)).error).toBe('result_refused: 403');
+    expect((await town.message('ada', never)).error).toBe('delivery_refused: 403');
+    const turns = lab.turns.filter(({ message }) => message === worked || message === never);
+    expect(turns.map(({ message }) => message)).toEqual([worked]);
+  });
+
   it('for its size is sent in parts that pass, without a wait, and grows again', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
