@@ -9,7 +9,7 @@ import { verdict } from './checks.ts';
 import { reportOf } from './report.ts';
 import { run } from './run.ts';
 import { scheduleFrom } from './schedule.ts';
-import { canStepClocks } from './world.ts';
+import { canStepClocks } from './fake-clock.ts';
 
 const CONTAINERS = 2;
 /** The operator has to change something first. */

@@ -4,7 +4,8 @@ import { activated, newKey, pruned, rotated, tainted } from '../../src/tokens/ke
 import type { PrivateKeySet } from '../../src/tokens/key-set.ts';
 import type { Trouble } from './history.ts';
 import type { Fault, KeyEdit } from './schedule.ts';
-import { canStepClocks, type World } from './world.ts';
+import { canStepClocks } from './fake-clock.ts';
+import type { World } from './world.ts';
 
 export class Weather {
   readonly troubles: Trouble[] = [];

@@ -1,5 +1,5 @@
 /** A whole Reeve with a middlebox before each of its parts, of which each part can be broken: a Worker, and control servers. */
-import { globSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { controlProgram } from '../../scripts/control-program.ts';
 import { workerVariables, type Variables } from '../../scripts/dev-settings.ts';
@@ -9,6 +9,7 @@ import { keepRunning, type Kept } from '../../scripts/keep-running.ts';
 import { freePort } from '../../scripts/ports.ts';
 import { privateKeySetSchema, type PrivateKeySet } from '../../src/tokens/key-set.ts';
 import { crashWorker, workerRuntimes } from '../e2e/support/crash-worker.ts';
+import { clearFakeClocks, fakeClock } from './fake-clock.ts';
 import { Middlebox } from './middlebox.ts';
 import type { Way } from './schedule.ts';
 
@@ -23,10 +24,6 @@ const SETTINGS: Variables = {
 };
 const ASK_EVERY_MS = 200;
 const ASK_TIMEOUT_MS = 2000;
-
-/** Gives a process another clock, without its knowledge; null: this machine has none (Debian's package is `faketime`). */
-const FAKE_CLOCK = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')[0] ?? null;
-export const canStepClocks = FAKE_CLOCK !== null;
 
 interface Container {
   readonly port: number;
@@ -154,6 +151,7 @@ export class World {
   async stop(): Promise<void> {
     await Promise.all([...this.#controls.map((one) => one.stop()), this.#stack?.stop()]);
     for (const { middlebox } of [this.#plan.toTown, ...this.#plan.containers]) middlebox.close();
+    clearFakeClocks();
   }
 
   async #begin(): Promise<void> {
@@ -185,7 +183,9 @@ export class World {
     const logFile = join(stateDir, `logs/container-${nth + 1}.log`);
     const townUrl = `http://127.0.0.1:${this.#plan.toTown.port}`;
     const program = controlProgram({ stateDir, variables: this.#variables, townUrl, port, logFile });
-    const clock = FAKE_CLOCK === null ? {} : fakeClock(FAKE_CLOCK, this.#clockFile(nth));
+    // Each start of it may get the number of one that was killed.
+    clearFakeClocks();
+    const clock = fakeClock(this.#clockFile(nth));
     return { ...program, env: { ...program.env, METRICS_PORT: String(metricsPort), ...clock } };
   }
 
@@ -207,11 +207,3 @@ export class World {
     }
   }
 }
-
-/** The file is read anew each second. What counts the time that has passed stays true, as where a system's clock is set. */
-const fakeClock = (library: string, file: string): Record<string, string> => ({
-  LD_PRELOAD: library,
-  FAKETIME_TIMESTAMP_FILE: file,
-  FAKETIME_CACHE_DURATION: '1',
-  FAKETIME_DONT_FAKE_MONOTONIC: '1',
-});
