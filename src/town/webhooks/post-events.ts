@@ -58,7 +58,12 @@ async function postInOrder(p: TownPorts, id: WebhookId): Promise<boolean> {
   for (;;) {
     // Read again after each post: a person may have changed it, or taken it away.
     const webhook = p.webhooks.get(id);
-    if (webhook === null || webhook.dueAtMs === null) return false;
+    if (webhook === null) return false;
+    if (webhook.dueAtMs === null) {
+      // It was stopped, and goes on after what it took.
+      if (taken !== null) p.webhooks.advance(id, taken.seq, null, taken.atMs);
+      return false;
+    }
     const cursor = Math.max(webhook.cursor, taken?.seq ?? 0);
     if (cursor < p.events.oldest() - 1) {
       p.transaction(() => end(p, id, cursor, 'behind'));
@@ -72,12 +77,19 @@ async function postInOrder(p: TownPorts, id: WebhookId): Promise<boolean> {
     }
     hold(p, webhook, taken);
     const answer = await p.postEvent(orderOf(p, webhook, event));
-    if (answer.kind !== 'taken') {
+    if (answer.kind === 'taken') {
+      taken = { seq: event.seq, atMs: p.clock.now() };
+    } else if (isStillAt(p, webhook)) {
       p.transaction(() => notTaken(p, id, cursor, taken, answer));
       return true;
     }
-    taken = { seq: event.seq, atMs: p.clock.now() };
   }
+}
+
+/** Whether a person has neither stopped it nor led it elsewhere meanwhile: an address that it has left has no say in what becomes of it. */
+function isStillAt(p: TownPorts, { id, url }: Webhook): boolean {
+  const now = p.webhooks.get(id);
+  return now !== null && now.enabled && now.url === url;
 }
 
 function orderOf(p: TownPorts, webhook: Webhook, event: EventView): PostOrder {
@@ -92,7 +104,7 @@ export function receiverOf({ id, url, secret, previous }: Webhook, nowMs: number
   return { webhook: id, url, secrets: isBoth ? [secret, previous] : [secret] };
 }
 
-/** The post after `cursor` was not taken. The row is read again: a person may have stopped it meanwhile. */
+/** The post after `cursor` was not taken. */
 function notTaken(
   p: TownPorts,
   id: WebhookId,
@@ -101,7 +113,6 @@ function notTaken(
   answer: Exclude<PostAnswer, { kind: 'taken' }>,
 ): void {
   const now = p.clock.now();
-  if (p.webhooks.get(id)?.enabled !== true) return;
   if (taken !== null) p.webhooks.advance(id, taken.seq, now, taken.atMs);
   if (answer.kind === 'gone') return end(p, id, cursor, 'gone');
   const { tries = 0, failingSinceMs } = p.webhooks.get(id) ?? {};

@@ -1,7 +1,7 @@
 /** Webhooks of a town under test: made as a person makes them, with receivers in the lab. */
 import { Webhook } from 'standardwebhooks';
 import type { EventView, WebhookView } from '../../../src/protocol/index.ts';
-import { lab, type Posted, type Receiver } from './lab.ts';
+import { HANGS, lab, nextTurn, type Posted, type Receiver } from './lab.ts';
 import type { TestTown } from './town.ts';
 
 type WebhookWithSecret = WebhookView & { secret: string };
@@ -11,6 +11,19 @@ export const answersWith =
   (status: number, headers: Record<string, string> = {}): Receiver =>
   () =>
     new Response(null, { status, headers });
+
+/** A receiver that answers like another, once it is told to. */
+export function held(by: Receiver): { readonly receiver: Receiver; readonly answer: () => void } {
+  const { world } = lab;
+  const waiting = new AbortController();
+  const receiver: Receiver = async (posted) => {
+    while (!waiting.signal.aborted && lab.world === world) await nextTurn();
+    const answer = await by(posted);
+    if (answer === HANGS) throw new Error('one that is held answers');
+    return answer;
+  };
+  return { receiver, answer: () => waiting.abort() };
+}
 
 /** A webhook of a town, and the program that listens at its address. */
 export class TestHook {

@@ -46,7 +46,7 @@ export interface Posted {
 }
 
 /** Answers a post, or never does. */
-export type Receiver = (posted: Posted) => Response | Hanging;
+export type Receiver = (posted: Posted) => Response | Hanging | Promise<Response>;
 
 interface Job {
   readonly container: LabContainer;

@@ -2,7 +2,7 @@ import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { TownHealth, WebhookTest, WebhookView } from '../../../src/protocol/index.ts';
 import { lab, HANGS } from '../support/lab.ts';
-import { TestHook, answersWith, takes } from '../support/hooks.ts';
+import { TestHook, answersWith, held, takes } from '../support/hooks.ts';
 import { TestTown } from '../support/town.ts';
 import { costOf } from '../support/statements.ts';
 
@@ -106,6 +106,24 @@ describe('a webhook', () => {
     expect(hook.names).toEqual(['ada', 'bob', 'cyd']);
   });
 
+  it('gets nothing again that it took before a person stopped it in the midst of a burst', async () => {
+    const town = await TestTown.create();
+    const hook = await TestHook.create(town);
+    await hook.change({ enabled: false });
+    for (const name of ['ada', 'bob', 'cyd']) await town.agent(name);
+    const slow = held(takes);
+    hook.receiver = (posted) => (hook.posts.length === 2 ? slow.receiver(posted) : takes(posted));
+    await hook.change({ enabled: true });
+    await expect.poll(() => hook.posts.length).toBe(2);
+    await hook.change({ enabled: false });
+    slow.answer();
+    await town.settled();
+    expect(hook.names).toEqual(['ada', 'bob']);
+    await hook.change({ enabled: true });
+    await town.settled();
+    expect(hook.names).toEqual(['ada', 'bob', 'cyd']);
+  });
+
   it('gets what it wants by its new filters from the next event on', async () => {
     const town = await TestTown.create();
     const hook = await TestHook.create(town);
@@ -200,6 +218,27 @@ describe('a receiver that takes nothing', () => {
     expect(hook.posts).toHaveLength(2);
     expect(await hook.read()).toMatchObject({ failing_since: null, last_error: null });
   });
+
+  it.each([410, 503])(
+    'and answers %d after its webhook was led elsewhere has no say there: the new address gets it at once',
+    async (status) => {
+      const town = await TestTown.create();
+      const slow = held(answersWith(status, { 'retry-after': '7200' }));
+      const hook = await TestHook.create(town, 'board', undefined, slow.receiver);
+      await town.agent('ada');
+      await expect.poll(() => hook.posts.length).toBe(1);
+      const url = 'https://moved.example.com/reeve';
+      lab.receivers.set(url, takes);
+      await hook.change({ url });
+      slow.answer();
+      await town.settled();
+      expect(lab.posts.map((post) => [post.url, hook.verified(post).type])).toEqual([
+        [hook.view.url, 'reeve.agent.created'],
+        [url, 'reeve.agent.created'],
+      ]);
+      expect(await hook.read()).toMatchObject({ enabled: true, disabled: null, last_error: null, next_try_at: null });
+    },
+  );
 
   it('is no reason of the health while a person has its webhook disabled', async () => {
     const town = await TestTown.create();
