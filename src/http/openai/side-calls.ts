@@ -20,8 +20,10 @@ export const UTILITY_ANSWER =
 
 /** Null: it is no such call, as far as its own words or the header of Open WebUI say. */
 export function sideCallIn(header: Header, entries: Entries): SideCall | null {
+  const spoke = entries.findLastIndex(({ role }) => role === 'assistant');
   const text = entries
-    .filter(({ role }) => role !== 'assistant')
+    // What the person said before is of the chat: once a prompt is quoted in it, all that follows would be taken for such a call.
+    .filter(({ role }, at) => role !== 'assistant' && (role !== 'user' || at > spoke))
     .map(({ content }) => textIn(content))
     .join('\n');
   const task = filled(header, 'x-openwebui-task');

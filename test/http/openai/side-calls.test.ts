@@ -161,6 +161,21 @@ describe('a call beside the chat', () => {
     },
   );
 
+  test.each(FIXTURES)(
+    'of %s (%s) that is quoted in a chat swallows nothing that is said later',
+    async (_, __, messages) => {
+      scene.town.getMessage = (_agent, id) =>
+        Promise.resolve({
+          ok: true,
+          value: { ...scene.town.messages.at(-1), id, state: 'done', reply: 'yes' } as never,
+        });
+      const quoted = user(messages.map((message) => ('content' in message ? String(message.content) : '')).join('\n'));
+      const later = [quoted, { role: 'assistant', content: 'A prompt for titles.' }, user('thanks, now deploy')];
+      expect(await answerTo(later)).toBe('yes');
+      expect(scene.town.messages.map(({ content }) => content)).toEqual(['thanks, now deploy']);
+    },
+  );
+
   test('to an agent that is not there is 404, like a message', async () => {
     const json = { model: 'reeve/first/bob', messages: [user('x')] };
     const headers = { 'x-openwebui-task': 'title_generation' };
