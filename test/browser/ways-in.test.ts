@@ -2,7 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { createClient as CreateClient } from '../../client/index.ts';
 import { createClient, type ReeveClient } from '../../client/index.ts';
@@ -12,8 +12,10 @@ import { CLIENT } from '../people/support/sign-in-at-provider.ts';
 import { noBrowser } from '../support/chromium.ts';
 import { launch, openPage } from './support/browser.ts';
 import { Cable } from './support/cable.ts';
+import { openConsole } from './support/console-page.ts';
 import { servePage } from './support/elsewhere.ts';
 
+const SAID = 'for no other person';
 const AUDIENCE = 'https://reeve.example.com';
 
 let cable: Cable;
@@ -55,6 +57,87 @@ describe.skipIf(noBrowser !== null)('a person', () => {
     await second.goto(url);
     await second.getByText('This sign-in link was used already, or is over').waitFor();
     await second.context().close();
+  });
+
+  /** In the console of that person: a town of its own with an agent, and something that is said to it, which `hold` gets. */
+  async function sayInTown(name: string, hold: (route: Route) => void): Promise<Page> {
+    const { page, go, say } = await openConsole(browser, cable.origin, stack.token);
+    const { id } = await client.createTown({ name });
+    await client.createAgent(id, { name: 'ada' });
+    await page.route('**/messages', (route) => (route.request().method() === 'POST' ? hold(route) : route.continue()));
+    await go(`#/towns/${id}/agents/ada`);
+    await say('ada', SAID);
+    return page;
+  }
+
+  const keptIn = (page: Page): Promise<string> => page.evaluate(() => JSON.stringify(sessionStorage));
+
+  async function signInAgain(page: Page, key: string): Promise<void> {
+    await page.getByLabel('API key').fill(key);
+    await page.getByRole('button', { name: 'Sign in with a key' }).click();
+    await page.getByRole('textbox', { name: 'Message to ada' }).waitFor();
+  }
+
+  it('stays signed in where the server cannot tell who they are while the page is loaded again', async () => {
+    const { page, close } = await openConsole(browser, cable.origin, stack.token);
+    await page.route('**/v1/me', (route) => route.fulfill({ status: 500, body: '' }));
+    await page.reload();
+    await page.getByText('your sign-in is kept').waitFor();
+    await page.unroute('**/v1/me');
+    await page.reload();
+    await page.getByRole('heading', { name: 'Towns' }).waitFor();
+    await close();
+  });
+
+  it('opens a link again where it was not used, and is told so', async () => {
+    const { url } = await client.createSignInLink();
+    const { page } = await openPage(browser);
+    const busy = { status: 429, headers: { 'retry-after': '60' }, body: '' };
+    await page.route('**/v1/sign-in', (route) =>
+      route.request().method() === 'POST' ? route.fulfill(busy) : route.continue(),
+    );
+    await page.goto(url);
+    await page.getByText('Open the link again').waitFor();
+    await page.unroute('**/v1/sign-in');
+    await page.goto('about:blank');
+    await page.goto(url);
+    await page.getByRole('heading', { name: 'Towns' }).waitFor();
+    await page.context().close();
+  });
+
+  it('leaves nothing in the tab with a sign-out, and what is still being sent goes out in their own name', async () => {
+    const held: Route[] = [];
+    const page = await sayInTown('left', (route) => void held.push(route));
+    await expect.poll(() => held.length).toBe(1);
+    await page.getByRole('button', { name: 'dev' }).click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    const { key } = await client.createApiKey({ name: 'next' });
+    await signInAgain(page, key);
+    for (let nth = 0; nth < 4; nth += 1) {
+      await expect.poll(() => held.length).toBe(nth + 1);
+      await Promise.all([page.waitForEvent('requestfailed'), held[nth]?.abort()]);
+    }
+    const credentials = held.map((route) => route.request().headers()['authorization']);
+    expect(credentials).toEqual(Array(4).fill(`Bearer ${stack.token}`));
+    expect(await keptIn(page)).not.toContain(SAID);
+    await page.context().close();
+  });
+
+  it('finds nothing of another person in this tab, whose sign-in was over, and sends nothing of theirs', async () => {
+    let sent = 0;
+    const page = await sayInTown('over', (route) => {
+      sent += 1;
+      void route.fulfill({ status: 401, body: '' });
+    });
+    await page.getByText('Your sign-in is over').waitFor();
+    expect(await keptIn(page)).toContain(SAID);
+    await page.route('**/v1/me', (route) =>
+      route.fulfill({ json: { subject: 'oidc:bob', scope: 'admin', expires_at: null } }),
+    );
+    await signInAgain(page, stack.token);
+    expect(await keptIn(page)).not.toContain(SAID);
+    expect(sent).toBe(1);
+    await page.context().close();
   });
 
   it('comes in by a provider that is not ours, and goes where they wanted to go', async () => {

@@ -18,8 +18,11 @@ export type SessionState =
 
 /** Where the credential lies; a credential of Cloudflare Access lies nowhere, because the browser itself adds it. */
 const KEPT = 'reeve.credential';
+/** Whose what lies in this tab is: drafts, and messages that are not confirmed. */
+const PERSON = 'reeve.person';
 const ENDED = 'Your sign-in is over, or was revoked. Sign in again: nothing that you sent is lost.';
 const WRONG = 'This is not accepted: it is mistyped, over, or was revoked.';
+const NOT_TOLD = 'Whether you are signed in cannot be told now. Load the page again in a moment: your sign-in is kept.';
 
 /** One person at a time. */
 export class Session {
@@ -38,7 +41,7 @@ export class Session {
   /** What the address brings, what this tab still has, or what the browser adds by itself; else there is a form. */
   async start(): Promise<void> {
     try {
-      this.#ways.value = await this.#client().getSignIn();
+      this.#ways.value = await this.#client('').getSignIn();
       const granted = (await this.#fromLink()) ?? (await this.#fromProvider()) ?? this.#kept();
       if (granted === null && !this.#ways.value.access) return this.#out(null);
       await this.signIn(granted?.token ?? '', null);
@@ -49,16 +52,26 @@ export class Session {
 
   /** With a credential; an empty one is what the browser adds by itself. `why`: what is said where it is not accepted. */
   async signIn(token: string, why: string | null = WRONG): Promise<void> {
-    this.#token = token;
-    const client = this.#client();
+    this.#keep(token);
+    const client = this.#client(token);
     try {
       const caller = await client.getCaller();
-      if (token !== '') sessionStorage.setItem(KEPT, token);
+      // What another person has left in this tab is not sent in the name of this one.
+      if (sessionStorage.getItem(PERSON) !== caller.subject) sessionStorage.clear();
+      sessionStorage.setItem(PERSON, caller.subject);
+      this.#keep(token);
       this.#state.value = { name: 'in', client, caller };
     } catch (thrown) {
+      // Only a refusal says that it is worth nothing; the key of a link is got once.
+      if (!isRefusal(thrown)) return this.#out(`${wordsOf(thrown)}. ${NOT_TOLD}`);
       this.#forget();
-      this.#out(thrown instanceof ApiError && thrown.status === 401 ? why : wordsOf(thrown));
+      this.#out(why);
     }
+  }
+
+  #keep(token: string): void {
+    this.#token = token;
+    if (token !== '') sessionStorage.setItem(KEPT, token);
   }
 
   /** Leaves the page for the OpenID provider. */
@@ -79,14 +92,17 @@ export class Session {
     this.#out(null);
   }
 
-  /** A refusal of a credential that was good is the end of the session, whatever was being asked for. */
-  #client(): ReeveClient {
+  /**
+   * Of one sign-in: what it still sends after that is over goes out with its own credential. A refusal of a credential that was good is the
+   * end of the session, whatever was being asked for.
+   */
+  #client(token: string): ReeveClient {
     return createClient({
       url: location.origin,
-      token: () => this.#token,
+      token,
       fetch: async (address, init) => {
         const response = await request(address, init);
-        if (response.status === 401 && this.#state.peek().name === 'in') {
+        if (response.status === 401 && this.#state.peek().name === 'in' && token === this.#token) {
           this.#forget();
           this.#out(ENDED);
         }
@@ -101,10 +117,10 @@ export class Session {
     // It is used up, and is not to stay in the history of the browser.
     history.replaceState(null, '', `${location.pathname}#/`);
     try {
-      const { key, expires_at } = await this.#client().redeemSignInLink({ code });
+      const { key, expires_at } = await this.#client('').redeemSignInLink({ code });
       return { token: key, endsAtMs: Date.parse(expires_at) };
     } catch (thrown) {
-      if (!(thrown instanceof ApiError)) throw thrown;
+      if (!isRefusal(thrown)) throw new Error(`${wordsOf(thrown)}. Open the link again.`, { cause: thrown });
       throw new Error('This sign-in link was used already, or is over. Make another one.', { cause: thrown });
     }
   }
@@ -135,5 +151,8 @@ export class Session {
 }
 
 const redirectUri = (): string => `${location.origin}/`;
+
+/** The credential, or the code, is not accepted: it never will be. */
+const isRefusal = (thrown: unknown): boolean => thrown instanceof ApiError && thrown.status === 401;
 
 const wordsOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));

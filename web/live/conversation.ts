@@ -2,7 +2,7 @@
 import { signal, type ReadonlySignal } from '@preact/signals';
 import { ApiError, isOver, type Agent, type Message, type StreamEvent } from '../../client/index.ts';
 import type { TownLive } from './town-live.ts';
-import { keep, keptOf, type Kept } from './unsent.ts';
+import { drop, keep, keptOf } from './unsent.ts';
 
 /** Messages of one page. */
 const PAGE = 30;
@@ -67,30 +67,26 @@ export class Conversation {
 
   /** Stored by the server once this resolves; where it rejects, what was typed is in `sending`, to be sent again. */
   async send(content: string, key: string): Promise<void> {
-    this.#keep([...this.#sending.peek().filter((one) => one.key !== key), { key, content, error: null }]);
+    keep(this.#agent.id, { key, content });
+    this.#sending.value = [...this.#sending.peek().filter((one) => one.key !== key), { key, content, error: null }];
     try {
       this.#put(await this.#live.client.sendMessage(this.#live.id, this.#agent.id, content, { key }));
       this.forget(key);
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-      this.#keep(this.#sending.peek().map((one) => (one.key === key ? { ...one, error } : one)));
+      this.#sending.value = this.#sending.peek().map((one) => (one.key === key ? { ...one, error } : one));
     }
   }
 
   /** A message that was not sent is given up. */
   forget(key: string): void {
-    this.#keep(this.#sending.peek().filter((one) => one.key !== key));
+    drop(this.#agent.id, key);
+    this.#sending.value = this.#sending.peek().filter((one) => one.key !== key);
   }
 
   /** While it is queued. */
   async cancel(message: Message): Promise<void> {
     this.#put(await this.#live.client.cancelMessage(this.#live.id, this.#agent.id, message.id));
-  }
-
-  #keep(sending: readonly Sending[]): void {
-    this.#sending.value = sending;
-    const kept: Kept[] = sending.map(({ key, content }) => ({ key, content }));
-    keep(this.#agent.id, kept);
   }
 
   async #page(cursor: string | undefined): Promise<void> {

@@ -9,7 +9,20 @@ export interface Kept {
 
 const nameOf = (agent: string): string => `reeve.unsent.${agent}`;
 
-export function keep(agent: string, messages: readonly Kept[]): void {
+/** Stores a message behind those that are there, under its key. */
+export function keep(agent: string, message: Kept): void {
+  store(agent, [...keptOf(agent).filter(({ key }) => key !== message.key), message]);
+}
+
+/** What else is there stays, and what a sign-out has cleared comes not back: of the others nothing is written but what is still stored. */
+export function drop(agent: string, key: string): void {
+  store(
+    agent,
+    keptOf(agent).filter((message) => message.key !== key),
+  );
+}
+
+function store(agent: string, messages: readonly Kept[]): void {
   if (messages.length === 0) sessionStorage.removeItem(nameOf(agent));
   else sessionStorage.setItem(nameOf(agent), JSON.stringify(messages));
 }
