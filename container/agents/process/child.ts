@@ -70,12 +70,12 @@ export class AgentChild {
       const exited = new Promise<ChildExit>((done) => {
         child.once('exit', (code, signal) => {
           const over = new AbortController();
-          void Promise.race([closed, pause(clock, over.signal, LAST_WORDS_MS)]).then(() => {
+          void Promise.race([closed, pause(clock, over.signal, LAST_WORDS_MS)]).then(async () => {
             over.abort();
             // What outlived it: its children, also those that left its group.
             signalGroup(pid, 'SIGKILL');
             if (user === null) killMarked([mark]);
-            else killUser(user.uid);
+            else await killUser(user.uid);
             release();
             for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.destroy();
             done({ code, signal });

@@ -23,4 +23,5 @@ async function untilInputEnds(): Promise<Map<string, Protected>> {
 const left = await untilInputEnds();
 for (const leader of left.keys()) signalGroup(Number(leader), 'SIGKILL');
 killMarked([...left.values()].map(({ mark }) => mark));
-for (const { uid } of left.values()) if (Number.isInteger(uid)) killUser(uid);
+const users = [...left.values()].map(({ uid }) => uid).filter(Number.isInteger);
+await Promise.all(users.map(killUser));

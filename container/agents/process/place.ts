@@ -2,12 +2,12 @@
  * Where an agent lives on the disk: a folder that only its user may enter, in which it cannot write; in it its token, where it asks
  * for one, and its home. Whatever rights an agent gives away in its home, no other agent comes as far.
  */
-import { spawn } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AgentId } from '#protocol';
 import type { AgentUser } from '../users/agent-users.ts';
+import { runAs } from './run-as.ts';
 
 export interface Place {
   /** Holds the token. */
@@ -52,6 +52,8 @@ export async function emptyPlace({ home }: Place, user: AgentUser | null): Promi
 
 /** Places of a system in which every user may write. */
 const PUBLIC_FOLDERS = ['/tmp', '/var/tmp', '/dev/shm'];
+/** Names that one command line has room for: a name has 255 bytes, and a command line 128 KiB on the strictest system. */
+const REMOVED_AT_ONCE = 400;
 
 /** What a user has in the public folders of the system. */
 export function filesElsewhere(uid: number): string[] {
@@ -76,7 +78,8 @@ function ownerOf(path: string): number | null {
 
 async function removeElsewhere(user: AgentUser): Promise<boolean> {
   const files = filesElsewhere(user.uid);
-  if (files.length > 0) await runAs(user, '/bin/rm', ['-rf', '--', ...files]);
+  for (let from = 0; from < files.length; from += REMOVED_AT_ONCE)
+    await runAs(user, '/bin/rm', ['-rf', '--', ...files.slice(from, from + REMOVED_AT_ONCE)]);
   return filesElsewhere(user.uid).length === 0;
 }
 
@@ -93,13 +96,4 @@ async function removeAs(user: AgentUser, directory: string): Promise<void> {
     await runAs(user, '/bin/rm', ['-rf', '--', directory]);
   }
   await rmdir(directory);
-}
-
-/** Resolves at its end, however it ends: what it was to do is looked at by who asks for it. */
-function runAs({ uid, gid }: AgentUser, file: string, args: readonly string[]): Promise<void> {
-  return new Promise((resolve) => {
-    const child = spawn(file, args, { uid, gid, cwd: '/', env: {}, stdio: 'ignore' });
-    child.once('error', () => resolve());
-    child.once('close', () => resolve());
-  });
 }

@@ -1,5 +1,6 @@
 /** Process groups of agents, and what has left its group: each process of an incarnation carries its mark in its environment. */
 import { readFileSync, readdirSync } from 'node:fs';
+import { runAs } from './run-as.ts';
 
 /** Sends a signal to every process of a group; 0 only asks. Returns whether there is one left. */
 export function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
@@ -29,18 +30,23 @@ export function usersOfProcesses(): ReadonlySet<number> {
   return new Set(processIds().flatMap(usersOf));
 }
 
-/** Kills all that runs as a user, and what it starts meanwhile. Only where there is a `/proc`. */
-export function killUser(uid: number): void {
-  const killed = new Set<number>();
-  for (;;) {
-    // One that is killed starts no other: a search that finds no new one is the last.
-    const found = userProcesses(uid).filter((pid) => !killed.has(pid));
-    if (found.length === 0) return;
-    for (const pid of found) {
-      send(pid, 'SIGKILL');
-      killed.add(pid);
-    }
+/** A kill is over within milliseconds; one of the user's processes may stop it (ms). */
+const KILL_MS = 1_000;
+/** One of the user's processes may kill the kill. */
+const KILL_TRIES = 5;
+
+/**
+ * Kills all that runs as a user; resolves to whether nothing can have been missed. Never rejects. A list of processes is old before
+ * it is read: a process that forks and ends, over and over, is in none of them. So the system itself is asked to kill whatever the
+ * user may kill, in which no fork gets away; after it the list, for what carries the user's number without its rights.
+ */
+export async function killUser(uid: number): Promise<boolean> {
+  for (let tries = 0; tries < KILL_TRIES; tries += 1) {
+    const isAsked = await runAs({ uid, gid: uid }, '/bin/sh', ['-c', 'kill -KILL -1'], KILL_MS);
+    for (const pid of userProcesses(uid)) send(pid, 'SIGKILL');
+    if (isAsked) return true;
   }
+  return false;
 }
 
 function send(target: number, signal: NodeJS.Signals | 0): boolean {

@@ -134,11 +134,9 @@ export class AgentUsers {
 async function killAndWait(clock: Clock, uid: number): Promise<boolean> {
   const untilMs = clock.monoMs() + DYING_MS;
   const always = new AbortController().signal;
-  killUser(uid);
-  while (userProcesses(uid).length > 0) {
+  while (!(await killUser(uid)) || userProcesses(uid).length > 0) {
     if (clock.monoMs() > untilMs) return false;
     await pause(clock, always, LOOK_MS);
-    killUser(uid);
   }
   return true;
 }

@@ -1,9 +1,20 @@
 /** Agents with Unix users of their own: what keeps them apart, and what is left of them. */
 import { spawn } from 'node:child_process';
-import { existsSync, lstatSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  createReadStream,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { filesElsewhere } from '../../../../container/agents/process/place.ts';
 import { agentId } from '../../../support/ids.ts';
 import { agent, isAlive } from './support/process-scene.ts';
 import { UserScene, entriesBelow, isRoot, makeBase, run } from './support/user-scene.ts';
@@ -76,6 +87,21 @@ describe.skipIf(!isRoot)('agents with users of their own (as root)', () => {
     expect([isAlive(ofBob), isAlive(bob.processId)]).toEqual([true, true]);
   });
 
+  it('a process that forks and ends, over and over, ends with its agent: no list of processes has it', async () => {
+    const ada = await scene.shell(1);
+    const chain = '$| = 1; for $left (reverse 0 .. 20000) { fork and exit; print "$left\\n" }';
+    await scene.say(ada, `mkfifo $HOME/chain; setsid perl -e '${chain}' 1<> $HOME/chain < /dev/null 2> /dev/null & :`);
+    // Its end comes when the last of the chain lets go of it.
+    const output = createReadStream(join(homeOf(1), 'chain'), 'utf8');
+    let last = '';
+    output.on('data', (text) => (last = String(text)));
+    const ended = once(output, 'end');
+    await once(output, 'data');
+    await ada.stop();
+    await ended;
+    expect(Number(last.trimEnd().split('\n').at(-1))).toBeGreaterThan(0);
+  });
+
   it('a directory or a command that the user may not use is refused before there is a process', async () => {
     const closed = mkdtempSync(join(tmpdir(), 'reeve-closed-'));
     try {
@@ -104,6 +130,16 @@ describe.skipIf(!isRoot)('agents with users of their own (as root)', () => {
     expect(await scene.say(bob, 'cat $HOME/note')).toBe('note\n');
     const again = await scene.shell(1, {}, 2);
     expect(await scene.say(again, 'ls -A "$HOME"; find /tmp -maxdepth 1 -user "$USER"')).toBe('');
+  });
+
+  it('an agent that leaves more files in a public folder than a command line has room for is cleared as any other', async () => {
+    const ada = await scene.shell(1);
+    const { uid } = lstatSync(homeOf(1));
+    const name = `/tmp/${'x'.repeat(230)}-$USER`;
+    await scene.say(ada, `nth=0; while [ $nth -lt 10000 ]; do : > ${name}-$nth; nth=$((nth + 1)); done`);
+    scene.prompt(ada, 'head -c 6000000 /dev/zero > $HOME/full; sleep 1000');
+    expect(await ada.ended).toMatchObject({ reason: 'disk_full' });
+    expect(filesElsewhere(uid)).toEqual([]);
   });
 
   it('user and home stay the same over its incarnations, and go when it does not come back', async () => {
