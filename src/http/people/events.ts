@@ -35,7 +35,9 @@ export function eventRoutes(app: App, edge: Edge): void {
     }),
     async (c) => {
       const { after, cursor, limit } = c.req.valid('query');
-      if (c.req.header('accept')?.includes(EVENT_STREAM) === true) {
+      const isStream = c.req.header('accept')?.includes(EVENT_STREAM) === true;
+      // A HEAD reads no body: a stream that it opened would stay open, and take a place.
+      if (isStream && c.req.method === 'GET') {
         const { digest } = await drawTicket(edge, c);
         // A client that comes again says itself what it has seen, whatever its address says.
         const from = c.req.valid('header')['last-event-id'] ?? cursor ?? after ?? null;
@@ -44,7 +46,7 @@ export function eventRoutes(app: App, edge: Edge): void {
         return new Response(eventStream(webSocket), { headers: STREAM_HEADERS });
       }
       const events = await orRefuse(asPerson(c, (me) => me.listEvents(cursor ?? after ?? 0, limit)));
-      return c.json(events, 200);
+      return isStream ? new Response(null, { headers: STREAM_HEADERS }) : c.json(events, 200);
     },
   );
 }

@@ -55,7 +55,8 @@ function openStream(app: App, edge: Edge, withTicket: Guard): void {
       ['limit_exceeded'],
     ),
     async (c) => {
-      if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') {
+      // Also of a HEAD (RFC 6455, section 4.1: the method is GET), whose socket would never be read or closed.
+      if (c.req.method !== 'GET' || c.req.header('upgrade')?.toLowerCase() !== 'websocket') {
         throw new Refusal('invalid_request', { errors: [{ path: 'upgrade', message: 'must be websocket' }] });
       }
       // A browser lets any page open a socket: it only says which one.

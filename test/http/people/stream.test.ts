@@ -58,6 +58,7 @@ describe('a stream', () => {
     expect(await knock(`?ticket=${TICKET}`, UNKNOWN)).toBe('401 invalid_token');
     expect(await knock(`?ticket=${TICKET}`, OWN, { bearer: null })).toBe('400 invalid_request');
     expect(await knock(`?ticket=${TICKET}&after=x`)).toBe('400 invalid_request');
+    expect((await scene.send('HEAD', `/v1/towns/${OWN}/stream?ticket=${TICKET}`, given)).status).toBe(400);
     expect(scene.calls).toEqual([]);
   });
 

@@ -112,6 +112,17 @@ describe('the stream over server-sent events', () => {
     expect(await readersOf(town)).toEqual([]);
   });
 
+  it('is opened by no HEAD, which reads nothing of it and would leave it open', async () => {
+    const town = await TestTown.create();
+    const address = `${PUBLIC_URL}/v1/towns/${town.id}/events`;
+    const headers = { accept: 'text/event-stream', authorization: `Bearer ${DEV_TOKEN}` };
+    const response = await SELF.fetch(address, { method: 'HEAD', headers });
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
+    expect(await readersOf(town)).toEqual([]);
+    const stranger = { ...headers, authorization: `Bearer ${(await apiKeyOf('oidc:stranger')).text}` };
+    expect((await SELF.fetch(address, { method: 'HEAD', headers: stranger })).status).toBe(404);
+  });
+
   it('is for callers that ask for it: others get a page', async () => {
     const town = await TestTown.create();
     const response = await ask(town, { accept: 'application/json, */*' });
