@@ -101,6 +101,7 @@ export class Caller {
 
   /** Any of these, with the status where it says more than the body. */
   async call<T>(order: Order): Promise<Answer<T>> {
+    if (DOT_SEGMENT.test(order.path)) throw new ApiError(404, NOT_THERE, new Headers());
     for (let nth = 1; ; nth += 1) {
       try {
         return await this.#once<T>(order);
@@ -172,6 +173,13 @@ export class Caller {
     }
   }
 }
+
+/**
+ * An id or a name of one or two dots, which none is: the platform would leave it out of the address, in escapes too, with what stands before
+ * it, and so ask for another thing.
+ */
+const DOT_SEGMENT = /\/\.\.?(?=[/?]|$)/;
+const NOT_THERE = { code: 'not_found', title: 'No such thing, or not yours' } as const;
 
 /** `misconfigured` goes on until its operator acts. */
 const isPause = ({ status, code }: ApiError): boolean => [502, 503, 504].includes(status) && code !== 'misconfigured';

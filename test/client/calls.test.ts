@@ -45,6 +45,27 @@ describe('a method', () => {
   });
 });
 
+test.each(['.', '..'])('an id or a name %j is of nothing, and asks for nothing else', async (name) => {
+  const calls: string[] = [];
+  const fetch = async (address: string): Promise<Response> => {
+    calls.push(address);
+    return Response.json({ items: [], next: null });
+  };
+  const client = createClient({ url: URL, token: 'any', fetch });
+  for (const call of [
+    () => client.refreshAgent(OWN, name, { revoke_older: true }),
+    () => client.getTown(name),
+    () => client.removeMember(OWN, name),
+    () => client.listMessages(OWN, name, { limit: 1 }),
+    () => client.listAgents(name, { limit: 1 }),
+  ]) {
+    await expect(call()).rejects.toMatchObject({ status: 404, code: 'not_found' });
+  }
+  expect(calls).toEqual([]);
+  await client.getAgent(OWN, '...');
+  expect(calls).toEqual([`${URL}/v1/towns/${OWN}/agents/...`]);
+});
+
 describe('before the app', () => {
   async function clientOf(token: string = DEV_TOKEN) {
     const scene = await makeScene();
