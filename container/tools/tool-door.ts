@@ -11,10 +11,11 @@ import type { Platform } from '../lib/platform.ts';
 import { receiveBody, type Received } from '../lib/receive-body.ts';
 import { exchange } from './mcp-exchange.ts';
 import { callTool, type ToolUser } from './tool-call.ts';
+import type { ToolResult } from './tool-result.ts';
 
 /** A request: the longest result of a delegation that is worth cutting, with its frame. */
 export const MAX_TOOL_BODY_BYTES = 512 * 1024;
-/** Requests of one agent that are under way. */
+/** Requests of one agent that are under way, each of a batch among them. */
 export const MAX_TOOL_REQUESTS = 32;
 
 const SECRET_BYTES = 32;
@@ -90,21 +91,31 @@ export class ToolDoor {
   }
 
   async #exchange(request: Request, way: Way, gone: AbortSignal): Promise<Response> {
-    const { clock, log } = this.#parts;
-    const received = await receiveBody(request, MAX_TOOL_BODY_BYTES, clock);
+    const received = await receiveBody(request, MAX_TOOL_BODY_BYTES, this.#parts.clock);
     if (received.kind !== 'whole') return this.#refuse(received.kind, STATUS_OF[received.kind], way);
     const body = parseJson(new TextDecoder().decode(received.body)) ?? null;
-    const { agent, inc } = way.user;
-    return exchange(request, body, gone, async (tool, args) => {
-      // Of the turn that is under way now, which may be over when the call is.
-      const trace = parseTraceparent(way.user.turn()?.traceparent);
-      const result = await callTool(clock, way.user, tool, args, gone);
-      const outcome = result.ok ? 'ok' : result.code;
-      // An unknown name is the model's own text.
-      const named = outcome === 'unknown_tool' ? null : tool;
-      log.info('tool_called', { agent, inc, tool: named, outcome, ...traceFields(trace) });
-      return result;
-    });
+    // The first of them is counted already.
+    const others = Array.isArray(body) ? Math.max(0, body.length - 1) : 0;
+    if (way.underWay + others > MAX_TOOL_REQUESTS) return this.#refuse('too_many', 429, way);
+    way.underWay += others;
+    try {
+      return await exchange(request, body, gone, (tool, args) => this.#call(way.user, tool, args, gone));
+    } finally {
+      way.underWay -= others;
+    }
+  }
+
+  async #call(user: ToolUser, tool: string, args: unknown, gone: AbortSignal): Promise<ToolResult> {
+    const { clock, log } = this.#parts;
+    const { agent, inc } = user;
+    // Of the turn that is under way now, which may be over when the call is.
+    const trace = parseTraceparent(user.turn()?.traceparent);
+    const result = await callTool(clock, user, tool, args, gone);
+    const outcome = result.ok ? 'ok' : result.code;
+    // An unknown name is the model's own text.
+    const named = outcome === 'unknown_tool' ? null : tool;
+    log.info('tool_called', { agent, inc, tool: named, outcome, ...traceFields(trace) });
+    return result;
   }
 
   /** Said at first and then ever more rarely: what an agent's process sends must not fill the log. */

@@ -140,6 +140,28 @@ describe('the way to the tools', () => {
     expect((await ask(servers[0])).status).toBe(200);
   });
 
+  it('counts each request of a batch', async () => {
+    const { servers } = await scene.open({
+      town: () => ({ ...scene.town.of('ada'), peers: () => new Promise(() => {}) }),
+    });
+    const batchOf = (count: number): string =>
+      JSON.stringify(
+        Array.from({ length: count }, (_, id) => ({
+          jsonrpc: '2.0',
+          id,
+          method: 'tools/call',
+          params: { name: 'peers' },
+        })),
+      );
+    expect((await ask(servers[0], { body: batchOf(MAX_TOOL_REQUESTS + 1) })).status).toBe(429);
+    const waiting = ask(servers[0], { body: batchOf(MAX_TOOL_REQUESTS) });
+    while (scene.clock.pending < MAX_TOOL_REQUESTS) await settle();
+    expect((await ask(servers[0])).status).toBe(429);
+    scene.turn?.end();
+    expect((await waiting).status).toBe(200);
+    expect((await ask(servers[0], { body: batchOf(MAX_TOOL_REQUESTS) })).status).toBe(200);
+  });
+
   it('ends a call whose caller goes away', async () => {
     const { servers } = await scene.open({
       town: () => ({ ...scene.town.of('ada'), peers: () => new Promise(() => {}) }),
