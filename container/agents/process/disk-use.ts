@@ -1,6 +1,7 @@
 import { lstatSync, type Dir, type Stats } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorCode } from '../../lib/error-code.ts';
 
 /** Entries that are read; more than these count as more than any budget. */
 const MAX_ENTRIES = 250_000;
@@ -11,7 +12,8 @@ const BLOCK_BYTES = 512;
 
 /**
  * How much room (bytes) files and folders take on the disk, with all that is in them: as `du` counts, a file with several names once,
- * links not followed. Infinity past 250,000 entries. What goes meanwhile, or cannot be read, counts nothing. Never rejects.
+ * links not followed. Infinity past 250,000 entries, and where a path is too long for the system to name it, below which there may
+ * be anything. What goes meanwhile, or cannot be read, counts nothing. Never rejects.
  */
 export async function diskUse(roots: readonly string[]): Promise<number> {
   const waiting = [...roots];
@@ -21,7 +23,8 @@ export async function diskUse(roots: readonly string[]): Promise<number> {
   const add = (path: string): void => {
     entries += 1;
     const found = statOf(path);
-    if (found === null) return;
+    if (found === 'too_deep') bytes = Infinity;
+    if (found === null || found === 'too_deep') return;
     if (found.isDirectory()) waiting.push(path);
     else if (found.nlink > 1) {
       const file = `${found.dev}:${found.ino}`;
@@ -33,18 +36,18 @@ export async function diskUse(roots: readonly string[]): Promise<number> {
   for (const root of waiting.splice(0)) add(root);
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
     for await (const name of namesIn(folder)) {
-      if (entries >= MAX_ENTRIES) return Infinity;
+      if (entries >= MAX_ENTRIES || bytes === Infinity) return Infinity;
       add(join(folder, name));
     }
   }
   return bytes;
 }
 
-function statOf(path: string): Stats | null {
+function statOf(path: string): Stats | 'too_deep' | null {
   try {
     return lstatSync(path);
-  } catch {
-    return null;
+  } catch (thrown) {
+    return errorCode(thrown) === 'ENAMETOOLONG' ? 'too_deep' : null;
   }
 }
 

@@ -2,11 +2,12 @@
  * Where an agent lives on the disk: a folder that only its user may enter, in which it cannot write; in it its token, where it asks
  * for one, and its home. Whatever rights an agent gives away in its home, no other agent comes as far.
  */
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
-import { rm, rmdir } from 'node:fs/promises';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AgentId } from '#protocol';
 import type { AgentUser } from '../users/agent-users.ts';
+import { removeTree } from './remove-tree.ts';
 import { runAs } from './run-as.ts';
 
 export interface Place {
@@ -42,8 +43,7 @@ export async function removePlace(place: Place, user: AgentUser | null): Promise
 /** Removes what the agent has on the disk: its home, and what its user has elsewhere. Resolves to whether it is gone; never rejects. */
 export async function emptyPlace({ home }: Place, user: AgentUser | null): Promise<boolean> {
   try {
-    if (user === null) await rm(home, { recursive: true, force: true });
-    else await removeAs(user, home);
+    await removeTree(user, home);
   } catch {
     return false;
   }
@@ -81,19 +81,4 @@ async function removeElsewhere(user: AgentUser): Promise<boolean> {
   for (let from = 0; from < files.length; from += REMOVED_AT_ONCE)
     await runAs(user, '/bin/rm', ['-rf', '--', ...files.slice(from, from + REMOVED_AT_ONCE)]);
   return filesElsewhere(user.uid).length === 0;
-}
-
-/**
- * With the rights of the user itself: a link that is put in the way meanwhile leads nowhere that the user could not remove by itself.
- * The directory itself lies in one in which the user may not write.
- */
-async function removeAs(user: AgentUser, directory: string): Promise<void> {
-  if (!existsSync(directory)) return;
-  await runAs(user, '/bin/rm', ['-rf', '--', directory]);
-  if (readdirSync(directory).length > 0) {
-    // Caches of some tools are not writable, even for their owner.
-    await runAs(user, '/bin/chmod', ['-R', 'u+rwx', '--', directory]);
-    await runAs(user, '/bin/rm', ['-rf', '--', directory]);
-  }
-  await rmdir(directory);
 }

@@ -7,6 +7,7 @@ import { chmodSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode } from '../../lib/error-code.ts';
+import { removeTree } from './remove-tree.ts';
 
 const NAME = /^run-(\d+)-([0-9a-f]{16})$/;
 
@@ -27,7 +28,10 @@ export async function removeLeftRuns(stateDir: string): Promise<number> {
   const left = readdirSync(stateDir).filter((name) => NAME.test(name) && !isRunning(name));
   // A process that is being killed may still write.
   const options = { recursive: true, force: true, maxRetries: 5, retryDelay: 50 };
-  const gone = await Promise.allSettled(left.map((name) => rm(join(stateDir, name), options)));
+  const folders = left.map((name) => join(stateDir, name));
+  const gone = await Promise.allSettled(
+    folders.map((folder) => rm(folder, options).catch(() => removeTree(null, folder))),
+  );
   return gone.filter(({ status }) => status === 'rejected').length;
 }
 

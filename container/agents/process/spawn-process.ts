@@ -1,6 +1,5 @@
 /** Starts agents as processes of their own: what a runtime says, or the built-in agent. */
 import { readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { fenceMark, type AgentId } from '#protocol';
 import type { ClientRegistry } from '../../clients/registry.ts';
 import { isWorthALine, type Log } from '../../lib/log.ts';
@@ -19,6 +18,7 @@ import type { ProcessSettings } from './environment.ts';
 import { orderOf, secretsOf } from './launch-order.ts';
 import { OrphanGuard } from './orphan-guard.ts';
 import { emptyPlace, filesElsewhere, placeOf, removePlace } from './place.ts';
+import { removeTree } from './remove-tree.ts';
 import { StartQueue } from './start-queue.ts';
 import { StderrTail, scrub } from './stderr-tail.ts';
 
@@ -75,7 +75,7 @@ export function agentProcesses(
     forget: (agent) => forget(shared, [agent]),
     close: async () => {
       await forget(shared, settings.users?.agents ?? []);
-      await rm(settings.stateDir, { recursive: true, force: true }).catch(() => warnOfLeft(shared, 'all'));
+      await removeTree(null, settings.stateDir).catch(() => warnOfLeft(shared, 'all'));
     },
   };
 }
@@ -156,7 +156,7 @@ function diskOf({ platform: { clock, log }, settings, sessions }: Shared, agent:
       if (budgetBytes === 0) return null;
       const bytes = await overBudget({ clock, life, budgetBytes, measure });
       if (bytes === null) return null;
-      const used = Number.isFinite(bytes) ? `${Math.ceil(bytes / MIB)} MiB` : 'too many files';
+      const used = Number.isFinite(bytes) ? `${Math.ceil(bytes / MIB)} MiB` : 'too many files, or too deep ones,';
       return `it had ${used} on the disk, more than its ${budgetBytes / MIB} MiB`;
     },
     clearDisk: async () => {

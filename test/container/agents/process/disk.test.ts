@@ -1,12 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { diskUse } from '../../../../container/agents/process/disk-use.ts';
+import { placeOf } from '../../../../container/agents/process/place.ts';
+import { removeTree } from '../../../../container/agents/process/remove-tree.ts';
 import { overBudget } from '../../../../container/agents/process/disk-watch.ts';
+import { agentId } from '../../../support/ids.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { ProcessScene, agent, isAlive } from './support/process-scene.ts';
+
+/** Goes down further than a path may be long, from the folder that a shell is in. */
+const DEEP = `name=${'x'.repeat(200)}; for nth in $(seq 25); do mkdir $name && cd -P ./$name; done`;
 
 describe('what is on the disk', () => {
   let folder: string;
@@ -22,6 +28,14 @@ describe('what is on the disk', () => {
     for (let nth = 0; nth < 600; nth += 1) writeFileSync(join(folder, `a/b/${nth}`), 'x');
     const [kib] = execFileSync('/usr/bin/du', ['-sk', folder], { encoding: 'utf8' }).split('\t');
     expect(await diskUse([folder])).toBe(Number(kib) * 1024);
+  });
+
+  it('is more than any budget where a path is too long to be named, and what is below it cannot be seen', async () => {
+    execFileSync('/bin/sh', ['-c', DEEP], { cwd: folder });
+    expect(await diskUse([folder])).toBe(Infinity);
+    await removeTree(null, folder);
+    expect(existsSync(folder)).toBe(false);
+    mkdirSync(folder);
   });
 
   it('counts nothing where there is nothing', async () => {
@@ -61,6 +75,21 @@ describe('the watch', () => {
     life.abort();
     expect([await over, clock.pending]).toEqual([null, 0]);
   });
+});
+
+it('an agent that hides what it has on the disk below a path too long to be named is ended, and cleared', async () => {
+  const scene = new ProcessScene({ diskBytes: 1024 * 1024 });
+  try {
+    const ada = await scene.start(agent('shell'));
+    scene.prompt(ada, `cd "$HOME"; ${DEEP}; head -c 3000000 /dev/zero > full; sleep 1000`);
+    expect(await ada.ended).toMatchObject({
+      reason: 'disk_full',
+      detail: 'it had too many files, or too deep ones, on the disk, more than its 1 MiB',
+    });
+    expect(existsSync(placeOf(scene.stateDir, agentId(1)).home)).toBe(false);
+  } finally {
+    await scene.end();
+  }
 });
 
 it('an agent that fills its disk is ended and named also where it shares the control server’s user', async () => {
