@@ -46,6 +46,8 @@ const FETCH_MS = 5000;
 /** A rotated key is found by its id at once, but the issuer is asked no more often than this (ms). */
 const COOLDOWN_MS = 30_000;
 const CACHE_MS = 600_000;
+/** The last time that RFC 3339 can write (ms). */
+const LAST_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const MAX_DISCOVERY_BYTES = 256 * 1024;
 /** Of a subject, in UTF-16 code units; no control characters, because it stands in logs and lists. */
 const MAX_SUBJECT_UNITS = 255;
@@ -113,7 +115,7 @@ async function verify(
       currentDate: new Date(nowMs),
     });
     const id = personOf(payload);
-    return id === null ? null : { id, endsAtMs: (payload.exp ?? 0) * 1000, scope: 'admin', key: null };
+    return id === null ? null : { id, endsAtMs: endOf(payload), scope: 'admin', key: null };
   } catch (thrown) {
     if (thrown instanceof errors.JWKSNoMatchingKey && !mayAsk && isNewerThan(keys, bearer)) {
       throw new SignInUnavailable(`${issuer} is not asked for another key yet`, { cause: thrown });
@@ -121,6 +123,14 @@ async function verify(
     if (isOfTheToken(thrown)) return null;
     throw new SignInUnavailable(`the keys of ${issuer} cannot be had`, { cause: thrown });
   }
+}
+
+/**
+ * A token may name a fraction of a second (RFC 7519, section 2), and an end beyond all dates: here it is a whole number of milliseconds that
+ * can be stored, and written as a date.
+ */
+function endOf({ exp = 0 }: JWTPayload): number {
+  return Math.min(Math.floor(exp * 1000), LAST_TIME_MS);
 }
 
 /** Whether the token is to blame; else it is the way to the keys. */

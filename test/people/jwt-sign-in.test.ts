@@ -56,6 +56,13 @@ describe('a token of an OpenID provider', () => {
     });
   });
 
+  test.each([
+    ['within a second', NOW_S + 600.123_456_7, (NOW_S + 600) * 1000 + 123],
+    ['in milliseconds by mistake', (NOW_S + 600) * 1e6, Date.parse('9999-12-31T23:59:59.999Z')],
+  ])('that names its end %s ends at a time that can be stored and written', async (_, exp, endsAtMs) => {
+    expect(await people().authenticate(await token({ exp }))).toMatchObject({ id: 'oidc:ada', endsAtMs });
+  });
+
   test.each<[string, Claims]>([
     ['for another audience', { aud: 'other' }],
     ['for no audience', { aud: undefined }],
