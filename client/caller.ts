@@ -38,7 +38,7 @@ interface Order extends WaitOptions {
   /** From the first slash, with its query. */
   readonly path: string;
   readonly body?: object | undefined;
-  /** Twice is once. What is not a POST is so by itself. */
+  /** Twice is once. Where it is not said, what is not a POST is so. */
   readonly repeatable?: boolean;
 }
 

@@ -23,10 +23,11 @@ export const agentCalls = (caller: Caller) => ({
   updateAgent: (town: string, agent: string, change: api.AgentChange, options?: CallOptions): Promise<api.Agent> =>
     caller.patch(agentPath(town, agent), change, options),
 
-  /** From the answer on its token is refused. */
+  /** From the answer on its token is refused. By its name it is asked for once: with its end the name is free, and the next may have it. */
   deleteAgent: async (town: string, agent: string, options?: CallOptions): Promise<DeletedAgent> => {
     const path = agentPath(town, agent);
-    const { status, body } = await caller.call<api.Agent>({ method: 'DELETE', path, ...options });
+    const repeatable = agent.startsWith('agt_');
+    const { status, body } = await caller.call<api.Agent>({ method: 'DELETE', path, repeatable, ...options });
     return { ...body, confirmed: status === 200 };
   },
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { ApiError, createClient, Unreachable, type StreamState } from '../../client/index.ts';
 import { settle } from '../container/support/manual-clock.ts';
+import { agentId } from '../support/ids.ts';
 import { FakeStream } from './support/fake-stream.ts';
 
 const URL = 'http://reeve.test';
@@ -99,6 +100,17 @@ describe('what may be repeated', () => {
 });
 
 describe('what is not repeated', () => {
+  test.each([
+    ['once by its name, which may be that of another by then', 'ada', 1],
+    ['again by its id, which no other ever has', agentId(1), 4],
+  ])('an agent is asked to be deleted %s', async (_, agent, tries) => {
+    const { client, clock, requests } = before(broken);
+    const outcome = outcomeOf(client.deleteAgent('t', agent));
+    await clock.advance(60_000);
+    expect(requests).toHaveLength(tries);
+    expect(outcome.now).toMatchObject({ name: 'Unreachable', why: 'network' });
+  });
+
   test.each([
     ['what could happen twice, where no answer came', broken, { name: 'Unreachable', why: 'network' }],
     ['the same, where the server may have begun', refusal(503, 'unavailable', '1'), { status: 503, retryAfter: 1 }],

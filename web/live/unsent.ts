@@ -14,7 +14,7 @@ export function keep(agent: string, message: Kept): void {
   store(agent, [...keptOf(agent).filter(({ key }) => key !== message.key), message]);
 }
 
-/** What else is there stays, and what a sign-out has cleared comes not back: of the others nothing is written but what is still stored. */
+/** Takes a message away. The others stay as they are stored, so that what a sign-out has cleared does not come back. */
 export function drop(agent: string, key: string): void {
   store(
     agent,
