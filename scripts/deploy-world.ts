@@ -53,16 +53,17 @@ async function readProject(environment: string | undefined): Promise<Project | n
 }
 
 /** wrangler on this terminal, with all static assets in their place. */
-async function wrangler(args: readonly string[]): Promise<number> {
+async function wrangler(args: readonly string[], ending: AbortSignal): Promise<number> {
   copyRenderer();
   await buildConsole();
-  return runWrangler(args, 'inherit');
+  return runWrangler(args, 'inherit', ending);
 }
 
 /** A deployment that is new may take a few seconds. */
-async function statusOf(url: string): Promise<number | null> {
+async function statusOf(url: string, ending: AbortSignal): Promise<number | null> {
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(HEALTH_MS), redirect: 'manual' });
+    const signal = AbortSignal.any([AbortSignal.timeout(HEALTH_MS), ending]);
+    const answer = await fetch(url, { signal, redirect: 'manual' });
     await answer.body?.cancel();
     return answer.status;
   } catch {
@@ -71,9 +72,10 @@ async function statusOf(url: string): Promise<number | null> {
 }
 const HEALTH_MS = 15_000;
 
-export const theWorld: Pick<DeployIo, 'project' | 'wrangler' | 'bundle' | 'get'> = {
+/** `ending`: wrangler ends with it, and is not started after it; no other signal ends the command before it has cleared up. */
+export const worldUntil = (ending: AbortSignal): Pick<DeployIo, 'project' | 'wrangler' | 'bundle' | 'get'> => ({
   project: readProject,
-  wrangler,
+  wrangler: (args) => wrangler(args, ending),
   bundle: () => buildImage(),
-  get: statusOf,
-};
+  get: (url) => statusOf(url, ending),
+});

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, parseEnv } from 'node:util';
 import { validateConfig } from './check-config.ts';
-import { theWorld, type DeployIo, type Project } from './deploy-world.ts';
+import { worldUntil, type DeployIo, type Project } from './deploy-world.ts';
+import { endingSignal } from './ending.ts';
 
 const USAGE = `Usage: npm run deploy [-- --dry-run] [-- --env NAME] [-- --env-file PATH]
 
@@ -204,6 +205,6 @@ if (import.meta.main) {
     env,
     stdout,
     stderr,
-    ...theWorld,
+    ...worldUntil(endingSignal()),
   });
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { API_USAGE, makeApiKey, type ApiKeyIo } from './api-key.ts';
+import { endingSignal } from './ending.ts';
 import { runWrangler } from './run-wrangler.ts';
 import { activated, newKey, newKeySet, pruned, rotated, tainted, type KeyEditRefusal } from '../src/tokens/key-edit.ts';
 import { privateKeySetSchema, type PrivateKeySet } from '../src/tokens/key-set.ts';
@@ -224,6 +225,6 @@ if (import.meta.main) {
     npmPrints,
     now,
     // Its own words go where they mix with no key.
-    wrangler: (args) => runWrangler(args, ['ignore', 2, 2]),
+    wrangler: (args) => runWrangler(args, ['ignore', 2, 2], endingSignal()),
   });
 }

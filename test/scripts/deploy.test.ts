@@ -1,11 +1,13 @@
-import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { text as allOf } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readConfigFile, theWorld, type Project } from '../../scripts/deploy-world.ts';
+import { readConfigFile, worldUntil, type Project } from '../../scripts/deploy-world.ts';
 import { main } from '../../scripts/deploy.ts';
 import { CONTAINER_SECRET, bindings, loopbackBindings, type Bindings } from '../support/bindings.ts';
 import { z } from 'zod';
@@ -315,7 +317,9 @@ describe('wrangler.toml', () => {
     );
     const namespaces = [...rates(staging), ...rates(top)].map(({ namespace_id: id }) => id);
     expect(new Set(namespaces).size).toBe(namespaces.length);
-    const names = await Promise.all([undefined, 'staging', 'unheard-of'].map(theWorld.project));
+    const names = await Promise.all(
+      [undefined, 'staging', 'unheard-of'].map(worldUntil(new AbortController().signal).project),
+    );
     expect(names.map((project) => project?.databaseName)).toEqual([
       'reeve-directory',
       'reeve-staging-directory',
@@ -343,6 +347,24 @@ describe('as a process', () => {
       expect((await readdir(directory)).filter((name) => name.startsWith('reeve-deploy'))).toEqual([]);
     },
   );
+
+  test('a signal between two steps leaves no secret behind, and is the end', { timeout: 120_000 }, async () => {
+    const env = { PATH, HOME, TMPDIR: directory, CI: 'true', ...ENV };
+    const secretsLeftIn = () => readdirSync(directory).filter((name) => name.startsWith('reeve-deploy'));
+    const program = spawn(process.execPath, ['--', SCRIPT, '--dry-run'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      const said = allOf(program.stdout);
+      const exited = once(program, 'exit');
+      // The secrets are there; wrangler begins when the console is built.
+      await expect.poll(secretsLeftIn, { timeout: 60_000, interval: 1 }).toHaveLength(1);
+      program.kill('SIGTERM');
+      expect(await exited).toEqual([1, null]);
+      expect(secretsLeftIn()).toEqual([]);
+      expect(await said).not.toContain('--dry-run: exiting now.');
+    } finally {
+      program.kill('SIGKILL');
+    }
+  });
 
   test('a bad configuration ends with code 2', { timeout: 60_000 }, async () => {
     const env = { PATH, HOME, ...ENV, CONTAINER_SECRET: 'short' };
