@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { messageOf } from '#lib/result.ts';
 import { writePrivate } from './dev-settings.ts';
 import { processName } from './holder.ts';
 
@@ -33,10 +34,14 @@ export type OpenedStateDir = { readonly kind: 'opened'; readonly close: () => vo
  * it. A folder that holds anything but a Reeve's state is refused, so that no name of a folder makes anything else go.
  */
 export function openStateDir(dir: string, fresh: boolean): OpenedStateDir {
-  const refused = unfit(dir);
-  if (refused !== null) return { refused };
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  writeFileSync(join(dir, MARKER), 'Made by npm start of Reeve; npm start -- --fresh forgets what is in it.\n');
+  try {
+    const refused = unfit(dir);
+    if (refused !== null) return { refused };
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    writeFileSync(join(dir, MARKER), 'Made by npm start of Reeve; npm start -- --fresh forgets what is in it.\n');
+  } catch (thrown) {
+    return { refused: `${dir} cannot be used (${messageOf(thrown)}); set REEVE_STATE_DIR to another folder` };
+  }
   const lock = lockFile(join(dir, LOCK), 0);
   if (lock === null)
     return { refused: `${dir} is in use by ${holderIn(dir)}; stop it, or set REEVE_STATE_DIR to another folder` };

@@ -13,6 +13,8 @@ interface HalfLifeParts {
 
 /** After a pull that brought nothing (ms): half a life is left, so there is no hurry. */
 const REST_MS = 60_000;
+/** Of a short life it is this share at most, so that several pulls come before its end. */
+const REST_SHARE = 1 / 8;
 
 /**
  * Keeps the token of an agent whose process reads it from a file at less than half its age, also while the agent is idle and nothing
@@ -29,12 +31,16 @@ export function refreshAtHalfLife({ platform, cell, client, townNowMs, life }: H
     if (dueInMs() !== 0) return;
     const before = cell.token;
     await client.pull();
-    if (cell.token === before) restUntilMs = platform.clock.monoMs() + REST_MS;
+    if (before !== null && cell.token === before) restUntilMs = platform.clock.monoMs() + restMs(before);
   };
   new Loop({ platform, life, loop: 'half_life', agent: cell.agent, round, dueInMs }).wake();
 }
 
 /** By the town's clock. */
-function halfLifeMs({ issuedAtMs, expiresAtMs }: HeldToken): number {
-  return issuedAtMs + (expiresAtMs - issuedAtMs) / 2;
+function halfLifeMs(token: HeldToken): number {
+  return token.issuedAtMs + lifeMs(token) / 2;
 }
+
+const restMs = (token: HeldToken): number => Math.min(REST_MS, lifeMs(token) * REST_SHARE);
+
+const lifeMs = ({ issuedAtMs, expiresAtMs }: HeldToken): number => expiresAtMs - issuedAtMs;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -49,6 +49,15 @@ describe('the state folder', () => {
       expect(readFileSync(join(dir, 'src/index.ts'), 'utf8')).toBe('precious');
     },
   );
+
+  test('that the system does not let be made, or be written to, is refused with its reason', () => {
+    writeFileSync(dir, '');
+    dir = join(dir, 'below');
+    expect(refusal()).toMatch(/below cannot be used \(ENOTDIR: .+\); set REEVE_STATE_DIR to another folder$/);
+    dir = join(parent, 'link');
+    symlinkSync(join(parent, 'nowhere/state'), dir);
+    expect(refusal()).toMatch(/link cannot be used \(E[A-Z]+: .+\); set REEVE_STATE_DIR to another folder$/);
+  });
 
   test('that is a file is refused', () => {
     writeFileSync(dir, '');

@@ -12,6 +12,9 @@ import { TurnUpdates } from './shown-update.ts';
 
 /** A message of the agent; a longer one ends the conversation. */
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
+/** Messages to the agent that it has not taken; one that reads has few. What it writes beyond them ends the conversation. */
+const MAX_UNREAD = 1_000;
+const UNREAD = `it goes on writing, and has not read the last ${MAX_UNREAD} messages`;
 /** More than is kept of a reply, whatever its characters. */
 const MAX_REPLY_UNITS = MAX_REPLY_BYTES + 1;
 /** The protocol's own code for an agent that wants to be signed in first. */
@@ -47,6 +50,8 @@ export class AcpSession {
   /** No prompt was sent to the agent in it. */
   #isNew = false;
   #turn: Turn | null = null;
+  /** Messages to the agent that are on their way into its pipe. */
+  #unread = 0;
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
@@ -54,12 +59,32 @@ export class AcpSession {
       maxMessageBytes: MAX_MESSAGE_BYTES,
     });
     const updates = new TransformStream<acp.AnyMessage, acp.AnyMessage>({
-      transform: (message, rest) => (isUpdate(message) ? this.#update(message.params) : rest.enqueue(message)),
+      transform: (message, rest) => {
+        // The library answers whatever it is asked, and keeps the answers until they are written.
+        if (this.#unread > MAX_UNREAD) throw new Error(UNREAD);
+        if (isUpdate(message)) this.#update(message.params);
+        else rest.enqueue(message);
+      },
     });
     this.#connection = acp
       .client({ name: 'reeve' })
       .onRequest(acp.methods.client.session.requestPermission, ({ params }) => this.#permission(params))
-      .connect({ readable: readable.pipeThrough(updates), writable });
+      .connect({ readable: readable.pipeThrough(updates), writable: this.#counted(writable) });
+  }
+
+  /** The way to the agent, which takes at once what the library says, so that it is seen how much waits there. */
+  #counted(writable: WritableStream<acp.AnyMessage>): WritableStream<acp.AnyMessage> {
+    const pipe = writable.getWriter();
+    return new WritableStream({
+      start: (counted) => void pipe.closed.catch((reason: unknown) => counted.error(reason)),
+      write: (message) => {
+        this.#unread += 1;
+        // Where it cannot be written, the pipe is closed.
+        void pipe.write(message).then(() => (this.#unread -= 1), ignored);
+      },
+      close: () => pipe.close(),
+      abort: (reason) => pipe.abort(reason),
+    });
   }
 
   /** Aborts when the conversation is over: its reason says why. */
@@ -197,6 +222,8 @@ export class AcpSession {
     return this.#parts.scrub(typeof details === 'string' ? `${message}: ${details}` : message);
   }
 }
+
+const ignored = (): void => undefined;
 
 const chosen = (optionId: string) => ({ outcome: 'selected', optionId }) as const;
 

@@ -59,6 +59,17 @@ describe('the token of an agent whose process reads it from a file', () => {
     expect(scene.cell.token?.gen).toBe(2);
   });
 
+  it('is pulled several times before its end where a pull brings nothing, also where its life is short', async () => {
+    const scene = started(40);
+    scene.town.intercept = () => problemAnswer('not_found');
+    await scene.clock.advance(20 * SECONDS);
+    expect(scene.town.count('/token')).toBe(1);
+    await scene.clock.advance(5 * SECONDS - 1);
+    expect(scene.town.count('/token')).toBe(1);
+    await scene.clock.advance(15 * SECONDS);
+    expect(scene.town.count('/token')).toBe(4);
+  });
+
   it('is pulled no more once the town says that the agent is over', async () => {
     const scene = started();
     scene.town.intercept = () => problemAnswer('agent_revoked');

@@ -98,6 +98,21 @@ describe('an agent that takes prompts', () => {
     });
   });
 
+  it('and asks without end, and reads no answer, is ended before its answers fill the memory', async () => {
+    const started = await scene.start(agent('unread'));
+    await expect(scene.prompt(started, 'hello').reply).rejects.toMatchObject({ name: 'ProcessGone' });
+    expect(await started.ended).toMatchObject({
+      reason: 'protocol_error',
+      detail: 'it goes on writing, and has not read the last 1000 messages',
+    });
+  });
+
+  it('and asks a lot at once, for what it is not offered, works all the same', async () => {
+    const started = await scene.start(agent('curious'));
+    expect(await scene.prompt(started, 'hello').reply).toBe('still here');
+    expect(await scene.prompt(started, 'hello').reply).toBe('still here');
+  });
+
   it('and closes its input is ended', async () => {
     const started = await scene.start(agent('blind'));
     await started.ready;

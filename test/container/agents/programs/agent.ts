@@ -3,7 +3,7 @@
  * says in JSON-RPC is written out here, so that a test of the other side depends on no library's reading of the protocol.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 type Message = { readonly id?: number; readonly method?: string; readonly params?: object; readonly result?: unknown };
@@ -17,6 +17,18 @@ const update = (change: object): boolean =>
 const text = (said: string): boolean =>
   update({ sessionUpdate: 'agent_message_chunk', content: { type: 'text', text: said } });
 const end = (id: number | undefined, stopReason = 'end_turn'): boolean => answer(id, { stopReason });
+
+/** Returns when it is in the pipe; waits for that without a turn of the event loop. */
+function sendNow(message: object): void {
+  let rest = Buffer.from(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'EAGAIN') throw thrown;
+    }
+  }
+}
 
 /** Prompts that wait for something: the id of each. */
 const waiting: number[] = [];
@@ -59,6 +71,16 @@ const IN_TURN: Readonly<Record<string, (id: number | undefined, prompt: string) 
   fail: (id) => void send({ id, error: { code: -32_603, message: 'Internal error', data: { details: extra } } }),
   flood: (id) => {
     for (let at = 0; at < 20_000; at += 1) text('x'.repeat(100));
+    end(id);
+  },
+  // Has no turn of its event loop in which it could look at an answer.
+  unread: () => {
+    for (let nth = 1_000; ; nth += 1) sendNow({ id: nth, method: 'fs/read_text_file', params: { path: 'a.txt' } });
+  },
+  curious: (id) => {
+    for (let nth = 1_000; nth < 1_900; nth += 1)
+      send({ id: nth, method: 'fs/read_text_file', params: { path: 'a.txt' } });
+    text('still here');
     end(id);
   },
   huge: () => {
