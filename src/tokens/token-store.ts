@@ -215,12 +215,6 @@ export class TokenStore {
     this.#write(agent, 'UPDATE agent_tokens SET revoked_at_ms = NULL WHERE agent = ?', agent);
   }
 
-  /** Whether a token of this agent was minted after a time. */
-  isMintedAfter(agent: AgentId, atMs: number): boolean {
-    const query = 'SELECT 1 FROM agent_tokens WHERE agent = ? AND minted_at_ms > ?';
-    return this.#sql.exec(query, agent, atMs).toArray().length > 0;
-  }
-
   /** With its agent. */
   remove(agent: AgentId): void {
     this.#write(agent, 'DELETE FROM agent_tokens WHERE agent = ?', agent);

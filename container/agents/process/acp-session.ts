@@ -80,7 +80,10 @@ export class AcpSession {
       write: (message) => {
         this.#unread += 1;
         // Where it cannot be written, the pipe is closed.
-        void pipe.write(message).then(() => (this.#unread -= 1), ignored);
+        void pipe.write(message).then(
+          () => (this.#unread -= 1),
+          () => {},
+        );
       },
       close: () => pipe.close(),
       abort: (reason) => pipe.abort(reason),
@@ -222,8 +225,6 @@ export class AcpSession {
     return this.#parts.scrub(typeof details === 'string' ? `${message}: ${details}` : message);
   }
 }
-
-const ignored = (): void => undefined;
 
 const chosen = (optionId: string) => ({ outcome: 'selected', optionId }) as const;
 

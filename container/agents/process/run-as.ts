@@ -6,8 +6,9 @@ export interface Ids {
 }
 
 /**
- * Runs a program of the system with the rights of a user (null: the control server's own). Resolves at its end, to whether it came to that by itself, whatever its exit
- * code: not where it could not be started, was killed, or took longer than `timeoutMs` (0: as long as it takes). Never rejects.
+ * Runs a program of the system with the rights of a user (null: the control server's own). Resolves at its end, to whether it came to
+ * that by itself, whatever its exit code: not where it could not be started, was killed, or took longer than `timeoutMs` (0: as long as
+ * it takes). Never rejects.
  */
 export function runAs(user: Ids | null, file: string, args: readonly string[], timeoutMs = 0): Promise<boolean> {
   const ending = { timeout: timeoutMs, killSignal: 'SIGKILL' } as const;

@@ -15,7 +15,7 @@ const TOKENS_OVER_MS = (MAX_TOKEN_TTL_SECONDS + CLOCK_TOLERANCE_SECONDS) * 1000;
  */
 export function forgetRetired(p: TownPorts, nowMs: number): void {
   for (const id of p.agents.pastLatestRetired(p.settings.retiredAgents, FORGOTTEN_AT_ONCE)) {
-    if (p.tokens.isMintedAfter(id, nowMs - TOKENS_OVER_MS)) continue;
+    if (p.tokens.get(id).mintedAtMs > nowMs - TOKENS_OVER_MS) continue;
     p.tokens.remove(id);
     p.refusedCalls.remove(id);
     p.queues.remove(id);

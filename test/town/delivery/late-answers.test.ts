@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { lab, nextTurn } from '../support/lab.ts';
 import { takeSnapshot } from '../support/snapshot.ts';
-import { MINUTE, cutOff, eventsOf, pass } from '../support/passing.ts';
+import { MINUTE, cutOff, eventsOf, pass, withholdReports } from '../support/passing.ts';
 import { rewrite } from '../support/inside.ts';
 import { TestTown, api } from '../support/town.ts';
 import { CONTAINER_SECRET } from '../support/wiring.ts';
@@ -65,11 +65,8 @@ async function lateResult() {
   const town = await TestTown.create();
   await town.agent('ada');
   const container = town.container();
-  const gate = { isHeld: true, isReached: false, isClosed: true };
-  container.outgoing = async (path, send) => {
-    if (gate.isClosed && path === '/v1/agent/events') throw new TypeError('the connection was reset');
-    return send();
-  };
+  const open = withholdReports(town);
+  const gate = { isHeld: true, isReached: false };
   let deliveries = 0;
   container.network = async (request, send) => {
     if (!request.path.endsWith('/messages')) return send();
@@ -89,7 +86,6 @@ async function lateResult() {
   for (let ring = 0; !gate.isReached && ring < 3; ring += 1) await ringOut(town);
   expect(gate.isReached).toBe(true);
   const release = (): void => void (gate.isHeld = false);
-  const open = (): void => void (gate.isClosed = false);
   return { town, first, second, release, open };
 }
 

@@ -25,7 +25,7 @@ function holds(orders: fc.Arbitrary<OutboxStep[]>, which: { readonly seed: numbe
 
 describe('the outbox', TIME, () => {
   it('K-08, T5, T12: in every order of sends, losses, crashes, evictions, stops, hangs and moves the alarm comes to rest, and each accepted message ends once and in order', () =>
-    holds(fc.array(anOutboxStep, { minLength: 4, maxLength: 16, size: 'max' }), { seed: 20_270_102, numRuns: 16 }));
+    holds(fc.array(anOutboxStep, { minLength: 4, maxLength: 16, size: 'max' }), { seed: 20_270_102, numRuns: 30 }));
 
   it('K-08, T12: turns begin and end in order where the answers that tell of them are lost, slow or overtaken, and no report does', () =>
     holds(someMeetings, { seed: 5, numRuns: 8 }));

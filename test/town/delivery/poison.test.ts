@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DeliverMessages, HealthReason, MessageView, TownHealth } from '../../../src/protocol/index.ts';
 import { lab, type LabAnswer, type LabRequest } from '../support/lab.ts';
-import { pass } from '../support/passing.ts';
+import { pass, withholdReports } from '../support/passing.ts';
 import { TestTown } from '../support/town.ts';
 
 const MINUTE_MS = 60_000;
@@ -90,10 +90,7 @@ describe('a delivery that something on the way refuses', () => {
   it('fails a message whose turn is over, and that is sent to fetch its result, with words of its own', async () => {
     const town = await TestTown.create();
     await town.agent('ada');
-    town.container().outgoing = async (path, send) => {
-      if (path === '/v1/agent/events') throw new TypeError('the connection was reset');
-      return send();
-    };
+    withholdReports(town);
     const { id: worked } = await town.send('ada', 'one');
     await town.until('ada', worked, 'delivered');
     inFront(town, () => html(403));

@@ -116,7 +116,6 @@ export const TOWN_EFFECTS: Effects = {
   'tokens.revoke': WRITE,
   'tokens.clearRevocation': WRITE,
   'tokens.cutAt': WRITE,
-  'tokens.isMintedAfter': READ,
   'tokens.remove': FRAGILE,
   'refusedCalls.list': READ,
   'refusedCalls.record': WRITE,

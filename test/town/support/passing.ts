@@ -57,6 +57,17 @@ export function cutOff(town: TestTown, index = 0): () => void {
   return () => Object.assign(container, { network, outgoing });
 }
 
+/** What this town's agents report of their turns does not arrive; returns what lets it through again. */
+export function withholdReports(town: TestTown, index = 0): () => void {
+  const container = town.container(index);
+  const { outgoing } = container;
+  container.outgoing = async (path, send) => {
+    if (path === '/v1/agent/events') throw new TypeError('the connection was reset');
+    return send();
+  };
+  return () => Object.assign(container, { outgoing });
+}
+
 export async function eventsOf(town: TestTown, type: string): Promise<Record<string, unknown>[]> {
   return (await town.events()).filter((event) => event.type === type).map(({ data }) => data);
 }
